@@ -1,0 +1,46 @@
+// Named counters of what happened: one object per server, read by metrics and by tests.
+
+export const counterNames = [
+  'connections_accepted',
+  'connections_refused',
+  'connections_timed_out',
+  'messages_received',
+  'messages_malformed',
+  'updates_received',
+  'updates_already_known',
+  'updates_refused',
+  'commits',
+  'commit_failures',
+  'log_rows_committed',
+  'log_bytes_committed',
+  'documents_opened',
+  'documents_evicted',
+  'documents_quarantined',
+  'compactions',
+  'compactions_failed',
+  'sessions_lagging',
+  'sessions_too_slow',
+  'awareness_entries_received',
+  'awareness_entries_known',
+  'awareness_entries_foreign',
+  'awareness_entries_oversized',
+  'awareness_frames_dropped',
+] as const
+
+export type CounterName = (typeof counterNames)[number]
+
+export class Counters {
+  readonly #values = new Map<CounterName, number>(counterNames.map((name) => [name, 0]))
+
+  add(name: CounterName, amount = 1): void {
+    this.#values.set(name, this.get(name) + amount)
+  }
+
+  get(name: CounterName): number {
+    return this.#values.get(name) ?? 0
+  }
+
+  entries(): IterableIterator<[CounterName, number]> {
+    return this.#values.entries()
+  }
+}

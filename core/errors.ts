@@ -1,0 +1,84 @@
+// Operating errors: each carries a code, the WebSocket close code a client sees, whether trying again can help, and how loudly to log it.
+// Programmer errors are not here: those are plain assertions.
+
+/** Close codes. 4400–4499 mean "do not retry", 4500–4599 "try again". 1012 is a drain ("service restart"). */
+export const closeCodes = {
+  restart: 1012,
+  malformed: 4400,
+  unauthenticated: 4401,
+  forbidden: 4403,
+  noSuchDocument: 4404,
+  superseded: 4409,
+  tooLarge: 4413,
+  internal: 4500,
+  overloaded: 4503,
+  tooSlow: 4508,
+  ownerMoved: 4512,
+} as const
+
+type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+interface ErrorKind {
+  readonly closeCode: number
+  readonly retryable: boolean
+  readonly logLevel: LogLevel
+}
+
+const kind = (closeCode: number, retryable: boolean, logLevel: LogLevel): ErrorKind => ({ closeCode, retryable, logLevel })
+
+const errorKinds = {
+  // What a client sent.
+  malformed: kind(closeCodes.malformed, false, 'info'),
+  'malformed-update': kind(closeCodes.malformed, false, 'info'),
+  'invalid-document-id': kind(closeCodes.malformed, false, 'info'),
+  unauthenticated: kind(closeCodes.unauthenticated, false, 'info'),
+  forbidden: kind(closeCodes.forbidden, false, 'info'),
+  'no-such-document': kind(closeCodes.noSuchDocument, false, 'info'),
+  superseded: kind(closeCodes.superseded, false, 'info'),
+  'message-too-large': kind(closeCodes.tooLarge, false, 'info'),
+  'document-too-large': kind(closeCodes.tooLarge, false, 'warn'),
+  // What the server cannot do now.
+  'too-many-sessions': kind(closeCodes.overloaded, true, 'warn'),
+  overloaded: kind(closeCodes.overloaded, true, 'warn'),
+  'too-slow': kind(closeCodes.tooSlow, true, 'info'),
+  'owner-moved': kind(closeCodes.ownerMoved, true, 'info'),
+  draining: kind(closeCodes.restart, true, 'info'),
+  internal: kind(closeCodes.internal, true, 'error'),
+  // What the store says.
+  'store-unavailable': kind(closeCodes.internal, true, 'error'),
+  'store-full': kind(closeCodes.internal, true, 'error'),
+  'store-failed': kind(closeCodes.internal, true, 'error'),
+  'document-corrupt': kind(closeCodes.internal, true, 'error'),
+  'document-quarantined': kind(closeCodes.forbidden, false, 'warn'),
+  // What an operator set up.
+  'invalid-configuration': kind(closeCodes.internal, false, 'error'),
+  'data-folder-in-use': kind(closeCodes.internal, false, 'error'),
+  'data-folder-unwritable': kind(closeCodes.internal, false, 'error'),
+  'data-folder-newer': kind(closeCodes.internal, false, 'error'),
+  'address-in-use': kind(closeCodes.internal, false, 'error'),
+} as const satisfies Record<string, ErrorKind>
+
+export type WeftErrorCode = keyof typeof errorKinds
+
+/** An error that a client or an operator is meant to read. `message` is plain words and never holds document content or tokens. */
+export class WeftError extends Error {
+  readonly code: WeftErrorCode
+  readonly closeCode: number
+  readonly retryable: boolean
+  readonly logLevel: LogLevel
+
+  constructor(code: WeftErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options)
+    this.name = 'WeftError'
+    const { closeCode, retryable, logLevel } = errorKinds[code]
+    this.code = code
+    this.closeCode = closeCode
+    this.retryable = retryable
+    this.logLevel = logLevel
+  }
+}
+
+/** Any thrown value as a WeftError: itself if it is one, else `internal` with the value as its cause. */
+export function asWeftError(thrown: unknown): WeftError {
+  return thrown instanceof WeftError ? thrown : new WeftError('internal', 'The server failed to handle this request; it has logged why.', { cause: thrown })
+}

@@ -1,0 +1,43 @@
+// Every bound the server enforces: its name, its unit (last in the name) and its default. Rule G1: each has a test of what lies past it.
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const defaultLimits = {
+  /** One WebSocket message. Past it the socket closes with 1009. */
+  messageBytesMax: 16 * MiB,
+  /** One document: base plus tail. Past it an update is refused with `document-too-large` (4413). */
+  documentBytesMax: 64 * MiB,
+  /** The JSON of one awareness client. Past it the entry is ignored and counted. */
+  awarenessStateBytesMax: 16 * KiB,
+  /** Awareness client ids that one session may speak for. Further ids are ignored and counted. */
+  awarenessClientsPerSessionMax: 16,
+  /** Sessions on one document. Past it a session is refused with `too-many-sessions` (4503). */
+  sessionsPerDocumentMax: 10_000,
+  /** Documents open over one connection. Past it an open is refused with `too-many-sessions` (4503). */
+  sessionsPerConnectionMax: 1_000,
+  /** Sockets on one node. Past it an upgrade is answered with HTTP 503. */
+  connectionsMax: 100_000,
+  /** Received and not yet committed, per document. At this mark the writers' sockets are paused, at half of it resumed. */
+  pendingBytesPerDocumentMax: 32 * MiB,
+  /** Received and not yet committed, whole process. At this mark all writers' sockets are paused. */
+  pendingBytesMax: 256 * MiB,
+  /** A session's outbox. Above `outboxBytesHigh` it is lagging and gets nothing new; below `outboxBytesLow` it is brought up to date. */
+  outboxBytesHigh: 1 * MiB,
+  outboxBytesLow: 128 * KiB,
+  /** How long a session may lag without its outbox draining, before it is closed with `too-slow` (4508). */
+  laggingMsMax: 30_000,
+  /** Structs, and delete ranges, in one update. */
+  structsPerUpdateMax: 2_000_000,
+  /** Nesting of arrays and objects inside one value, and of shared types inside one update. */
+  nestingDepthMax: 200,
+  /** A document id, in UTF-8. */
+  documentIdBytesMax: 512,
+  /** From the upgrade to the first message of a `weft` connection. */
+  handshakeMsMax: 10_000,
+  /** WebSocket ping: period, and how long its pong may take. Together they bound G3: 35 s. */
+  pingPeriodMs: 25_000,
+  pongMsMax: 10_000,
+} as const
+
+export type Limits = { readonly [Name in keyof typeof defaultLimits]: number }

@@ -1,0 +1,174 @@
+// The contract between an owner and whatever keeps its documents. One test suite (test/contract) runs it against every implementation.
+//
+// Rules that every implementation keeps:
+//  D1  `append` resolves only when the rows would survive a power cut (fsync, COMMIT).
+//  D4  A read that fails rejects; it never answers "no such document" for a document that it cannot read.
+//  D5  Seqs of a document are contiguous from 1; a hole or an unreadable row between the snapshot and the head rejects with
+//      `document-corrupt`, naming the document.
+//  D6  Every method is one atomic step: a crash leaves it done or not done.
+//  D7  After a sync that failed, nothing is ever acknowledged again by this process.
+//  O1  The epoch is checked inside the write. A shard whose epoch is not current is answered as fenced and none of its rows are written.
+//  H3  Nothing that a kept version or the retention window needs is ever removed.
+
+/** A node's claim to ownership. `boot` is a random id of one process start, so that two lives of one node are told apart. */
+export interface Claimant {
+  readonly nodeId: string
+  readonly boot: string
+}
+
+export interface ShardGrant {
+  readonly shard: number
+  readonly epoch: number
+}
+
+export interface ShardOwnership extends ShardGrant {
+  /** The holder, or null when the shard was released. */
+  readonly owner: Claimant | null
+}
+
+/** What a writer shows to prove that it owns a document's shard. */
+export interface Fence extends ShardGrant {
+  readonly boot: string
+}
+
+export interface AppendEntry {
+  readonly documentId: string
+  readonly fence: Fence
+  /** Head + 1. */
+  readonly seq: number
+  /** Random id of this life of the document; the first append of a document sets it, later ones must repeat it. */
+  readonly incarnation: string
+  /** A Yjs update, v1 encoding. */
+  readonly update: Uint8Array
+}
+
+export interface AppendResult {
+  /** Shards of the batch whose fence was stale: none of their entries are written. All other entries are durable. */
+  readonly fencedShards: ReadonlySet<number>
+}
+
+export interface LogRow {
+  readonly seq: number
+  readonly epoch: number
+  readonly update: Uint8Array
+  /** Commit time, milliseconds since the Unix epoch, by the store's clock. */
+  readonly committedAt: number
+}
+
+export interface StoredSnapshot {
+  /** The state holds everything through this seq. */
+  readonly seq: number
+  /** A Yjs update, v1 encoding: the whole document. */
+  readonly state: Uint8Array
+  readonly savedAt: number
+}
+
+/** A document as of one consistent read. A document that was never written has incarnation null, no snapshot, no tail, head 0. */
+export interface StoredDocument {
+  readonly incarnation: string | null
+  readonly snapshot: StoredSnapshot | null
+  /** Contiguous from `snapshot.seq + 1` (or 1) through `head`. */
+  readonly tail: readonly LogRow[]
+  readonly head: number
+}
+
+export interface SnapshotWrite {
+  readonly documentId: string
+  readonly fence: Fence
+  readonly incarnation: string
+  /** At most the head. */
+  readonly seq: number
+  readonly state: Uint8Array
+}
+
+export interface Version {
+  /** Names the version within its document. */
+  readonly seq: number
+  readonly name: string
+  /** Who kept it, or null. */
+  readonly author: string | null
+  readonly createdAt: number
+  readonly stateBytes: number
+}
+
+export interface DocumentInfo {
+  readonly documentId: string
+  readonly head: number
+  readonly updatedAt: number
+}
+
+/** One page of a list. `next` is the cursor to pass on, or null at the end. */
+export interface Page<Item, Cursor> {
+  readonly items: readonly Item[]
+  readonly next: Cursor | null
+}
+
+/** A point in a document's history: through a seq, or the last commit at or before a time (milliseconds since the Unix epoch). */
+export type HistoryPoint = { readonly seq: number } | { readonly time: number }
+
+export interface RetentionPolicy {
+  /** How long every seq stays readable. */
+  readonly logWindowMs: number
+  /** How many automatic snapshots, one an hour and one a day, outlive the window. */
+  readonly hourlySnapshots: number
+  readonly dailySnapshots: number
+}
+
+export interface PruneResult {
+  readonly logRowsRemoved: number
+  readonly snapshotsRemoved: number
+}
+
+export type FencedWrite = 'written' | 'fenced'
+
+export interface DocumentStore {
+  readonly kind: 'memory' | 'lmdb' | 'postgres'
+
+  /** Every shard that was ever claimed. */
+  readOwnership(): Promise<readonly ShardOwnership[]>
+  /**
+   * Claims shards by compare-and-set: each whose epoch still equals the given one (0 if never claimed) moves to epoch + 1 and to the claimant.
+   * Answers the grants; a shard that somebody else moved is left out.
+   */
+  claimShards(claimant: Claimant, seen: readonly ShardGrant[]): Promise<readonly ShardGrant[]>
+  /** Gives up shards; those that are no longer held at these epochs by this boot are left alone. The epoch stays. */
+  releaseShards(claimant: Claimant, grants: readonly ShardGrant[]): Promise<void>
+
+  /**
+   * Appends all entries in one durable commit (D1). An entry whose row is already there, byte for byte and with the same epoch, counts as written,
+   * so a batch may be repeated after an unknown outcome. An entry whose seq is taken by another row, or whose incarnation differs, fences its shard.
+   * An entry that would leave a gap rejects the batch (`document-corrupt`). At most one entry per document in a batch.
+   */
+  append(entries: readonly AppendEntry[]): Promise<AppendResult>
+
+  /** The newest readable snapshot and the tail after it, in one consistent read. */
+  openDocument(documentId: string): Promise<StoredDocument>
+  /**
+   * Rows with `afterSeq < seq ≤ throughSeq`, contiguous, oldest first, stopping once `bytesMax` of updates are collected (at least one row if any).
+   * Null when the log no longer reaches back to `afterSeq + 1`.
+   */
+  readLog(documentId: string, afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly LogRow[] | null>
+  /** Adds a snapshot. Durable when it resolves. Repeating it is harmless. Truncates nothing: see `prune`. */
+  saveSnapshot(write: SnapshotWrite): Promise<FencedWrite>
+
+  /** The newest snapshot at or before the point, and the log from there to it. Rejects with `no-such-document`, or with `document-corrupt` when pruned away. */
+  readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument>
+  /** Documents in byte order of their ids, those starting with `prefix`, after the cursor. */
+  listDocuments(query: { readonly prefix?: string; readonly after?: string; readonly limit: number }): Promise<Page<DocumentInfo, string>>
+  /** Kept versions, newest first, those with a seq below `before`. */
+  listVersions(documentId: string, query: { readonly before?: number; readonly limit: number }): Promise<Page<Version, number>>
+  /** Stores the whole state at `write.seq` as a version that pruning never removes; renames it if it exists. */
+  keepVersion(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null }): Promise<FencedWrite>
+  /** Turns a version back into an ordinary snapshot. False when there is none. */
+  dropVersion(documentId: string, seq: number): Promise<boolean>
+  /** Removes the document, its log, snapshots and versions for good. */
+  deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite>
+  /**
+   * Removes from one document what neither the window, nor the policy, nor a version, nor the second-newest snapshot's tail needs (H3).
+   * `now` is milliseconds since the Unix epoch.
+   */
+  prune(documentId: string, policy: RetentionPolicy, now: number): Promise<PruneResult>
+
+  /** Finishes what runs and lets go of the engine. Idempotent; everything after it rejects with `store-unavailable`. */
+  close(): Promise<void>
+}

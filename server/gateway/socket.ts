@@ -1,0 +1,29 @@
+// What the gateway needs of a socket. The `ws` adapter implements it for real; a simulation implements it in memory.
+
+export interface Socket {
+  /** Bytes handed over and not yet taken by the network. */
+  readonly bufferedBytes: number
+  /**
+   * Sends one binary message whose content is `parts` in a row. Buffers are not copied and must not be modified afterwards.
+   * `onSent` runs when the message has been handed to the network, or the socket is gone.
+   */
+  send(parts: readonly Uint8Array[], onSent: () => void): void
+  ping(): void
+  /** Stops, and starts again, the delivery of messages; TCP pushes back on the client meanwhile. */
+  pause(): void
+  resume(): void
+  /** Starts the close handshake. `reason` is cut to 123 bytes of UTF-8. */
+  close(code: number, reason: string): void
+  /** Drops the connection at once. */
+  terminate(): void
+}
+
+/** What a socket tells its connection. */
+export interface SocketEvents {
+  message(data: Uint8Array): void
+  /** A text message; its content is not looked at. */
+  text(): void
+  pong(): void
+  /** Once; nothing follows it. */
+  closed(code: number): void
+}
