@@ -51,7 +51,7 @@ export interface LogRow {
   readonly seq: number
   readonly epoch: number
   readonly update: Uint8Array
-  /** Commit time, milliseconds since the Unix epoch, by the store's clock. */
+  /** Commit time, milliseconds since the Unix epoch, by the store's clock. Never falls from one row of a document to the next. */
   readonly committedAt: number
 }
 
@@ -103,13 +103,16 @@ export interface Page<Item, Cursor> {
   readonly next: Cursor | null
 }
 
-/** A point in a document's history: through a seq, or the last commit at or before a time (milliseconds since the Unix epoch). */
+/**
+ * A point in a document's history: through a seq, or the last commit at or before a time (milliseconds since the Unix epoch).
+ * Where the log no longer reaches back to that time, it means the newest snapshot saved at or before it.
+ */
 export type HistoryPoint = { readonly seq: number } | { readonly time: number }
 
 export interface RetentionPolicy {
   /** How long every seq stays readable. */
   readonly logWindowMs: number
-  /** How many automatic snapshots, one an hour and one a day, outlive the window. */
+  /** Snapshots kept beside what the window needs: the newest of each of the last so many hours, and days, that have one. */
   readonly hourlySnapshots: number
   readonly dailySnapshots: number
 }
@@ -131,37 +134,48 @@ export interface DocumentStore {
    * Answers the grants; a shard that somebody else moved is left out.
    */
   claimShards(claimant: Claimant, seen: readonly ShardGrant[]): Promise<readonly ShardGrant[]>
-  /** Gives up shards; those that are no longer held at these epochs by this boot are left alone. The epoch stays. */
+  /** Gives up shards; those that are no longer held at these epochs by this boot are left alone. The epoch stays, and fences nobody in until the next claim. */
   releaseShards(claimant: Claimant, grants: readonly ShardGrant[]): Promise<void>
 
   /**
    * Appends all entries in one durable commit (D1). An entry whose row is already there, byte for byte and with the same epoch, counts as written,
-   * so a batch may be repeated after an unknown outcome. An entry whose seq is taken by another row, or whose incarnation differs, fences its shard.
-   * An entry that would leave a gap rejects the batch (`document-corrupt`). At most one entry per document in a batch.
+   * so a batch may be repeated after an unknown outcome. An entry whose seq is taken by another row (or by one that was pruned), or whose incarnation
+   * differs, fences its shard. An entry of an unfenced shard that would leave a gap rejects the batch (`document-corrupt`), none of it written.
+   * At most one entry per document in a batch. Appends may run concurrently.
+   * Rejects with `store-full` when there is no room: nothing was written, and repeating may succeed. Any other rejection leaves the outcome unknown.
    */
   append(entries: readonly AppendEntry[]): Promise<AppendResult>
 
-  /** The newest readable snapshot and the tail after it, in one consistent read. */
+  /**
+   * The newest readable snapshot and the tail after it, in one consistent read. A snapshot that cannot be read is passed over (and logged) for the one
+   * before it, as long as the log reaches back to that one; else `document-corrupt`.
+   */
   openDocument(documentId: string): Promise<StoredDocument>
   /**
    * Rows with `afterSeq < seq ≤ throughSeq`, contiguous, oldest first, stopping once `bytesMax` of updates are collected (at least one row if any).
-   * Null when the log no longer reaches back to `afterSeq + 1`.
+   * Null when the log no longer reaches back to `afterSeq + 1`. Empty when there is nothing after `afterSeq`, also for a document that was never written.
    */
   readLog(documentId: string, afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly LogRow[] | null>
-  /** Adds a snapshot. Durable when it resolves. Repeating it is harmless. Truncates nothing: see `prune`. */
+  /**
+   * Adds a snapshot. Durable when it resolves. Repeating it is harmless. Truncates nothing: see `prune`. Another incarnation, or a document
+   * that was never written, is answered as fenced.
+   */
   saveSnapshot(write: SnapshotWrite): Promise<FencedWrite>
 
-  /** The newest snapshot at or before the point, and the log from there to it. Rejects with `no-such-document`, or with `document-corrupt` when pruned away. */
+  /**
+   * The newest readable snapshot at or before the point, and the log from there to it; `head` is the seq of the point. Rejects with `no-such-document` for a
+   * point that the document never reached (seq 0 or above the head, a time before its first commit), with `document-corrupt` when it was pruned away.
+   */
   readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument>
   /** Documents in byte order of their ids, those starting with `prefix`, after the cursor. */
   listDocuments(query: { readonly prefix?: string; readonly after?: string; readonly limit: number }): Promise<Page<DocumentInfo, string>>
   /** Kept versions, newest first, those with a seq below `before`. */
   listVersions(documentId: string, query: { readonly before?: number; readonly limit: number }): Promise<Page<Version, number>>
-  /** Stores the whole state at `write.seq` as a version that pruning never removes; renames it if it exists. */
+  /** Stores the whole state at `write.seq` as a version that pruning never removes. If it is one already it is renamed: `createdAt` stays. Fenced like a snapshot. */
   keepVersion(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null }): Promise<FencedWrite>
   /** Turns a version back into an ordinary snapshot. False when there is none. */
   dropVersion(documentId: string, seq: number): Promise<boolean>
-  /** Removes the document, its log, snapshots and versions for good. */
+  /** Removes the document, its log, snapshots and versions for good. The next append at seq 1 begins a new life with its own incarnation. */
   deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite>
   /**
    * Removes from one document what neither the window, nor the policy, nor a version, nor the second-newest snapshot's tail needs (H3).

@@ -1,0 +1,298 @@
+// A store in memory: for tests, simulations and trying things out. It keeps every rule of the contract except surviving the process.
+// What a crash leaves behind is a MemoryDisk: hand it to the next store.
+import { assert } from '../../core/assert.js'
+import type { Clock } from '../../core/clock.js'
+import { shardOf } from '../../core/document-id.js'
+import { documentCorrupt, noSuchDocument, prunedAway, storeClosed } from '../failures.js'
+import { planPrune } from '../retention.js'
+import type {
+  AppendEntry,
+  AppendResult,
+  Claimant,
+  DocumentInfo,
+  DocumentStore,
+  Fence,
+  FencedWrite,
+  HistoryPoint,
+  LogRow,
+  Page,
+  PruneResult,
+  RetentionPolicy,
+  ShardGrant,
+  ShardOwnership,
+  SnapshotWrite,
+  StoredDocument,
+  StoredSnapshot,
+  Version,
+} from '../store.js'
+
+interface MemorySnapshot extends StoredSnapshot {
+  /** Null for an ordinary snapshot. */
+  readonly label: { readonly name: string; readonly author: string | null; readonly createdAt: number } | null
+}
+
+interface MemoryDocument {
+  readonly incarnation: string
+  head: number
+  updatedAt: number
+  /** Rows `head - log.length + 1` through `head`. */
+  readonly log: LogRow[]
+  /** In rising order of seq. */
+  snapshots: MemorySnapshot[]
+}
+
+/** What a MemoryStore keeps. Several stores over one disk are like several processes over one database. */
+export class MemoryDisk {
+  readonly owners = new Map<number, ShardOwnership>()
+  readonly documents = new Map<string, MemoryDocument>()
+}
+
+export class MemoryStore implements DocumentStore {
+  readonly kind = 'memory'
+  readonly #clock: Clock
+  readonly #disk: MemoryDisk
+  #closed = false
+
+  constructor(options: { readonly clock: Clock; readonly disk?: MemoryDisk }) {
+    this.#clock = options.clock
+    this.#disk = options.disk ?? new MemoryDisk()
+  }
+
+  async readOwnership(): Promise<readonly ShardOwnership[]> {
+    this.#checkOpen()
+    return [...this.#disk.owners.values()]
+  }
+
+  async claimShards(claimant: Claimant, seen: readonly ShardGrant[]): Promise<readonly ShardGrant[]> {
+    this.#checkOpen()
+    const grants: ShardGrant[] = []
+    for (const { shard, epoch } of seen) {
+      if ((this.#disk.owners.get(shard)?.epoch ?? 0) !== epoch) continue
+      const grant = { shard, epoch: epoch + 1 }
+      this.#disk.owners.set(shard, { ...grant, owner: { nodeId: claimant.nodeId, boot: claimant.boot } })
+      grants.push(grant)
+    }
+    return grants
+  }
+
+  async releaseShards(claimant: Claimant, grants: readonly ShardGrant[]): Promise<void> {
+    this.#checkOpen()
+    for (const { shard, epoch } of grants)
+      if (this.#holds({ shard, epoch, boot: claimant.boot })) this.#disk.owners.set(shard, { shard, epoch, owner: null })
+  }
+
+  async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
+    this.#checkOpen()
+    const fencedShards = new Set<number>()
+    for (const { fence } of entries) if (!this.#holds(fence)) fencedShards.add(fence.shard)
+    const missing: AppendEntry[] = []
+    const documentIds = new Set<string>()
+    for (const entry of entries) {
+      const { documentId, fence, seq } = entry
+      assert(fence.shard === shardOf(documentId), 'an entry is fenced by the shard of its document')
+      assert(!documentIds.has(documentId), 'a batch has one entry per document')
+      documentIds.add(documentId)
+      if (fencedShards.has(fence.shard)) continue
+      const document = this.#disk.documents.get(documentId)
+      const head = document?.head ?? 0
+      if (document !== undefined && document.incarnation !== entry.incarnation) fencedShards.add(fence.shard)
+      else if (seq > head + 1) throw documentCorrupt(documentId, `row ${seq} would follow row ${head}`)
+      else if (seq === head + 1) missing.push(entry)
+      else if (document === undefined || !sameRow(rowAt(document, seq), entry)) fencedShards.add(fence.shard)
+    }
+    for (const entry of missing) if (!fencedShards.has(entry.fence.shard)) this.#write(entry)
+    return { fencedShards }
+  }
+
+  async openDocument(documentId: string): Promise<StoredDocument> {
+    this.#checkOpen()
+    const document = this.#disk.documents.get(documentId)
+    if (document === undefined) return { incarnation: null, snapshot: null, tail: [], head: 0 }
+    return stateAt(documentId, document, document.head)
+  }
+
+  async readLog(documentId: string, afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly LogRow[] | null> {
+    this.#checkOpen()
+    const document = this.#disk.documents.get(documentId)
+    if (document === undefined) return []
+    const last = Math.min(throughSeq, document.head)
+    if (afterSeq >= last) return []
+    if (afterSeq < firstPruned(document)) return null
+    const rows: LogRow[] = []
+    let bytes = 0
+    for (const row of rowsBetween(document, afterSeq, last)) {
+      rows.push(row)
+      bytes += row.update.length
+      if (bytes >= bytesMax) break
+    }
+    return rows
+  }
+
+  async saveSnapshot(write: SnapshotWrite): Promise<FencedWrite> {
+    this.#checkOpen()
+    return this.#putSnapshot(write, null)
+  }
+
+  async readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument> {
+    this.#checkOpen()
+    const document = this.#disk.documents.get(documentId)
+    if (document === undefined) throw noSuchDocument(documentId)
+    const seq = 'seq' in point ? point.seq : seqAtTime(documentId, document, point.time)
+    if (seq < 1 || seq > document.head) throw noSuchDocument(documentId)
+    return stateAt(documentId, document, seq)
+  }
+
+  async listDocuments(query: {
+    readonly prefix?: string
+    readonly after?: string
+    readonly limit: number
+  }): Promise<Page<DocumentInfo, string>> {
+    this.#checkOpen()
+    const { prefix = '', after } = query
+    const ids = [...this.#disk.documents.keys()].filter((id) => id.startsWith(prefix)).sort(compareBytes)
+    const rest = after === undefined ? ids : ids.filter((id) => compareBytes(id, after) > 0)
+    const items = rest.slice(0, query.limit).map((documentId): DocumentInfo => {
+      const document = this.#disk.documents.get(documentId)
+      assert(document !== undefined, 'a listed document exists')
+      return { documentId, head: document.head, updatedAt: document.updatedAt }
+    })
+    return { items, next: rest.length > items.length ? (items.at(-1)?.documentId ?? null) : null }
+  }
+
+  async listVersions(documentId: string, query: { readonly before?: number; readonly limit: number }): Promise<Page<Version, number>> {
+    this.#checkOpen()
+    const { before = Number.POSITIVE_INFINITY, limit } = query
+    const versions = (this.#disk.documents.get(documentId)?.snapshots ?? [])
+      .flatMap(({ seq, label, state }): Version[] => (label === null || seq >= before ? [] : [{ seq, ...label, stateBytes: state.length }]))
+      .reverse()
+    const items = versions.slice(0, limit)
+    return { items, next: versions.length > items.length ? (items.at(-1)?.seq ?? null) : null }
+  }
+
+  async keepVersion(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null }): Promise<FencedWrite> {
+    this.#checkOpen()
+    return this.#putSnapshot(write, label)
+  }
+
+  async dropVersion(documentId: string, seq: number): Promise<boolean> {
+    this.#checkOpen()
+    const document = this.#disk.documents.get(documentId)
+    const version = document?.snapshots.find((snapshot) => snapshot.seq === seq && snapshot.label !== null)
+    if (document === undefined || version === undefined) return false
+    document.snapshots = document.snapshots.map((snapshot) => (snapshot === version ? { ...snapshot, label: null } : snapshot))
+    return true
+  }
+
+  async deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite> {
+    this.#checkOpen()
+    assert(fence.shard === shardOf(documentId), 'a delete is fenced by the shard of its document')
+    if (!this.#holds(fence)) return 'fenced'
+    this.#disk.documents.delete(documentId)
+    return 'written'
+  }
+
+  async prune(documentId: string, policy: RetentionPolicy, now: number): Promise<PruneResult> {
+    this.#checkOpen()
+    const document = this.#disk.documents.get(documentId)
+    if (document === undefined) return { logRowsRemoved: 0, snapshotsRemoved: 0 }
+    const windowStart = now - policy.logWindowMs
+    const plan = planPrune(
+      {
+        snapshots: document.snapshots.map(({ seq, savedAt, label }) => ({ seq, savedAt, kept: label !== null })),
+        seqAtWindowStart: document.log.findLast((row) => row.committedAt <= windowStart)?.seq ?? firstPruned(document),
+      },
+      policy,
+    )
+    const logRowsRemoved = Math.max(0, plan.removeLogThrough - firstPruned(document))
+    document.log.splice(0, logRowsRemoved)
+    document.snapshots = document.snapshots.filter((snapshot) => !plan.removeSnapshots.includes(snapshot.seq))
+    return { logRowsRemoved, snapshotsRemoved: plan.removeSnapshots.length }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw storeClosed()
+  }
+
+  #holds(fence: Fence): boolean {
+    const current = this.#disk.owners.get(fence.shard)
+    return current !== undefined && current.epoch === fence.epoch && current.owner?.boot === fence.boot
+  }
+
+  #write({ documentId, incarnation, seq, fence, update }: AppendEntry): void {
+    const document = this.#disk.documents.get(documentId) ?? { incarnation, head: 0, updatedAt: 0, log: [], snapshots: [] }
+    this.#disk.documents.set(documentId, document)
+    const committedAt = Math.max(this.#clock.now(), document.updatedAt)
+    document.log.push({ seq, epoch: fence.epoch, update: update.slice(), committedAt })
+    document.head = seq
+    document.updatedAt = committedAt
+  }
+
+  #putSnapshot(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null } | null): FencedWrite {
+    const { documentId, fence, seq } = write
+    assert(fence.shard === shardOf(documentId), 'a snapshot is fenced by the shard of its document')
+    const document = this.#disk.documents.get(documentId)
+    if (!this.#holds(fence) || document === undefined || document.incarnation !== write.incarnation) return 'fenced'
+    assert(seq >= 1 && seq <= document.head, 'a snapshot is at a seq that was committed')
+    const old = document.snapshots.find((snapshot) => snapshot.seq === seq)
+    const savedAt = this.#clock.now()
+    const createdAt = old?.label?.createdAt ?? savedAt
+    const snapshot: MemorySnapshot = {
+      seq,
+      state: old?.state ?? write.state.slice(),
+      savedAt: old?.savedAt ?? savedAt,
+      label: label === null ? (old?.label ?? null) : { name: label.name, author: label.author, createdAt },
+    }
+    document.snapshots = [...document.snapshots.filter((other) => other.seq !== seq), snapshot].sort((a, b) => a.seq - b.seq)
+    return 'written'
+  }
+}
+
+const utf8Encoder = new TextEncoder()
+
+/** Orders two strings by their UTF-8 bytes, which is not the order of their UTF-16 units. */
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(utf8Encoder.encode(a), utf8Encoder.encode(b))
+}
+
+/** The seq of the last row that is no longer in the log; 0 if all are. */
+function firstPruned(document: MemoryDocument): number {
+  return document.head - document.log.length
+}
+
+function rowAt(document: MemoryDocument, seq: number): LogRow | undefined {
+  return document.log[seq - firstPruned(document) - 1]
+}
+
+function rowsBetween(document: MemoryDocument, afterSeq: number, throughSeq: number): readonly LogRow[] {
+  const offset = firstPruned(document)
+  return document.log.slice(afterSeq - offset, throughSeq - offset)
+}
+
+function sameRow(row: LogRow | undefined, entry: AppendEntry): boolean {
+  return row !== undefined && row.epoch === entry.fence.epoch && Buffer.compare(row.update, entry.update) === 0
+}
+
+function seqAtTime(documentId: string, document: MemoryDocument, time: number): number {
+  const row = document.log.findLast((candidate) => candidate.committedAt <= time)
+  if (row !== undefined) return row.seq
+  if (firstPruned(document) === 0) throw noSuchDocument(documentId)
+  const snapshot = document.snapshots.findLast((candidate) => candidate.savedAt <= time)
+  if (snapshot === undefined) throw prunedAway(documentId)
+  return snapshot.seq
+}
+
+function stateAt(documentId: string, document: MemoryDocument, seq: number): StoredDocument {
+  const snapshot = document.snapshots.findLast((candidate) => candidate.seq <= seq)
+  const base = snapshot?.seq ?? 0
+  if (base < seq && base < firstPruned(document)) throw prunedAway(documentId)
+  return {
+    incarnation: document.incarnation,
+    snapshot: snapshot === undefined ? null : { seq: snapshot.seq, state: snapshot.state, savedAt: snapshot.savedAt },
+    tail: base < seq ? rowsBetween(document, base, seq) : [],
+    head: seq,
+  }
+}
