@@ -1,0 +1,308 @@
+// The weft dialect (WebSocket subprotocol `weft.1`): several documents on one socket, numbered submissions, acknowledgements that mean committed.
+// One message per frame: varUint type, then (where it has one) varUint channel, then the body. See docs/protocol.md for the bytes.
+import { unreachable } from '../../core/assert.js'
+import { ByteReader, PartsWriter } from '../bytes.js'
+
+export const weftSubprotocol = 'weft.1'
+
+export type Permission = 'read-write' | 'read-only'
+
+/** What a client already has of a document. A seq only counts together with the incarnation it was seen in. */
+export type KnownOnWire =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'state-vector'; readonly stateVector: Uint8Array }
+  | { readonly kind: 'seq'; readonly incarnation: string; readonly seq: number; readonly stateVector: Uint8Array }
+
+export type WeftClientMessage =
+  /** The first message, once. */
+  | { readonly type: 'hello'; readonly agent: string; readonly token: string }
+  /** `channel` is chosen by the client, counts up and is never reused on a connection. */
+  | { readonly type: 'open'; readonly channel: number; readonly documentId: string; readonly token: string; readonly known: KnownOnWire }
+  | { readonly type: 'sync'; readonly channel: number; readonly known: KnownOnWire }
+  /** `submission` counts up from 1 per channel. */
+  | { readonly type: 'submit'; readonly channel: number; readonly submission: number; readonly update: Uint8Array }
+  | { readonly type: 'awareness'; readonly channel: number; readonly update: Uint8Array }
+  | { readonly type: 'token'; readonly channel: number; readonly token: string }
+  | { readonly type: 'close'; readonly channel: number }
+  | { readonly type: 'ping' }
+
+interface Refusal {
+  readonly closeCode: number
+  readonly code: string
+  readonly reason: string
+  readonly retryable: boolean
+}
+
+export type WeftServerMessage =
+  | { readonly type: 'welcome'; readonly serverId: string; readonly messageBytesMax: number; readonly pingPeriodMs: number }
+  | {
+      readonly type: 'opened'
+      readonly channel: number
+      readonly incarnation: string
+      readonly seq: number
+      readonly stateVector: Uint8Array
+      readonly permission: Permission
+    }
+  /** A catch-up; ordered before later updates. */
+  | { readonly type: 'state'; readonly channel: number; readonly seq: number; readonly updates: readonly Uint8Array[] }
+  | { readonly type: 'update'; readonly channel: number; readonly seq: number; readonly update: Uint8Array }
+  /** Every submission numbered `through` or lower that was not refused is committed. */
+  | { readonly type: 'acknowledged'; readonly channel: number; readonly through: number; readonly seq: number }
+  /** One submission was not and will not be written. */
+  | ({ readonly type: 'refused'; readonly channel: number; readonly submission: number } & Refusal)
+  /** The session ended; the socket stays. */
+  | ({ readonly type: 'closed'; readonly channel: number } & Refusal)
+  | { readonly type: 'awareness'; readonly channel: number; readonly update: Uint8Array }
+  | { readonly type: 'permission'; readonly channel: number; readonly permission: Permission }
+  | { readonly type: 'drain'; readonly retryAfterMs: number }
+  | { readonly type: 'pong' }
+
+// The two directions share no number, so that a frame sent the wrong way is named as such.
+const clientTypes = { hello: 1, open: 2, sync: 3, submit: 4, awareness: 5, token: 6, close: 7, ping: 8 } as const
+const serverTypes = {
+  welcome: 33,
+  opened: 34,
+  state: 35,
+  update: 36,
+  acknowledged: 37,
+  refused: 38,
+  closed: 39,
+  awareness: 40,
+  permission: 41,
+  drain: 42,
+  pong: 43,
+} as const
+
+const KNOWN_NOTHING = 0
+const KNOWN_STATE_VECTOR = 1
+const KNOWN_SEQ = 2
+
+/** Bounds of the strings that a server or a client keeps, in bytes of UTF-8. Document ids have their own, stricter check. */
+export const agentBytesMax = 256
+export const tokenBytesMax = 16 * 1024
+const SHORT_STRING_BYTES_MAX = 256
+const REASON_BYTES_MAX = 4096
+
+/** Decodes one frame from a client; byte arrays are views into it. Throws `malformed` unless the whole frame is exactly one message. */
+export function decodeWeftClient(frame: Uint8Array): WeftClientMessage {
+  const reader = new ByteReader(frame, 'The message')
+  const message = readClientMessage(reader)
+  reader.end()
+  return message
+}
+
+function readClientMessage(reader: ByteReader): WeftClientMessage {
+  const type = reader.varUint()
+  switch (type) {
+    case clientTypes.hello:
+      return { type: 'hello', agent: reader.varString(agentBytesMax), token: reader.varString(tokenBytesMax) }
+    case clientTypes.open:
+      return {
+        type: 'open',
+        channel: reader.varUint(),
+        documentId: reader.varString(),
+        token: reader.varString(tokenBytesMax),
+        known: readKnown(reader),
+      }
+    case clientTypes.sync:
+      return { type: 'sync', channel: reader.varUint(), known: readKnown(reader) }
+    case clientTypes.submit:
+      return { type: 'submit', channel: reader.varUint(), submission: readSubmission(reader), update: reader.varBytes() }
+    case clientTypes.awareness:
+      return { type: 'awareness', channel: reader.varUint(), update: reader.varBytes() }
+    case clientTypes.token:
+      return { type: 'token', channel: reader.varUint(), token: reader.varString(tokenBytesMax) }
+    case clientTypes.close:
+      return { type: 'close', channel: reader.varUint() }
+    case clientTypes.ping:
+      return { type: 'ping' }
+    default:
+      throw reader.malformed(`has type ${type}, which no client sends`)
+  }
+}
+
+/** Encodes one message as the parts of one frame. A large payload is passed through as its own part, uncopied. */
+export function encodeWeftClient(message: WeftClientMessage): readonly Uint8Array[] {
+  const writer = new PartsWriter().varUint(clientTypes[message.type])
+  switch (message.type) {
+    case 'hello':
+      return writer.varString(message.agent).varString(message.token).finish()
+    case 'open':
+      writer.varUint(message.channel).varString(message.documentId).varString(message.token)
+      return writeKnown(writer, message.known).finish()
+    case 'sync':
+      return writeKnown(writer.varUint(message.channel), message.known).finish()
+    case 'submit':
+      return writer.varUint(message.channel).varUint(message.submission).varBytes(message.update).finish()
+    case 'awareness':
+      return writer.varUint(message.channel).varBytes(message.update).finish()
+    case 'token':
+      return writer.varUint(message.channel).varString(message.token).finish()
+    case 'close':
+      return writer.varUint(message.channel).finish()
+    case 'ping':
+      return writer.finish()
+    default:
+      return unreachable(message)
+  }
+}
+
+/** Decodes one frame from a server; byte arrays are views into it. Throws `malformed` unless the whole frame is exactly one message. */
+export function decodeWeftServer(frame: Uint8Array): WeftServerMessage {
+  const reader = new ByteReader(frame, 'The message')
+  const message = readServerMessage(reader)
+  reader.end()
+  return message
+}
+
+function readServerMessage(reader: ByteReader): WeftServerMessage {
+  const type = reader.varUint()
+  switch (type) {
+    case serverTypes.welcome:
+      return {
+        type: 'welcome',
+        serverId: reader.varString(SHORT_STRING_BYTES_MAX),
+        messageBytesMax: reader.varUint(),
+        pingPeriodMs: reader.varUint(),
+      }
+    case serverTypes.opened:
+      return {
+        type: 'opened',
+        channel: reader.varUint(),
+        incarnation: reader.varString(SHORT_STRING_BYTES_MAX),
+        seq: reader.varUint(),
+        stateVector: reader.varBytes(),
+        permission: readPermission(reader),
+      }
+    case serverTypes.state:
+      return { type: 'state', channel: reader.varUint(), seq: reader.varUint(), updates: readUpdates(reader) }
+    case serverTypes.update:
+      return { type: 'update', channel: reader.varUint(), seq: reader.varUint(), update: reader.varBytes() }
+    case serverTypes.acknowledged:
+      return { type: 'acknowledged', channel: reader.varUint(), through: reader.varUint(), seq: reader.varUint() }
+    case serverTypes.refused:
+      return { type: 'refused', channel: reader.varUint(), submission: readSubmission(reader), ...readRefusal(reader) }
+    case serverTypes.closed:
+      return { type: 'closed', channel: reader.varUint(), ...readRefusal(reader) }
+    case serverTypes.awareness:
+      return { type: 'awareness', channel: reader.varUint(), update: reader.varBytes() }
+    case serverTypes.permission:
+      return { type: 'permission', channel: reader.varUint(), permission: readPermission(reader) }
+    case serverTypes.drain:
+      return { type: 'drain', retryAfterMs: reader.varUint() }
+    case serverTypes.pong:
+      return { type: 'pong' }
+    default:
+      throw reader.malformed(`has type ${type}, which no server sends`)
+  }
+}
+
+/** Encodes one message as the parts of one frame. Large payloads are passed through as parts of their own, uncopied. */
+export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Array[] {
+  const writer = new PartsWriter().varUint(serverTypes[message.type])
+  switch (message.type) {
+    case 'welcome':
+      return writer.varString(message.serverId).varUint(message.messageBytesMax).varUint(message.pingPeriodMs).finish()
+    case 'opened':
+      writer.varUint(message.channel).varString(message.incarnation).varUint(message.seq).varBytes(message.stateVector)
+      return writePermission(writer, message.permission).finish()
+    case 'state':
+      writer.varUint(message.channel).varUint(message.seq).varUint(message.updates.length)
+      for (const update of message.updates) writer.varBytes(update)
+      return writer.finish()
+    case 'update':
+      return writer.varUint(message.channel).varUint(message.seq).varBytes(message.update).finish()
+    case 'acknowledged':
+      return writer.varUint(message.channel).varUint(message.through).varUint(message.seq).finish()
+    case 'refused':
+      return writeRefusal(writer.varUint(message.channel).varUint(message.submission), message).finish()
+    case 'closed':
+      return writeRefusal(writer.varUint(message.channel), message).finish()
+    case 'awareness':
+      return writer.varUint(message.channel).varBytes(message.update).finish()
+    case 'permission':
+      return writePermission(writer.varUint(message.channel), message.permission).finish()
+    case 'drain':
+      return writer.varUint(message.retryAfterMs).finish()
+    case 'pong':
+      return writer.finish()
+    default:
+      return unreachable(message)
+  }
+}
+
+function readKnown(reader: ByteReader): KnownOnWire {
+  const kind = reader.varUint()
+  switch (kind) {
+    case KNOWN_NOTHING:
+      return { kind: 'nothing' }
+    case KNOWN_STATE_VECTOR:
+      return { kind: 'state-vector', stateVector: reader.varBytes() }
+    case KNOWN_SEQ:
+      return {
+        kind: 'seq',
+        incarnation: reader.varString(SHORT_STRING_BYTES_MAX),
+        seq: reader.varUint(),
+        stateVector: reader.varBytes(),
+      }
+    default:
+      throw reader.malformed(`says what the client has in the unknown form ${kind}`)
+  }
+}
+
+function writeKnown(writer: PartsWriter, known: KnownOnWire): PartsWriter {
+  switch (known.kind) {
+    case 'nothing':
+      return writer.varUint(KNOWN_NOTHING)
+    case 'state-vector':
+      return writer.varUint(KNOWN_STATE_VECTOR).varBytes(known.stateVector)
+    case 'seq':
+      return writer.varUint(KNOWN_SEQ).varString(known.incarnation).varUint(known.seq).varBytes(known.stateVector)
+    default:
+      return unreachable(known)
+  }
+}
+
+function readSubmission(reader: ByteReader): number {
+  const submission = reader.varUint()
+  if (submission === 0) throw reader.malformed('numbers a submission 0, where counting starts at 1')
+  return submission
+}
+
+function readUpdates(reader: ByteReader): Uint8Array[] {
+  const count = reader.count(1)
+  const updates: Uint8Array[] = []
+  for (let index = 0; index < count; index++) updates.push(reader.varBytes())
+  return updates
+}
+
+function readFlag(reader: ByteReader): boolean {
+  const value = reader.varUint()
+  if (value > 1) throw reader.malformed(`holds ${value} where 0 or 1 is expected`)
+  return value === 1
+}
+
+function readPermission(reader: ByteReader): Permission {
+  return readFlag(reader) ? 'read-write' : 'read-only'
+}
+
+function writePermission(writer: PartsWriter, permission: Permission): PartsWriter {
+  return writer.varUint(permission === 'read-write' ? 1 : 0)
+}
+
+function readRefusal(reader: ByteReader): Refusal {
+  return {
+    closeCode: reader.varUint(),
+    code: reader.varString(SHORT_STRING_BYTES_MAX),
+    reason: reader.varString(REASON_BYTES_MAX),
+    retryable: readFlag(reader),
+  }
+}
+
+function writeRefusal(writer: PartsWriter, refusal: Refusal): PartsWriter {
+  return writer
+    .varUint(refusal.closeCode)
+    .varString(refusal.code)
+    .varString(refusal.reason)
+    .varUint(refusal.retryable ? 1 : 0)
+}
