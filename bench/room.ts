@@ -1,0 +1,64 @@
+// One document, many writers. Target: 250 writers at 5 edits/s, p99 delivery under 60 ms, at most 200 ms of server CPU per 1,000 edits.
+// Usage: node dist/bench/room.js [--writers=250] [--rate=5] [--seconds=10]
+import { inspectUpdate } from '../protocol/updates/inspect.js'
+import { Typist } from './edits.js'
+import { nowMs, option, percentile, report, startServer, wait } from './harness.js'
+import { connectMany, RawClient } from './raw-client.js'
+
+const writers = option('writers', 250)
+const rate = option('rate', 5)
+const seconds = option('seconds', 10)
+const bounds = { structsPerUpdateMax: 1_000_000, nestingDepthMax: 100 }
+
+const server = await startServer()
+const sentAtMs = new Map<string, number>()
+const latenciesMs: number[] = []
+let measuring = false
+
+const observer = await RawClient.connect(server.url, 'room', {
+  update: (update) => {
+    const receivedMs = nowMs()
+    for (const { client, firstClock, endClock } of inspectUpdate(update, bounds).clients()) {
+      for (let clock = firstClock; clock < endClock; clock++) {
+        const sentMs = sentAtMs.get(`${client}:${clock}`)
+        if (sentMs !== undefined && measuring) latenciesMs.push(receivedMs - sentMs)
+        sentAtMs.delete(`${client}:${clock}`)
+      }
+    }
+  },
+})
+observer.sync()
+const typists = Array.from({ length: writers }, (_, index) => new Typist(10_000 + index))
+const clients = await connectMany(writers, () => RawClient.connect(server.url, 'room'))
+for (const client of clients) client.sync()
+await wait(1000)
+
+let edits = 0
+const periodMs = 1000 / rate
+const timers: NodeJS.Timeout[] = []
+for (const [index, client] of clients.entries()) {
+  const typist = typists[index] as Typist
+  const type = (): void => {
+    sentAtMs.set(`${typist.clientId}:${typist.clock}`, nowMs())
+    client.submit(typist.keystroke())
+    if (measuring) edits++
+  }
+  setTimeout(() => timers.push(setInterval(type, periodMs)), (periodMs * index) / writers)
+}
+await wait(2000)
+const cpuBefore = server.cpuSeconds()
+measuring = true
+await wait(seconds * 1000)
+const cpuSeconds = server.cpuSeconds() - cpuBefore
+measuring = false
+for (const timer of timers) clearInterval(timer)
+
+report(`room: ${writers} writers × ${rate}/s`, {
+  edits,
+  'server CPU ms per 1,000 edits': (cpuSeconds * 1_000_000) / edits,
+  'delivery p50 ms': percentile(latenciesMs, 0.5),
+  'p99 ms': percentile(latenciesMs, 0.99),
+  delivered: latenciesMs.length,
+})
+for (const client of [...clients, observer]) client.close()
+await server.stop()
