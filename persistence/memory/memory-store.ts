@@ -226,7 +226,7 @@ export class MemoryStore implements DocumentStore {
     const document = this.#disk.documents.get(documentId) ?? { incarnation, head: 0, updatedAt: 0, log: [], snapshots: [] }
     this.#disk.documents.set(documentId, document)
     const committedAt = Math.max(this.#clock.now(), document.updatedAt)
-    document.log.push({ seq, epoch: fence.epoch, update: update.slice(), committedAt })
+    document.log.push({ seq, epoch: fence.epoch, update: new Uint8Array(update), committedAt })
     document.head = seq
     document.updatedAt = committedAt
   }
@@ -242,7 +242,7 @@ export class MemoryStore implements DocumentStore {
     const createdAt = old?.label?.createdAt ?? savedAt
     const snapshot: MemorySnapshot = {
       seq,
-      state: old?.state ?? write.state.slice(),
+      state: old?.state ?? new Uint8Array(write.state),
       savedAt: old?.savedAt ?? savedAt,
       label: label === null ? (old?.label ?? null) : { name: label.name, author: label.author, createdAt },
     }
