@@ -24,6 +24,7 @@ export const counterNames = [
   'awareness_entries_known',
   'awareness_entries_foreign',
   'awareness_entries_oversized',
+  'awareness_entries_refused',
   'awareness_frames_dropped',
 ] as const
 

@@ -28,7 +28,7 @@ const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  */
 export function scanAwareness(
   bytes: Uint8Array,
-  visit: (clientId: number, clock: number, stateStart: number, stateEnd: number, entryCount: number) => void,
+  visit: (clientId: number, clock: number, stateStart: number, stateEnd: number) => void,
 ): void {
   const reader = new ByteReader(bytes, 'The awareness update')
   const count = reader.count(ENTRY_BYTES_MIN)
@@ -39,7 +39,7 @@ export function scanAwareness(
     const stateStart = reader.position
     reader.skip(length)
     if (length === 0) throw reader.malformed('holds an empty state')
-    visit(clientId, clock, stateStart, stateStart + length, count)
+    visit(clientId, clock, stateStart, stateStart + length)
   }
   reader.end()
 }

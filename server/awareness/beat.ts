@@ -1,0 +1,57 @@
+// When the changes of a document's awareness leave: at once after a pause, and a beat apart while they keep coming.
+import type { Clock, Timer } from '../../core/clock.js'
+
+const BEAT_MS_MIN = 10
+const BEAT_MS_MAX = 50
+const SESSIONS_QUIET = 8
+const SESSIONS_CROWDED = 30
+
+/** The least time between two frames, in milliseconds. It grows with the number of sessions, since each stock client answers a frame with an echo. */
+export function beatIntervalMs(sessionCount: number): number {
+  const crowding = (sessionCount - SESSIONS_QUIET) / (SESSIONS_CROWDED - SESSIONS_QUIET)
+  return BEAT_MS_MIN + (BEAT_MS_MAX - BEAT_MS_MIN) * Math.min(1, Math.max(0, crowding))
+}
+
+type BeatState = { readonly kind: 'idle' } | { readonly kind: 'soon' } | { readonly kind: 'waiting'; readonly timer: Timer }
+
+const idle: BeatState = { kind: 'idle' }
+
+export class Beat {
+  readonly #clock: Clock
+  readonly #send: () => void
+  #state: BeatState = idle
+  #sentAtMs = Number.NEGATIVE_INFINITY
+
+  /** `send` is called once per beat. */
+  constructor(clock: Clock, send: () => void) {
+    this.#clock = clock
+    this.#send = send
+  }
+
+  /** Makes sure that a beat is coming. */
+  request(sessionCount: number): void {
+    if (this.#state.kind !== 'idle') return
+    const waitMs = this.#sentAtMs + beatIntervalMs(sessionCount) - this.#clock.monotonic()
+    if (waitMs > 0) {
+      this.#state = { kind: 'waiting', timer: this.#clock.after(waitMs, () => this.#run(this.#state)) }
+    } else {
+      // Not this instant: what arrives in the same turn of the event loop shares the frame.
+      const soon: BeatState = { kind: 'soon' }
+      this.#state = soon
+      this.#clock.soon(() => this.#run(soon))
+    }
+  }
+
+  /** Drops the beat that is coming, if any. */
+  cancel(): void {
+    if (this.#state.kind === 'waiting') this.#state.timer.cancel()
+    this.#state = idle
+  }
+
+  #run(state: BeatState): void {
+    if (this.#state !== state) return
+    this.#state = idle
+    this.#sentAtMs = this.#clock.monotonic()
+    this.#send()
+  }
+}

@@ -1,0 +1,78 @@
+// The awareness of all documents with sessions on this node.
+import type { Timer } from '../../core/clock.js'
+import { parseState } from '../../protocol/awareness.js'
+import type { AwarenessMembership, AwarenessSink } from './contract.js'
+import { type AwarenessEnvironment, DocumentAwareness } from './document-awareness.js'
+
+/** Someone who is on a document now. */
+export interface PresentClient {
+  readonly clientId: number
+  /** The client's awareness state, parsed. */
+  readonly state: unknown
+}
+
+const SWEEP_MS = 5_000
+
+export class AwarenessHub {
+  readonly #environment: AwarenessEnvironment
+  readonly #documents = new Map<string, DocumentAwareness>()
+  #sweepTimer: Timer | null = null
+
+  constructor(environment: AwarenessEnvironment) {
+    this.#environment = environment
+  }
+
+  /** Adds a session to a document's awareness. It hears of every change from now on; `fullState()` has what was before. */
+  join(documentId: string, sink: AwarenessSink): AwarenessMembership {
+    const document = this.#documents.get(documentId) ?? this.#open(documentId)
+    const session = document.join(sink)
+    let joined = true
+    return {
+      receive: (bytes) => {
+        if (joined) document.receive(session, bytes)
+      },
+      fullState: () => (joined ? document.fullState(session) : null),
+      leave: () => {
+        if (!joined) return
+        joined = false
+        document.leave(session)
+        if (document.sessionCount === 0 && this.#documents.get(documentId) === document) this.#drop(documentId, document)
+      },
+    }
+  }
+
+  /** Who is on a document now, as far as this node has heard. States are parsed here and nowhere else. */
+  presence(documentId: string): PresentClient[] {
+    const document = this.#documents.get(documentId)
+    if (document === undefined) return []
+    return Array.from(document.live(), ({ clientId, state }) => ({ clientId, state: parseState(state) }))
+  }
+
+  /** Forgets everything and stops every timer. Nothing is called on any sink afterwards. Idempotent. */
+  close(): void {
+    for (const [documentId, document] of this.#documents) this.#drop(documentId, document)
+  }
+
+  #open(documentId: string): DocumentAwareness {
+    const document = new DocumentAwareness(documentId, this.#environment)
+    this.#documents.set(documentId, document)
+    if (this.#sweepTimer === null) this.#scheduleSweep()
+    return document
+  }
+
+  #drop(documentId: string, document: DocumentAwareness): void {
+    this.#documents.delete(documentId)
+    document.close()
+    if (this.#documents.size > 0) return
+    this.#sweepTimer?.cancel()
+    this.#sweepTimer = null
+  }
+
+  #scheduleSweep(): void {
+    const sweep = (): void => {
+      for (const document of this.#documents.values()) document.sweep()
+      this.#scheduleSweep()
+    }
+    this.#sweepTimer = this.#environment.clock.after(SWEEP_MS, sweep, { unref: true })
+  }
+}
