@@ -1,0 +1,34 @@
+// The server that the crash tests kill: the product's own, on the embedded store, tuned so that compaction, eviction and opening happen all the time.
+// Usage: node crash-server.js PORT FOLDER [lie]. With `lie` it acknowledges before the commit: the negative control.
+import { systemClock } from '../../core/clock.js'
+import { silentLogger } from '../../core/log.js'
+import { openLmdbStore } from '../../persistence/index.js'
+import type { AppendEntry, AppendResult, DocumentStore } from '../../persistence/store.js'
+import { createServer } from '../../server/index.js'
+
+const [port = '0', folder = '', mode = 'honest'] = process.argv.slice(2)
+
+/** A store that says "committed" at once and commits 20 ms later: what a server with an asynchronous save does. */
+function lying(store: DocumentStore): DocumentStore {
+  let last: Promise<unknown> = Promise.resolve()
+  const append = (entries: readonly AppendEntry[]): Promise<AppendResult> => {
+    last = last.then(() => new Promise((resolve) => setTimeout(resolve, 20))).then(() => store.append(entries))
+    return Promise.resolve({ fencedShards: new Set() })
+  }
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'append') return append
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+const store = await openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal: () => process.exit(1) })
+const server = await createServer({
+  store: mode === 'lie' ? lying(store) : store,
+  demo: false,
+  tuning: { idleMs: 30, compactTailCount: 20, compactTailBytes: 2_000 },
+})
+await server.listen(Number(port), '127.0.0.1')
+console.log(`Weft listens on ${server.url}`)
