@@ -1,0 +1,97 @@
+// An encoded document with a sparse index, out of which the difference to a state vector is cut with copies: nothing is decoded but one index step per client.
+import { ByteReader } from './byte-reader.js'
+import { type BlockPieces, encodeUpdate, structFrom } from './encoding.js'
+import { CHECKPOINT_FIELDS, type InspectedUpdate } from './inspect.js'
+import { REF_SKIP, StructReader } from './struct-reader.js'
+
+// Per client block: struct count, first clock, end clock, offset, end.
+const BLOCK_FIELDS = 5
+
+export class EncodedDocument {
+  readonly bytes: Uint8Array
+  readonly #deletesOffset: number
+  // Columns rather than objects: an open document is to cost little more than its bytes.
+  readonly #clients: Float64Array
+  readonly #blocks: Uint32Array
+  readonly #checkpoints: Uint32Array
+
+  /** `inspected` must be what `inspectUpdate(bytes)` gave. It is not kept. */
+  constructor(bytes: Uint8Array, inspected: InspectedUpdate) {
+    this.bytes = bytes
+    this.#deletesOffset = inspected.deletesOffset
+    this.#clients = Float64Array.from(inspected.blocks, (block) => block.client)
+    this.#blocks = new Uint32Array(inspected.blocks.length * BLOCK_FIELDS)
+    for (const [index, block] of inspected.blocks.entries())
+      this.#blocks.set([block.structCount, block.firstClock, block.endClock, block.offset, block.end], index * BLOCK_FIELDS)
+    this.#checkpoints = Uint32Array.from(inspected.checkpoints)
+  }
+
+  /** Bytes of the index, the document's own not counted. */
+  get indexBytes(): number {
+    return this.#clients.byteLength + this.#blocks.byteLength + this.#checkpoints.byteLength
+  }
+
+  /**
+   * What somebody with `stateVector` lacks: the structs behind its clocks, and always the whole delete set.
+   * The same buffer as `bytes` if that is everything.
+   */
+  difference(stateVector: ReadonlyMap<number, number>): Uint8Array {
+    const blocks: BlockPieces[] = []
+    let cut = false
+    for (const [index, client] of this.#clients.entries()) {
+      const block = this.#blockFrom(index, client, stateVector.get(client) ?? 0)
+      if (block === null || block.firstClock !== this.#blocks[index * BLOCK_FIELDS + 1]) cut = true
+      if (block !== null) blocks.push(block)
+    }
+    if (!cut) return this.bytes
+    return encodeUpdate(blocks, this.bytes.subarray(this.#deletesOffset))
+  }
+
+  /** The structs of a client from `clock` on, without Skips in front, or null if there are none. */
+  #blockFrom(index: number, client: number, clock: number): BlockPieces | null {
+    const [structCount, firstClock, endClock, offset, end] = this.#blocks.subarray(
+      index * BLOCK_FIELDS,
+      (index + 1) * BLOCK_FIELDS,
+    ) as unknown as [number, number, number, number, number]
+    if (clock >= endClock) return null
+    const reader = new ByteReader(this.bytes, 'malformed-update')
+    const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
+    reader.offset = offset
+    let at = firstClock
+    let ordinal = 0
+    const checkpoint = this.#lastCheckpoint(index, clock)
+    if (checkpoint >= 0) {
+      at = this.#checkpoints[checkpoint + 1] as number
+      reader.offset = this.#checkpoints[checkpoint + 2] as number
+      ordinal = this.#checkpoints[checkpoint + 3] as number
+    }
+    for (; ordinal < structCount; ordinal++) {
+      structs.read(client, at)
+      const structEnd = at + structs.length
+      if (structEnd > clock && structs.ref !== REF_SKIP) {
+        const whole = at >= clock
+        const rest = this.bytes.subarray(whole ? structs.start : reader.offset, end)
+        const pieces = whole ? [rest] : [structFrom(this.bytes.subarray(structs.start, reader.offset), client, at, clock), rest]
+        return { client, firstClock: Math.max(at, clock), structCount: structCount - ordinal, pieces }
+      }
+      at = structEnd
+    }
+    return null
+  }
+
+  /** Index into the checkpoints of the last one of block `blockIndex` at or before `clock`, or -1. */
+  #lastCheckpoint(blockIndex: number, clock: number): number {
+    const checkpoints = this.#checkpoints
+    let low = 0
+    let high = checkpoints.length / CHECKPOINT_FIELDS
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const at = middle * CHECKPOINT_FIELDS
+      const block = checkpoints[at] as number
+      if (block < blockIndex || (block === blockIndex && (checkpoints[at + 1] as number) <= clock)) low = middle + 1
+      else high = middle
+    }
+    const at = (low - 1) * CHECKPOINT_FIELDS
+    return low > 0 && checkpoints[at] === blockIndex ? at : -1
+  }
+}

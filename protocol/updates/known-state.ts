@@ -1,0 +1,111 @@
+// What a document has: which structs and which deletes, with gaps. It decides what of an update is new (rule S3).
+import { cutBlock } from './cut.js'
+import { type BlockPieces, encodeDeletes, encodeUpdate } from './encoding.js'
+import type { ClientDeletes, InspectedUpdate } from './inspect.js'
+import { RangeSet, rangesFrom } from './ranges.js'
+import { encodeStateVector } from './state-vector.js'
+
+/** The clocks of one client: the end of a gapless range from 0, which is nearly always enough, or ranges. */
+type Clocks = number | RangeSet
+
+function missingFrom(known: Clocks | undefined, ranges: readonly number[]): readonly number[] {
+  if (known === undefined) return ranges
+  return typeof known === 'number' ? rangesFrom(ranges, known) : known.missing(ranges)
+}
+
+/** Whether `missing`, a part of `ranges`, is all of it. Both are sorted, so equal lengths of clocks mean equal sets. */
+function isAll(missing: readonly number[], ranges: readonly number[]): boolean {
+  if (missing.length !== ranges.length) return false
+  for (let index = 0; index < ranges.length; index++) if (missing[index] !== ranges[index]) return false
+  return true
+}
+
+export class KnownState {
+  readonly #structs = new Map<number, Clocks>()
+  readonly #deletes = new Map<number, RangeSet>()
+  #stateVector: Uint8Array | null = null
+
+  /** Remembers the structs (Skips are none) and deletes of `update`. */
+  add(update: InspectedUpdate): void {
+    for (const { client, ranges } of update.blocks) {
+      if (ranges.length === 0) continue
+      this.#stateVector = null
+      this.#addStructs(client, ranges)
+    }
+    for (const { client, ranges } of update.deletes) {
+      const known = this.#deletes.get(client)
+      if (known === undefined) this.#deletes.set(client, new RangeSet(ranges))
+      else known.add(ranges)
+    }
+  }
+
+  #addStructs(client: number, ranges: readonly number[]): void {
+    let known = this.#structs.get(client)
+    if (ranges.length === 2 && !(known instanceof RangeSet)) {
+      const end = known ?? 0
+      if ((ranges[0] as number) <= end) {
+        this.#structs.set(client, Math.max(end, ranges[1] as number))
+        return
+      }
+    }
+    if (known === undefined) known = new RangeSet(ranges)
+    else {
+      if (typeof known === 'number') known = new RangeSet([0, known])
+      known.add(ranges)
+    }
+    this.#structs.set(client, known.rangeCount === 1 && known.contiguousEnd > 0 ? known.contiguousEnd : known)
+  }
+
+  /**
+   * What of `update` is not known, as an update: the same buffer if all of it is new, null if nothing is.
+   * One struct per gap may come whole although its end is known: Yjs can only cut structs at the front.
+   */
+  subtract(update: InspectedUpdate): Uint8Array | null {
+    const blocks: BlockPieces[] = []
+    const newRanges: (readonly number[])[] = []
+    let all = true
+    let any = false
+    for (const { client, ranges } of update.blocks) {
+      const missing = missingFrom(this.#structs.get(client), ranges)
+      if (missing.length > 0) any = true
+      if (all && !isAll(missing, ranges)) all = false
+      newRanges.push(missing)
+    }
+    const deletes: ClientDeletes[] = []
+    for (const { client, ranges } of update.deletes) {
+      const missing = missingFrom(this.#deletes.get(client), ranges)
+      if (missing.length > 0) deletes.push({ client, ranges: missing })
+      if (all && !isAll(missing, ranges)) all = false
+    }
+    if (!any && deletes.length === 0) return null
+    if (all) return update.bytes
+    for (const [index, ranges] of newRanges.entries()) if (ranges.length > 0) blocks.push(cutBlock(update, index, ranges))
+    return encodeUpdate(blocks, encodeDeletes(deletes))
+  }
+
+  /** An encoded state vector: for each client the clock of its first gap. */
+  stateVector(): Uint8Array {
+    if (this.#stateVector === null) {
+      const ends = new Map<number, number>()
+      for (const [client, known] of this.#structs) {
+        const end = typeof known === 'number' ? known : known.contiguousEnd
+        if (end > 0) ends.set(client, end)
+      }
+      this.#stateVector = encodeStateVector(ends)
+    }
+    return this.#stateVector
+  }
+
+  equals(other: KnownState): boolean {
+    if (this.#structs.size !== other.#structs.size || this.#deletes.size !== other.#deletes.size) return false
+    for (const [client, mine] of this.#structs) {
+      const theirs = other.#structs.get(client)
+      if (mine !== theirs && !(mine instanceof RangeSet && theirs instanceof RangeSet && mine.equals(theirs))) return false
+    }
+    for (const [client, mine] of this.#deletes) {
+      const theirs = other.#deletes.get(client)
+      if (theirs === undefined || !mine.equals(theirs)) return false
+    }
+    return true
+  }
+}
