@@ -1,0 +1,26 @@
+// Questions about what a Y.Doc holds, answered from its store without encoding the document.
+import * as Y from 'yjs'
+
+/** Whether it holds anything at all, applied or waiting for what it depends on. */
+export function hasContent(doc: Y.Doc): boolean {
+  return doc.store.clients.size > 0 || hasPending(doc)
+}
+
+/** Whether it holds updates that wait for what they depend on. */
+export function hasPending(doc: Y.Doc): boolean {
+  return doc.store.pendingStructs !== null || doc.store.pendingDs !== null
+}
+
+/**
+ * Whether everything that a server with this encoded state vector lacks of the document is in `unsaved` (a v1 update, or null for none).
+ * Looks at structs only.
+ */
+export function lacksOnly(doc: Y.Doc, serverStateVector: Uint8Array, unsaved: Uint8Array | null): boolean {
+  const server = Y.decodeStateVector(serverStateVector)
+  const ours = unsaved === null ? new Map<number, number>() : Y.parseUpdateMeta(unsaved).from
+  for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
+    const has = server.get(client) ?? 0
+    if (has < clock && has < (ours.get(client) ?? Number.POSITIVE_INFINITY)) return false
+  }
+  return true
+}

@@ -1,0 +1,187 @@
+// One document over a connection, as the application sees it.
+import { Awareness } from 'y-protocols/awareness.js'
+import type * as Y from 'yjs'
+import type { Timer } from '../core/clock.js'
+import { Backoff } from './backoff.js'
+import { deferred } from './deferred.js'
+import { DocumentSync } from './document-sync.js'
+import { Emitter } from './emitter.js'
+import type { OpenOptions, Settings } from './options.js'
+import type { LocalCopy } from './persistence.js'
+import { SharedAwareness } from './shared-awareness.js'
+import { type Permission, type SessionStatus, sameStatus } from './status.js'
+
+export type SessionEvents = {
+  /** The new status. */
+  status: SessionStatus
+  /** How many local updates are not acknowledged. */
+  unsaved: number
+  /** Everything that the server had is in the document: the first time, and after each reconnect. */
+  synced: undefined
+  permission: Permission
+}
+
+/** What a session needs of the connection that made it. */
+export interface SessionHost {
+  readonly settings: Settings
+  /** Hands the session's inner part over, so that it is told about the socket. `close` closes the session. */
+  attach(sync: DocumentSync, close: () => Promise<void>): void
+  detach(sync: DocumentSync): void
+  /** The server answered with a document: it is well. */
+  succeeded(): void
+}
+
+/** A local store that does not answer must not keep the document from the server. */
+const loadMsMax = 5_000
+
+/** Made by `connection.open`. Remote changes are applied with the session as their transaction's origin. */
+export class DocumentSession<Presence extends Awareness | null = Awareness> {
+  readonly documentId: string
+  readonly doc: Y.Doc
+  /** Who else is here; null if the session was opened without it. */
+  readonly awareness: Presence
+  /**
+   * Resolves when everything that the server had is in the document for the first time. Waits while offline.
+   * Rejects with RefusedError if the server refuses the document, with SessionClosedError if the session is closed before.
+   */
+  readonly synced: Promise<void>
+  /** Resolves when what was stored on this device is in the document, or is known to be unreadable; at once without persistence. */
+  readonly loaded: Promise<void>
+  readonly #host: SessionHost
+  readonly #sync: DocumentSync
+  readonly #emitter: Emitter<SessionEvents>
+  readonly #sharedAwareness: SharedAwareness | null
+  readonly #copy: LocalCopy | null
+  #status: SessionStatus = { state: 'connecting' }
+  #unsaved = 0
+  #closing: Promise<void> | null = null
+
+  constructor(host: SessionHost, documentId: string, doc: Y.Doc, options: OpenOptions<Presence>) {
+    const { settings } = host
+    this.#host = host
+    this.documentId = documentId
+    this.doc = doc
+    this.#emitter = new Emitter((error) => settings.logger.error({ error }, 'A listener of a session threw.'))
+
+    const synced = deferred()
+    this.synced = synced.promise
+    // Not everybody awaits it; a refusal is in the status too.
+    this.synced.catch(() => {})
+
+    const awareness = options.awareness === undefined ? new Awareness(doc) : options.awareness
+    this.awareness = awareness as Presence
+    this.#sync = new DocumentSync({
+      documentId,
+      doc,
+      origin: this,
+      token: options.token ?? settings.token,
+      backoff: new Backoff(settings.backoff, settings.random),
+      clock: settings.clock,
+      logger: settings.logger,
+      events: {
+        changed: () => this.#changed(),
+        opened: () => this.#sharedAwareness?.announce(),
+        synced: () => {
+          host.succeeded()
+          synced.resolve()
+          this.#changed()
+          this.#emitter.emit('synced', undefined)
+        },
+        disconnected: () => this.#sharedAwareness?.forgetOthers(),
+        permission: (permission) => this.#emitter.emit('permission', permission),
+        awareness: (update) => this.#sharedAwareness?.receive(update),
+        failed: (error) => synced.reject(error),
+      },
+    })
+    this.#sharedAwareness =
+      awareness === null
+        ? null
+        : new SharedAwareness(awareness, options.awareness === undefined, this, (update) => this.#sync.sendAwareness(update))
+    this.#unsaved = this.#sync.unsaved
+    doc.on('destroy', this.#onDestroy)
+
+    const persistence = options.persistence === undefined ? settings.persistence : options.persistence
+    this.#copy = persistence?.open(documentId, doc) ?? null
+    this.loaded = this.#copy === null ? Promise.resolve() : this.#load(this.#copy)
+    if (this.#copy === null) this.#sync.loaded()
+    host.attach(this.#sync, () => this.close())
+  }
+
+  /** Truthful at any time: `saved` only when the server has acknowledged, from disk, all that this client knows of. */
+  get status(): SessionStatus {
+    return this.#status
+  }
+
+  /** Local updates that the server has not acknowledged. What the document held before it was opened counts as one until the server was asked. */
+  get unsaved(): number {
+    return this.#sync.unsaved
+  }
+
+  /** What the server lets this client do; null until it said so. */
+  get permission(): Permission | null {
+    return this.#sync.permission
+  }
+
+  /** Listens until the returned function is called, or the session is closed. */
+  on<Name extends keyof SessionEvents>(name: Name, listener: (value: SessionEvents[Name]) => void): () => void {
+    return this.#emitter.on(name, listener)
+  }
+
+  /**
+   * Resolves when everything in the document so far is on the server's disk. Waits while offline.
+   * Rejects with RefusedError if the server refuses it, with SessionClosedError if the session is closed before.
+   */
+  saved(): Promise<void> {
+    return this.#sync.saved()
+  }
+
+  /** After `refused`: asks the server again, for what it refused. Elsewhere it does nothing. */
+  retry(): void {
+    this.#sync.retry()
+  }
+
+  /** Sends what waits, says goodbye and stops. What is not saved by then is only in the document: await `saved()` first. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.doc.off('destroy', this.#onDestroy)
+    this.#sharedAwareness?.close()
+    this.#sync.close()
+    this.#host.detach(this.#sync)
+    this.#emitter.clear()
+    await this.#copy?.close()
+  }
+
+  async #load(copy: LocalCopy): Promise<void> {
+    const { clock, logger } = this.#host.settings
+    const tooLate = deferred()
+    const timer: Timer = clock.after(loadMsMax, () => tooLate.reject(new Error('The local store did not answer in time.')))
+    try {
+      await Promise.race([copy.loaded, tooLate.promise])
+    } catch (error) {
+      logger.warn({ error, documentId: this.documentId }, 'The copy on this device cannot be used.')
+    } finally {
+      timer.cancel()
+      this.#sync.loaded()
+    }
+  }
+
+  #changed(): void {
+    const { unsaved, status } = this.#sync
+    if (unsaved !== this.#unsaved) {
+      this.#unsaved = unsaved
+      this.#emitter.emit('unsaved', unsaved)
+    }
+    if (!sameStatus(status, this.#status)) {
+      this.#status = status
+      this.#emitter.emit('status', status)
+    }
+  }
+
+  readonly #onDestroy = (): void => {
+    this.close().catch((error: unknown) => this.#host.settings.logger.warn({ error }, 'The copy on this device could not be closed.'))
+  }
+}

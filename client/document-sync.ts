@@ -1,0 +1,474 @@
+// Keeps one document and the server in step: opens channels, resumes by seq, applies what comes, submits what was typed until it is acknowledged.
+//
+// Invariants: what this client cannot prove to be on the server's disk is in `#submissions`; the resume point only advances with what was applied;
+// a channel number is used once.
+import * as Y from 'yjs'
+import { unreachable } from '../core/assert.js'
+import type { Clock, Timer } from '../core/clock.js'
+import { closeCodes } from '../core/errors.js'
+import type { Logger } from '../core/log.js'
+import type { KnownOnWire } from '../protocol/dialects/weft.js'
+import type { Backoff } from './backoff.js'
+import { hasContent, hasPending, lacksOnly } from './document-content.js'
+import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
+import type { ChannelMessage, Link } from './link.js'
+import { readToken, type TokenSource } from './options.js'
+import type { Permission, SessionStatus } from './status.js'
+import { emptyUpdate, isEmptyUpdate, Submissions } from './submissions.js'
+
+export interface DocumentSyncEvents {
+  /** The status or the number of unsaved updates may have changed. */
+  changed(): void
+  /** A channel was opened; awareness may be sent. */
+  opened(): void
+  /** Everything that the server had is applied. */
+  synced(): void
+  /** There is no channel any more. */
+  disconnected(): void
+  permission(permission: Permission): void
+  awareness(update: Uint8Array): void
+  /** `synced` will not come (unless the application asks again). */
+  failed(error: Error): void
+}
+
+interface DocumentSyncOptions {
+  readonly documentId: string
+  readonly doc: Y.Doc
+  /** The origin of the transactions that apply what the server sent. */
+  readonly origin: object
+  readonly token: TokenSource
+  readonly backoff: Backoff
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly events: DocumentSyncEvents
+}
+
+type Phase =
+  /** What is stored on this device is being read; `link` is kept for afterwards. `reason` as in `offline`. */
+  | { readonly kind: 'loading'; readonly link: Link | null; readonly reason: string | null }
+  /** No link. `reason` is null while the first attempt is under way. */
+  | { readonly kind: 'offline'; readonly reason: string | null }
+  /** The token is being fetched. */
+  | { readonly kind: 'preparing'; readonly link: Link }
+  /** The server has been asked to open the document. */
+  | { readonly kind: 'opening'; readonly link: Link; readonly channel: number }
+  | { readonly kind: 'catching-up'; readonly link: Link; readonly channel: number }
+  | { readonly kind: 'live'; readonly link: Link; readonly channel: number }
+  /** The server ended the session but not the socket; it is opened again when the timer fires. */
+  | { readonly kind: 'retrying'; readonly link: Link; readonly reason: string; readonly timer: Timer }
+  | { readonly kind: 'refused'; readonly link: Link | null; readonly refusal: Refusal }
+  | { readonly kind: 'closed' }
+
+/** Whether submissions flow. */
+type Flow =
+  | { readonly kind: 'open' }
+  /** The server could not take one now. */
+  | { readonly kind: 'pausing'; readonly timer: Timer }
+  /** The server will not take one. A later edit may have made what is unsaved acceptable, so it is tried again after an edit. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly timer: Timer | null }
+
+interface Resume {
+  readonly incarnation: string
+  readonly seq: number
+}
+
+interface Waiter {
+  readonly ticket: number
+  resolve(): void
+  reject(error: Error): void
+}
+
+/** The type, channel, submission number and length in front of an update. */
+const submitOverheadBytes = 64
+
+export class DocumentSync {
+  readonly #options: DocumentSyncOptions
+  readonly #submissions = new Submissions()
+  #phase: Phase = { kind: 'loading', link: null, reason: null }
+  #flow: Flow = { kind: 'open' }
+  #resume: Resume | null = null
+  /** The incarnation of the channel that is open. */
+  #incarnation = ''
+  #permission: Permission | null = null
+  /** The server's state vector decides what is submitted next, not the list of local updates. */
+  #needsDifference = true
+  /** Tickets through this one stand for what the document held before anybody typed. */
+  #inheritedThrough = 0
+  #waiters: Waiter[] = []
+  #flushQueued = false
+  /** What the server sends may complete updates that came from elsewhere: those are ours to submit. */
+  #completesOthers = false
+
+  constructor(options: DocumentSyncOptions) {
+    this.#options = options
+    if (hasContent(options.doc)) this.#submissions.add(emptyUpdate)
+    options.doc.on('update', this.#onUpdate)
+  }
+
+  get unsaved(): number {
+    return this.#submissions.unsaved
+  }
+
+  get permission(): Permission | null {
+    return this.#permission
+  }
+
+  get status(): SessionStatus {
+    const phase = this.#phase
+    switch (phase.kind) {
+      case 'loading':
+        return { state: 'connecting' }
+      case 'offline':
+        return phase.reason === null ? { state: 'connecting' } : { state: 'offline', reason: phase.reason }
+      case 'preparing':
+      case 'opening':
+      case 'catching-up':
+        return { state: 'syncing' }
+      case 'live':
+        if (this.#flow.kind === 'refused') return { state: 'refused', ...this.#flow.refusal }
+        return this.unsaved > 0 ? { state: 'saving' } : { state: 'saved' }
+      case 'retrying':
+        return { state: 'offline', reason: phase.reason }
+      case 'refused':
+        return { state: 'refused', ...phase.refusal }
+      case 'closed':
+        return { state: 'offline', reason: 'The session is closed.' }
+      default:
+        return unreachable(phase)
+    }
+  }
+
+  /** What was stored on this device is in the document, or cannot be had: the server may be asked. */
+  loaded(): void {
+    const phase = this.#phase
+    if (phase.kind !== 'loading') return
+    this.#inheritedThrough = this.#submissions.lastTicket
+    if (phase.link === null) this.#enter({ kind: 'offline', reason: phase.reason })
+    else this.#open(phase.link)
+  }
+
+  /** There is a socket that was welcomed. */
+  connected(link: Link): void {
+    if (this.#phase.kind === 'closed') return
+    if (this.#phase.kind === 'loading') this.#phase = { ...this.#phase, link }
+    else this.#open(link)
+  }
+
+  /** The socket is gone; attempts go on elsewhere. */
+  disconnected(reason: string): void {
+    if (this.#phase.kind === 'closed') return
+    this.#leaveChannel()
+    this.#enter(this.#phase.kind === 'loading' ? { kind: 'loading', link: null, reason } : { kind: 'offline', reason })
+  }
+
+  /** The server refused the whole connection. */
+  refused(refusal: Refusal): void {
+    if (this.#phase.kind === 'closed') return
+    this.#leaveChannel()
+    this.#refuse(null, refusal)
+  }
+
+  /** Asks again after a refusal. */
+  retry(): void {
+    const phase = this.#phase
+    if (phase.kind === 'refused' && phase.link !== null) this.#open(phase.link)
+    else if (phase.kind === 'retrying') this.#open(phase.link)
+    else if (phase.kind === 'live' && this.#flow.kind !== 'open') this.#reopen()
+  }
+
+  /** Resolves when every update there is now has been acknowledged; rejects with RefusedError or SessionClosedError. */
+  saved(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ ticket: this.#submissions.lastTicket, resolve, reject })
+      this.#settleWaiters()
+    })
+  }
+
+  /** Dropped while there is no channel: the whole state is announced at the next one. */
+  sendAwareness(update: Uint8Array): void {
+    const phase = this.#phase
+    if (phase.kind === 'catching-up' || phase.kind === 'live') phase.link.send({ type: 'awareness', channel: phase.channel, update })
+  }
+
+  /** Sends what waits, gives the channel back and stops. Idempotent. */
+  close(): void {
+    const phase = this.#phase
+    if (phase.kind === 'closed') return
+    this.#flush()
+    if (phase.kind === 'opening' || phase.kind === 'catching-up' || phase.kind === 'live') {
+      phase.link.send({ type: 'close', channel: phase.channel })
+    }
+    this.#options.doc.off('update', this.#onUpdate)
+    this.#leaveChannel()
+    this.#enter({ kind: 'closed' })
+    const error = new SessionClosedError('The session was closed before its work was done.')
+    this.#options.events.failed(error)
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase
+    this.#settleWaiters()
+    this.#options.events.changed()
+  }
+
+  /** Whatever the phase holds on to is let go; what was under way waits again. */
+  #leaveChannel(): void {
+    const phase = this.#phase
+    if (phase.kind === 'retrying') phase.timer.cancel()
+    if (phase.kind === 'opening' || phase.kind === 'catching-up' || phase.kind === 'live') phase.link.releaseChannel(phase.channel)
+    if (this.#flow.kind !== 'open') {
+      this.#flow.timer?.cancel()
+      this.#needsDifference = true
+      this.#flow = { kind: 'open' }
+    }
+    this.#submissions.restart()
+    if (phase.kind === 'catching-up' || phase.kind === 'live') this.#options.events.disconnected()
+  }
+
+  #open(link: Link): void {
+    this.#leaveChannel()
+    const preparing: Phase = { kind: 'preparing', link }
+    this.#enter(preparing)
+    readToken(this.#options.token).then(
+      (token) => {
+        if (this.#phase !== preparing) return
+        const channel = link.openChannel((message) => this.#receive(message))
+        link.send({ type: 'open', channel, documentId: this.#options.documentId, token, known: this.#known() })
+        this.#enter({ kind: 'opening', link, channel })
+      },
+      (error: unknown) => {
+        if (this.#phase !== preparing) return
+        // Like a session that the server ended for a passing reason.
+        this.#options.logger.warn({ error }, 'The token for a document could not be fetched.')
+        this.#retryLater(link, 'The token could not be fetched.', this.#options.backoff.next())
+      },
+    )
+  }
+
+  #reopen(): void {
+    const phase = this.#phase
+    if (phase.kind !== 'live' && phase.kind !== 'catching-up') return
+    phase.link.send({ type: 'close', channel: phase.channel })
+    this.#open(phase.link)
+  }
+
+  #known(): KnownOnWire {
+    const { doc } = this.#options
+    if (!hasContent(doc)) return { kind: 'nothing' }
+    const stateVector = Y.encodeStateVector(doc)
+    return this.#resume === null ? { kind: 'state-vector', stateVector } : { kind: 'seq', ...this.#resume, stateVector }
+  }
+
+  #receive(message: ChannelMessage): void {
+    switch (message.type) {
+      case 'opened':
+        this.#opened(message)
+        return
+      case 'state':
+        this.#caughtUp(message.seq, message.updates)
+        return
+      case 'update':
+        if (this.#apply([message.update]) && this.#resume !== null) this.#resume = { ...this.#resume, seq: message.seq }
+        return
+      case 'acknowledged':
+        this.#submissions.acknowledged(message.through)
+        this.#flush()
+        this.#progressed()
+        return
+      case 'refused':
+        this.#submissionRefused(message)
+        return
+      case 'closed':
+        this.#ended(message)
+        return
+      case 'awareness':
+        this.#options.events.awareness(message.update)
+        return
+      case 'permission':
+        this.#permissionIs(message.permission)
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
+  #opened({ incarnation, seq, stateVector, permission }: Extract<ChannelMessage, { readonly type: 'opened' }>): void {
+    const phase = this.#phase
+    if (phase.kind !== 'opening') return
+    this.#incarnation = incarnation
+    const resume = this.#resume
+    // The same life of the document, not set back to an earlier state, and nothing missing that this client believes to be saved.
+    const continues =
+      resume !== null &&
+      resume.incarnation === incarnation &&
+      resume.seq <= seq &&
+      lacksOnly(this.#options.doc, stateVector, this.#submissions.merged())
+    if (!continues) this.#resume = null
+    if (!continues || this.#needsDifference) this.#submitDifference(stateVector, permission)
+    this.#needsDifference = false
+    this.#phase = { ...phase, kind: 'catching-up' }
+    this.#permissionIs(permission)
+    this.#options.events.opened()
+    this.#flush()
+    this.#options.events.changed()
+  }
+
+  /** Everything that the document holds and the server may not have is to be submitted, whoever brought it into the document. */
+  #submitDifference(stateVector: Uint8Array, permission: Permission): void {
+    const difference = Y.encodeStateAsUpdate(this.#options.doc, stateVector)
+    if (this.unsaved === 0 && isEmptyUpdate(difference)) return
+    // A reader's stored copy, of which the server has every struct: nobody typed, so there is nothing to refuse.
+    if (permission === 'read-only' && difference[0] === 0 && this.#submissions.lastTicket === this.#inheritedThrough) {
+      this.#submissions.clear()
+      return
+    }
+    // Even an empty difference is submitted when something was unsaved: the server may know it without having it on disk, and its answer says when.
+    this.#submissions.replaceAll(difference)
+  }
+
+  #caughtUp(seq: number, updates: readonly Uint8Array[]): void {
+    const phase = this.#phase
+    if (phase.kind !== 'catching-up' && phase.kind !== 'live') return
+    if (this.#apply(updates)) this.#resume = { incarnation: this.#incarnation, seq }
+    if (phase.kind === 'catching-up') this.#phase = { ...phase, kind: 'live' }
+    this.#options.events.synced()
+    this.#progressed()
+  }
+
+  /** In one transaction, so that observers see one change. Returns false, and starts afresh with the next channel, if something threw. */
+  #apply(updates: readonly Uint8Array[]): boolean {
+    const { doc, origin, logger } = this.#options
+    this.#completesOthers = hasPending(doc)
+    try {
+      Y.transact(
+        doc,
+        () => {
+          for (const update of updates) Y.applyUpdate(doc, update, origin)
+        },
+        origin,
+        false,
+      )
+      return true
+    } catch (error) {
+      // Either an observer of the application threw, or the update is broken: the two cannot be told apart here.
+      logger.error({ error, documentId: this.#options.documentId }, 'Applying an update from the server failed.')
+      this.#resume = null
+      return false
+    } finally {
+      this.#completesOthers = false
+    }
+  }
+
+  readonly #onUpdate = (update: Uint8Array, origin: unknown): void => {
+    if (origin === this.#options.origin && !this.#completesOthers) return
+    this.#submissions.add(update)
+    if (this.#flow.kind === 'refused' && this.#permission === 'read-write') this.#retryAfterEdit(this.#flow)
+    this.#options.events.changed()
+    if (this.#flushQueued) return
+    this.#flushQueued = true
+    queueMicrotask(() => {
+      this.#flushQueued = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const phase = this.#phase
+    if ((phase.kind !== 'catching-up' && phase.kind !== 'live') || this.#flow.kind !== 'open') return
+    const bytesMax = phase.link.messageBytesMax - submitOverheadBytes
+    try {
+      for (let next = this.#submissions.next(bytesMax); next !== null; next = this.#submissions.next(bytesMax)) {
+        phase.link.send({ type: 'submit', channel: phase.channel, ...next })
+      }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      this.#refuseFlow({ code: 'message-too-large', closeCode: closeCodes.tooLarge, reason: error.message })
+    }
+  }
+
+  #submissionRefused({ closeCode, code, reason, retryable }: Extract<ChannelMessage, { readonly type: 'refused' }>): void {
+    this.#submissions.takeBack()
+    if (this.#flow.kind !== 'open') return
+    if (!retryable) {
+      this.#refuseFlow({ code, closeCode, reason })
+      return
+    }
+    const timer = this.#options.clock.after(this.#options.backoff.next(), () => {
+      this.#flow = { kind: 'open' }
+      this.#flush()
+    })
+    this.#flow = { kind: 'pausing', timer }
+  }
+
+  #refuseFlow(refusal: Refusal): void {
+    this.#submissions.takeBack()
+    this.#flow = { kind: 'refused', refusal, timer: null }
+    this.#rejectWaiters(new RefusedError(refusal))
+    this.#options.events.changed()
+  }
+
+  #retryAfterEdit(flow: Extract<Flow, { readonly kind: 'refused' }>): void {
+    if (flow.timer !== null) return
+    this.#flow = { ...flow, timer: this.#options.clock.after(this.#options.backoff.next(), () => this.#reopen()) }
+  }
+
+  #ended({ closeCode, code, reason, retryable }: Extract<ChannelMessage, { readonly type: 'closed' }>): void {
+    const phase = this.#phase
+    if (phase.kind !== 'opening' && phase.kind !== 'catching-up' && phase.kind !== 'live') return
+    this.#leaveChannel()
+    if (!retryable) {
+      this.#refuse(phase.link, { code, closeCode, reason })
+      return
+    }
+    const moved = closeCode === closeCodes.ownerMoved
+    this.#retryLater(phase.link, reason, moved ? this.#options.backoff.jitter() : this.#options.backoff.next())
+  }
+
+  #retryLater(link: Link, reason: string, delayMs: number): void {
+    this.#leaveChannel()
+    this.#enter({ kind: 'retrying', link, reason, timer: this.#options.clock.after(delayMs, () => this.#open(link)) })
+  }
+
+  #refuse(link: Link | null, refusal: Refusal): void {
+    this.#enter({ kind: 'refused', link, refusal })
+    const error = new RefusedError(refusal)
+    this.#options.events.failed(error)
+    this.#rejectWaiters(error)
+  }
+
+  #permissionIs(permission: Permission): void {
+    const before = this.#permission
+    this.#permission = permission
+    if (before === permission) return
+    this.#options.events.permission(permission)
+    if (permission === 'read-write' && this.#flow.kind === 'refused') this.#reopen()
+  }
+
+  /** Something was applied or acknowledged. */
+  #progressed(): void {
+    if (this.#phase.kind === 'live' && this.unsaved === 0) this.#options.backoff.reset()
+    this.#settleWaiters()
+    this.#options.events.changed()
+  }
+
+  #settleWaiters(): void {
+    const phase = this.#phase
+    // What is stored on this device is typed text too, once it is read.
+    if (phase.kind === 'loading' || this.#waiters.length === 0) return
+    const { savedThrough } = this.#submissions
+    const waiting: Waiter[] = []
+    for (const waiter of this.#waiters) {
+      if (waiter.ticket <= savedThrough) waiter.resolve()
+      else waiting.push(waiter)
+    }
+    this.#waiters = waiting
+    if (phase.kind === 'refused') this.#rejectWaiters(new RefusedError(phase.refusal))
+    else if (phase.kind === 'live' && this.#flow.kind === 'refused') this.#rejectWaiters(new RefusedError(this.#flow.refusal))
+    else if (phase.kind === 'closed') this.#rejectWaiters(new SessionClosedError('The session is closed.'))
+  }
+
+  #rejectWaiters(error: Error): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+  }
+}

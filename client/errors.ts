@@ -1,0 +1,34 @@
+// What the client reports to the application when the server says no, or when a session ends before its work was done.
+
+/** The server's (or, for what cannot even be sent, the client's) reason for refusing something. */
+export interface Refusal {
+  /** A short name such as `forbidden` or `document-too-large`. New servers may send names that this client does not know. */
+  readonly code: string
+  /** 4400–4499: trying again does not help. 4500–4599: it does. */
+  readonly closeCode: number
+  /** Plain words, fit to be shown. */
+  readonly reason: string
+}
+
+/** `synced` and `saved()` reject with it when the server refused the document or an edit for good. */
+export class RefusedError extends Error implements Refusal {
+  readonly code: string
+  readonly closeCode: number
+  readonly reason: string
+
+  constructor(refusal: Refusal) {
+    super(`Refused (${refusal.code}, ${refusal.closeCode}): ${refusal.reason}`)
+    this.name = 'RefusedError'
+    this.code = refusal.code
+    this.closeCode = refusal.closeCode
+    this.reason = refusal.reason
+  }
+}
+
+/** `synced` and `saved()` reject with it when the session or its connection was closed first. */
+export class SessionClosedError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'SessionClosedError'
+  }
+}

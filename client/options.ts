@@ -1,0 +1,80 @@
+// What an application may pass to `connect` and `open`, and the defaults.
+import type { Awareness } from 'y-protocols/awareness.js'
+import { type Clock, systemClock } from '../core/clock.js'
+import type { Logger } from '../core/log.js'
+import { type Random, systemRandom } from '../core/random.js'
+import { type BackoffOptions, defaultBackoff } from './backoff.js'
+import type { DocumentPersistence } from './persistence.js'
+import type { WebSocketConstructor } from './web-socket.js'
+
+/** A token, or a function that gets a fresh one for each attempt to connect. */
+export type TokenSource = string | (() => string | Promise<string>)
+
+export interface HeartbeatOptions {
+  /** After this long without a message from the server the client asks for one. Default: what the server says at the start (25 s). */
+  readonly periodMs?: number
+  /** How long the answer may take before the connection counts as lost. */
+  readonly answerMsMax?: number
+}
+
+export interface ConnectOptions {
+  /** Shown to the server when connecting and with each document. Default: none. */
+  readonly token?: TokenSource
+  /** Default: the global WebSocket, or that of the `ws` package where there is none. */
+  readonly WebSocket?: WebSocketConstructor
+  /** Keeps documents on this device. Default: none. */
+  readonly persistence?: DocumentPersistence | null
+  readonly backoff?: Partial<BackoffOptions>
+  readonly heartbeat?: HeartbeatOptions
+  /** Gets warnings and errors. Default: the console. */
+  readonly logger?: Logger
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+export interface OpenOptions<Presence extends Awareness | null = Awareness | null> {
+  /** The application's own Awareness, or null to share none. Default: a new one that lives as long as the session. */
+  readonly awareness?: Presence
+  /** Overrides the connection's; null turns it off for this document. */
+  readonly persistence?: DocumentPersistence | null
+  /** Overrides the connection's. */
+  readonly token?: TokenSource
+}
+
+/** The options with every default filled in. */
+export interface Settings {
+  readonly token: TokenSource
+  readonly WebSocket: WebSocketConstructor | null
+  readonly persistence: DocumentPersistence | null
+  readonly backoff: BackoffOptions
+  readonly heartbeat: { readonly periodMs: number | null; readonly answerMsMax: number }
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly random: Random
+}
+
+const ignore = (): void => {}
+
+const consoleLogger: Logger = {
+  debug: ignore,
+  info: ignore,
+  warn: (fields, message) => console.warn(`weft: ${message}`, fields),
+  error: (fields, message) => console.error(`weft: ${message}`, fields),
+}
+
+export function settingsOf(options: ConnectOptions): Settings {
+  return {
+    token: options.token ?? '',
+    WebSocket: options.WebSocket ?? null,
+    persistence: options.persistence ?? null,
+    backoff: { ...defaultBackoff, ...options.backoff },
+    heartbeat: { periodMs: options.heartbeat?.periodMs ?? null, answerMsMax: options.heartbeat?.answerMsMax ?? 10_000 },
+    logger: options.logger ?? consoleLogger,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+  }
+}
+
+export async function readToken(source: TokenSource): Promise<string> {
+  return typeof source === 'function' ? await source() : source
+}

@@ -1,0 +1,140 @@
+// The local updates that the server has not acknowledged: what waits, what is under way, and how many they are.
+// Each local update takes a ticket, counting up. Acknowledgements are cumulative, so what is unsaved is a range of tickets up to the last.
+import * as Y from 'yjs'
+import { cutUpdate } from './cut-update.js'
+
+interface Entry {
+  readonly update: Uint8Array
+  /** The oldest ticket that it holds part of. */
+  readonly ticket: number
+}
+
+interface InFlight extends Entry {
+  readonly submission: number
+}
+
+/** A submission to be sent now. */
+interface Submission {
+  readonly submission: number
+  readonly update: Uint8Array
+}
+
+/** Past either mark further updates wait, and merge, until something is acknowledged: the server's pace sets ours. */
+const inFlightMax = 64
+const inFlightBytesHigh = 4 * 1024 * 1024
+
+/** Flat merging is quadratic in the number of updates; a tree of this arity is not, with the same result. */
+const mergeArity = 32
+
+export const emptyUpdate: Uint8Array = Uint8Array.of(0, 0)
+
+export function isEmptyUpdate(update: Uint8Array): boolean {
+  return update.length === 2 && update[0] === 0 && update[1] === 0
+}
+
+export class Submissions {
+  #waiting: Entry[] = []
+  /** The merged update that is being sent in parts, cut to the server's message size. */
+  #cut: Entry[] = []
+  #inFlight: InFlight[] = []
+  #inFlightBytes = 0
+  #lastTicket = 0
+  #lastSubmission = 0
+
+  /** The ticket of the newest local update; 0 before the first. */
+  get lastTicket(): number {
+    return this.#lastTicket
+  }
+
+  /** The newest ticket through which everything is acknowledged. */
+  get savedThrough(): number {
+    return this.#lastTicket - this.unsaved
+  }
+
+  /** How many local updates are not acknowledged. */
+  get unsaved(): number {
+    // Each list is in the order of tickets, and so are the lists.
+    const oldest = this.#inFlight[0] ?? this.#cut[0] ?? this.#waiting[0]
+    return oldest === undefined ? 0 : this.#lastTicket + 1 - oldest.ticket
+  }
+
+  add(update: Uint8Array): void {
+    this.#lastTicket += 1
+    this.#waiting.push({ update, ticket: this.#lastTicket })
+  }
+
+  /** Puts one update in place of everything unacknowledged: it must contain all of that. */
+  replaceAll(update: Uint8Array): void {
+    const ticket = this.savedThrough + 1
+    this.#lastTicket = Math.max(this.#lastTicket, ticket)
+    this.clear()
+    this.#waiting = [{ update, ticket }]
+  }
+
+  /** Everything there was is saved. */
+  clear(): void {
+    this.#waiting = []
+    this.#cut = []
+    this.#inFlight = []
+    this.#inFlightBytes = 0
+  }
+
+  /** All that is unacknowledged, merged; null if nothing is. */
+  merged(): Uint8Array | null {
+    const all = [...this.#inFlight, ...this.#cut, ...this.#waiting]
+    return all.length === 0 ? null : mergeInTree(all.map((entry) => entry.update))
+  }
+
+  /**
+   * The next submission, or null when nothing waits or enough is under way. What waits is merged; what is larger than `bytesMax` is sent in parts.
+   * Throws a RangeError when a part cannot be made small enough.
+   */
+  next(bytesMax: number): Submission | null {
+    if (this.#inFlight.length >= inFlightMax || this.#inFlightBytes >= inFlightBytesHigh) return null
+    if (this.#cut.length === 0) {
+      const oldest = this.#waiting[0]
+      if (oldest === undefined) return null
+      const merged = mergeInTree(this.#waiting.map((entry) => entry.update))
+      this.#cut = cutUpdate(merged, bytesMax).map((update) => ({ update, ticket: oldest.ticket }))
+      this.#waiting = []
+    }
+    const entry = this.#cut.shift()
+    if (entry === undefined) return null
+    this.#lastSubmission += 1
+    this.#inFlight.push({ ...entry, submission: this.#lastSubmission })
+    this.#inFlightBytes += entry.update.length
+    return { submission: this.#lastSubmission, update: entry.update }
+  }
+
+  acknowledged(through: number): void {
+    this.#inFlight = this.#inFlight.filter((entry) => entry.submission > through)
+    this.#inFlightBytes = this.#inFlight.reduce((sum, entry) => sum + entry.update.length, 0)
+  }
+
+  /** What was under way waits again, to be submitted anew. */
+  takeBack(): void {
+    this.#waiting = [...this.#inFlight, ...this.#cut, ...this.#waiting]
+    this.#inFlight = []
+    this.#inFlightBytes = 0
+    this.#cut = []
+  }
+
+  /** As `takeBack`, on a new channel, where numbers start again at 1. */
+  restart(): void {
+    this.takeBack()
+    this.#lastSubmission = 0
+  }
+}
+
+function mergeInTree(updates: readonly Uint8Array[]): Uint8Array {
+  let level = updates.filter((update) => !isEmptyUpdate(update))
+  while (level.length > 1) {
+    const next: Uint8Array[] = []
+    for (let start = 0; start < level.length; start += mergeArity) {
+      const group = level.slice(start, start + mergeArity)
+      next.push(group.length === 1 && group[0] !== undefined ? group[0] : Y.mergeUpdates(group))
+    }
+    level = next
+  }
+  return level[0] ?? emptyUpdate
+}

@@ -1,0 +1,41 @@
+// The part of the WebSocket interface that the client uses, and where to get one: the browser's, Node's, or the `ws` package.
+
+export interface WebSocketLike {
+  binaryType: string
+  /** The subprotocol that the server chose, or an empty string. */
+  readonly protocol: string
+  send(data: Uint8Array): void
+  close(code?: number, reason?: string): void
+  /** `ws` only: drops the connection without the closing handshake. */
+  terminate?(): void
+  addEventListener(type: 'open', listener: () => void): void
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
+  addEventListener(type: 'close', listener: (event: { readonly code: number; readonly reason: string }) => void): void
+  addEventListener(type: 'error', listener: (event: object) => void): void
+}
+
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike
+
+/** The global WebSocket, or where there is none (Node before 22) that of the `ws` package. Rejects when there is neither. */
+export async function findWebSocket(): Promise<WebSocketConstructor> {
+  const scope = globalThis as { readonly WebSocket?: WebSocketConstructor }
+  if (scope.WebSocket !== undefined) return scope.WebSocket
+  // Not a literal: a bundler for browsers must neither resolve nor include it.
+  const packageName = 'ws'
+  const module: { readonly WebSocket: WebSocketConstructor } = await import(/* @vite-ignore */ /* webpackIgnore: true */ packageName)
+  return module.WebSocket
+}
+
+/**
+ * The WebSocket URL for what an application passes: `http` becomes `ws`, `https` `wss`; relative URLs are taken from the page's.
+ * Throws a TypeError for what is no URL or has another scheme.
+ */
+export function webSocketUrl(url: string): string {
+  const base = (globalThis as { readonly location?: { readonly href: string } }).location?.href
+  const parsed = new URL(url, base)
+  if (parsed.protocol === 'http:') parsed.protocol = 'ws:'
+  if (parsed.protocol === 'https:') parsed.protocol = 'wss:'
+  if (parsed.protocol !== 'ws:' && parsed.protocol !== 'wss:') throw new TypeError(`Not a ws, wss, http or https URL: ${url}`)
+  parsed.hash = ''
+  return parsed.href
+}
