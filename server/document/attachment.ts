@@ -1,0 +1,57 @@
+// One session's handle on a document of this process.
+import type { Attachment, Known } from './port.js'
+import type { Session } from './sessions.js'
+
+/** What the owner does for its attachments. */
+export interface AttachmentOwner {
+  readonly documentId: string
+  readonly incarnation: string
+  readonly durableSeq: number
+  stateVector(): Uint8Array
+  sync(session: Session, known: Known): void
+  suspend(session: Session): void
+  submit(session: Session, submission: number, bytes: Uint8Array): void
+  detach(session: Session): void
+}
+
+export class LocalAttachment implements Attachment {
+  readonly #owner: AttachmentOwner
+  readonly #session: Session
+
+  constructor(owner: AttachmentOwner, session: Session) {
+    this.#owner = owner
+    this.#session = session
+  }
+
+  get documentId(): string {
+    return this.#owner.documentId
+  }
+
+  get incarnation(): string {
+    return this.#owner.incarnation
+  }
+
+  get seq(): number {
+    return this.#owner.durableSeq
+  }
+
+  stateVector(): Uint8Array {
+    return this.#owner.stateVector()
+  }
+
+  sync(known: Known): void {
+    this.#owner.sync(this.#session, known)
+  }
+
+  suspend(): void {
+    this.#owner.suspend(this.#session)
+  }
+
+  submit(submission: number, bytes: Uint8Array): void {
+    this.#owner.submit(this.#session, submission, bytes)
+  }
+
+  detach(): void {
+    this.#owner.detach(this.#session)
+  }
+}

@@ -1,0 +1,95 @@
+// Counts bytes that were received and are not yet committed, per document and for the whole process, with a high and a low mark each.
+
+/** Bytes between two marks. `full` turns true at the high mark and false again at the low mark, half of it. */
+class Gauge {
+  readonly #high: number
+  #bytes = 0
+  #full = false
+
+  constructor(high: number) {
+    this.#high = high
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get full(): boolean {
+    return this.#full
+  }
+
+  /** True if `full` changed. */
+  add(bytes: number): boolean {
+    this.#bytes += bytes
+    const full = this.#full ? this.#bytes > this.#high / 2 : this.#bytes >= this.#high
+    const changed = full !== this.#full
+    this.#full = full
+    return changed
+  }
+
+  /** Paused sockets may still deliver what they had read. Past twice the mark nothing more is taken. */
+  wouldOverflow(bytes: number): boolean {
+    return this.#bytes + bytes > this.#high * 2
+  }
+}
+
+/** The pending bytes of the process. `onChange` runs when all writers must pause or may resume. */
+export class ProcessPressure {
+  readonly #gauge: Gauge
+  readonly #onChange: () => void
+
+  constructor(pendingBytesMax: number, onChange: () => void) {
+    this.#gauge = new Gauge(pendingBytesMax)
+    this.#onChange = onChange
+  }
+
+  get bytes(): number {
+    return this.#gauge.bytes
+  }
+
+  get full(): boolean {
+    return this.#gauge.full
+  }
+
+  add(bytes: number): void {
+    if (this.#gauge.add(bytes)) this.#onChange()
+  }
+
+  wouldOverflow(bytes: number): boolean {
+    return this.#gauge.wouldOverflow(bytes)
+  }
+}
+
+/** The pending bytes of one document, counted into the process's as well. */
+export class DocumentPressure {
+  readonly #gauge: Gauge
+  readonly #process: ProcessPressure
+
+  constructor(pendingBytesPerDocumentMax: number, process: ProcessPressure) {
+    this.#gauge = new Gauge(pendingBytesPerDocumentMax)
+    this.#process = process
+  }
+
+  get bytes(): number {
+    return this.#gauge.bytes
+  }
+
+  /** Writers of this document must be paused. */
+  get full(): boolean {
+    return this.#gauge.full || this.#process.full
+  }
+
+  add(bytes: number): void {
+    this.#gauge.add(bytes)
+    this.#process.add(bytes)
+  }
+
+  wouldOverflow(bytes: number): boolean {
+    return this.#gauge.wouldOverflow(bytes) || this.#process.wouldOverflow(bytes)
+  }
+
+  /** Gives back everything, when the document stops. */
+  clear(): void {
+    this.add(-this.#gauge.bytes)
+  }
+}

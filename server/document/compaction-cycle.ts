@@ -1,0 +1,134 @@
+// When one document is compacted, and how its new base comes into use: compact, save the snapshot (fenced), swap, prune. Edits go on meanwhile, and a
+// crash between any two steps loses nothing (D6): until the snapshot is saved the log has everything, and afterwards still has.
+import type { Clock } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
+import { WeftError } from '../../core/errors.js'
+import type { Logger } from '../../core/log.js'
+import type { DocumentStore, Fence } from '../../persistence/store.js'
+import type { Compactor } from './compaction.js'
+import { type Image, inOwnBuffer } from './image.js'
+import type { DocumentTuning } from './tuning.js'
+
+export interface CompactionEnvironment {
+  readonly store: DocumentStore
+  readonly compactor: Compactor
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly counters: Counters
+  readonly tuning: DocumentTuning
+}
+
+export interface CompactionSubject {
+  readonly documentId: string
+  readonly fence: Fence
+  readonly incarnation: string
+  readonly image: Image
+}
+
+/** What the owner is told; none may throw. */
+export interface CompactionEvents {
+  /** True once the owner has stopped or the image must not change any more. */
+  abandoned(): boolean
+  /** The base was replaced. `gained` are deletes that it has beyond what the document was known to have. */
+  compacted(gained: Uint8Array | null): void
+  fenced(): void
+  /** `index` of the tail row that cannot be applied, -1 for the base. */
+  poisoned(index: number, reason: string): void
+  /** Whatever came of it. */
+  ended(): void
+}
+
+type CycleState =
+  | { readonly kind: 'waiting'; readonly notBefore: number; readonly failures: number }
+  | { readonly kind: 'running'; readonly failures: number }
+
+const RETRY_MS_MAX = 3_600_000
+
+export class CompactionCycle {
+  readonly #environment: CompactionEnvironment
+  readonly #subject: CompactionSubject
+  readonly #events: CompactionEvents
+  #state: CycleState = { kind: 'waiting', notBefore: Number.NEGATIVE_INFINITY, failures: 0 }
+
+  constructor(environment: CompactionEnvironment, subject: CompactionSubject, events: CompactionEvents) {
+    this.#environment = environment
+    this.#subject = subject
+    this.#events = events
+  }
+
+  get running(): boolean {
+    return this.#state.kind === 'running'
+  }
+
+  /** Starts a compaction if the tail has grown enough for a document in use. */
+  startIfLarge(): void {
+    const { image } = this.#subject
+    const { tailRowsMax, tailBytesMin, tailToBaseRatio } = this.#environment.tuning
+    const large = image.tailBytes >= tailBytesMin && image.tailBytes >= image.baseBytes * tailToBaseRatio
+    if (large || image.tailRows >= tailRowsMax) this.start()
+  }
+
+  /** Starts a compaction if the tail is worth it for a document that nobody uses. True if one runs now. */
+  startIfWorthwhileWhenIdle(): boolean {
+    const { image } = this.#subject
+    const { idleTailRowsMin, idleTailToBaseRatio } = this.#environment.tuning
+    const worthwhile = image.tailRows >= idleTailRowsMin || image.tailBytes > image.baseBytes * idleTailToBaseRatio
+    if (worthwhile) this.start()
+    return this.running
+  }
+
+  /** Starts a compaction unless one runs, there is no tail, or the last one failed a short while ago. */
+  start(): void {
+    const state = this.#state
+    if (state.kind === 'running' || state.notBefore > this.#environment.clock.monotonic()) return
+    if (this.#subject.image.tailRows === 0 || this.#events.abandoned()) return
+    this.#state = { kind: 'running', failures: state.failures }
+    void this.#run(state.failures)
+  }
+
+  /** Never rejects. */
+  async #run(failures: number): Promise<void> {
+    const { clock, logger, counters, tuning } = this.#environment
+    const { documentId } = this.#subject
+    let waiting: CycleState = { kind: 'waiting', notBefore: Number.NEGATIVE_INFINITY, failures: 0 }
+    try {
+      await this.#compact()
+    } catch (error) {
+      counters.add('compactions_failed')
+      logger.warn({ documentId, error }, 'A compaction failed; the document keeps its base and tail')
+      const pauseMs = Math.min(RETRY_MS_MAX, tuning.compactionRetryMs * 2 ** Math.min(failures, 20))
+      waiting = { kind: 'waiting', notBefore: clock.monotonic() + pauseMs, failures: failures + 1 }
+    }
+    this.#state = waiting
+    this.#events.ended()
+  }
+
+  async #compact(): Promise<void> {
+    const { store, compactor, counters } = this.#environment
+    const { documentId, fence, incarnation, image } = this.#subject
+    // The image holds only what is durable, so the snapshot is never ahead of the log.
+    const seq = image.head
+    const result = await compactor.compact(image.snapshotInput())
+    if (this.#events.abandoned()) return
+    if (result.outcome === 'poisoned') return this.#events.poisoned(result.index, result.reason)
+    if (result.state.length < 2) throw new WeftError('internal', 'The compactor answered with something that is not an update.')
+    const state = inOwnBuffer(result.state)
+    const written = await store.saveSnapshot({ documentId, fence, incarnation, seq, state })
+    if (this.#events.abandoned()) return
+    if (written === 'fenced') return this.#events.fenced()
+    image.replaceBase(seq, state)
+    counters.add('compactions')
+    this.#events.compacted(result.gained)
+    this.#prune()
+  }
+
+  #prune(): void {
+    const { store, clock, logger, tuning } = this.#environment
+    const { documentId } = this.#subject
+    clock.soon(() => {
+      store.prune(documentId, tuning.retention, clock.now()).catch((error: unknown) => {
+        logger.warn({ documentId, error }, 'Pruning failed; it is tried again after the next compaction')
+      })
+    })
+  }
+}

@@ -1,0 +1,19 @@
+// The worker thread's side of compaction: one request in, one answer out.
+import { parentPort } from 'node:worker_threads'
+import { CompactionMismatch, compactState } from './compaction.js'
+import type { CompactionAnswer, CompactionRequest } from './worker-compactor.js'
+
+parentPort?.on('message', (request: CompactionRequest) => {
+  const answer = answerTo(request)
+  parentPort?.postMessage(answer, answer.kind === 'compacted' ? [answer.state.buffer as ArrayBuffer] : [])
+})
+
+function answerTo(request: CompactionRequest): CompactionAnswer {
+  try {
+    const { state, gained } = compactState(request)
+    // Only a buffer of its own can be handed over without a copy.
+    return { kind: 'compacted', state: state.byteLength === state.buffer.byteLength ? state : new Uint8Array(state), gained }
+  } catch (thrown) {
+    return { kind: thrown instanceof CompactionMismatch ? 'mismatch' : 'unappliable', reason: String(thrown) }
+  }
+}

@@ -1,0 +1,181 @@
+// The image of an open document: its base (the newest snapshot, as it lies in memory) and its tail (the updates after it), all as encoded bytes.
+// A join is answered with these buffers or with pieces cut out of them; nothing is decoded into a Y.Doc (S2).
+import { assert } from '../../core/assert.js'
+import { EncodedDocument } from '../../protocol/updates/encoded-document.js'
+import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
+import { mergeUpdateTree } from '../../protocol/updates/merge.js'
+
+export interface TailRow {
+  readonly seq: number
+  readonly update: Uint8Array
+}
+
+/** Several tail rows as one update. */
+interface Block {
+  readonly update: Uint8Array
+  /** The number of tail rows that it and the blocks before it hold. */
+  readonly rows: number
+  /** Built for the first session that needs a difference. */
+  encoded: EncodedDocument | null
+}
+
+/** Smaller blocks are sent whole to a session with a state vector: cutting them would cost more than the repeat. */
+const CUT_BYTES_MIN = 2048
+
+export class Image {
+  #baseSeq: number
+  #base: Uint8Array | null
+  #encodedBase: EncodedDocument | null = null
+  #tail: TailRow[]
+  #tailBytes: number
+  /** Poison cuts the readable tail short; the log goes on behind it. */
+  #head: number
+  /** The tail merged, largest block first. A new block swallows its neighbour when that is less than twice its size, so that there are few and each byte is merged rarely. */
+  #blocks: Block[] = []
+  /** The last slice of the tail that was asked for: many sessions resume from the same seq at the same time. */
+  #slice: { readonly afterSeq: number; readonly head: number; readonly updates: readonly Uint8Array[] } | null = null
+
+  /** `tail` must be contiguous after `baseSeq`. The buffers are kept, and must not be modified afterwards. */
+  constructor(baseSeq: number, base: Uint8Array | null, tail: readonly TailRow[]) {
+    this.#baseSeq = baseSeq
+    this.#base = base
+    this.#tail = [...tail]
+    this.#tailBytes = tail.reduce((sum, row) => sum + row.update.length, 0)
+    this.#head = tail.at(-1)?.seq ?? baseSeq
+  }
+
+  /** The last seq that is part of the image. */
+  get head(): number {
+    return this.#head
+  }
+
+  get baseSeq(): number {
+    return this.#baseSeq
+  }
+
+  get baseBytes(): number {
+    return this.#base?.length ?? 0
+  }
+
+  get tailBytes(): number {
+    return this.#tailBytes
+  }
+
+  get tailRows(): number {
+    return this.#tail.length
+  }
+
+  /** Base plus tail. */
+  get bytes(): number {
+    return this.baseBytes + this.#tailBytes
+  }
+
+  append(seq: number, update: Uint8Array): void {
+    assert(seq === this.#head + 1, 'the tail is contiguous')
+    this.#tail.push({ seq, update })
+    this.#tailBytes += update.length
+    this.#head = seq
+  }
+
+  /** The whole document: the base's own buffer, then the tail in as few updates as are already merged. */
+  everything(): readonly Uint8Array[] {
+    const blocks = this.#merged().map((block) => block.update)
+    return this.#base === null ? blocks : [this.#base, ...blocks]
+  }
+
+  /** The rows after `seq`, merged; null when `seq` is older than the base. */
+  since(seq: number): readonly Uint8Array[] | null {
+    if (seq < this.#baseSeq) return null
+    if (seq >= this.#head) return []
+    if (seq === this.#baseSeq) return this.#merged().map((block) => block.update)
+    if (this.#slice?.afterSeq === seq && this.#slice.head === this.#head) return this.#slice.updates
+    const updates = mergeOrKeep(this.#tail.slice(seq - this.#baseSeq).map((row) => row.update))
+    this.#slice = { afterSeq: seq, head: this.#head, updates }
+    return updates
+  }
+
+  /** What a session with this state vector lacks: pieces cut out of the base and of the tail. Its whole delete set is part of it. */
+  difference(stateVector: ReadonlyMap<number, number>): readonly Uint8Array[] {
+    const updates: Uint8Array[] = []
+    if (this.#base !== null) {
+      this.#encodedBase ??= encoded(this.#base)
+      updates.push(this.#encodedBase.difference(stateVector))
+    }
+    for (const block of this.#merged()) {
+      if (block.update.length < CUT_BYTES_MIN) updates.push(block.update)
+      else {
+        block.encoded ??= encoded(block.update)
+        updates.push(block.encoded.difference(stateVector))
+      }
+    }
+    return updates.filter((update) => !isEmpty(update))
+  }
+
+  /** What a compaction through the current head starts from. */
+  snapshotInput(): { readonly base: Uint8Array | null; readonly tail: readonly Uint8Array[] } {
+    return { base: this.#base, tail: this.#tail.map((row) => row.update) }
+  }
+
+  /** `base` holds everything through `seq`: it replaces the old base and the tail up to there. */
+  replaceBase(seq: number, base: Uint8Array): void {
+    assert(seq >= this.#baseSeq && seq <= this.#head, 'a new base lies between the old one and the head')
+    this.#tail = this.#tail.slice(seq - this.#baseSeq)
+    this.#tailBytes = this.#tail.reduce((sum, row) => sum + row.update.length, 0)
+    this.#baseSeq = seq
+    this.#base = base
+    this.#encodedBase = null
+    this.#blocks = []
+    this.#slice = null
+  }
+
+  /** Drops the tail from row `index` on: the document stays readable up to the poison in it (D8). */
+  truncateTail(index: number): void {
+    this.#tail = this.#tail.slice(0, index)
+    this.#tailBytes = this.#tail.reduce((sum, row) => sum + row.update.length, 0)
+    this.#head = this.#tail.at(-1)?.seq ?? this.#baseSeq
+    this.#blocks = []
+    this.#slice = null
+  }
+
+  #merged(): readonly Block[] {
+    const from = this.#blocks.at(-1)?.rows ?? 0
+    if (from === this.#tail.length) return this.#blocks
+    const fresh = mergeOrKeep(this.#tail.slice(from).map((row) => row.update))
+    for (const update of fresh) this.#blocks.push({ update, rows: this.#tail.length, encoded: null })
+    for (;;) {
+      const last = this.#blocks.at(-1)
+      const before = this.#blocks.at(-2)
+      if (last === undefined || before === undefined || before.update.length >= 2 * last.update.length) return this.#blocks
+      const [merged, ...rest] = mergeOrKeep([before.update, last.update])
+      if (merged === undefined || rest.length > 0) return this.#blocks
+      this.#blocks.splice(-2, 2, { update: merged, rows: last.rows, encoded: null })
+    }
+  }
+}
+
+function encoded(bytes: Uint8Array): EncodedDocument {
+  return new EncodedDocument(bytes, inspectUpdate(bytes, storedBounds))
+}
+
+/** One merged update; or the updates themselves should they not merge, since each of them is sound. */
+function mergeOrKeep(updates: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (updates.length === 0) return []
+  try {
+    return [mergeUpdateTree(updates)]
+  } catch {
+    return updates
+  }
+}
+
+/** No structs and no deletes. */
+function isEmpty(update: Uint8Array): boolean {
+  return update.length === 2 && update[0] === 0 && update[1] === 0
+}
+
+/** `bytes` in a buffer of their own, so that a few of them do not keep a network or database buffer alive. */
+export function inOwnBuffer(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength === bytes.buffer.byteLength) return bytes
+  const own = new Uint8Array(bytes.length)
+  own.set(bytes)
+  return own
+}

@@ -1,0 +1,235 @@
+// The documents that are open in this process: finds or opens them, evicts them when idle, and stops them when their shard goes elsewhere.
+import type { Clock, Timer } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
+import { shardOf } from '../../core/document-id.js'
+import { asWeftError, WeftError } from '../../core/errors.js'
+import type { Limits } from '../../core/limits.js'
+import type { Logger } from '../../core/log.js'
+import type { Random } from '../../core/random.js'
+import type { DocumentStore, Fence } from '../../persistence/store.js'
+import { ProcessPressure } from './back-pressure.js'
+import type { Compactor } from './compaction.js'
+import { type BroadcastOrder, DocumentOwner, type OwnerEnvironment } from './document-owner.js'
+import { LogWriter } from './log-writer.js'
+import { openStored } from './open-document.js'
+import type { Attachment, AttachRequest, DocumentDirectory } from './port.js'
+import { ownerMoved } from './sessions.js'
+import type { DocumentTuning } from './tuning.js'
+
+export interface LocalDirectoryOptions {
+  readonly store: DocumentStore
+  /** The fence under which this process owns the document's shard; null if it does not. */
+  readonly fenceOf: (documentId: string) => Fence | null
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly counters: Counters
+  readonly limits: Limits
+  /** Not closed with the directory. */
+  readonly compactor: Compactor
+  readonly broadcast: BroadcastOrder
+  /** The store refused these shards: their documents were stopped. */
+  readonly onFenced: (shards: ReadonlySet<number>) => void
+  readonly tuning: DocumentTuning
+}
+
+type Entry = { readonly kind: 'opening'; readonly opened: Promise<void> } | { readonly kind: 'open'; readonly owner: DocumentOwner }
+
+type DirectoryState = 'serving' | 'draining' | 'closed'
+
+export class LocalDirectory implements DocumentDirectory {
+  readonly #options: LocalDirectoryOptions
+  readonly #environment: OwnerEnvironment
+  readonly #writer: LogWriter
+  readonly #entries = new Map<string, Entry>()
+  /** Idle owners, and since when (monotonic milliseconds), longest first. */
+  readonly #idle = new Map<DocumentOwner, number>()
+  #sweep: Timer | null = null
+  #state: DirectoryState = 'serving'
+
+  constructor(options: LocalDirectoryOptions) {
+    const { store, clock, random, logger, counters, limits, compactor, broadcast, tuning } = options
+    this.#options = options
+    this.#writer = new LogWriter({
+      append: (entries) => store.append(entries),
+      clock,
+      random,
+      logger,
+      counters,
+      onFenced: (shards) => this.#fenced(shards),
+      onFatal: (error) => this.#stopAll(error),
+    })
+    const pressure = new ProcessPressure(limits.pendingBytesMax, () => {
+      for (const owner of this.#owners()) owner.updatePause()
+    })
+    this.#environment = {
+      store,
+      compactor,
+      clock,
+      logger,
+      counters,
+      tuning,
+      limits,
+      writer: this.#writer,
+      pressure,
+      broadcast,
+      onIdle: (owner) => this.#becameIdle(owner),
+      onStopped: (owner) => this.#forget(owner),
+      onFenced: (shard) => this.#fenced(new Set([shard])),
+    }
+  }
+
+  /** The number of documents in memory. */
+  get openDocuments(): number {
+    return this.#owners().length
+  }
+
+  /** Sessions on this document in this process. */
+  sessionCount(documentId: string): number {
+    const entry = this.#entries.get(documentId)
+    return entry?.kind === 'open' ? entry.owner.sessionCount : 0
+  }
+
+  async attach(documentId: string, request: AttachRequest): Promise<Attachment> {
+    for (;;) {
+      if (this.#state !== 'serving') throw draining()
+      const entry = this.#entries.get(documentId) ?? this.#open(documentId)
+      if (entry.kind === 'opening') {
+        await entry.opened
+        continue
+      }
+      // From here to the session's place in the owner nothing is awaited: an eviction cannot come between.
+      const attachment = entry.owner.attach(request)
+      this.#idle.delete(entry.owner)
+      return attachment
+    }
+  }
+
+  /**
+   * Gives up shards, for another node: flushes their documents and detaches their sessions with `owner-moved`. `fenceOf` must already answer null for
+   * them, so that nothing opens them again; the store's release comes after this.
+   */
+  async release(shards: ReadonlySet<number>): Promise<void> {
+    const mine = [...this.#entries].filter(([documentId]) => shards.has(shardOf(documentId)))
+    await Promise.all(
+      mine.map(async ([documentId, entry]) => {
+        if (entry.kind === 'opening') await entry.opened.catch(() => {})
+        const opened = this.#entries.get(documentId)
+        if (opened?.kind === 'open') await opened.owner.handOver()
+      }),
+    )
+  }
+
+  /** These shards belong to somebody else now: their documents stop at once, with nothing acknowledged any more. */
+  abandon(shards: ReadonlySet<number>): void {
+    for (const owner of this.#owners()) if (shards.has(owner.fence.shard)) owner.stop(ownerMoved())
+  }
+
+  /** Refuses new attaches and resolves when everything submitted so far is durable and acknowledged. Sessions stay attached. */
+  async drain(): Promise<void> {
+    if (this.#state === 'serving') this.#state = 'draining'
+    await Promise.all([...this.#entries.values()].map((entry) => (entry.kind === 'opening' ? entry.opened.catch(() => {}) : undefined)))
+    await Promise.all(this.#owners().map((owner) => owner.flush()))
+  }
+
+  /** Detaches everybody and stops all timers; the commit that runs is awaited. Idempotent. */
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    this.#stopAll(draining())
+    this.#sweep?.cancel()
+    this.#sweep = null
+    await this.#writer.close()
+  }
+
+  #owners(): DocumentOwner[] {
+    return [...this.#entries.values()].flatMap((entry) => (entry.kind === 'open' ? [entry.owner] : []))
+  }
+
+  #open(documentId: string): Entry {
+    const opened = this.#load(documentId)
+    // Every waiting attach gets the rejection by itself.
+    opened.catch(() => {})
+    const entry: Entry = { kind: 'opening', opened }
+    this.#entries.set(documentId, entry)
+    return entry
+  }
+
+  /** One consistent read for all that wait (S5). A failure leaves nothing behind: the next attach tries anew (D4). */
+  async #load(documentId: string): Promise<void> {
+    try {
+      const { store, fenceOf, random, counters } = this.#options
+      // Ownership first, the read after it: nobody else can append in between without this fence failing.
+      const fence = fenceOf(documentId)
+      if (fence === null) throw ownerMoved()
+      const stored = await store.openDocument(documentId)
+      if (this.#state === 'closed') throw draining()
+      const current = fenceOf(documentId)
+      if (current === null || current.epoch !== fence.epoch || current.boot !== fence.boot) throw ownerMoved()
+      const owner = new DocumentOwner(documentId, fence, openStored(documentId, stored, random), this.#environment)
+      this.#entries.set(documentId, { kind: 'open', owner })
+      counters.add('documents_opened')
+      // Those who wait for it attach in the coming microtasks; should they all be gone, it is evicted in time.
+      if (owner.idle) this.#becameIdle(owner)
+    } catch (thrown) {
+      this.#entries.delete(documentId)
+      throw readFailed(thrown)
+    }
+  }
+
+  #fenced(shards: ReadonlySet<number>): void {
+    this.abandon(shards)
+    this.#options.logger.warn({ shards: [...shards] }, 'The store refused this server as owner')
+    this.#options.onFenced(shards)
+  }
+
+  #stopAll(error: WeftError): void {
+    for (const owner of this.#owners()) owner.stop(error)
+  }
+
+  #forget(owner: DocumentOwner): void {
+    this.#idle.delete(owner)
+    const entry = this.#entries.get(owner.documentId)
+    if (entry?.kind === 'open' && entry.owner === owner) this.#entries.delete(owner.documentId)
+  }
+
+  #becameIdle(owner: DocumentOwner): void {
+    if (this.#state === 'closed') return
+    if (!this.#idle.has(owner)) this.#idle.set(owner, this.#options.clock.monotonic())
+    this.#scheduleSweep()
+  }
+
+  #scheduleSweep(): void {
+    if (this.#sweep !== null || this.#idle.size === 0) return
+    const { clock, tuning } = this.#options
+    const [since] = this.#idle.values()
+    const delayMs = Math.max(0, (since ?? 0) + tuning.idleMs - clock.monotonic())
+    this.#sweep = clock.after(delayMs, () => this.#evictIdle(), { unref: true })
+  }
+
+  #evictIdle(): void {
+    this.#sweep = null
+    const { clock, tuning, counters } = this.#options
+    const before = clock.monotonic() - tuning.idleMs
+    for (const [owner, since] of this.#idle) {
+      if (since > before) break
+      this.#idle.delete(owner)
+      if (!owner.idle) continue
+      // It comes back as idle when the compaction has ended, and waits once more; by then there is nothing left to compact.
+      if (owner.compactWhenIdle()) continue
+      // Everything is durable, nobody is attached, and this runs in one turn: whoever comes next reads all of it from the store.
+      owner.stop(ownerMoved())
+      counters.add('documents_evicted')
+    }
+    this.#scheduleSweep()
+  }
+}
+
+function draining(): WeftError {
+  return new WeftError('draining', 'The server is stopping; connect again in a moment.')
+}
+
+/** D4: whatever went wrong, the join fails, and the client may try again. */
+function readFailed(thrown: unknown): WeftError {
+  if (thrown instanceof WeftError) return thrown
+  return new WeftError('store-unavailable', 'The document could not be read; try again later.', { cause: asWeftError(thrown) })
+}

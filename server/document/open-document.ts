@@ -1,0 +1,64 @@
+// What the store read of a document → what an owner keeps in memory. A row that does not parse is poison: the document stays readable up to it (D8).
+
+import { WeftError } from '../../core/errors.js'
+import { type Random, randomId } from '../../core/random.js'
+import type { StoredDocument } from '../../persistence/store.js'
+import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
+import { KnownState } from '../../protocol/updates/known-state.js'
+import { Image, inOwnBuffer, type TailRow } from './image.js'
+
+export interface Poison {
+  readonly seq: number
+  readonly reason: string
+}
+
+export interface OpenedDocument {
+  readonly incarnation: string
+  readonly image: Image
+  readonly known: KnownState
+  /** The last seq of the log. Above the image's only if there is poison. */
+  readonly head: number
+  readonly poison: Poison | null
+}
+
+const INCARNATION_BYTES = 8
+
+/** Throws `document-corrupt` for a snapshot that does not parse or a log with a hole (D4, D5). */
+export function openStored(documentId: string, stored: StoredDocument, random: Random): OpenedDocument {
+  const known = new KnownState()
+  const { snapshot } = stored
+  if (snapshot !== null) {
+    try {
+      known.add(inspectUpdate(snapshot.state, storedBounds))
+    } catch (cause) {
+      throw corrupt(documentId, `its snapshot at seq ${snapshot.seq} is not a Yjs update`, cause)
+    }
+  }
+  const baseSeq = snapshot?.seq ?? 0
+  const tail: TailRow[] = []
+  let poison: Poison | null = null
+  let head = baseSeq
+  for (const row of stored.tail) {
+    head += 1
+    if (row.seq !== head) throw corrupt(documentId, `seq ${head} is missing from its log`)
+    if (poison !== null) continue
+    try {
+      known.add(inspectUpdate(row.update, storedBounds))
+      tail.push({ seq: row.seq, update: inOwnBuffer(row.update) })
+    } catch (thrown) {
+      poison = { seq: row.seq, reason: String(thrown) }
+    }
+  }
+  if (head !== stored.head) throw corrupt(documentId, `its log ends at seq ${head} instead of ${stored.head}`)
+  return {
+    incarnation: stored.incarnation ?? randomId(random, INCARNATION_BYTES),
+    image: new Image(baseSeq, snapshot === null ? null : inOwnBuffer(snapshot.state), tail),
+    known,
+    head,
+    poison,
+  }
+}
+
+function corrupt(documentId: string, what: string, cause?: unknown): WeftError {
+  return new WeftError('document-corrupt', `The document ${JSON.stringify(documentId)} cannot be opened: ${what}.`, { cause })
+}
