@@ -27,6 +27,10 @@ export const defaultLimits = {
   outboxBytesLow: 128 * KiB,
   /** How long a session may lag without its outbox draining, before it is closed with `too-slow` (4508). */
   laggingMsMax: 30_000,
+  /** Received by a session before its document is open. At this mark the socket is paused. */
+  attachingBytesMax: 1 * MiB,
+  /** A y-websocket client that was sent nothing for this long gets an empty message, since it gives up after 30 s of silence. */
+  silenceMsMax: 15_000,
   /** Structs, and delete ranges, in one update. */
   structsPerUpdateMax: 2_000_000,
   /** Nesting of arrays and objects inside one value, and of shared types inside one update. */

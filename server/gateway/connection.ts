@@ -1,0 +1,266 @@
+// One socket: its heartbeat, its reading (which may be held), what waits to be sent, and how it ends. Knows no dialect and no document.
+import { unreachable } from '../../core/assert.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
+import { asWeftError, closeCodes, WeftError } from '../../core/errors.js'
+import type { Limits } from '../../core/limits.js'
+import type { Logger } from '../../core/log.js'
+import { Heartbeat } from './heartbeat.js'
+import type { Message, OutboxCarrier } from './outbox.js'
+import type { Socket, SocketEvents } from './socket.js'
+
+/** What speaks a dialect over a connection. Its methods may throw: a WeftError closes the connection with that error, anything else with 4500. */
+export interface Driver {
+  /** Once, before any message. */
+  start(): void
+  message(data: Uint8Array): void
+  /** The server will close this connection soon; `retryAfterMs` is when it makes sense to come back. */
+  drain(retryAfterMs: number): void
+  /** Resolves when everything that was received is committed or refused, and said to be. */
+  settled(): Promise<void>
+  /** The connection is over: detach everything. Called exactly once. */
+  ended(): void
+}
+
+export interface ConnectionOptions {
+  readonly id: number
+  readonly socket: Socket
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly counters: Counters
+  readonly logger: Logger
+  /** The socket is closed. Called exactly once. */
+  closed(connection: Connection): void
+}
+
+type ConnectionState =
+  | { readonly kind: 'open' }
+  /** Our close frame is out for a drain; what still arrives is taken in, so that nothing received is lost. */
+  | { readonly kind: 'leaving'; readonly timer: Timer }
+  /** Our close frame is out; what still arrives is ignored. */
+  | { readonly kind: 'closing'; readonly timer: Timer }
+  | { readonly kind: 'closed' }
+
+/** How long the other side has to answer our close frame before the connection is dropped. */
+const CLOSE_HANDSHAKE_MS_MAX = 5_000
+
+export class Connection implements SocketEvents, OutboxCarrier {
+  readonly id: number
+  readonly #options: ConnectionOptions
+  readonly #heartbeat: Heartbeat
+  #driver: Driver | null = null
+  #state: ConnectionState = { kind: 'open' }
+  #readHolds = 0
+  #sentBytes = 0
+  #lastSentAt: number
+  #waitingForRoom: { readonly bytes: number; readonly run: () => void }[] = []
+
+  constructor(options: ConnectionOptions) {
+    const { socket, clock, limits } = options
+    this.id = options.id
+    this.#options = options
+    this.#lastSentAt = clock.monotonic()
+    this.#heartbeat = new Heartbeat({
+      clock,
+      pingPeriodMs: limits.pingPeriodMs,
+      pongMsMax: limits.pongMsMax,
+      ping: () => socket.ping(),
+      traffic: () => ({ waiting: socket.bufferedBytes, taken: this.takenBytes }),
+      silent: () => this.#timedOut(),
+    })
+  }
+
+  /** Gives the connection its driver and starts it. */
+  start(driver: Driver): void {
+    this.#driver = driver
+    this.#guard(() => driver.start())
+  }
+
+  get isOpen(): boolean {
+    return this.#state.kind === 'open'
+  }
+
+  get waitingBytes(): number {
+    return this.#options.socket.bufferedBytes
+  }
+
+  get takenBytes(): number {
+    return this.#sentBytes - this.#options.socket.bufferedBytes
+  }
+
+  /** Monotonic time of the last message that was sent. */
+  get lastSentAt(): number {
+    return this.#lastSentAt
+  }
+
+  send(message: Message, onSent: () => void = () => {}): void {
+    switch (this.#state.kind) {
+      case 'open':
+        break
+      case 'leaving':
+      case 'closing':
+      case 'closed':
+        return
+      default:
+        unreachable(this.#state)
+    }
+    for (const part of message) this.#sentBytes += part.length
+    this.#lastSentAt = this.#options.clock.monotonic()
+    this.#options.socket.send(message, () => {
+      onSent()
+      if (this.#waitingForRoom.length > 0) this.#tellRoom()
+    })
+  }
+
+  whenWaitingAtMost(bytes: number, run: () => void): void {
+    this.#waitingForRoom.push({ bytes, run })
+    // The last bytes may have been taken already, and then nothing else would tell.
+    if (this.waitingBytes <= bytes) this.#options.clock.soon(() => this.#tellRoom())
+  }
+
+  /** Stops reading until as many `releaseReading` have followed. The heartbeat is suspended meanwhile, since pongs are not read either. */
+  holdReading(): void {
+    this.#readHolds++
+    if (this.#readHolds > 1 || this.#state.kind !== 'open') return
+    this.#options.socket.pause()
+    this.#heartbeat.suspend()
+  }
+
+  releaseReading(): void {
+    this.#readHolds--
+    if (this.#readHolds > 0 || this.#state.kind !== 'open') return
+    this.#options.socket.resume()
+    this.#heartbeat.resume()
+  }
+
+  /** Whether the other side answers a ping within `pongMsMax`. */
+  probe(): Promise<boolean> {
+    return this.#heartbeat.probe()
+  }
+
+  /** Ends the connection because of an error: the client gets its close code and its words (G5). */
+  fail(error: WeftError): void {
+    if (this.#state.kind !== 'open') return
+    const { counters, logger } = this.#options
+    if (error.closeCode === closeCodes.malformed) counters.add('messages_malformed')
+    logger[error.logLevel](
+      { connection: this.id, code: error.code, closeCode: error.closeCode, ...(error.cause === undefined ? {} : { err: error.cause }) },
+      error.message,
+    )
+    this.close(error.closeCode, error.message)
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#state.kind !== 'open') return
+    this.#state = { kind: 'closing', timer: this.#closeTimer() }
+    this.#heartbeat.stop()
+    this.#options.socket.close(code, reason)
+    this.#endDriver()
+  }
+
+  /** Tells the client that the server is about to close the connection. */
+  hintDrain(retryAfterMs: number): void {
+    const driver = this.#driver
+    if (this.#state.kind === 'open' && driver !== null) this.#guard(() => driver.drain(retryAfterMs))
+  }
+
+  /** The polite end of a drain (G4): stops reading, waits until what was received is committed and acknowledged, and closes with 1012. */
+  async leave(settleMsMax: number): Promise<void> {
+    const driver = this.#driver
+    if (this.#state.kind !== 'open' || driver === null) return
+    this.holdReading()
+    const { clock, socket } = this.#options
+    await new Promise<void>((resolve) => {
+      const tooLong = clock.after(settleMsMax, resolve, { unref: true })
+      const settled = (): void => {
+        tooLong.cancel()
+        resolve()
+      }
+      driver.settled().then(settled, settled)
+    })
+    if (this.#state.kind !== 'open') return
+    this.#state = { kind: 'leaving', timer: this.#closeTimer() }
+    this.#heartbeat.stop()
+    socket.close(closeCodes.restart, 'The server is restarting; connect again.')
+  }
+
+  terminate(): void {
+    this.#options.socket.terminate()
+  }
+
+  message(data: Uint8Array): void {
+    const driver = this.#driver
+    if (driver === null) return
+    switch (this.#state.kind) {
+      case 'open':
+        this.#options.counters.add('messages_received')
+        this.#heartbeat.heard()
+        this.#guard(() => driver.message(data))
+        return
+      case 'leaving':
+        this.#guard(() => driver.message(data))
+        return
+      case 'closing':
+      case 'closed':
+        return
+      default:
+        unreachable(this.#state)
+    }
+  }
+
+  text(): void {
+    this.fail(new WeftError('malformed', 'Weft speaks binary messages; this was a text message.'))
+  }
+
+  pong(): void {
+    if (this.#state.kind === 'open') this.#heartbeat.heard()
+  }
+
+  closed(code: number): void {
+    if (this.#state.kind === 'closed') return
+    const wasOpen = this.#state.kind
+    if (this.#state.kind === 'closing' || this.#state.kind === 'leaving') this.#state.timer.cancel()
+    this.#state = { kind: 'closed' }
+    this.#heartbeat.stop()
+    this.#waitingForRoom = []
+    if (wasOpen !== 'closing') this.#endDriver()
+    this.#options.logger.debug({ connection: this.id, closeCode: code }, 'connection closed')
+    this.#options.closed(this)
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run()
+    } catch (thrown) {
+      this.fail(asWeftError(thrown))
+    }
+  }
+
+  #endDriver(): void {
+    const driver = this.#driver
+    this.#driver = null
+    try {
+      driver?.ended()
+    } catch (thrown) {
+      this.#options.logger.error({ connection: this.id, err: thrown }, 'a connection could not be ended cleanly')
+    }
+  }
+
+  #closeTimer(): Timer {
+    return this.#options.clock.after(CLOSE_HANDSHAKE_MS_MAX, () => this.#options.socket.terminate(), { unref: true })
+  }
+
+  #timedOut(): void {
+    const { counters, logger, socket } = this.#options
+    counters.add('connections_timed_out')
+    logger.info({ connection: this.id }, 'the client no longer answers pings; dropping the connection')
+    socket.terminate()
+  }
+
+  #tellRoom(): void {
+    const waiting = this.#waitingForRoom
+    const bytes = this.waitingBytes
+    this.#waitingForRoom = waiting.filter((one) => one.bytes < bytes)
+    for (const one of waiting) if (one.bytes >= bytes) one.run()
+  }
+}

@@ -1,0 +1,163 @@
+// Accepts sockets, gives each its dialect, counts them, and drains them. Knows neither HTTP nor `ws`, so that a simulation can drive it.
+
+import { sleep } from '../../core/clock.js'
+import { asWeftError, closeCodes } from '../../core/errors.js'
+import type { Authorization } from './authorize.js'
+import { Connection, type Driver } from './connection.js'
+import { documentIdFromTarget } from './document-path.js'
+import type { GatewayServices } from './services.js'
+import type { Socket, SocketEvents } from './socket.js'
+import { WeftDriver } from './weft-driver.js'
+import { YWebsocketDriver } from './y-websocket-driver.js'
+
+export type Dialect = 'y-websocket' | 'weft'
+
+/** What an upgrade request said. */
+export interface Arrival {
+  readonly dialect: Dialect
+  /** Path and query, one character per byte. The path names the document for y-websocket. */
+  readonly target: string
+  readonly origin: string | null
+}
+
+type GatewayState =
+  | { readonly kind: 'accepting' }
+  | { readonly kind: 'draining'; readonly drained: Promise<void> }
+  | { readonly kind: 'closed' }
+
+/** How long one connection's received writes may take to commit before it is closed all the same. */
+const SETTLE_MS_MAX = 10_000
+/** How long after the last close the gateway waits for the other sides to answer. */
+const CLOSED_MS_MAX = 10_000
+/** A small server closes at once; each further connection stretches the window up to what was asked for (G4). */
+const CLOSE_SPACING_MS = 2
+
+export class Gateway {
+  readonly #services: GatewayServices
+  readonly #connections = new Set<Connection>()
+  #lastId = 0
+  #state: GatewayState = { kind: 'accepting' }
+  #emptyWaiters: (() => void)[] = []
+
+  constructor(services: GatewayServices) {
+    this.#services = services
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Whether a further connection may come, or why not. */
+  admission(): 'admitted' | 'full' | 'draining' {
+    if (this.#state.kind !== 'accepting') return 'draining'
+    return this.#connections.size >= this.#services.limits.connectionsMax ? 'full' : 'admitted'
+  }
+
+  /** Takes over a socket that is open. The answer is what the socket has to tell. */
+  accept(socket: Socket, arrival: Arrival): SocketEvents {
+    const { clock, limits, counters, logger } = this.#services
+    this.#lastId++
+    const connection = new Connection({
+      id: this.#lastId,
+      socket,
+      clock,
+      limits,
+      counters,
+      logger,
+      closed: (closed) => this.#closed(closed),
+    })
+    this.#connections.add(connection)
+    counters.add('connections_accepted')
+    try {
+      connection.start(this.#driverFor(connection, arrival))
+    } catch (thrown) {
+      connection.fail(asWeftError(thrown))
+    }
+    return connection
+  }
+
+  /**
+   * Refuses new connections, tells weft clients, and closes everybody with 1012, spread over up to `windowMs`; each once its received writes are
+   * committed and acknowledged. Resolves when all are gone. Idempotent.
+   */
+  drain(windowMs: number): Promise<void> {
+    switch (this.#state.kind) {
+      case 'accepting': {
+        const drained = this.#drain(windowMs)
+        this.#state = { kind: 'draining', drained }
+        return drained
+      }
+      case 'draining':
+        return this.#state.drained
+      case 'closed':
+        return Promise.resolve()
+    }
+  }
+
+  /** Closes what is left at once. Idempotent. */
+  close(): void {
+    this.#state = { kind: 'closed' }
+    for (const connection of this.#connections) {
+      connection.close(closeCodes.restart, 'The server is stopping.')
+      connection.terminate()
+    }
+  }
+
+  async #drain(windowMs: number): Promise<void> {
+    const { clock, random } = this.#services
+    const connections = [...this.#connections]
+    const spreadMs = Math.min(windowMs, connections.length * CLOSE_SPACING_MS)
+    for (const connection of connections) connection.hintDrain(Math.floor(random.fraction() * spreadMs))
+    await Promise.all(
+      connections.map(async (connection, index) => {
+        const delayMs = (spreadMs * index) / connections.length
+        if (delayMs >= 1) await sleep(clock, delayMs)
+        await connection.leave(SETTLE_MS_MAX)
+      }),
+    )
+    await this.#empty()
+  }
+
+  #empty(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const tooLong = this.#services.clock.after(CLOSED_MS_MAX, resolve)
+      this.#emptyWaiters.push(() => {
+        tooLong.cancel()
+        resolve()
+      })
+    })
+  }
+
+  #driverFor(connection: Connection, arrival: Arrival): Driver {
+    const services = this.#services
+    const query = arrival.target.indexOf('?')
+    const parameters = new URLSearchParams(query < 0 ? '' : arrival.target.slice(query + 1))
+    const { origin } = arrival
+    switch (arrival.dialect) {
+      case 'weft': {
+        const authorize = (documentId: string, token: string): Promise<Authorization> =>
+          services.authorize({ documentId, token, parameters, origin })
+        return new WeftDriver({ services, connection, authorize })
+      }
+      case 'y-websocket': {
+        const documentId = documentIdFromTarget(arrival.target)
+        const token = parameters.get('token') ?? ''
+        return new YWebsocketDriver({
+          services,
+          connection,
+          documentId,
+          authorize: () => services.authorize({ documentId, token, parameters, origin }),
+        })
+      }
+    }
+  }
+
+  #closed(connection: Connection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size > 0) return
+    const waiters = this.#emptyWaiters
+    this.#emptyWaiters = []
+    for (const tell of waiters) tell()
+  }
+}

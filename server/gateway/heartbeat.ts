@@ -1,0 +1,132 @@
+// Finds connections whose other end is gone (G3): a ping after a period of silence, and a limit on the answer.
+import type { Clock, Timer } from '../../core/clock.js'
+
+export interface HeartbeatOptions {
+  readonly clock: Clock
+  readonly pingPeriodMs: number
+  readonly pongMsMax: number
+  ping(): void
+  /** Bytes that wait for the network now, and bytes that it has ever taken. */
+  traffic(): Traffic
+  /** The other end is gone. Called at most once. */
+  silent(): void
+}
+
+export interface Traffic {
+  readonly waiting: number
+  readonly taken: number
+}
+
+type HeartbeatState =
+  | { readonly kind: 'resting'; readonly timer: Timer }
+  | { readonly kind: 'pinged'; readonly timer: Timer; readonly heardCount: number; readonly traffic: Traffic }
+  /** We do not read from the socket ourselves, so that silence says nothing. */
+  | { readonly kind: 'suspended' }
+  | { readonly kind: 'stopped' }
+
+export class Heartbeat {
+  readonly #options: HeartbeatOptions
+  #state: HeartbeatState
+  #heardAt: number
+  #heardCount = 0
+  #probes: ((alive: boolean) => void)[] = []
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options
+    this.#heardAt = options.clock.monotonic()
+    this.#state = this.#rest(options.pingPeriodMs)
+  }
+
+  /** Anything at all arrived: the other end is there. Cheap, since it runs for every message. */
+  heard(): void {
+    this.#heardAt = this.#options.clock.monotonic()
+    this.#heardCount++
+    if (this.#probes.length > 0) this.#settleProbes(true)
+  }
+
+  /** Asks the other end now. True once anything arrives from it, false after `pongMsMax` or when the connection ends. */
+  probe(): Promise<boolean> {
+    switch (this.#state.kind) {
+      case 'stopped':
+        return Promise.resolve(false)
+      case 'suspended':
+        return Promise.resolve(true)
+      case 'resting':
+        this.#state.timer.cancel()
+        this.#ping()
+        break
+      case 'pinged':
+        break
+    }
+    return new Promise((resolve) => this.#probes.push(resolve))
+  }
+
+  suspend(): void {
+    if (this.#state.kind === 'stopped') return
+    this.#cancelTimer()
+    this.#state = { kind: 'suspended' }
+    this.#settleProbes(true)
+  }
+
+  resume(): void {
+    if (this.#state.kind !== 'suspended') return
+    this.#heardAt = this.#options.clock.monotonic()
+    this.#state = this.#rest(this.#options.pingPeriodMs)
+  }
+
+  stop(): void {
+    this.#cancelTimer()
+    this.#state = { kind: 'stopped' }
+    this.#settleProbes(false)
+  }
+
+  #rest(delayMs: number): HeartbeatState {
+    return { kind: 'resting', timer: this.#options.clock.after(delayMs, () => this.#rested(), { unref: true }) }
+  }
+
+  #rested(): void {
+    const { clock, pingPeriodMs } = this.#options
+    const quietMs = clock.monotonic() - this.#heardAt
+    if (quietMs < pingPeriodMs) this.#state = this.#rest(pingPeriodMs - quietMs)
+    else this.#ping()
+  }
+
+  #ping(): void {
+    const { clock, pongMsMax } = this.#options
+    this.#state = {
+      kind: 'pinged',
+      timer: clock.after(pongMsMax, () => this.#pongDue(), { unref: true }),
+      heardCount: this.#heardCount,
+      traffic: this.#options.traffic(),
+    }
+    this.#options.ping()
+  }
+
+  #pongDue(): void {
+    if (this.#state.kind !== 'pinged') return
+    const { clock, pingPeriodMs } = this.#options
+    const { heardCount, traffic } = this.#state
+    if (this.#heardCount > heardCount) {
+      this.#state = this.#rest(Math.max(0, pingPeriodMs - (clock.monotonic() - this.#heardAt)))
+      return
+    }
+    // The ping waits behind data that a slow reader is still taking: that reader is there.
+    const now = this.#options.traffic()
+    if (traffic.waiting > 0 && now.waiting > 0 && now.taken > traffic.taken) {
+      this.#ping()
+      return
+    }
+    this.stop()
+    this.#options.silent()
+  }
+
+  #cancelTimer(): void {
+    if (this.#state.kind === 'resting' || this.#state.kind === 'pinged') this.#state.timer.cancel()
+  }
+
+  #settleProbes(alive: boolean): void {
+    const probes = this.#probes
+    this.#probes = []
+    for (const settle of probes) settle(alive)
+  }
+}

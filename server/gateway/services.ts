@@ -1,0 +1,22 @@
+// What every connection of the gateway shares.
+import type { Clock } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
+import type { Limits } from '../../core/limits.js'
+import type { Logger } from '../../core/log.js'
+import type { Random } from '../../core/random.js'
+import type { AwarenessHub } from '../awareness/hub.js'
+import type { DocumentDirectory } from '../document/port.js'
+import type { Authorize } from './authorize.js'
+
+export interface GatewayServices {
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: Limits
+  readonly counters: Counters
+  readonly logger: Logger
+  readonly directory: DocumentDirectory
+  readonly awareness: AwarenessHub
+  readonly authorize: Authorize
+  /** Names this server process to weft clients. */
+  readonly serverId: string
+}

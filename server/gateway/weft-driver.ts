@@ -1,0 +1,190 @@
+// The weft dialect (subprotocol weft.1): a hello, then any number of documents on one connection, each on its own channel.
+import { unreachable } from '../../core/assert.js'
+import type { Timer } from '../../core/clock.js'
+import { asWeftError, WeftError } from '../../core/errors.js'
+import { decodeWeftClient, encodeWeftServer, type WeftClientMessage } from '../../protocol/dialects/weft.js'
+import type { Authorization } from './authorize.js'
+import type { Connection, Driver } from './connection.js'
+import type { GatewayServices } from './services.js'
+import { Session } from './session.js'
+import { refusalOf, WeftChannel } from './weft-channel.js'
+
+export interface WeftDriverOptions {
+  readonly services: GatewayServices
+  readonly connection: Connection
+  authorize(documentId: string, token: string): Promise<Authorization>
+}
+
+type WeftState =
+  | { readonly kind: 'greeting'; readonly timer: Timer }
+  | { readonly kind: 'talking'; readonly token: string; lastChannel: number; draining: DrainHint | null }
+  | { readonly kind: 'over' }
+
+interface DrainHint {
+  readonly retryAfterMs: number
+}
+
+type ChannelMessage = Exclude<WeftClientMessage, { type: 'hello' } | { type: 'ping' } | { type: 'open' }>
+
+interface OpenChannel {
+  readonly session: Session
+  submission: number
+}
+
+const pong = encodeWeftServer({ type: 'pong' })
+
+export class WeftDriver implements Driver {
+  readonly #options: WeftDriverOptions
+  readonly #channels = new Map<number, OpenChannel>()
+  #state: WeftState
+
+  constructor(options: WeftDriverOptions) {
+    this.#options = options
+    const { services, connection } = options
+    const tooLate = (): void =>
+      connection.fail(new WeftError('too-slow', `The hello did not arrive within ${services.limits.handshakeMsMax} ms of the upgrade.`))
+    this.#state = { kind: 'greeting', timer: services.clock.after(services.limits.handshakeMsMax, tooLate, { unref: true }) }
+  }
+
+  start(): void {}
+
+  message(data: Uint8Array): void {
+    const message = decodeWeftClient(data)
+    const state = this.#state
+    switch (state.kind) {
+      case 'greeting':
+        if (message.type !== 'hello') throw new WeftError('malformed', `The first message is "${message.type}"; it has to be "hello".`)
+        state.timer.cancel()
+        this.#state = { kind: 'talking', token: message.token, lastChannel: 0, draining: null }
+        this.#welcome()
+        return
+      case 'talking':
+        this.#talk(state, message)
+        return
+      case 'over':
+        return
+      default:
+        unreachable(state)
+    }
+  }
+
+  drain(retryAfterMs: number): void {
+    if (this.#state.kind !== 'talking') return
+    this.#state.draining = { retryAfterMs }
+    this.#options.connection.send(encodeWeftServer({ type: 'drain', retryAfterMs }))
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(Array.from(this.#channels.values(), ({ session }) => session.settled()))
+  }
+
+  ended(): void {
+    if (this.#state.kind === 'greeting') this.#state.timer.cancel()
+    this.#state = { kind: 'over' }
+    for (const { session } of this.#channels.values()) session.leave()
+    this.#channels.clear()
+  }
+
+  #welcome(): void {
+    const { services, connection } = this.#options
+    const { messageBytesMax, pingPeriodMs } = services.limits
+    connection.send(encodeWeftServer({ type: 'welcome', serverId: services.serverId, messageBytesMax, pingPeriodMs }))
+  }
+
+  #talk(state: WeftState & { kind: 'talking' }, message: WeftClientMessage): void {
+    switch (message.type) {
+      case 'hello':
+        throw new WeftError('malformed', 'The message is a second "hello"; there is one per connection.')
+      case 'ping':
+        // A client that pings without reading gets no queue of answers.
+        if (this.#options.connection.waitingBytes <= this.#options.services.limits.outboxBytesHigh) this.#options.connection.send(pong)
+        return
+      case 'open':
+        this.#open(state, message)
+        return
+      default:
+        this.#onChannel(state.lastChannel, message)
+    }
+  }
+
+  #open(state: WeftState & { kind: 'talking' }, message: WeftClientMessage & { type: 'open' }): void {
+    const { channel, documentId, known } = message
+    if (channel <= state.lastChannel)
+      throw new WeftError('malformed', `The message opens channel ${channel} after ${state.lastChannel}; channels count up.`)
+    state.lastChannel = channel
+    const { services, connection } = this.#options
+    const limit = services.limits.sessionsPerConnectionMax
+    if (state.draining !== null) {
+      this.#refuseChannel(channel, new WeftError('draining', 'The server is about to restart; connect again.'))
+      return
+    }
+    if (this.#channels.size >= limit) {
+      this.#refuseChannel(
+        channel,
+        new WeftError('too-many-sessions', `This connection has ${limit} documents open, which is the most it may.`),
+      )
+      return
+    }
+    const token = message.token === '' ? state.token : message.token
+    const session = new Session({
+      services,
+      connection,
+      documentId,
+      dialect: new WeftChannel(channel, (error) => this.#sessionEnded(channel, error)),
+      authorize: () => this.#options.authorize(documentId, token),
+    })
+    this.#channels.set(channel, { session, submission: 0 })
+    session.sync(known)
+    void session.start()
+  }
+
+  #onChannel(lastChannel: number, message: ChannelMessage): void {
+    const open = this.#channels.get(message.channel)
+    if (open === undefined) {
+      // The client may not know yet that the channel is closed.
+      if (message.channel <= lastChannel && message.channel > 0) return
+      throw new WeftError('malformed', `The message is for channel ${message.channel}, which was never opened.`)
+    }
+    const { session } = open
+    switch (message.type) {
+      case 'sync':
+        session.sync(message.known)
+        return
+      case 'submit':
+        if (message.submission !== open.submission + 1)
+          throw new WeftError(
+            'malformed',
+            `The submission is number ${message.submission} after ${open.submission}; numbers count up by one.`,
+          )
+        open.submission = message.submission
+        session.write(message.submission, message.update)
+        return
+      case 'awareness':
+        session.receiveAwareness(message.update)
+        return
+      case 'token':
+        void session.reauthorize(() => this.#options.authorize(session.documentId, message.token))
+        return
+      case 'close':
+        this.#channels.delete(message.channel)
+        session.leave()
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
+  #sessionEnded(channel: number, error: WeftError): void {
+    if (!this.#channels.delete(channel)) return
+    this.#refuseChannel(channel, asWeftError(error))
+  }
+
+  #refuseChannel(channel: number, error: WeftError): void {
+    const { logger } = this.#options.services
+    logger[error.logLevel](
+      { connection: this.#options.connection.id, code: error.code, ...(error.cause === undefined ? {} : { err: error.cause }) },
+      error.message,
+    )
+    this.#options.connection.send(encodeWeftServer({ type: 'closed', channel, ...refusalOf(error) }))
+  }
+}

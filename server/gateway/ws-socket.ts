@@ -1,0 +1,150 @@
+// The gateway's Socket over the `ws` library.
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { Socket, SocketEvents } from './socket.js'
+
+/**
+ * A larger message leaves as WebSocket fragments of at most this many bytes, a few at a time: nothing is copied, pings pass between them,
+ * and how far a slow reader has come stays visible.
+ */
+const FRAGMENT_BYTES = 256 * 1024
+const IN_FLIGHT_BYTES = 2 * FRAGMENT_BYTES
+const CLOSE_REASON_BYTES_MAX = 123
+/** The close code of a message over `maxPayload` (RFC 6455, 7.4.1). */
+const MESSAGE_TOO_BIG = 1009
+
+interface QueuedMessage {
+  readonly parts: readonly Uint8Array[]
+  readonly onSent: () => void
+  partIndex: number
+  partOffset: number
+}
+
+/** A server-side WebSocket that gives a reason when `ws` closes it by itself. */
+export class ExplainingWebSocket extends WebSocket {
+  override close(code?: number, data?: string | Buffer): void {
+    super.close(code, data ?? (code === MESSAGE_TOO_BIG ? 'The message is larger than this server accepts.' : undefined))
+  }
+}
+
+export class WsSocket implements Socket {
+  readonly #ws: WebSocket
+  readonly #stream: Duplex
+  #queue: QueuedMessage[] = []
+  #queuedBytes = 0
+  #inFlightBytes = 0
+  #corked = false
+
+  /** `stream` is the TCP or TLS stream under `ws`: writes of one turn are collected on it. */
+  constructor(ws: WebSocket, stream: Duplex) {
+    this.#ws = ws
+    this.#stream = stream
+  }
+
+  listen(events: SocketEvents): void {
+    const ws = this.#ws
+    ws.on('message', (data, isBinary) => {
+      if (!isBinary) events.text()
+      else events.message(ownBytes(data as Buffer))
+    })
+    ws.on('pong', () => events.pong())
+    ws.on('close', (code) => events.closed(code))
+    // Every error is followed by `close`, which is what the connection acts on.
+    ws.on('error', () => {})
+  }
+
+  get bufferedBytes(): number {
+    return this.#ws.bufferedAmount + this.#queuedBytes
+  }
+
+  send(parts: readonly Uint8Array[], onSent: () => void): void {
+    let length = 0
+    for (const part of parts) length += part.length
+    const only = parts[0]
+    if (this.#queue.length === 0 && length <= FRAGMENT_BYTES && parts.length === 1 && only !== undefined) {
+      this.#write(only, true, onSent)
+      return
+    }
+    this.#queue.push({ parts, onSent, partIndex: 0, partOffset: 0 })
+    this.#queuedBytes += length
+    this.#pump()
+  }
+
+  ping(): void {
+    this.#ws.ping()
+  }
+
+  pause(): void {
+    this.#ws.pause()
+  }
+
+  resume(): void {
+    this.#ws.resume()
+  }
+
+  close(code: number, reason: string): void {
+    // A paused socket would never read the other side's half of the handshake.
+    this.#ws.resume()
+    this.#ws.close(code, cutUtf8(reason, CLOSE_REASON_BYTES_MAX))
+  }
+
+  terminate(): void {
+    this.#ws.terminate()
+  }
+
+  #pump(): void {
+    for (;;) {
+      const message = this.#queue[0]
+      if (message === undefined || this.#inFlightBytes >= IN_FLIGHT_BYTES) return
+      const part = message.parts[message.partIndex] ?? new Uint8Array(0)
+      const fragment = part.subarray(message.partOffset, message.partOffset + FRAGMENT_BYTES)
+      message.partOffset += fragment.length
+      if (message.partOffset >= part.length) {
+        message.partIndex++
+        message.partOffset = 0
+      }
+      const last = message.partIndex >= message.parts.length
+      if (last) this.#queue.shift()
+      this.#queuedBytes -= fragment.length
+      this.#inFlightBytes += fragment.length
+      this.#write(fragment, last, () => {
+        this.#inFlightBytes -= fragment.length
+        if (last) message.onSent()
+        this.#pump()
+      })
+    }
+  }
+
+  #write(bytes: Uint8Array, last: boolean, onWritten: () => void): void {
+    if (!this.#corked) {
+      this.#corked = true
+      this.#stream.cork()
+      process.nextTick(() => {
+        this.#corked = false
+        this.#stream.uncork()
+      })
+    }
+    this.#ws.send(bytes, { binary: true, compress: false, fin: last }, () => onWritten())
+  }
+}
+
+/**
+ * The message as bytes that may be kept. `ws` hands out views into the buffers of whole reads: a keystroke kept as such a view
+ * would keep 64 KiB alive, so anything that fills less than half of its buffer is copied.
+ */
+function ownBytes(data: Buffer): Uint8Array {
+  if (data.byteLength * 2 < data.buffer.byteLength) return new Uint8Array(data)
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+}
+
+/** The longest prefix of `text` that has at most `bytesMax` bytes of UTF-8 and splits no character. */
+export function cutUtf8(text: string, bytesMax: number): string {
+  let bytes = 0
+  let end = 0
+  for (const character of text) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > bytesMax) return text.slice(0, end)
+    end += character.length
+  }
+  return text
+}

@@ -1,0 +1,48 @@
+// One node:http server: listening, its address, and closing for good.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { WeftError } from '../../core/errors.js'
+
+export class HttpListener {
+  readonly #server: Server
+
+  /** `prepare` may add listeners, for upgrades. */
+  constructor(handle: (request: IncomingMessage, response: ServerResponse) => void, prepare: (server: Server) => void) {
+    this.#server = createServer(handle)
+    prepare(this.#server)
+  }
+
+  /** `http://host:port`. Throws when it does not listen. */
+  get url(): string {
+    const address = this.#server.address() as AddressInfo | null
+    if (address === null) throw new Error('The server does not listen; call listen first.')
+    const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+    return `http://${host}:${address.port}`
+  }
+
+  /** Rejects with `address-in-use`, or with `invalid-configuration` when the address is not this machine's or not allowed. */
+  listen(port: number, host: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException): void => {
+        const inUse = error.code === 'EADDRINUSE'
+        const message = inUse
+          ? `Port ${port} on ${host} is already in use; stop the other program or choose another port with --port.`
+          : `The server cannot listen on ${host}, port ${port}: ${error.message}`
+        reject(new WeftError(inUse ? 'address-in-use' : 'invalid-configuration', message, { cause: error }))
+      }
+      this.#server.once('error', failed)
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', failed)
+        resolve()
+      })
+    })
+  }
+
+  /** Stops listening and drops the connections that are left. Idempotent. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve())
+      this.#server.closeAllConnections()
+    })
+  }
+}
