@@ -96,6 +96,18 @@ export class KnownState {
     return this.#stateVector
   }
 
+  /**
+   * Whether every struct and every delete of `other` is known here. Passing updates through a Y.Doc can add deletes (a replaced map entry
+   * is deleted by whoever integrates the new one) but must lose nothing.
+   */
+  covers(other: KnownState): boolean {
+    for (const [client, theirs] of other.#structs) {
+      if (missingFrom(this.#structs.get(client), typeof theirs === 'number' ? [0, theirs] : theirs.toArray()).length > 0) return false
+    }
+    for (const [client, theirs] of other.#deletes) if (missingFrom(this.#deletes.get(client), theirs.toArray()).length > 0) return false
+    return true
+  }
+
   equals(other: KnownState): boolean {
     if (this.#structs.size !== other.#structs.size || this.#deletes.size !== other.#deletes.size) return false
     for (const [client, mine] of this.#structs) {

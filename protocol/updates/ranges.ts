@@ -65,12 +65,8 @@ export class RangeSet {
     return this.#used > 0 && this.#bounds[0] === 0 ? (this.#bounds[1] as number) : 0
   }
 
-  get byteLength(): number {
-    return this.#bounds.byteLength
-  }
-
-  ranges(): Uint32Array {
-    return this.#bounds.subarray(0, this.#used)
+  toArray(): number[] {
+    return Array.from(this.#bounds.subarray(0, this.#used))
   }
 
   /** What of `ranges` (sorted) is not in this set. */
