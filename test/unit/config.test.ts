@@ -1,0 +1,76 @@
+// The command line and the environment: what is accepted, what wins, and what is refused by name.
+import { strict as assert } from 'node:assert'
+import { describe, test } from 'node:test'
+import { WeftError } from '../../core/errors.js'
+import { type Config, parseCommand } from '../../server/config.js'
+
+function configOf(args: readonly string[], environment: Record<string, string> = {}): Config {
+  const command = parseCommand(['serve', ...args], environment)
+  if (command.kind !== 'serve') throw new Error(`expected serve, got ${command.kind}`)
+  return command.config
+}
+
+describe('config', () => {
+  test('defaults need no flag and no variable', () => {
+    assert.deepEqual(configOf([]), {
+      host: '127.0.0.1',
+      port: 1234,
+      dataFolder: './data',
+      logLevel: 'info',
+      broadcast: 'after-commit',
+      demo: true,
+    })
+  })
+
+  test('every flag is read, and flags beat the environment', () => {
+    const flags = ['--host', '::1', '--port', '0', '--data', '/d', '--log-level', 'debug', '--broadcast', 'before-commit', '--no-demo']
+    const expected = { host: '::1', port: 0, dataFolder: '/d', logLevel: 'debug', broadcast: 'before-commit', demo: false }
+    assert.deepEqual(configOf(flags), expected)
+    assert.deepEqual(configOf(flags, { HOST: 'x', PORT: '9', WEFT_DATA: 'y', LOG_LEVEL: 'warn' }), expected)
+  })
+
+  test('the environment is read, and an empty variable counts as not set', () => {
+    const config = configOf([], { HOST: '0.0.0.0', PORT: '80', WEFT_DATA: '/var/weft', LOG_LEVEL: 'error', REDIS_URL: '' })
+    assert.deepEqual([config.host, config.port, config.dataFolder, config.logLevel], ['0.0.0.0', 80, '/var/weft', 'error'])
+  })
+
+  test('the config is frozen', () => {
+    assert.ok(Object.isFrozen(configOf([])))
+  })
+
+  test('help and version need no command', () => {
+    assert.equal(parseCommand(['--help'], {}).kind, 'help')
+    assert.equal(parseCommand(['--version'], {}).kind, 'version')
+  })
+
+  const refusals: readonly { args: readonly string[]; environment?: Record<string, string>; says: RegExp }[] = [
+    { args: [], says: /command is missing/ },
+    { args: ['sreve'], says: /"sreve"/ },
+    { args: ['serve', 'more'], says: /"more"/ },
+    { args: ['serve', '--prot', '1'], says: /--prot/ },
+    { args: ['serve', '--port'], says: /--port/ },
+    { args: ['serve', '--port', 'http'], says: /--port is "http".*0 to 65535/ },
+    { args: ['serve', '--port', '65536'], says: /--port is "65536"/ },
+    { args: ['serve', '--port', '-1'], says: /--port/ },
+    { args: ['serve', '--port', '1e3'], says: /--port is "1e3"/ },
+    { args: ['serve'], environment: { PORT: 'x' }, says: /^PORT is "x"/ },
+    { args: ['serve', '--log-level', 'loud'], says: /--log-level is "loud".*debug/ },
+    { args: ['serve'], environment: { LOG_LEVEL: 'loud' }, says: /^LOG_LEVEL/ },
+    { args: ['serve', '--broadcast', 'now'], says: /--broadcast is "now".*after-commit/ },
+    { args: ['serve', '--host', ''], says: /--host is empty/ },
+    { args: ['serve', '--data', ''], says: /--data is empty/ },
+    { args: ['serve', '--no-demo=1'], says: /--no-demo/ },
+    { args: ['serve', '--database-url', 'postgres://x'], says: /--database-url.*PostgreSQL.*yet/ },
+    { args: ['serve'], environment: { DATABASE_URL: 'postgres://x' }, says: /^DATABASE_URL/ },
+    { args: ['serve', '--redis-url', 'redis://x'], says: /--redis-url.*Redis.*yet/ },
+    { args: ['serve'], environment: { REDIS_URL: 'redis://x' }, says: /^REDIS_URL/ },
+  ]
+  for (const { args, environment = {}, says } of refusals) {
+    test(`refused by name: ${[...args, ...Object.keys(environment)].join(' ') || '(nothing)'}`, () => {
+      assert.throws(
+        () => parseCommand(args, environment),
+        (error) => error instanceof WeftError && error.code === 'invalid-configuration' && says.test(error.message),
+      )
+    })
+  }
+})
