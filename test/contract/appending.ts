@@ -157,12 +157,12 @@ export function appendingContract(test: ContractTest): void {
       done = true
     })
     while (!done) {
+      await new Promise((resolve) => setImmediate(resolve))
       const read = await store.openDocument('a')
       if (read.head === 0) continue
       const known = new Writer(store, 'a', writer.fence, writer.incarnation)
       for (let seq = 1; seq <= read.head; seq++) known.updates.push(bytesOf(`a ${seq};`))
       known.check(read)
-      await new Promise((resolve) => setImmediate(resolve))
     }
     await finished
     writer.check(await store.openDocument('a'))

@@ -1,0 +1,147 @@
+// Opens the data folder: its lock, the LMDB file in it, and the tables of that file.
+import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import path from 'node:path'
+import { tryLock } from 'fs-native-extensions'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { WeftError } from '../../core/errors.js'
+
+/** What this version of Weft writes. A folder with a higher number is refused, never guessed at. */
+export const FORMAT_VERSION = 1
+
+export const DATA_FILE = 'weft.mdb'
+const LOCK_FILE = 'weft.lock'
+const FORMAT_KEY = Buffer.from('format')
+/** Address space, not disk or memory. LMDB doubles it when the file outgrows it. */
+const INITIAL_MAP_BYTES = 256 * 1024 * 1024
+
+export type Table = Database<Buffer, Buffer>
+
+export interface Environment {
+  readonly root: RootDatabase<Buffer, Buffer>
+  /** owner key → owner record */
+  readonly owners: Table
+  /** document key → document record */
+  readonly documents: Table
+  /** row key → log row */
+  readonly log: Table
+  /** row key → snapshot record */
+  readonly snapshots: Table
+  /** state key → a piece of a snapshot's state */
+  readonly states: Table
+  /** Lets go of the file, then of the folder. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the folder, creating it if need be. Throws WeftErrors: `data-folder-in-use` (O6), `data-folder-newer`, `data-folder-unwritable`, and `store-failed`
+ * for a file that LMDB cannot make sense of.
+ */
+export function openEnvironment(folder: string): Environment {
+  const lock = lockFolder(folder)
+  try {
+    const tables = openTables(folder)
+    return {
+      ...tables,
+      async close() {
+        await tables.root.close()
+        closeSync(lock)
+      },
+    }
+  } catch (thrown) {
+    closeSync(lock)
+    throw thrown
+  }
+}
+
+/** Locks the folder for this process and answers the descriptor that holds the lock. The kernel lets go of it when the process dies, however it dies. */
+function lockFolder(folder: string): number {
+  let descriptor: number
+  try {
+    mkdirSync(folder, { recursive: true })
+    descriptor = openSync(path.join(folder, LOCK_FILE), 'a+')
+  } catch (cause) {
+    throw unwritable(folder, cause)
+  }
+  if (!tryLock(descriptor)) {
+    const holder = readFileSync(descriptor, 'utf8').trim()
+    closeSync(descriptor)
+    const who = /^\d+$/.test(holder) ? `process ${holder}` : 'another process'
+    throw new WeftError('data-folder-in-use', `The data folder ${folder} is in use by ${who}; two servers cannot share one.`)
+  }
+  ftruncateSync(descriptor)
+  writeSync(descriptor, `${process.pid}\n`)
+  return descriptor
+}
+
+function openTables(folder: string): Omit<Environment, 'close'> {
+  let root: RootDatabase<Buffer, Buffer>
+  try {
+    root = open<Buffer, Buffer>({
+      path: path.join(folder, DATA_FILE),
+      noSubdir: true,
+      maxDbs: 16,
+      mapSize: INITIAL_MAP_BYTES,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      // A commit then includes its fdatasync, before the promise resolves: see docs/decisions/0002-lmdb-commit-includes-sync.md
+      overlappingSync: false,
+    })
+  } catch (cause) {
+    throw unopened(folder, cause)
+  }
+  try {
+    const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' })
+    const meta = table('meta')
+    checkFormat(folder, meta)
+    const tables = {
+      root,
+      owners: table('owners'),
+      documents: table('documents'),
+      log: table('log'),
+      snapshots: table('snapshots'),
+      states: table('states'),
+    }
+    // A new file survives a power cut only if its name does, and that is written in the folder.
+    for (const directory of [folder, path.dirname(path.resolve(folder))]) syncDirectory(directory)
+    return tables
+  } catch (thrown) {
+    void root.close()
+    throw thrown instanceof WeftError ? thrown : unopened(folder, thrown)
+  }
+}
+
+function checkFormat(folder: string, meta: Table): void {
+  const written = meta.get(FORMAT_KEY)
+  if (written === undefined) {
+    meta.putSync(FORMAT_KEY, Buffer.from(String(FORMAT_VERSION)))
+    return
+  }
+  const version = Number(written.toString('utf8'))
+  if (version === FORMAT_VERSION) return
+  throw newer(folder, `its format is ${version}, this version reads ${FORMAT_VERSION}`)
+}
+
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function unopened(folder: string, cause: unknown): WeftError {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  if (/permission denied|read-only|no space/i.test(text)) return unwritable(folder, cause)
+  if (/VERSION_MISMATCH/.test(text)) return newer(folder, text)
+  return new WeftError('store-failed', `The data file in ${folder} cannot be opened: ${text}.`, { cause })
+}
+
+function unwritable(folder: string, cause: unknown): WeftError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new WeftError('data-folder-unwritable', `The data folder ${folder} cannot be written: ${why}.`, { cause })
+}
+
+function newer(folder: string, what: string): WeftError {
+  return new WeftError('data-folder-newer', `The data folder ${folder} was written by a newer version of Weft (${what}).`)
+}

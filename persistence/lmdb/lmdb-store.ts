@@ -1,0 +1,221 @@
+// The embedded store: one LMDB file in a data folder, for a server on one machine. Fences with the same epochs as the cluster's store does.
+import type { Clock } from '../../core/clock.js'
+import type { WeftError } from '../../core/errors.js'
+import type { Logger } from '../../core/log.js'
+import { noSuchDocument } from '../failures.js'
+import type {
+  AppendEntry,
+  AppendResult,
+  Claimant,
+  DocumentInfo,
+  DocumentStore,
+  Fence,
+  FencedWrite,
+  HistoryPoint,
+  LogRow,
+  Page,
+  PruneResult,
+  RetentionPolicy,
+  ShardGrant,
+  ShardOwnership,
+  SnapshotWrite,
+  StoredDocument,
+  Version,
+} from '../store.js'
+import { CommitQueue } from './commit-queue.js'
+import { type Environment, openEnvironment } from './environment.js'
+import { documentKey, ownerKey, rowKey, rowPrefix, sealOwner, sealSnapshot } from './layout.js'
+import { readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
+import { assertShard, decideAppend, decidePrune, decideSnapshot, isCurrent, type Label, removeDocument } from './writing.js'
+
+const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
+/** What a row costs beside its update: its key and header, and the document's record. */
+const ROW_OVERHEAD_BYTES = 1024
+
+export interface LmdbStoreOptions {
+  /** Created if it does not exist. One process at a time (O6). */
+  readonly folder: string
+  readonly clock: Clock
+  readonly logger: Logger
+  /**
+   * A commit or its sync failed: what is on the disk is unknown, and a retry that succeeds would prove nothing (D7). The process must exit. Nothing that was
+   * not acknowledged before will be: all calls, those that wait among them, reject with `store-failed`.
+   */
+  onFatal(error: WeftError): void
+  /** Free space that appends and snapshots leave alone, so that deleting and pruning still can work on a full disk. Default 16 MiB. */
+  readonly reserveBytes?: number
+}
+
+/** Opens the store in a folder. Rejects with `data-folder-in-use`, `data-folder-newer`, `data-folder-unwritable` or `store-failed`. */
+export async function openLmdbStore(options: LmdbStoreOptions): Promise<DocumentStore> {
+  return new LmdbStore(openEnvironment(options.folder), options)
+}
+
+class LmdbStore implements DocumentStore {
+  readonly kind = 'lmdb'
+  readonly #environment: Environment
+  readonly #queue: CommitQueue
+  readonly #clock: Clock
+  readonly #logger: Logger
+  #closed: Promise<void> | null = null
+
+  constructor(environment: Environment, options: LmdbStoreOptions) {
+    const { folder, clock, logger, onFatal, reserveBytes = DEFAULT_RESERVE_BYTES } = options
+    this.#environment = environment
+    this.#queue = new CommitQueue({ environment, folder, reserveBytes, clock, onFatal })
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  async readOwnership(): Promise<readonly ShardOwnership[]> {
+    this.#queue.check()
+    const shards = Array.from(this.#environment.owners.getKeys({}), (key) => Buffer.from(key).readUInt16BE())
+    return shards.map((shard) => ({ shard, ...readOwner(this.#environment, shard) }))
+  }
+
+  async claimShards(claimant: Claimant, seen: readonly ShardGrant[]): Promise<readonly ShardGrant[]> {
+    return this.#queue.run(0, () => {
+      const free = seen.filter(({ shard, epoch }) => readOwner(this.#environment, shard).epoch === epoch)
+      const grants = [...new Map(free.map(({ shard, epoch }) => [shard, { shard, epoch: epoch + 1 }])).values()]
+      return () => {
+        for (const { shard, epoch } of grants) this.#putOwner(shard, epoch, claimant)
+        return grants
+      }
+    })
+  }
+
+  async releaseShards(claimant: Claimant, grants: readonly ShardGrant[]): Promise<void> {
+    await this.#queue.run(0, () => {
+      const held = grants.filter((grant) => isCurrent(this.#environment, { ...grant, boot: claimant.boot }))
+      return () => {
+        for (const { shard, epoch } of held) this.#putOwner(shard, epoch, null)
+      }
+    })
+  }
+
+  async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
+    const bytes = entries.reduce((sum, entry) => sum + entry.update.length + ROW_OVERHEAD_BYTES, 0)
+    return this.#queue.run(bytes, () => decideAppend(this.#environment, entries, this.#clock.now()))
+  }
+
+  async openDocument(documentId: string): Promise<StoredDocument> {
+    this.#queue.check()
+    const document = readDocument(this.#environment, documentId)
+    if (document === null) return { incarnation: null, snapshot: null, tail: [], head: 0 }
+    return readThrough(this.#environment, this.#logger, documentId, document, document.head)
+  }
+
+  async readLog(documentId: string, afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly LogRow[] | null> {
+    this.#queue.check()
+    const document = readDocument(this.#environment, documentId)
+    const last = Math.min(throughSeq, document?.head ?? 0)
+    if (document === null || afterSeq >= last) return []
+    if (afterSeq + 1 < document.logStart) return null
+    const prefix = rowPrefix(documentId)
+    const rows: LogRow[] = []
+    for (let seq = afterSeq + 1, bytes = 0; seq <= last && (bytes < bytesMax || rows.length === 0); seq++) {
+      const row = readRow(this.#environment, documentId, prefix, seq)
+      rows.push(row)
+      bytes += row.update.length
+    }
+    return rows
+  }
+
+  async saveSnapshot(write: SnapshotWrite): Promise<FencedWrite> {
+    return this.#putSnapshot(write, null)
+  }
+
+  async readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument> {
+    this.#queue.check()
+    const document = readDocument(this.#environment, documentId)
+    if (document === null) throw noSuchDocument(documentId)
+    const seq = seqOfPoint(this.#environment, documentId, document, point)
+    return readThrough(this.#environment, this.#logger, documentId, document, seq)
+  }
+
+  async listDocuments(query: {
+    readonly prefix?: string
+    readonly after?: string
+    readonly limit: number
+  }): Promise<Page<DocumentInfo, string>> {
+    this.#queue.check()
+    const prefix = Buffer.from(query.prefix ?? '', 'utf8')
+    const after = query.after === undefined ? null : documentKey(query.after)
+    const startsAfter = after !== null && Buffer.compare(after, prefix) >= 0
+    const keys = Array.from(
+      this.#environment.documents.getKeys({
+        ...(startsAfter ? { start: after, exclusiveStart: true } : prefix.length > 0 ? { start: prefix } : {}),
+        // No UTF-8 text has a byte 0xff.
+        end: Buffer.concat([prefix, Buffer.of(0xff)]),
+        limit: query.limit + 1,
+      }),
+      (key) => Buffer.from(key),
+    )
+    const items = keys.slice(0, query.limit).map((key): DocumentInfo => this.#documentInfo(key))
+    return { items, next: keys.length > items.length ? (items.at(-1)?.documentId ?? null) : null }
+  }
+
+  async listVersions(documentId: string, query: { readonly before?: number; readonly limit: number }): Promise<Page<Version, number>> {
+    this.#queue.check()
+    const throughSeq = query.before === undefined ? undefined : query.before - 1
+    const versions = readSnapshots(this.#environment, rowPrefix(documentId), throughSeq).flatMap(({ seq, record }): Version[] =>
+      record === null || record.label === null ? [] : [{ seq, ...record.label, stateBytes: record.stateBytes }],
+    )
+    const items = versions.slice(0, query.limit)
+    return { items, next: versions.length > items.length ? (items.at(-1)?.seq ?? null) : null }
+  }
+
+  async keepVersion(write: SnapshotWrite, label: Label): Promise<FencedWrite> {
+    return this.#putSnapshot(write, label)
+  }
+
+  async dropVersion(documentId: string, seq: number): Promise<boolean> {
+    return this.#queue.run(0, () => {
+      const key = rowKey(rowPrefix(documentId), seq)
+      const record = readSnapshotRecord(this.#environment, key)
+      if (record === null || record.label === null) return () => false
+      return () => {
+        void this.#environment.snapshots.put(key, sealSnapshot(key, { ...record, label: null }))
+        return true
+      }
+    })
+  }
+
+  async deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite> {
+    return this.#queue.run<FencedWrite>(0, () => {
+      assertShard(documentId, fence)
+      if (!isCurrent(this.#environment, fence)) return () => 'fenced'
+      return () => {
+        removeDocument(this.#environment, documentId)
+        return 'written'
+      }
+    })
+  }
+
+  async prune(documentId: string, policy: RetentionPolicy, now: number): Promise<PruneResult> {
+    return this.#queue.run(0, () => decidePrune(this.#environment, documentId, policy, now))
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#queue.close().then(() => this.#environment.close())
+    return this.#closed
+  }
+
+  async #putSnapshot(write: SnapshotWrite, label: Label | null): Promise<FencedWrite> {
+    return this.#queue.run<FencedWrite>(write.state.length + ROW_OVERHEAD_BYTES, () =>
+      decideSnapshot(this.#environment, write, label, this.#clock.now()),
+    )
+  }
+
+  #putOwner(shard: number, epoch: number, owner: Claimant | null): void {
+    const key = ownerKey(shard)
+    void this.#environment.owners.put(key, sealOwner(key, { epoch, owner }))
+  }
+
+  #documentInfo(key: Buffer): DocumentInfo {
+    const documentId = key.toString('utf8')
+    const document = readDocument(this.#environment, documentId)
+    if (document === null) throw noSuchDocument(documentId)
+    return { documentId, head: document.head, updatedAt: document.updatedAt }
+  }
+}

@@ -1,0 +1,172 @@
+// Reads of the LMDB file. Each function runs in one turn of the event loop, and so in one read transaction (lmdb-js renews it between turns only),
+// or inside the write transaction that calls it.
+import { crc32 } from 'node:zlib'
+import type { Logger } from '../../core/log.js'
+import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
+import type { HistoryPoint, LogRow, StoredDocument, StoredSnapshot } from '../store.js'
+import type { Environment, Table } from './environment.js'
+import {
+  DamagedValue,
+  type DocumentRecord,
+  documentKey,
+  type OwnerRecord,
+  ownerKey,
+  rowKey,
+  rowPrefix,
+  type SnapshotRecord,
+  STATE_PIECE_BYTES,
+  seqOfKey,
+  stateKey,
+  unsealDocument,
+  unsealOwner,
+  unsealRow,
+  unsealSnapshot,
+} from './layout.js'
+
+const SEQ_MAX = 2 ** 48 - 1
+
+export interface StoredSnapshotRecord {
+  readonly seq: number
+  /** Null when it is damaged. */
+  readonly record: SnapshotRecord | null
+}
+
+/** The document's record, or null if it was never written (or was deleted). A missing record beside rows is damage, not absence (D4). */
+export function readDocument(environment: Environment, documentId: string): DocumentRecord | null {
+  const key = documentKey(documentId)
+  const value = environment.documents.get(key)
+  if (value !== undefined) return checked(documentId, 'its record', () => unsealDocument(key, value))
+  for (const table of [environment.log, environment.snapshots])
+    if (rowKeys(table, rowPrefix(documentId), 0, SEQ_MAX, 1).length > 0) throw documentCorrupt(documentId, 'its record is missing')
+  return null
+}
+
+export function readOwner(environment: Environment, shard: number): OwnerRecord {
+  const key = ownerKey(shard)
+  const value = environment.owners.get(key)
+  return value === undefined ? { epoch: 0, owner: null } : unsealOwner(key, value)
+}
+
+/** One row of the log. Throws `document-corrupt` when it is missing or damaged (D5). */
+export function readRow(environment: Environment, documentId: string, prefix: Buffer, seq: number): LogRow {
+  const key = rowKey(prefix, seq)
+  const value = environment.log.get(key)
+  if (value === undefined) throw documentCorrupt(documentId, `row ${seq} of its log is missing`)
+  return checked(documentId, `row ${seq} of its log`, () => unsealRow(key, value))
+}
+
+/** The keys of a document's rows with `fromSeq ≤ seq ≤ throughSeq`, oldest first. */
+export function rowKeys(table: Table, prefix: Buffer, fromSeq: number, throughSeq: number, limit?: number): Buffer[] {
+  const range = {
+    start: rowKey(prefix, fromSeq),
+    end: rowKey(prefix, throughSeq),
+    inclusiveEnd: true,
+    ...(limit === undefined ? {} : { limit }),
+  }
+  return Array.from(table.getKeys(range), (key) => Buffer.from(key))
+}
+
+/** The records of the snapshots with `seq ≤ throughSeq`, newest first. */
+export function readSnapshots(environment: Environment, prefix: Buffer, throughSeq = SEQ_MAX): StoredSnapshotRecord[] {
+  return rowKeys(environment.snapshots, prefix, 0, throughSeq)
+    .reverse()
+    .map((key) => ({ seq: seqOfKey(key), record: readSnapshotRecord(environment, key) }))
+}
+
+export function readSnapshotRecord(environment: Environment, key: Buffer): SnapshotRecord | null {
+  const value = environment.snapshots.get(key)
+  if (value === undefined) return null
+  try {
+    return unsealSnapshot(key, value)
+  } catch (thrown) {
+    if (thrown instanceof DamagedValue) return null
+    throw thrown
+  }
+}
+
+/** A snapshot's state put together from its pieces, or null when it is damaged. */
+export function readState(
+  environment: Environment,
+  prefix: Buffer,
+  seq: number,
+  { stateBytes, stateCrc }: SnapshotRecord,
+): Uint8Array | null {
+  const state = new Uint8Array(stateBytes)
+  for (let offset = 0, piece = 0; offset < stateBytes; piece++) {
+    const bytes = environment.states.get(stateKey(prefix, seq, piece))
+    if (bytes === undefined || bytes.length !== Math.min(STATE_PIECE_BYTES, stateBytes - offset)) return null
+    state.set(bytes, offset)
+    offset += bytes.length
+  }
+  return crc32(state) === stateCrc ? state : null
+}
+
+/**
+ * The document through `seq`: the newest readable snapshot and the rows after it. A snapshot that cannot be read is logged and passed over, as long as the log
+ * reaches back to the one before it, or to the beginning. Throws `document-corrupt`.
+ */
+export function readThrough(
+  environment: Environment,
+  logger: Logger,
+  documentId: string,
+  document: DocumentRecord,
+  seq: number,
+): StoredDocument {
+  const prefix = rowPrefix(documentId)
+  let damaged = 0
+  const withBase = (snapshot: StoredSnapshot | null): StoredDocument => {
+    const base = snapshot?.seq ?? 0
+    if (base < seq && base + 1 < document.logStart) {
+      if (damaged > 0) throw documentCorrupt(documentId, `snapshot ${damaged} is damaged and its log begins at row ${document.logStart}`)
+      throw prunedAway(documentId)
+    }
+    const tail = Array.from({ length: seq - base }, (_, index) => readRow(environment, documentId, prefix, base + 1 + index))
+    return { incarnation: document.incarnation, snapshot, tail, head: seq }
+  }
+  for (const { seq: snapshotSeq, record } of readSnapshots(environment, prefix, seq)) {
+    const state = record === null ? null : readState(environment, prefix, snapshotSeq, record)
+    if (record !== null && state !== null) return withBase({ seq: snapshotSeq, state, savedAt: record.savedAt })
+    damaged = snapshotSeq
+    logger.warn({ documentId, seq: snapshotSeq }, 'a snapshot is damaged; reading the one before it')
+  }
+  return withBase(null)
+}
+
+/** The seq of a point of a document's history. Throws `no-such-document` and `document-corrupt` as `readAt` does. */
+export function seqOfPoint(environment: Environment, documentId: string, document: DocumentRecord, point: HistoryPoint): number {
+  const seq = 'seq' in point ? point.seq : seqAtTime(environment, documentId, document, point.time)
+  if (seq < 1 || seq > document.head) throw noSuchDocument(documentId)
+  return seq
+}
+
+function seqAtTime(environment: Environment, documentId: string, document: DocumentRecord, time: number): number {
+  const seq = lastSeqCommittedBy(environment, documentId, document, time)
+  if (seq >= document.logStart) return seq
+  if (document.logStart === 1) throw noSuchDocument(documentId)
+  const snapshots = readSnapshots(environment, rowPrefix(documentId))
+  const snapshot = snapshots.find(({ record }) => record !== null && record.savedAt <= time)
+  if (snapshot === undefined) throw prunedAway(documentId)
+  return snapshot.seq
+}
+
+/** The last row of the log that was committed at or before `time`; `logStart - 1` if none was. Commit times do not fall, so this is a binary search. */
+export function lastSeqCommittedBy(environment: Environment, documentId: string, { logStart, head }: DocumentRecord, time: number): number {
+  const prefix = rowPrefix(documentId)
+  let low = logStart - 1
+  let high = head
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (readRow(environment, documentId, prefix, middle).committedAt <= time) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
+function checked<Value>(documentId: string, what: string, read: () => Value): Value {
+  try {
+    return read()
+  } catch (thrown) {
+    if (thrown instanceof DamagedValue) throw documentCorrupt(documentId, `${what} is damaged: ${thrown.message}`, thrown)
+    throw thrown
+  }
+}

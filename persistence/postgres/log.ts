@@ -1,0 +1,139 @@
+// The op log: fenced group appends, and reading it in pages.
+import { assert } from '../../core/assert.js'
+import { shardOf } from '../../core/document-id.js'
+import { documentCorrupt } from '../failures.js'
+import type { AppendEntry, AppendResult, LogRow } from '../store.js'
+import { byteaArray, int4Array, int8Array, textArray } from './binary-array.js'
+import { bytesIn, numberIn, textIn } from './columns.js'
+import type { Database, Row } from './database.js'
+import { asStoreError, codeOf, sqlStates } from './errors.js'
+
+const utf8 = new TextEncoder()
+const parameters = '$1, $2, $3, $4, $5, $6, $7, $8'
+const APPEND_ALL = `SELECT weft.append_all(${parameters})`
+const APPEND_SOME = `SELECT entry, verdict FROM weft.append_some(${parameters})`
+
+/** After this many collisions with another writer of the same rows, the batch fails and the caller repeats it. */
+const COLLISIONS_MAX = 5
+
+/** Appends by one statement if everything is as expected, and by a second, closer one if not. See `DocumentStore.append`. */
+export async function append(database: Database, entries: readonly AppendEntry[]): Promise<AppendResult> {
+  if (entries.length === 0) return { fencedShards: new Set() }
+  const values = valuesOf(entries)
+  try {
+    await database.raw('append', APPEND_ALL, values)
+    return { fencedShards: new Set() }
+  } catch (thrown) {
+    if (codeOf(thrown) !== sqlStates.notPlain && !isCollision(thrown)) throw asStoreError(thrown, database.where)
+  }
+  return { fencedShards: fencedShards(entries, await appendSome(database, values)) }
+}
+
+/** A unique violation rolled the whole batch back: a rival wrote one of its rows just now. Its row is visible to a new statement. */
+async function appendSome(database: Database, values: readonly unknown[]): Promise<readonly Row[]> {
+  for (let collisions = 0; ; collisions++) {
+    try {
+      return await database.raw('append', APPEND_SOME, values)
+    } catch (thrown) {
+      if (collisions >= COLLISIONS_MAX || !isCollision(thrown)) throw asStoreError(thrown, database.where)
+    }
+  }
+}
+
+function isCollision(thrown: unknown): boolean {
+  const code = codeOf(thrown)
+  return code === sqlStates.uniqueViolation || code === sqlStates.serializationFailure || code === sqlStates.deadlock
+}
+
+function fencedShards(entries: readonly AppendEntry[], verdicts: readonly Row[]): ReadonlySet<number> {
+  const shards = new Set<number>()
+  for (const row of verdicts) {
+    const entry = entries[numberIn(row, 'entry') - 1]
+    assert(entry !== undefined, 'a verdict is about an entry of the batch')
+    if (textIn(row, 'verdict') === 'gap') throw documentCorrupt(entry.documentId, `row ${entry.seq} would leave a gap`)
+    shards.add(entry.fence.shard)
+  }
+  return shards
+}
+
+/** The batch as eight binary arrays: three with the distinct fences, five with the entries, which name their fence by position. */
+function valuesOf(entries: readonly AppendEntry[]): readonly Buffer[] {
+  const positions = new Map<string, number>()
+  const fences: AppendEntry['fence'][] = []
+  const documentIds = new Set<string>()
+  const fenceOf: number[] = []
+  for (const { documentId, fence } of entries) {
+    assert(fence.shard === shardOf(documentId), 'an entry is fenced by the shard of its document')
+    assert(!documentIds.has(documentId), 'a batch has one entry per document')
+    documentIds.add(documentId)
+    const name = `${fence.shard} ${fence.epoch} ${fence.boot}`
+    let position = positions.get(name)
+    if (position === undefined) {
+      position = fences.push(fence)
+      positions.set(name, position)
+    }
+    fenceOf.push(position)
+  }
+  return [
+    int4Array(fences.map(({ shard }) => shard)),
+    int8Array(fences.map(({ epoch }) => epoch)),
+    textArray(fences.map(({ boot }) => boot)),
+    int4Array(fenceOf),
+    byteaArray(entries.map(({ documentId }) => utf8.encode(documentId))),
+    textArray(entries.map(({ incarnation }) => incarnation)),
+    int8Array(entries.map(({ seq }) => seq)),
+    byteaArray(entries.map(({ update }) => update)),
+  ]
+}
+
+export function logRowIn(row: Row): LogRow {
+  return {
+    seq: numberIn(row, 'seq'),
+    epoch: numberIn(row, 'epoch'),
+    committedAt: numberIn(row, 'at'),
+    update: bytesIn(row, 'bytes'),
+  }
+}
+
+/** Throws `document-corrupt` unless the rows follow each other without a gap from `afterSeq + 1` (D5). */
+export function checkContiguous(documentId: string, rows: readonly LogRow[], afterSeq: number): void {
+  let expected = afterSeq
+  for (const { seq } of rows) {
+    expected += 1
+    if (seq !== expected) throw documentCorrupt(documentId, `its log has row ${seq} where row ${expected} belongs`)
+  }
+}
+
+// `before` is what the rows ahead of a row weigh: a row is in the page while that is below the bound, so the page has at least one.
+const READ_LOG = `
+  WITH document AS MATERIALIZED (
+    SELECT key, (SELECT min(seq) FROM weft.log WHERE log.key = document.key) AS first, (SELECT max(seq) FROM weft.log WHERE log.key = document.key) AS head
+    FROM weft.document WHERE id = $1
+  )
+  SELECT document.first, document.head, page.seq, page.epoch, page.at, page.bytes
+  FROM document LEFT JOIN LATERAL (
+    SELECT seq, epoch, committed_at AS at, bytes,
+      coalesce(sum(octet_length(bytes)) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+    FROM weft.log WHERE log.key = document.key AND seq > $2 AND seq <= $3
+  ) AS page ON page.before < $4
+  ORDER BY page.seq`
+
+/** See `DocumentStore.readLog`. */
+export async function readLog(
+  database: Database,
+  documentId: string,
+  afterSeq: number,
+  throughSeq: number,
+  bytesMax: number,
+): Promise<readonly LogRow[] | null> {
+  const values = [utf8.encode(documentId), afterSeq, throughSeq, Math.max(1, bytesMax)]
+  const rows = await database.read('bulk', READ_LOG, values)
+  const [first] = rows
+  if (first === undefined) return []
+  if (afterSeq >= Math.min(throughSeq, numberIn(first, 'head'))) return []
+  if (afterSeq + 1 < numberIn(first, 'first')) return null
+  const page = rows.filter((row) => row['seq'] !== null).map(logRowIn)
+  checkContiguous(documentId, page, afterSeq)
+  if (page.length === 0) throw documentCorrupt(documentId, `its log has no row ${afterSeq + 1}`)
+  return page
+}

@@ -1,0 +1,11 @@
+// All migrations, oldest first. A migration that was ever released is never edited: a change is a new one at the end.
+// They are TypeScript rather than .sql files so that the compiled package holds them without a copying step.
+import { initial } from './0001-initial.js'
+
+export interface Migration {
+  readonly version: number
+  readonly name: string
+  readonly sql: string
+}
+
+export const migrations: readonly Migration[] = [{ version: 1, name: 'initial', sql: initial }]
