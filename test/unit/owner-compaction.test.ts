@@ -1,0 +1,211 @@
+// Compaction: what it must keep, what it must not replace, and that edits go on meanwhile.
+import { strict as assert } from 'node:assert'
+import { test } from 'node:test'
+import * as Y from 'yjs'
+import { systemClock } from '../../core/clock.js'
+import { seededRandom } from '../../core/random.js'
+import {
+  type CompactionInput,
+  CompactionMismatch,
+  type CompactionResult,
+  type Compactor,
+  compactState,
+  InProcessCompactor,
+  verifyCompaction,
+} from '../../server/document/compaction.js'
+import { WorkerCompactor } from '../../server/document/worker-compactor.js'
+import { OwnerBench, type TestSession } from '../helpers/owner-bench.js'
+import { canonicalState } from '../helpers/states.js'
+
+/** Answers when it is told to. */
+class HeldCompactor implements Compactor {
+  readonly #inner = new InProcessCompactor()
+  readonly held: (() => void)[] = []
+  replaceWith: ((result: CompactionResult) => CompactionResult) | null = null
+
+  async compact(input: CompactionInput): Promise<CompactionResult> {
+    await new Promise<void>((resolve) => void this.held.push(resolve))
+    const result = await this.#inner.compact(input)
+    return this.replaceWith === null ? result : this.replaceWith(result)
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Updates of several authors who edit concurrently: inserts, deletes, maps with conflicts. */
+function history(seed: number, edits: number): { readonly updates: Uint8Array[]; readonly doc: Y.Doc } {
+  const random = seededRandom(seed)
+  const updates: Uint8Array[] = []
+  const docs = [1, 2, 3].map((clientId) => {
+    const doc = new Y.Doc()
+    doc.clientID = clientId
+    doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== 'sync') updates.push(update)
+    })
+    return doc
+  })
+  for (let edit = 0; edit < edits; edit++) {
+    const doc = docs[random.below(3)] as Y.Doc
+    const text = doc.getText('text')
+    const map = doc.getMap<unknown>('map')
+    const choice = random.below(5)
+    if (choice === 0 && text.length > 3) text.delete(random.below(text.length - 2), 2)
+    else if (choice === 1) map.set(`key${random.below(3)}`, edit)
+    else if (choice === 2) map.set(`nested${random.below(2)}`, new Y.Map([['inner', new Y.Text('deep')]]))
+    else text.insert(random.below(text.length + 1), 'ab')
+    if (random.below(10) === 0) for (const other of docs) for (const update of updates) Y.applyUpdate(other, update, 'sync')
+  }
+  const doc = new Y.Doc()
+  for (const update of updates) Y.applyUpdate(doc, update)
+  return { updates, doc }
+}
+
+test('D6: a compacted document reads as its base and tail do, over 60 seeds', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const { updates, doc } = history(seed, 60)
+    const half = compactState({ base: null, tail: updates.slice(0, 30) })
+    const { state } = compactState({ base: half.state, tail: updates.slice(30) })
+    const compacted = new Y.Doc()
+    Y.applyUpdate(compacted, state)
+    assert.deepEqual(compacted.getText('text').toString(), doc.getText('text').toString(), `seed ${seed}`)
+    assert.deepEqual(compacted.getMap('map').toJSON(), doc.getMap('map').toJSON(), `seed ${seed}`)
+    assert.equal(canonicalState(compacted), canonicalState(doc), `seed ${seed}`)
+  }
+})
+
+test('S4: structs behind a gap and deletes of what is not there yet survive a compaction', () => {
+  const { updates, doc } = history(7, 40)
+  const missing = updates[3] as Uint8Array
+  const { state } = compactState({ base: null, tail: updates.filter((update) => update !== missing) })
+  const completed = new Y.Doc()
+  Y.applyUpdate(completed, state)
+  Y.applyUpdate(completed, missing)
+  assert.equal(canonicalState(completed), canonicalState(doc))
+})
+
+test('D6: a result that lacks something, or has something else, fails its verification', () => {
+  const { updates } = history(3, 30)
+  const input = { base: null, tail: updates }
+  const lacking = compactState({ base: null, tail: updates.slice(0, -1) }).state
+  assert.throws(() => verifyCompaction(input, lacking), CompactionMismatch)
+  const stranger = new Y.Doc()
+  stranger.getText('text').insert(0, 'not in the input')
+  const more = compactState({ base: null, tail: [...updates, Y.encodeStateAsUpdate(stranger)] }).state
+  assert.throws(() => verifyCompaction(input, more), CompactionMismatch)
+  assert.throws(() => verifyCompaction(input, Uint8Array.of(0, 0)), CompactionMismatch)
+})
+
+test('D6: edits go on while a compaction runs, and its base is swapped in under them', async () => {
+  const compactor = new HeldCompactor()
+  const bench = await OwnerBench.start({ compactor, tuning: { tailRowsMax: 10 } })
+  const writer = await bench.join('doc')
+  await typeRows(bench, writer, 15)
+  assert.equal(compactor.held.length, 1)
+  await typeRows(bench, writer, 5)
+  assert.equal(writer.acknowledgedThrough, 20)
+  const releaseSave = bench.store.stall('saveSnapshot')
+  compactor.held.shift()?.()
+  await bench.clock.settle()
+  await typeRows(bench, writer, 3)
+  assert.equal((await bench.join('doc')).text, writer.text)
+  releaseSave()
+  await bench.clock.settle()
+  assert.equal(bench.disk.documents.get('doc')?.snapshots.at(-1)?.seq, 10)
+  assert.equal((await bench.join('doc')).text, writer.text)
+  const reopened = await OwnerBench.start({ disk: bench.disk })
+  const reader = await reopened.join('doc')
+  assert.equal(reader.text, writer.text)
+  assert.equal(canonicalState(reader.doc), canonicalState(writer.doc))
+})
+
+test('D6: a snapshot whose outcome is unknown replaces nothing in memory, and a crash after it loses nothing', async () => {
+  const bench = await OwnerBench.start({ tuning: { tailRowsMax: 10, compactionRetryMs: 1_000 } })
+  const writer = await bench.join('doc')
+  bench.store.failAfter('saveSnapshot')
+  await typeRows(bench, writer, 12)
+  assert.equal(bench.counters.get('compactions_failed'), 1)
+  assert.equal((await (await OwnerBench.start({ disk: structuredCloneOf(bench) })).join('doc')).text, writer.text)
+  await bench.clock.advanceAsync(2_000)
+  await typeRows(bench, writer, 1)
+  assert.equal(bench.counters.get('compactions'), 1)
+  assert.equal((await bench.join('doc')).text, writer.text)
+})
+
+test('D6: when the compactor rejects its own result the base and tail stay as they are, and it is not tried again at once', async () => {
+  const compactor = new HeldCompactor()
+  compactor.replaceWith = () => {
+    throw new CompactionMismatch('made up')
+  }
+  const bench = await OwnerBench.start({ compactor, tuning: { tailRowsMax: 5 } })
+  const writer = await bench.join('doc')
+  await typeRows(bench, writer, 6)
+  compactor.held.shift()?.()
+  await bench.clock.settle()
+  await typeRows(bench, writer, 6)
+  assert.equal(compactor.held.length, 0)
+  assert.equal(bench.counters.get('compactions_failed'), 1)
+  assert.equal(bench.disk.documents.get('doc')?.snapshots.length, 0)
+  assert.equal((await bench.join('doc')).text, writer.text)
+})
+
+test('D8: poison that only the compaction finds quarantines the document from there on', async () => {
+  const compactor = new HeldCompactor()
+  compactor.replaceWith = () => ({ outcome: 'poisoned', index: 3, reason: 'made up' })
+  const bench = await OwnerBench.start({ compactor, tuning: { tailRowsMax: 5 } })
+  const writer = await bench.join('doc')
+  await typeRows(bench, writer, 5)
+  compactor.held.shift()?.()
+  await bench.clock.settle()
+  writer.type('refused')
+  await bench.clock.settle()
+  assert.equal(writer.refusals[0]?.error.code, 'document-quarantined')
+  assert.equal(bench.counters.get('documents_quarantined'), 1)
+  const reader = await bench.join('doc')
+  assert.equal(reader.catchUps[0]?.seq, 3)
+  assert.equal(reader.text, '210')
+  reader.detach()
+  writer.detach()
+  await bench.clock.advanceAsync(600_000)
+  assert.equal((await bench.join('doc')).text, '210', 'it is not forgotten by an eviction')
+})
+
+test('D8: the first update that cannot be applied is found by bisection', async () => {
+  const { updates } = history(11, 20)
+  for (const index of [0, 1, 9, updates.length - 1]) {
+    const tail = updates.with(index, Uint8Array.of(1, 1, 1, 0, 0x1f, 0, 0))
+    const result = await new InProcessCompactor().compact({ base: null, tail })
+    assert.equal(result.outcome, 'poisoned')
+    assert.equal(result.outcome === 'poisoned' && result.index, index)
+  }
+})
+
+test('D6, D8: the worker compacts, names poison, survives it, and ends', async () => {
+  const compactor = new WorkerCompactor({ clock: systemClock })
+  const { updates, doc } = history(5, 200)
+  const [first, poisoned, second] = await Promise.all([
+    compactor.compact({ base: null, tail: updates }),
+    compactor.compact({ base: null, tail: [...updates.slice(0, 4), Uint8Array.of(1, 1, 1, 0, 0x1f, 0, 0), ...updates.slice(4)] }),
+    compactor.compact({ base: null, tail: updates.slice(0, 100) }),
+  ])
+  assert.equal(first.outcome, 'compacted')
+  const compacted = new Y.Doc()
+  if (first.outcome === 'compacted') Y.applyUpdate(compacted, first.state)
+  assert.equal(canonicalState(compacted), canonicalState(doc))
+  assert.equal(poisoned.outcome === 'poisoned' && poisoned.index, 4)
+  assert.equal(second.outcome, 'compacted')
+  await compactor.close()
+  await compactor.close()
+  await assert.rejects(compactor.compact({ base: null, tail: updates }))
+})
+
+async function typeRows(bench: OwnerBench, writer: TestSession, rows: number): Promise<void> {
+  for (let row = 0; row < rows; row++) {
+    writer.type(String(row % 10))
+    await bench.clock.settle()
+  }
+}
+
+/** What a crash would leave of the bench's disk. */
+function structuredCloneOf(bench: OwnerBench): OwnerBench['disk'] {
+  return Object.assign(Object.create(Object.getPrototypeOf(bench.disk) as object) as OwnerBench['disk'], structuredClone({ ...bench.disk }))
+}

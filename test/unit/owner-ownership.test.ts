@@ -1,0 +1,155 @@
+// Who may write: fenced owners, shards that move, and documents that are evicted and come back.
+import { strict as assert } from 'node:assert'
+import { test } from 'node:test'
+import { OwnerBench, TestSession } from '../helpers/owner-bench.js'
+
+test('O1, O3: an owner whose epoch is stale appends nothing and acknowledges nothing; its sessions are told to move', async () => {
+  const old = await OwnerBench.start()
+  const writer = await old.join('doc')
+  const bystander = await old.join('doc')
+  writer.type('old ')
+  await old.clock.settle()
+  const successor = await OwnerBench.start({ disk: old.disk })
+  writer.type('too late ')
+  await old.clock.settle()
+  assert.equal(writer.acknowledgedThrough, 1)
+  assert.equal(writer.detachedBy?.code, 'owner-moved')
+  assert.equal(bystander.detachedBy?.code, 'owner-moved')
+  assert.equal(bystander.text, 'old ', 'D2: what was not committed was not shown')
+  assert.equal(old.head('doc'), 1)
+  assert.equal(old.fencedShards.length, 1)
+  assert.equal(old.directory.openDocuments, 0)
+  await assert.rejects(old.join('doc'), { code: 'owner-moved' })
+  assert.equal((await successor.join('doc')).text, 'old ')
+})
+
+test('O3: an append that was under way when the shard moved is never acknowledged', async () => {
+  const old = await OwnerBench.start()
+  const writer = await old.join('doc')
+  const release = old.store.stall('append')
+  writer.type('stalled')
+  await old.clock.settle()
+  const successor = await OwnerBench.start({ disk: old.disk })
+  const newWriter = await successor.join('doc')
+  newWriter.type('new')
+  await successor.clock.settle()
+  release()
+  await old.clock.advanceAsync(60_000)
+  assert.equal(writer.acknowledgedThrough, -1)
+  assert.equal((await successor.stored('doc')).getText('text').toString(), 'new')
+})
+
+test('O1: a snapshot under a stale epoch stops the owner too', async () => {
+  const old = await OwnerBench.start()
+  const writer = await old.join('doc')
+  for (let index = 0; index < 12; index++) {
+    writer.type('x')
+    await old.clock.settle()
+  }
+  const release = old.store.stall('saveSnapshot')
+  writer.detach()
+  await old.clock.advanceAsync(200_000)
+  const late = await old.join('doc')
+  await OwnerBench.start({ disk: old.disk })
+  release()
+  await old.clock.settle()
+  assert.equal(late.detachedBy?.code, 'owner-moved')
+  assert.equal(old.disk.documents.get('doc')?.snapshots.length, 0)
+})
+
+test('O5: releasing a shard flushes its documents, then detaches their sessions', async () => {
+  const bench = await OwnerBench.start()
+  const writer = await bench.join('moving')
+  const staying = await bench.join('staying')
+  const unblock = bench.store.stall('append')
+  writer.type('a')
+  await bench.clock.settle()
+  writer.type('b', 1)
+  const shard = bench.giveUp('moving')
+  let released = false
+  const release = bench.directory.release(new Set([shard])).then(() => {
+    released = true
+  })
+  await bench.clock.settle()
+  assert.equal(writer.paused, true)
+  assert.equal(released, false)
+  writer.type('c', 2)
+  await assert.rejects(bench.join('moving'), { code: 'owner-moved' })
+  unblock()
+  await bench.clock.advanceAsync(100)
+  await release
+  assert.equal(writer.acknowledgedThrough, 3, 'what still came in is flushed too')
+  assert.equal(writer.events.at(-1), 'detached owner-moved')
+  assert.equal((await bench.stored('moving')).getText('text').toString(), 'abc')
+  assert.equal(staying.detachedBy, null)
+})
+
+test('O5: a shard that is released while one of its documents opens leaves nothing open', async () => {
+  const bench = await OwnerBench.start()
+  const unblock = bench.store.stall('openDocument')
+  const join = bench.join('moving')
+  join.catch(() => {})
+  await bench.clock.settle()
+  const release = bench.directory.release(new Set([bench.giveUp('moving')]))
+  unblock()
+  await release
+  await assert.rejects(join, { code: 'owner-moved' })
+  assert.equal(bench.directory.openDocuments, 0)
+})
+
+test('D6: an idle document is compacted and evicted, and reads the same when it is opened again', async () => {
+  const bench = await OwnerBench.start({ tuning: { idleMs: 1_000 } })
+  const writer = await bench.join('doc')
+  for (let index = 0; index < 20; index++) {
+    writer.type(`${index} `)
+    await bench.clock.settle()
+  }
+  const { text } = writer
+  writer.detach()
+  await bench.clock.advanceAsync(900)
+  assert.equal(bench.directory.openDocuments, 1)
+  await bench.clock.advanceAsync(5_000)
+  assert.equal(bench.directory.openDocuments, 0)
+  assert.equal(bench.counters.get('documents_evicted'), 1)
+  assert.equal(bench.clock.timerCount, 0)
+  assert.equal(bench.disk.documents.get('doc')?.snapshots.at(-1)?.seq, 20)
+  assert.equal(bench.store.calls('prune'), 1)
+  assert.equal((await bench.join('doc')).text, text)
+})
+
+test('D6: a document with an edit in a commit is not evicted, and one that somebody joins stays', async () => {
+  const bench = await OwnerBench.start({ tuning: { idleMs: 1_000 } })
+  const writer = await bench.join('doc')
+  const release = bench.store.stall('append')
+  writer.type('slow commit')
+  writer.detach()
+  await bench.clock.advanceAsync(10_000)
+  assert.equal(bench.directory.openDocuments, 1)
+  release()
+  await bench.clock.advanceAsync(900)
+  const back = await bench.join('doc')
+  assert.equal(bench.store.calls('openDocument'), 1)
+  await bench.clock.advanceAsync(10_000)
+  assert.equal(bench.directory.openDocuments, 1)
+  assert.equal(back.text, 'slow commit')
+})
+
+test('D6: joining at the very moment of eviction loses no edit', async () => {
+  const bench = await OwnerBench.start({ tuning: { idleMs: 1_000, idleTailRowsMin: 1e9, idleTailToBaseRatio: 1e9 } })
+  const written: string[] = []
+  for (let round = 0; round < 30; round++) {
+    const session = new TestSession()
+    const attached = session.attach(bench.directory, 'doc')
+    // Every interleaving of the open, the edit, the commit and the eviction within a few milliseconds of each other.
+    if (round % 3 === 0) await bench.clock.advanceAsync(round % 5)
+    await attached
+    session.sync()
+    const letter = String.fromCharCode(97 + (round % 26))
+    session.type(letter, session.text.length)
+    written.push(letter)
+    session.detach()
+    await bench.clock.advanceAsync(995 + (round % 10))
+  }
+  assert.equal((await bench.join('doc')).text, written.join(''))
+  assert.ok(bench.store.calls('openDocument') > 5)
+})
