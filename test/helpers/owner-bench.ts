@@ -135,6 +135,10 @@ export class TestSession implements SessionSink {
     return this.#attachment
   }
 
+  get isAttached(): boolean {
+    return this.#attachment !== null
+  }
+
   get text(): string {
     return this.doc.getText('text').toString()
   }
