@@ -74,7 +74,8 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
       documentId,
       doc,
       origin: this,
-      token: options.token ?? settings.token,
+      // Empty: the token that the connection showed. A function is asked again, since that one may have expired.
+      token: options.token ?? (typeof settings.token === 'string' ? '' : settings.token),
       backoff: new Backoff(settings.backoff, settings.random),
       clock: settings.clock,
       logger: settings.logger,

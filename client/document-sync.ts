@@ -8,13 +8,14 @@ import type { Clock, Timer } from '../core/clock.js'
 import { closeCodes } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { KnownOnWire } from '../protocol/dialects/weft.js'
+import { emptyUpdate } from '../protocol/updates/merge.js'
 import type { Backoff } from './backoff.js'
 import { hasContent, hasPending, lacksOnly } from './document-content.js'
 import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
 import type { ChannelMessage, Link } from './link.js'
 import { readToken, type TokenSource } from './options.js'
 import type { Permission, SessionStatus } from './status.js'
-import { emptyUpdate, isEmptyUpdate, Submissions } from './submissions.js'
+import { isEmptyUpdate, Submissions } from './submissions.js'
 
 export interface DocumentSyncEvents {
   /** The status or the number of unsaved updates may have changed. */

@@ -1,6 +1,6 @@
 // The local updates that the server has not acknowledged: what waits, what is under way, and how many they are.
 // Each local update takes a ticket, counting up. Acknowledgements are cumulative, so what is unsaved is a range of tickets up to the last.
-import * as Y from 'yjs'
+import { emptyUpdate, mergeUpdateTree } from '../protocol/updates/merge.js'
 import { cutUpdate } from './cut-update.js'
 
 interface Entry {
@@ -23,13 +23,8 @@ interface Submission {
 const inFlightMax = 64
 const inFlightBytesHigh = 4 * 1024 * 1024
 
-/** Flat merging is quadratic in the number of updates; a tree of this arity is not, with the same result. */
-const mergeArity = 32
-
-export const emptyUpdate: Uint8Array = Uint8Array.of(0, 0)
-
 export function isEmptyUpdate(update: Uint8Array): boolean {
-  return update.length === 2 && update[0] === 0 && update[1] === 0
+  return update.length === emptyUpdate.length && update.every((byte, index) => byte === emptyUpdate[index])
 }
 
 export class Submissions {
@@ -82,7 +77,7 @@ export class Submissions {
   /** All that is unacknowledged, merged; null if nothing is. */
   merged(): Uint8Array | null {
     const all = [...this.#inFlight, ...this.#cut, ...this.#waiting]
-    return all.length === 0 ? null : mergeInTree(all.map((entry) => entry.update))
+    return all.length === 0 ? null : mergeUpdateTree(all.map((entry) => entry.update))
   }
 
   /**
@@ -94,7 +89,7 @@ export class Submissions {
     if (this.#cut.length === 0) {
       const oldest = this.#waiting[0]
       if (oldest === undefined) return null
-      const merged = mergeInTree(this.#waiting.map((entry) => entry.update))
+      const merged = mergeUpdateTree(this.#waiting.map((entry) => entry.update))
       this.#cut = cutUpdate(merged, bytesMax).map((update) => ({ update, ticket: oldest.ticket }))
       this.#waiting = []
     }
@@ -124,17 +119,4 @@ export class Submissions {
     this.takeBack()
     this.#lastSubmission = 0
   }
-}
-
-function mergeInTree(updates: readonly Uint8Array[]): Uint8Array {
-  let level = updates.filter((update) => !isEmptyUpdate(update))
-  while (level.length > 1) {
-    const next: Uint8Array[] = []
-    for (let start = 0; start < level.length; start += mergeArity) {
-      const group = level.slice(start, start + mergeArity)
-      next.push(group.length === 1 && group[0] !== undefined ? group[0] : Y.mergeUpdates(group))
-    }
-    level = next
-  }
-  return level[0] ?? emptyUpdate
 }
