@@ -85,6 +85,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
       keyEncoding: 'binary',
       // A commit then includes its fdatasync, before the promise resolves: see docs/decisions/0002-lmdb-commit-includes-sync.md
       overlappingSync: false,
+      eventTurnBatching: false,
     })
   } catch (cause) {
     throw unopened(folder, cause)

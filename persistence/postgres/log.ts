@@ -130,6 +130,7 @@ export async function readLog(
   const rows = await database.read('bulk', READ_LOG, values)
   const [first] = rows
   if (first === undefined) return []
+  if (first['head'] === null) throw documentCorrupt(documentId, 'its log is empty')
   if (afterSeq >= Math.min(throughSeq, numberIn(first, 'head'))) return []
   if (afterSeq + 1 < numberIn(first, 'first')) return null
   const page = rows.filter((row) => row['seq'] !== null).map(logRowIn)

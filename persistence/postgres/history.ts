@@ -1,0 +1,140 @@
+// Reading documents: as they are now, as they were at a point, and the list of them. Each read is one statement, hence one consistent cut.
+import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
+import type { DocumentInfo, HistoryPoint, LogRow, Page, StoredDocument, StoredSnapshot } from '../store.js'
+import { bytesIn, numberIn, textIn, utf8In } from './columns.js'
+import type { Database, Row } from './database.js'
+import { checkContiguous, logRowIn } from './log.js'
+
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'utf8')
+
+// One row about the document, at most one snapshot, then the log. `upto` is a row with the seq to read through (null for none), computed from
+// `document` and, for a time, from the log; a second statement for the tail could straddle a truncation and show a hole.
+const readThrough = (upto: string): string => `
+  WITH document AS MATERIALIZED (
+    SELECT key, incarnation,
+      (SELECT min(log.seq) FROM weft.log WHERE log.key = document.key) AS first,
+      (SELECT max(log.seq) FROM weft.log WHERE log.key = document.key) AS head
+    FROM weft.document WHERE id = $1
+  ), upto AS MATERIALIZED (${upto}
+  ), base AS MATERIALIZED (
+    SELECT snapshot.seq, snapshot.saved_at, snapshot.bytes FROM document, upto, weft.snapshot
+    WHERE snapshot.key = document.key AND snapshot.seq <= upto.seq ORDER BY snapshot.seq DESC LIMIT 1
+  )
+  SELECT 'document' AS kind, upto.seq, document.first AS epoch, document.head AS at, NULL::bytea AS bytes, document.incarnation
+    FROM document LEFT JOIN upto ON true
+  UNION ALL SELECT 'snapshot', seq, 0, saved_at, bytes, NULL FROM base
+  UNION ALL SELECT 'row', log.seq, log.epoch, log.committed_at, log.bytes, NULL FROM document, upto, weft.log
+    WHERE log.key = document.key AND log.seq > coalesce((SELECT base.seq FROM base), 0) AND log.seq <= upto.seq
+  ORDER BY kind, seq`
+
+// The largest bigint: a snapshot above the head would be corruption, and must be seen, not passed over.
+const OPEN = readThrough(`
+    SELECT 9223372036854775807 AS seq FROM document`)
+
+const READ_AT_SEQ = readThrough(`
+    SELECT $2::bigint AS seq FROM document`)
+
+// A time before what is left of the log means the newest snapshot from before it, if rows were pruned at all.
+const READ_AT_TIME = readThrough(`
+    SELECT coalesce(
+      (SELECT log.seq FROM weft.log WHERE log.key = document.key AND log.committed_at <= $2::bigint ORDER BY log.seq DESC LIMIT 1),
+      CASE WHEN document.first > 1 THEN (
+        SELECT snapshot.seq FROM weft.snapshot WHERE snapshot.key = document.key AND snapshot.seq < document.first AND snapshot.saved_at <= $2::bigint
+        ORDER BY snapshot.seq DESC LIMIT 1) END
+    ) AS seq FROM document`)
+
+interface Found {
+  readonly incarnation: string
+  /** What `upto` came to. */
+  readonly through: number | null
+  readonly first: number
+  readonly head: number
+  readonly snapshot: StoredSnapshot | null
+  readonly tail: readonly LogRow[]
+}
+
+function find(documentId: string, rows: readonly Row[]): Found | null {
+  const [about, ...rest] = rows
+  if (about === undefined) return null
+  if (about['at'] === null) throw documentCorrupt(documentId, 'its log is empty')
+  const snapshots = rest.filter((row) => row['kind'] === 'snapshot')
+  const [snapshot] = snapshots.map((row) => ({ seq: numberIn(row, 'seq'), state: bytesIn(row, 'bytes'), savedAt: numberIn(row, 'at') }))
+  const tail = rest.filter((row) => row['kind'] === 'row').map(logRowIn)
+  return {
+    incarnation: textIn(about, 'incarnation'),
+    through: about['seq'] === null ? null : numberIn(about, 'seq'),
+    first: numberIn(about, 'epoch'),
+    head: numberIn(about, 'at'),
+    snapshot: snapshot ?? null,
+    tail,
+  }
+}
+
+/** Throws unless snapshot and tail reach `seq` without a gap. */
+function complete(documentId: string, found: Found, seq: number): StoredDocument {
+  const { incarnation, snapshot, tail } = found
+  const base = snapshot?.seq ?? 0
+  checkContiguous(documentId, tail, base)
+  if (base + tail.length !== seq) throw documentCorrupt(documentId, `it ends at row ${base + tail.length} instead of row ${seq}`)
+  return { incarnation, snapshot, tail, head: seq }
+}
+
+/** See `DocumentStore.openDocument`. */
+export async function openDocument(database: Database, documentId: string): Promise<StoredDocument> {
+  const found = find(documentId, await database.read('bulk', OPEN, [bytesOf(documentId)]))
+  return found === null ? { incarnation: null, snapshot: null, tail: [], head: 0 } : complete(documentId, found, found.head)
+}
+
+/** See `DocumentStore.readAt`. */
+export async function readAt(database: Database, documentId: string, point: HistoryPoint): Promise<StoredDocument> {
+  const [text, value] = 'seq' in point ? [READ_AT_SEQ, point.seq] : [READ_AT_TIME, clampToInteger(point.time)]
+  const found = find(documentId, await database.read('bulk', text, [bytesOf(documentId), value]))
+  if (found === null) throw noSuchDocument(documentId)
+  const { through, first, head, snapshot } = found
+  if (through === null) throw first > 1 ? prunedAway(documentId) : noSuchDocument(documentId)
+  if (through < 1 || through > head) throw noSuchDocument(documentId)
+  const base = snapshot?.seq ?? 0
+  if (base < through && base + 1 < first) throw prunedAway(documentId)
+  return complete(documentId, found, through)
+}
+
+/** Stored times are whole milliseconds, so a fraction changes nothing. */
+function clampToInteger(time: number): number {
+  return Math.floor(Math.min(Math.max(time, 0), Number.MAX_SAFE_INTEGER))
+}
+
+// The prefix is compared on bytes: ids from the prefix itself up to the first that no longer starts with it.
+const LIST_DOCUMENTS = `
+  SELECT document.id, head.seq, head.committed_at AS at
+  FROM weft.document, LATERAL (
+    SELECT log.seq, log.committed_at FROM weft.log WHERE log.key = document.key ORDER BY log.seq DESC LIMIT 1
+  ) AS head
+  WHERE document.id >= $1 AND ($2::bytea IS NULL OR document.id < $2) AND ($3::bytea IS NULL OR document.id > $3)
+  ORDER BY document.id LIMIT $4`
+
+/** See `DocumentStore.listDocuments`. */
+export async function listDocuments(
+  database: Database,
+  query: { readonly prefix?: string; readonly after?: string; readonly limit: number },
+): Promise<Page<DocumentInfo, string>> {
+  const { prefix = '', after, limit } = query
+  const from = bytesOf(prefix)
+  const values = [from, endOfPrefix(from), after === undefined ? null : bytesOf(after), limit + 1]
+  const rows = await database.read('bulk', LIST_DOCUMENTS, values)
+  const items = rows.slice(0, limit).map(
+    (row): DocumentInfo => ({
+      documentId: utf8In(row, 'id'),
+      head: numberIn(row, 'seq'),
+      updatedAt: numberIn(row, 'at'),
+    }),
+  )
+  return { items, next: rows.length > items.length ? (items.at(-1)?.documentId ?? null) : null }
+}
+
+/** The first byte string after all that start with `prefix`, or null if there is none. UTF-8 has no byte 0xff, so one step up always works. */
+function endOfPrefix(prefix: Buffer): Buffer | null {
+  if (prefix.length === 0) return null
+  const end = Buffer.from(prefix)
+  end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1)
+  return end
+}
