@@ -225,6 +225,20 @@ test('a client that reconnects while its old socket is half-open gets its id bac
   assert.deepEqual(present(), [[1, { at: 8 }]], 'the end of the old session takes nothing away')
 })
 
+test('a claim that the bound session has meanwhile overtaken is void, also when its probe fails', async () => {
+  const { clock, session, present } = setUp()
+  const ada = session()
+  ada.say([1, 5, { at: 5 }])
+  const eve = session()
+  eve.say([1, 6, { name: 'Mallory' }])
+  ada.say([1, 7, { at: 7 }])
+  ada.probes[0]?.(false)
+  await clock.advanceAsync(MANY_MS)
+  assert.deepEqual(present(), [[1, { at: 7 }]])
+  ada.say([1, 8, { at: 8 }])
+  assert.deepEqual(present(), [[1, { at: 8 }]])
+})
+
 test('a claim is granted when the old session ends before its probe is answered, and is void when its claimant ends', async () => {
   const { clock, session, present } = setUp()
   const old = session()
