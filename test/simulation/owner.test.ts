@@ -3,10 +3,16 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import * as Y from 'yjs'
+import { sleep } from '../../core/clock.js'
 import { type Random, seededRandom } from '../../core/random.js'
+import { MemoryDisk } from '../../persistence/memory/memory-store.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
-import { OwnerBench, TestSession } from '../helpers/owner-bench.js'
+import { type CompactionInput, type CompactionResult, InProcessCompactor } from '../../server/document/compaction.js'
+import type { BroadcastOrder } from '../../server/document/document-owner.js'
+import type { Known } from '../../server/document/port.js'
+import { ManualClock } from '../helpers/manual-clock.js'
+import { OwnerBench, type OwnerBenchOptions, TestSession } from '../helpers/owner-bench.js'
 import { canonicalState } from '../helpers/states.js'
 
 const DOCUMENT = 'doc'
@@ -16,6 +22,7 @@ const tuning = { idleMs: 200, tailRowsMax: 12, tailBytesMin: 400, idleTailRowsMi
 /** Keeps each submission until it is acknowledged, as a client would, and remembers what was. */
 class SimulatedClient extends TestSession {
   readonly acknowledgedUpdates: Uint8Array[] = []
+  suspended = false
   #sent = new Map<number, Uint8Array>()
 
   override submit(update: Uint8Array): number {
@@ -33,6 +40,16 @@ class SimulatedClient extends TestSession {
     }
   }
 
+  override sync(known?: Known): void {
+    this.suspended = false
+    super.sync(known)
+  }
+
+  suspend(): void {
+    this.suspended = true
+    this.attachment.suspend()
+  }
+
   get unacknowledged(): number {
     return this.#sent.size
   }
@@ -46,17 +63,34 @@ class SimulatedClient extends TestSession {
   }
 }
 
+/** Takes its time, so that edits are committed between the start of a compaction and the use of its result. */
+class SlowCompactor extends InProcessCompactor {
+  readonly #clock: ManualClock
+  readonly #random: Random
+
+  constructor(clock: ManualClock, random: Random) {
+    super()
+    this.#clock = clock
+    this.#random = random
+  }
+
+  override async compact(input: CompactionInput): Promise<CompactionResult> {
+    await sleep(this.#clock, this.#random.below(200))
+    return super.compact(input)
+  }
+}
+
 class Simulation {
   readonly #random: Random
-  readonly #broadcast: 'after-commit' | 'before-commit'
+  readonly #options: OwnerBenchOptions
   readonly #clients: SimulatedClient[] = []
   readonly #releases: (() => void)[] = []
   #bench: OwnerBench
 
-  private constructor(random: Random, bench: OwnerBench, broadcast: 'after-commit' | 'before-commit') {
+  private constructor(random: Random, options: OwnerBenchOptions, bench: OwnerBench) {
     this.#random = random
     this.#bench = bench
-    this.#broadcast = broadcast
+    this.#options = options
     for (let index = 0; index < 4; index++) {
       const doc = new Y.Doc()
       doc.clientID = index + 1
@@ -66,8 +100,10 @@ class Simulation {
 
   static async run(seed: number): Promise<void> {
     const random = seededRandom(seed)
-    const broadcast = random.below(3) === 0 ? 'before-commit' : 'after-commit'
-    const simulation = new Simulation(random, await OwnerBench.start({ tuning, broadcast }), broadcast)
+    const broadcast: BroadcastOrder = random.below(3) === 0 ? 'before-commit' : 'after-commit'
+    const clock = new ManualClock()
+    const options = { clock, disk: new MemoryDisk(), tuning, broadcast, compactor: new SlowCompactor(clock, random) }
+    const simulation = new Simulation(random, options, await OwnerBench.start(options))
     for (let step = 0; step < STEPS; step++) await simulation.#step()
     await simulation.#finish()
   }
@@ -79,7 +115,7 @@ class Simulation {
     if (choice < 50) this.#edit(client)
     else if (choice < 62) await this.#reconnect(client)
     else if (choice < 66) client.detach()
-    else if (choice < 70) client.isAttached && client.attachment.suspend()
+    else if (choice < 70) client.isAttached && client.suspend()
     else if (choice < 78) client.isAttached && client.sync(random.below(2) === 0 ? client.knownBySeq() : client.knownByVector())
     else if (choice < 82) this.#bench.store.failBefore('append')
     else if (choice < 86) this.#bench.store.failAfter('append')
@@ -115,7 +151,7 @@ class Simulation {
     const old = this.#bench
     const crashed = this.#random.below(2) === 0
     if (crashed) for (const client of this.#clients) client.detach()
-    this.#bench = await OwnerBench.start({ clock: old.clock, disk: old.disk, tuning, broadcast: this.#broadcast })
+    this.#bench = await OwnerBench.start(this.#options)
     this.#releaseAll()
     await old.clock.settle()
     await this.#checkAcknowledged()
@@ -147,8 +183,26 @@ class Simulation {
     }
   }
 
+  /** S6: whoever is attached, and has asked to be brought up to date, has all that is durable without asking again. */
+  async #checkLive(): Promise<void> {
+    this.#releaseAll()
+    await this.#bench.clock.advanceAsync(20_000)
+    for (const client of this.#clients) if (client.isAttached && client.suspended) client.sync(client.knownBySeq())
+    await this.#bench.clock.advanceAsync(20_000)
+    const stored = await this.#storedAnyway()
+    const updates = stored.tail.map((row) => row.update)
+    if (stored.snapshot !== null) updates.push(stored.snapshot.state)
+    for (const client of this.#clients.filter((candidate) => candidate.isAttached)) {
+      const known = new KnownState()
+      known.add(inspectUpdate(Y.encodeStateAsUpdate(client.doc), storedBounds))
+      for (const update of updates)
+        assert.equal(known.subtract(inspectUpdate(update, storedBounds)), null, 'S6: a live session missed something')
+    }
+  }
+
   async #finish(): Promise<void> {
-    this.#bench = await OwnerBench.start({ clock: this.#bench.clock, disk: this.#bench.disk, tuning, broadcast: this.#broadcast })
+    await this.#checkLive()
+    this.#bench = await OwnerBench.start(this.#options)
     this.#releaseAll()
     await this.#bench.clock.advanceAsync(20_000)
     // Twice: what one brings back in the first round may be what another's edits depend on.
