@@ -191,9 +191,10 @@ export class Session implements SessionSink, AwarenessSink {
     this.#refusedAhead.add(submission)
     this.#settle(this.#settledThrough)
     this.#options.services.counters.add('updates_refused')
-    const { message, fatal } = this.#options.dialect.refused(submission, error)
+    const named = naming('update', error)
+    const { message, fatal } = this.#options.dialect.refused(submission, named)
     this.#outbox.send(message)
-    if (fatal) this.#end(error)
+    if (fatal) this.#end(named)
   }
 
   pause(): void {
@@ -290,7 +291,7 @@ export class Session implements SessionSink, AwarenessSink {
     try {
       attachment.sync(known)
     } catch (thrown) {
-      this.#end(asWeftError(thrown))
+      this.#end(naming('state vector', asWeftError(thrown)))
     }
   }
 
@@ -357,6 +358,12 @@ export class Session implements SessionSink, AwarenessSink {
     this.#settledWaiters = []
     for (const tell of waiters) tell()
   }
+}
+
+/** The inspectors of bytes say what they found where; the client also needs to know in what. */
+function naming(subject: string, error: WeftError): WeftError {
+  if (error.code !== 'malformed' && error.code !== 'malformed-update') return error
+  return new WeftError(error.code, `The ${subject} is malformed: ${error.message}`)
 }
 
 /** What a held message costs beside its bytes, so that a flood of empty ones is bounded too. */

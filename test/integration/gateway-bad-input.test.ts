@@ -1,0 +1,227 @@
+// What clients send that they should not: each gets its own answer, and a bystander in the same document notices nothing (G5).
+import { strict as assert } from 'node:assert'
+import { connect as connectTcp } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import WebSocket from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { encodeAwareness } from '../../protocol/awareness.js'
+import { weftSubprotocol } from '../../protocol/dialects/weft.js'
+import { type LocalServer, startLocalServer } from '../helpers/local-server.js'
+import { RawClient } from '../helpers/raw-client.js'
+import { eventually } from '../helpers/states.js'
+
+const MESSAGE_BYTES_MAX = 100_000
+
+describe('bad input', () => {
+  let local: LocalServer
+  let bystander: WebsocketProvider
+  let bystanderCloses = 0
+  before(async () => {
+    local = await startLocalServer({ limits: { messageBytesMax: MESSAGE_BYTES_MAX } })
+    bystander = new WebsocketProvider(local.webSocketUrl, 'shared', new Y.Doc(), {
+      WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+      disableBc: true,
+    })
+    bystander.on('connection-close', () => bystanderCloses++)
+    await eventually('the bystander is synced', () => bystander.synced)
+  })
+  after(async () => {
+    bystander.destroy()
+    await local.server.close()
+  })
+
+  /** The bystander is still connected, and an edit of somebody new reaches it. */
+  async function bystanderIsWell(): Promise<void> {
+    const doc = new Y.Doc()
+    const text = `still here ${doc.clientID}`
+    doc.getMap('notes').set(text, true)
+    const other = await RawClient.connect(`${local.webSocketUrl}/shared`)
+    other.sendY({ type: 'update', update: Y.encodeStateAsUpdate(doc) })
+    await eventually('the edit reaches the bystander', () => bystander.doc.getMap('notes').has(text))
+    assert.equal(bystanderCloses, 0)
+    other.close()
+  }
+
+  const yCases: readonly { title: string; send: (client: RawClient) => void; code: number; reason: RegExp }[] = [
+    { title: 'a text frame', send: (c) => c.send('hello'), code: 4400, reason: /text message/ },
+    { title: 'an empty frame', send: (c) => c.send(new Uint8Array(0)), code: 4400, reason: /message/i },
+    { title: 'an unknown message type', send: (c) => c.send(Uint8Array.of(99)), code: 4400, reason: /unknown type 99/ },
+    { title: 'an unknown sync type', send: (c) => c.send(Uint8Array.of(0, 7)), code: 4400, reason: /unknown sync type 7/ },
+    { title: 'a frame cut short', send: (c) => c.send(Uint8Array.of(0, 2, 50, 1)), code: 4400, reason: /message/i },
+    { title: 'bytes after the message', send: (c) => c.send(Uint8Array.of(0, 0, 1, 0, 9)), code: 4400, reason: /message/i },
+    {
+      title: 'random bytes',
+      send: (c) => c.send(Uint8Array.from({ length: 300 }, (_, i) => (i * 151 + 77) & 255)),
+      code: 4400,
+      reason: /./,
+    },
+    { title: 'a number too large', send: (c) => c.send(new Uint8Array(20).fill(0xff)), code: 4400, reason: /./ },
+    {
+      title: 'a message that only servers send',
+      send: (c) => c.sendY({ type: 'auth-denied', reason: 'no' }),
+      code: 4400,
+      reason: /only a server/,
+    },
+    {
+      title: 'an update that does not parse',
+      send: (c) => c.sendY({ type: 'update', update: Uint8Array.of(1, 2, 3, 4, 5) }),
+      code: 4400,
+      reason: /update/i,
+    },
+    {
+      title: 'an update that claims 32 million structs',
+      send: (c) => c.sendY({ type: 'update', update: Uint8Array.of(1, 0x80, 0x80, 0x80, 0x10, 1, 0) }),
+      code: 4400,
+      reason: /update/i,
+    },
+    {
+      title: 'a state vector that does not parse',
+      send: (c) => c.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(5, 1) }),
+      code: 4400,
+      reason: /state vector/i,
+    },
+    {
+      title: 'an awareness update that does not parse',
+      send: (c) => c.sendY({ type: 'awareness', update: Uint8Array.of(3, 1) }),
+      code: 4400,
+      reason: /awareness/i,
+    },
+    { title: 'G1: messageBytesMax', send: (c) => c.send(new Uint8Array(MESSAGE_BYTES_MAX + 1)), code: 1009, reason: /larger than/ },
+  ]
+  for (const { title, send, code, reason } of yCases) {
+    test(`G5: y-websocket: ${title} closes with ${code} and a reason`, async () => {
+      const client = await RawClient.connect(`${local.webSocketUrl}/shared`)
+      send(client)
+      const closing = await client.closed
+      assert.equal(closing.code, code)
+      assert.match(closing.reason, reason)
+      await bystanderIsWell()
+    })
+  }
+
+  for (const [title, path, reason] of [
+    ['empty', '/', /empty/],
+    ['too long', `/${'x'.repeat(513)}`, /longer than 512/],
+    ['not UTF-8', '/%FF%FE', /UTF-8/],
+    ['badly escaped', '/100%', /%/],
+  ] as const) {
+    test(`G5: a document id that is ${title} closes with 4400 and a reason, on an open socket`, async () => {
+      const client = await RawClient.connect(`${local.webSocketUrl}${path}`)
+      const closing = await client.closed
+      assert.equal(closing.code, 4400)
+      assert.match(closing.reason, reason)
+      await bystanderIsWell()
+    })
+  }
+
+  test('G1: documentIdBytesMax: 512 bytes are welcome', async () => {
+    const client = await RawClient.connect(`${local.webSocketUrl}/${'x'.repeat(512)}`)
+    await client.yMessage('sync-step-1')
+    client.close()
+  })
+
+  test('G5: an unknown subprotocol is answered with HTTP 400 that names the known ones', async () => {
+    await assert.rejects(RawClient.connect(`${local.webSocketUrl}/shared`, ['soap', 'mqtt']), /HTTP 400: .*weft\.1.*y-websocket/s)
+    const chosen = await RawClient.connect(`${local.webSocketUrl}/`, ['soap', weftSubprotocol])
+    assert.equal(chosen.socket.protocol, weftSubprotocol)
+    chosen.close()
+    await bystanderIsWell()
+  })
+
+  test('A2: an awareness state for somebody else is ignored and counted, not a reason to close', async () => {
+    bystander.awareness.setLocalStateField('name', 'bystander')
+    const { clientID } = bystander.doc
+    const client = await RawClient.connect(`${local.webSocketUrl}/shared`)
+    client.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
+    await client.yMessage('awareness')
+    const state = new TextEncoder().encode('{"name":"impostor"}')
+    client.sendY({ type: 'awareness', update: encodeAwareness([{ clientId: clientID, clock: 2 ** 30, state }]) })
+    await eventually('it is counted', () => local.server.counters.get('awareness_entries_foreign') > 0)
+    await bystanderIsWell()
+    assert.equal(client.closing, null)
+    assert.equal(bystander.awareness.getLocalState()?.['name'], 'bystander')
+    client.close()
+  })
+
+  const weftCases: readonly { title: string; send: (client: RawClient) => void; reason: RegExp }[] = [
+    { title: 'a message of a type no client sends', send: (c) => c.send(Uint8Array.of(33)), reason: /type 33/ },
+    { title: 'a second hello', send: (c) => c.sendWeft({ type: 'hello', agent: 'x', token: '' }), reason: /second "hello"/ },
+    {
+      title: 'a message for a channel that was never opened',
+      send: (c) => c.sendWeft({ type: 'submit', channel: 9, submission: 1, update: new Uint8Array(2) }),
+      reason: /channel 9/,
+    },
+    {
+      title: 'a channel that does not count up',
+      send: (c) => c.sendWeft({ type: 'open', channel: 0, documentId: 'x', token: '', known: { kind: 'nothing' } }),
+      reason: /channel 0/,
+    },
+    {
+      title: 'a submission that skips a number',
+      send: (c) => {
+        c.sendWeft({ type: 'open', channel: 1, documentId: 'shared', token: '', known: { kind: 'nothing' } })
+        c.sendWeft({ type: 'submit', channel: 1, submission: 2, update: Uint8Array.of(0, 0) })
+      },
+      reason: /number 2 after 0/,
+    },
+    { title: 'a text frame', send: (c) => c.send('{}'), reason: /text message/ },
+  ]
+  for (const { title, send, reason } of weftCases) {
+    test(`G5: weft: ${title} closes with 4400 and a reason`, async () => {
+      const client = await RawClient.weft(local.webSocketUrl)
+      send(client)
+      const closing = await client.closed
+      assert.equal(closing.code, 4400)
+      assert.match(closing.reason, reason)
+      await bystanderIsWell()
+    })
+  }
+
+  test('G5: weft: anything before the hello closes with 4400', async () => {
+    const client = await RawClient.connect(local.webSocketUrl, [weftSubprotocol])
+    client.sendWeft({ type: 'ping' })
+    const closing = await client.closed
+    assert.equal(closing.code, 4400)
+    assert.match(closing.reason, /"ping".*"hello"/)
+  })
+
+  test('G5: weft: an invalid document id closes its channel only', async () => {
+    const client = await RawClient.weft(local.webSocketUrl)
+    client.sendWeft({ type: 'open', channel: 1, documentId: '', token: '', known: { kind: 'nothing' } })
+    client.sendWeft({ type: 'open', channel: 2, documentId: 'shared', token: '', known: { kind: 'nothing' } })
+    const closed = await client.weftMessage('closed')
+    assert.deepEqual([closed.channel, closed.closeCode, closed.code, closed.retryable], [1, 4400, 'invalid-document-id', false])
+    assert.equal((await client.weftMessage('state')).channel, 2)
+    client.close()
+  })
+
+  test('G5: weft: an update that does not parse is refused by its number, and the session goes on', async () => {
+    const client = await RawClient.weft(local.webSocketUrl)
+    client.sendWeft({ type: 'open', channel: 1, documentId: 'shared', token: '', known: { kind: 'nothing' } })
+    client.sendWeft({ type: 'submit', channel: 1, submission: 1, update: Uint8Array.of(1, 2, 3) })
+    const refused = await client.weftMessage('refused')
+    assert.deepEqual([refused.submission, refused.closeCode, refused.retryable], [1, 4400, false])
+    const doc = new Y.Doc()
+    doc.getMap('notes').set('after a refusal', 1)
+    client.sendWeft({ type: 'submit', channel: 1, submission: 2, update: Y.encodeStateAsUpdate(doc) })
+    assert.equal((await client.weftMessage('acknowledged')).through, 2)
+    client.close()
+  })
+
+  test('G5: bytes that are not WebSocket frames drop that connection only', async () => {
+    const socket = connectTcp(local.port, '127.0.0.1')
+    const key = Buffer.alloc(16).toString('base64')
+    socket.write(
+      `GET /shared HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+    )
+    let ended = false
+    socket.on('close', () => {
+      ended = true
+    })
+    socket.on('error', () => {})
+    socket.once('data', () => socket.write(Buffer.alloc(1000, 0xf7)))
+    await eventually('the connection is closed', () => ended)
+    await bystanderIsWell()
+  })
+})
