@@ -8,8 +8,9 @@ import type { Environment } from './environment.js'
 
 /** One transaction takes no more than this, unless a single write is larger. LMDB holds a transaction's pages in memory. */
 const COMMIT_BYTES_MAX = 64 * 1024 * 1024
+const NEARLY_FULL_BYTES = 1024 * 1024
 const MDB_MAP_FULL = -30792
-const { ENOSPC, EDQUOT, EFBIG } = constants.errno
+const { ENOSPC, EDQUOT, EFBIG, EIO } = constants.errno
 const outOfSpace = new Set<unknown>([ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL])
 
 /**
@@ -121,18 +122,17 @@ export class CommitQueue {
   }
 
   #refuseWithoutRoom(batch: readonly Write[]): readonly Write[] {
-    const bytes = batch.reduce((sum, write) => sum + write.bytes, 0)
+    const bytes = bytesOf(batch)
     if (bytes === 0) return batch
-    const { bavail, bsize } = statfsSync(this.#options.folder)
     // Twice: beside the values themselves a commit rewrites the pages on the way to them.
-    if (bavail * bsize >= this.#options.reserveBytes + 2 * bytes) return batch
+    if (this.#availableBytes() >= this.#options.reserveBytes + 2 * bytes) return batch
     for (const write of batch) if (write.bytes > 0) write.reject(this.#full())
     return batch.filter((write) => write.bytes === 0)
   }
 
   async #failed(batch: readonly Write[], thrown: unknown): Promise<void> {
     const cause = await causeOf(thrown)
-    if (outOfSpace.has(codeOf(cause)) && (await this.#isUsable())) {
+    if (this.#isOutOfSpace(batch, cause) && (await this.#isUsable())) {
       for (const write of batch) write.reject(this.#full(cause))
       return
     }
@@ -146,6 +146,20 @@ export class CommitQueue {
     this.#options.onFatal(error)
     for (const write of [...batch, ...this.#waiting]) write.reject(error)
     this.#waiting = []
+  }
+
+  /**
+   * LMDB reports a write that the kernel cut short as EIO, and that is how a disk fills up as often as not; so an EIO on a disk without room for the batch counts as
+   * full too. A repeat is sound even if a sync had failed: nothing refers to the pages of a failed commit, and the repeat writes all of its own anew.
+   */
+  #isOutOfSpace(batch: readonly Write[], cause: unknown): boolean {
+    const code = codeOf(cause)
+    return outOfSpace.has(code) || (code === EIO && this.#availableBytes() < NEARLY_FULL_BYTES + 2 * bytesOf(batch))
+  }
+
+  #availableBytes(): number {
+    const { bavail, bsize } = statfsSync(this.#options.folder)
+    return bavail * bsize
   }
 
   /** LMDB gives up on a file whose meta page it could not write; asking it for another write would then never be answered. */
@@ -162,6 +176,10 @@ export class CommitQueue {
   #full(cause?: unknown): WeftError {
     return new WeftError('store-full', `The disk that holds ${this.#options.folder} is full; nothing was written.`, { cause })
   }
+}
+
+function bytesOf(batch: readonly Write[]): number {
+  return batch.reduce((sum, write) => sum + write.bytes, 0)
 }
 
 /** The change that a write decided on, or null if it was refused, which it has then been told. */
