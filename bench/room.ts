@@ -1,6 +1,6 @@
 // One document, many writers. Target: 250 writers at 5 edits/s, p99 delivery under 60 ms, at most 200 ms of server CPU per 1,000 edits.
 // Usage: node dist/bench/room.js [--writers=250] [--rate=5] [--seconds=10]
-import { inspectUpdate } from '../protocol/updates/inspect.js'
+import { inspectUpdate, storedBounds } from '../protocol/updates/inspect.js'
 import { Typist } from './edits.js'
 import { nowMs, option, percentile, report, startServer, wait } from './harness.js'
 import { connectMany, RawClient } from './raw-client.js'
@@ -8,7 +8,6 @@ import { connectMany, RawClient } from './raw-client.js'
 const writers = option('writers', 250)
 const rate = option('rate', 5)
 const seconds = option('seconds', 10)
-const bounds = { structsPerUpdateMax: 1_000_000, nestingDepthMax: 100 }
 
 const server = await startServer()
 const sentAtMs = new Map<string, number>()
@@ -18,7 +17,7 @@ let measuring = false
 const observer = await RawClient.connect(server.url, 'room', {
   update: (update) => {
     const receivedMs = nowMs()
-    for (const { client, firstClock, endClock } of inspectUpdate(update, bounds).clients()) {
+    for (const { client, firstClock, endClock } of inspectUpdate(update, storedBounds).blocks) {
       for (let clock = firstClock; clock < endClock; clock++) {
         const sentMs = sentAtMs.get(`${client}:${clock}`)
         if (sentMs !== undefined && measuring) latenciesMs.push(receivedMs - sentMs)

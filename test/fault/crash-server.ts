@@ -28,7 +28,7 @@ const store = await openLmdbStore({ folder, clock: systemClock, logger: silentLo
 const server = await createServer({
   store: mode === 'lie' ? lying(store) : store,
   demo: false,
-  tuning: { idleMs: 30, compactTailCount: 20, compactTailBytes: 2_000 },
+  tuning: { idleMs: 30, tailRowsMax: 20, tailBytesMin: 2_000, tailToBaseRatio: 0.1, idleTailRowsMin: 1 },
 })
 await server.listen(Number(port), '127.0.0.1')
 console.log(`Weft listens on ${server.url}`)

@@ -42,7 +42,7 @@ async function inParts(
 }
 
 test(`G1, G5: ${inputs} random and mutated inputs are accepted or refused, and nothing else happens; seed ${seed}`, async (t) => {
-  // Most inputs end in an error, and a stack costs more than the decoding that led to it; the seed brings a failure back with its stack.
+  // Most inputs end in an error, and a stack costs more than the decoding that led to it; a failure names its input.
   Error.stackTraceLimit = 1
   const rssBefore = process.memoryUsage.rss()
   const wireInputs = Math.ceil(inputs * WIRE_SHARE)
