@@ -61,7 +61,7 @@ export class DocumentAwareness {
   }
 
   join(sink: AwarenessSink): Speaker {
-    const session: Speaker = { sink, joinedAtChange: this.#changeCount, clientIds: new Set(), ownId: null, probeCount: 0 }
+    const session: Speaker = { sink, heardRemovalsThrough: this.#changeCount, clientIds: new Set(), ownId: null, probeCount: 0 }
     this.#sessions.add(session)
     return session
   }
@@ -103,12 +103,15 @@ export class DocumentAwareness {
     }
     for (const entry of news) this.#consider(session, entry, bytes)
     // A client that reconnects repeats its state at the clock at which its old session's end removed it, and everybody would ignore it as known.
-    // Told of the removal, it announces itself again at a higher clock.
-    if (removedUnheard.length > 0) session.sink.awareness(frameOf(removedUnheard))
+    // Told of the removal, now or with the full state if this frame is dropped, it announces itself again at a higher clock.
+    if (removedUnheard.length > 0) {
+      for (const record of removedUnheard) session.heardRemovalsThrough = Math.min(session.heardRemovalsThrough, record.change - 1)
+      session.sink.awareness(frameOf(removedUnheard))
+    }
   }
 
   fullState(session: Speaker): Uint8Array | null {
-    const removals = [...this.#records.values()].filter((record) => record.state === null && record.change > session.joinedAtChange)
+    const removals = [...this.#records.values()].filter((record) => record.state === null && record.change > session.heardRemovalsThrough)
     if (removals.length > 0) return frameOf([...this.live(), ...removals]).update
     this.#encodedStates ??= frameOf([...this.live()]).update
     // An update without entries is the single byte 0.

@@ -5,8 +5,8 @@ import type { AwarenessSink } from './contract.js'
 /** A session that has joined a document's awareness. */
 export interface Speaker {
   readonly sink: AwarenessSink
-  /** The document's change number at the time of joining. */
-  readonly joinedAtChange: number
+  /** Removals after this change number belong to the session's full state: at first, those since it joined. */
+  heardRemovalsThrough: number
   /** The client ids bound to this session. */
   readonly clientIds: Set<number>
   /**

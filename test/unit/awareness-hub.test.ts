@@ -280,6 +280,25 @@ test('a stock client that reconnects at its old clock is told of its removal, an
   assert.equal(present().length, 2)
 })
 
+test('A3: a session that dropped the frame with its own removal finds it in its full state', () => {
+  const { clock, session } = setUp()
+  const bob = session()
+  bob.say([2, 1, {}])
+  const ada = session()
+  ada.say([1, 1, { name: 'Ada' }])
+  clock.advance(MANY_MS)
+  ada.membership.leave()
+  clock.advance(MANY_MS)
+  const reconnected = session()
+  assert.deepEqual(decoded(reconnected.membership.fullState()), [[2, 1, {}]])
+  reconnected.say([1, 1, { name: 'Ada' }])
+  assert.deepEqual(reconnected.heard(), [[1, 1, null]])
+  assert.deepEqual(decoded(reconnected.membership.fullState()), [
+    [2, 1, {}],
+    [1, 1, null],
+  ])
+})
+
 test('A5: a removal is delivered as a removal, by the client itself and when its session ends', () => {
   const { clock, session, present } = setUp()
   const ada = session()
