@@ -9,7 +9,8 @@ const partOverheadBytes = 64
 
 /**
  * Parts of a v1 update, each at most `bytesMax` bytes, to be applied in order (in any order they converge). An update that fits is returned as it is.
- * Structs are kept whole: throws a RangeError when a single one is larger than `bytesMax`.
+ * A struct that is too large is split like Yjs splits it when somebody types into its middle. Throws a RangeError when a single character, value or
+ * embedded object is larger than `bytesMax`.
  */
 export function cutUpdate(update: Uint8Array, bytesMax: number): Uint8Array[] {
   if (update.length <= bytesMax) return [update]
@@ -27,15 +28,13 @@ function cutStructs(structs: readonly Struct[], bytesMax: number): Uint8Array[] 
     run = []
     runBytes = partOverheadBytes
   }
-  for (const struct of structs) {
+  for (const struct of structs.flatMap((whole) => splitToFit(whole, bytesMax - partOverheadBytes))) {
     // A part holds one client's structs without gaps.
     if (struct instanceof Y.Skip) {
       flush()
       continue
     }
     const bytes = structBytes(struct)
-    if (bytes + partOverheadBytes > bytesMax)
-      throw new RangeError(`One single change of ${bytes} bytes is larger than the server takes in one message (${bytesMax} bytes).`)
     const previous = run.at(-1)
     const follows =
       previous !== undefined && previous.id.client === struct.id.client && previous.id.clock + previous.length === struct.id.clock
@@ -45,6 +44,42 @@ function cutStructs(structs: readonly Struct[], bytesMax: number): Uint8Array[] 
   }
   flush()
   return parts
+}
+
+/** The struct, or consecutive ones in its place, each at most `bytesMax` bytes. */
+function splitToFit(struct: Struct, bytesMax: number): Struct[] {
+  const bytes = structBytes(struct)
+  if (bytes <= bytesMax) return [struct]
+  const halves = struct instanceof Y.Item ? splitInHalf(struct) : null
+  if (halves === null)
+    throw new RangeError(`One single change of ${bytes} bytes is larger than the server takes in one message (${bytesMax} bytes).`)
+  return halves.flatMap((half) => splitToFit(half, bytesMax))
+}
+
+/** The two halves of an item that holds several characters or values; null if it holds one thing. */
+function splitInHalf(item: Y.Item): [Y.Item, Y.Item] | null {
+  const { content, id } = item
+  if (!(content instanceof Y.ContentString || content instanceof Y.ContentAny || content instanceof Y.ContentJSON)) return null
+  let at = Math.floor(content.getLength() / 2)
+  // Both halves of a surrogate pair stay on one side.
+  if (content instanceof Y.ContentString && /[\ud800-\udbff]/.test(content.str.charAt(at - 1))) at -= 1
+  if (at === 0) return null
+  const head = content.copy()
+  const tail = head.splice(at)
+  const { origin, rightOrigin, parent, parentSub } = item
+  return [
+    new Y.Item(id, null, origin, null, rightOrigin, parent, parentSub, head),
+    new Y.Item(
+      Y.createID(id.client, id.clock + at),
+      null,
+      Y.createID(id.client, id.clock + at - 1),
+      null,
+      rightOrigin,
+      parent,
+      parentSub,
+      tail,
+    ),
+  ]
 }
 
 function structBytes(struct: Struct): number {

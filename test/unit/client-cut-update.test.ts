@@ -31,9 +31,28 @@ test('parts are small, well formed, and converge to the whole in any order', () 
   }
 })
 
-test('an update that fits is returned as it is, one struct that does not is refused', () => {
+test('one struct larger than a part is split, never inside a character', () => {
   const doc = new Y.Doc()
-  doc.getText('body').insert(0, 'x'.repeat(1_000))
+  doc.getText('body').insert(0, '👩‍🚀🙂é'.repeat(1_000))
+  doc.getArray('values').insert(
+    0,
+    Array.from({ length: 500 }, (_, index) => ({ index })),
+  )
+  doc.getMap('map').set('key', 'x'.repeat(100))
+  const parts = cutUpdate(Y.encodeStateAsUpdate(doc), bytesMax)
+  const copy = new Y.Doc()
+  for (const part of parts) {
+    assert.ok(part.length <= bytesMax)
+    inspectUpdate(part, defaultLimits)
+    Y.applyUpdate(copy, part)
+  }
+  assert.equal(copy.getText('body').toString(), doc.getText('body').toString())
+  assert.equal(canonicalState(copy), canonicalState(doc))
+})
+
+test('an update that fits is returned as it is, one value that does not is refused', () => {
+  const doc = new Y.Doc()
+  doc.getMap('map').set('key', 'x'.repeat(1_000))
   const update = Y.encodeStateAsUpdate(doc)
   assert.equal(cutUpdate(update, 2_000)[0], update)
   assert.throws(() => cutUpdate(update, bytesMax), RangeError)

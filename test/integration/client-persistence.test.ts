@@ -1,0 +1,99 @@
+// Unsaved work across a reload without a network: kept on the device, and not called saved before the server has it.
+import 'fake-indexeddb/auto'
+import { strict as assert } from 'node:assert'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import * as Y from 'yjs'
+import { connect, indexedDbPersistence } from '../../client/index.js'
+import { silentLogger } from '../../core/log.js'
+import { createServer } from '../../server/index.js'
+import { clientFixture, stateOf, type } from '../helpers/client-fixture.js'
+import { eventually } from '../helpers/states.js'
+
+const body = (doc: Y.Doc): string => doc.getText('body').toString()
+
+test('D3: what was typed offline survives a reload, counts as unsaved, and is saved when the server is back', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'weft-offline-'))
+  const start = async (port: number) => {
+    const started = await createServer({ dataDir: folder, demo: false, logger: silentLogger })
+    await started.listen(port)
+    return started
+  }
+  let server = await start(0)
+  const url = server.url
+  const options = { persistence: indexedDbPersistence({ prefix: 'reload:' }), logger: silentLogger, backoff: { baseMs: 20, capMs: 100 } }
+
+  const before = connect(url, options)
+  const doc = new Y.Doc()
+  const session = before.open('notes', doc)
+  await session.synced
+  type(doc, 'saved ')
+  await session.saved()
+  await server.close()
+  await eventually('offline', () => session.status.state === 'offline')
+  type(doc, 'not saved')
+  assert.equal(session.unsaved, 1)
+  // The page is closed, with unsaved work.
+  await before.close()
+
+  const after = connect(url, options)
+  const reloaded = new Y.Doc()
+  const again = after.open('notes', reloaded)
+  await again.loaded
+  assert.equal(body(reloaded), 'saved not saved')
+  assert.ok(again.unsaved > 0)
+  await eventually('offline', () => again.status.state === 'offline')
+  let savedEarly = false
+  const saved = again.saved().then(() => (savedEarly = true))
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(savedEarly, false)
+
+  server = await start(Number(new URL(url).port))
+  try {
+    await saved
+    assert.equal(stateOf(again), 'saved')
+    assert.equal(again.unsaved, 0)
+    const other = connect(url, { logger: silentLogger })
+    const copy = new Y.Doc()
+    await other.open('notes', copy).synced
+    assert.equal(body(copy), 'saved not saved')
+    await other.close()
+  } finally {
+    await after.close()
+    await server.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+test('a local store that cannot be read does not keep the document from the server', async () => {
+  const { clock, server, connect } = clientFixture()
+  const connection = connect({
+    persistence: {
+      open: (id) => ({ loaded: id === 'broken' ? Promise.reject(new Error('no')) : new Promise(() => {}), close: async () => {} }),
+    },
+  })
+  const broken = connection.open('broken', new Y.Doc())
+  const silent = connection.open('silent', new Y.Doc())
+  await clock.settle()
+  assert.equal(stateOf(broken), 'saved')
+  assert.equal(stateOf(silent), 'connecting', 'not saved: what is stored is not known yet')
+  await clock.advanceAsync(5_000)
+  assert.equal(stateOf(silent), 'saved')
+  type(silent.doc, 'x')
+  await silent.saved()
+  assert.equal(server.text('silent'), 'x')
+  await connection.close()
+  assert.equal(clock.timerCount, 0)
+})
+
+test('without the text of what was stored, a session that is closed while it loads ends cleanly', async () => {
+  const { clock, connect } = clientFixture()
+  const connection = connect({ persistence: { open: () => ({ loaded: new Promise(() => {}), close: async () => {} }) } })
+  const session = connection.open('a', new Y.Doc())
+  await session.close()
+  await connection.close()
+  await clock.advanceAsync(5_000)
+  assert.equal(clock.timerCount, 0)
+})
