@@ -30,6 +30,8 @@ const indicator = new SavedStateIndicator(
 )
 session.onState((state) => {
   indicator.show(state)
+  // Who else is here is not known without the server, so nothing is said about it.
+  document.body.classList.toggle('cut-off', state.kind === 'offline' || state.kind === 'refused')
   if (state.kind === 'refused') editor.setEditable(false)
 })
 
