@@ -46,7 +46,7 @@ export interface InspectedUpdate {
   readonly checkpoints: readonly number[]
 }
 
-export const CHECKPOINT_BYTES = 4096
+const CHECKPOINT_BYTES = 4096
 export const CHECKPOINT_FIELDS = 4
 
 const none: readonly number[] = []

@@ -8,6 +8,8 @@ import { encodeStateVector } from './state-vector.js'
 /** The clocks of one client: the end of a gapless range from 0, which is nearly always enough, or ranges. */
 type Clocks = number | RangeSet
 
+const MAP_ENTRY_BYTES = 48
+
 function missingFrom(known: Clocks | undefined, ranges: readonly number[]): readonly number[] {
   if (known === undefined) return ranges
   return typeof known === 'number' ? rangesFrom(ranges, known) : known.missing(ranges)
@@ -106,6 +108,14 @@ export class KnownState {
     }
     for (const [client, theirs] of other.#deletes) if (missingFrom(this.#deletes.get(client), theirs.toArray()).length > 0) return false
     return true
+  }
+
+  /** Roughly what this object costs in memory, for benchmarks and metrics. */
+  get approximateBytes(): number {
+    let bytes = (this.#structs.size + this.#deletes.size) * MAP_ENTRY_BYTES
+    for (const known of this.#structs.values()) if (typeof known !== 'number') bytes += known.byteLength
+    for (const known of this.#deletes.values()) bytes += known.byteLength
+    return bytes
   }
 
   equals(other: KnownState): boolean {

@@ -1,7 +1,7 @@
 // Sets of clocks as sorted, disjoint, non-touching ranges: flat arrays of start, end (exclusive), start, end, …
 
 /** Ranges as read or computed; the shape everything below works on. */
-export type Ranges = ArrayLike<number>
+type Ranges = ArrayLike<number>
 
 /** `ranges` sorted and merged: itself if it already is. Pairs of start < end in any order, overlapping or not. */
 export function normalizeRanges(ranges: number[]): number[] {
@@ -63,6 +63,10 @@ export class RangeSet {
   /** The first range's end if it begins at 0, else 0. */
   get contiguousEnd(): number {
     return this.#used > 0 && this.#bounds[0] === 0 ? (this.#bounds[1] as number) : 0
+  }
+
+  get byteLength(): number {
+    return this.#bounds.byteLength
   }
 
   toArray(): number[] {

@@ -17,7 +17,7 @@ const TYPE_XML_HOOK = 5
 const TYPE_MAX = 6
 
 /** Where a struct finds its parent: it has none (GC, Skip, a root type), it names the parent's item, or it shares its neighbour's. */
-export type ParentLink = 'none' | 'item' | 'neighbour'
+type ParentLink = 'none' | 'item' | 'neighbour'
 
 /**
  * Holds the struct read last. `read` takes, at the reader's offset:
