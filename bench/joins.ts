@@ -9,7 +9,8 @@ const document = makeDocument(option('bytes', 3_000_000))
 
 const server = await startServer()
 let uploaded: () => void = () => {}
-const writer = await RawClient.connect(server.url, 'large', { update: () => uploaded() })
+const writer = await RawClient.connect(server.url, 'large', { update: (_update, isStep2) => !isStep2 && uploaded() })
+writer.sync()
 const echoed = new Promise<void>((resolve) => {
   uploaded = resolve
 })

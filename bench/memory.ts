@@ -16,11 +16,12 @@ const rssBefore = server.rssBytes()
 
 const uploads = new Map<number, () => void>()
 const clients = await connectMany(documents, (index) =>
-  RawClient.connect(server.url, `full-${index}`, { update: () => uploads.get(index)?.() }),
+  RawClient.connect(server.url, `full-${index}`, { update: (_update, isStep2) => !isStep2 && uploads.get(index)?.() }),
 )
 for (const [index, client] of clients.entries()) {
   await new Promise<void>((resolve) => {
     uploads.set(index, resolve)
+    client.sync()
     client.submit(update)
   })
 }
