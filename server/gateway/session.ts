@@ -210,7 +210,8 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   detached(error: WeftError): void {
-    this.#end(error)
+    // Updates are refused by number; what else can be malformed is what the client said it has.
+    this.#end(naming('state vector', error))
   }
 
   // What the awareness hub says.

@@ -28,6 +28,7 @@ describe('bad input', () => {
   })
   after(async () => {
     bystander.destroy()
+    bystander.doc.destroy()
     await local.server.close()
   })
 
@@ -41,6 +42,7 @@ describe('bad input', () => {
     await eventually('the edit reaches the bystander', () => bystander.doc.getMap('notes').has(text))
     assert.equal(bystanderCloses, 0)
     other.close()
+    doc.destroy()
   }
 
   const yCases: readonly { title: string; send: (client: RawClient) => void; code: number; reason: RegExp }[] = [

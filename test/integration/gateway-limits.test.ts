@@ -1,0 +1,205 @@
+// The limits of the gateway, each injected small, and what lies past it (G1); permissions on every write (G6).
+import { strict as assert } from 'node:assert'
+import { describe, test } from 'node:test'
+import WebSocket from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { systemClock } from '../../core/clock.js'
+import { WeftError } from '../../core/errors.js'
+import { MemoryStore } from '../../persistence/index.js'
+import type { StoredDocument } from '../../persistence/store.js'
+import type { ServerOptions } from '../../server/index.js'
+import { type LocalServer, startLocalServer } from '../helpers/local-server.js'
+import { RawClient } from '../helpers/raw-client.js'
+import { eventually } from '../helpers/states.js'
+
+async function withServer(options: ServerOptions, run: (local: LocalServer) => Promise<void>): Promise<void> {
+  const local = await startLocalServer(options)
+  try {
+    await run(local)
+  } finally {
+    await local.server.close()
+  }
+}
+
+function updateWith(key: string, value: unknown): Uint8Array {
+  const doc = new Y.Doc()
+  doc.getMap('notes').set(key, value)
+  return Y.encodeStateAsUpdate(doc)
+}
+
+const stock = { WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket, disableBc: true, maxBackoffTime: 100 }
+
+describe('limits', () => {
+  test('G1: connectionsMax: the next upgrade is answered with HTTP 503, and there is room again after a close', () =>
+    withServer({ limits: { connectionsMax: 2 } }, async ({ webSocketUrl, server }) => {
+      const first = await RawClient.connect(`${webSocketUrl}/a`)
+      const second = await RawClient.connect(`${webSocketUrl}/a`)
+      await assert.rejects(RawClient.connect(`${webSocketUrl}/a`), /HTTP 503: .*2 connections/)
+      assert.equal(server.counters.get('connections_refused'), 1)
+      assert.equal(second.closing, null)
+      first.close()
+      await first.closed
+      await eventually('there is room again', async () => {
+        const again = await RawClient.connect(`${webSocketUrl}/a`).catch(() => null)
+        again?.close()
+        return again !== null
+      })
+      second.close()
+    }))
+
+  test('G1: sessionsPerDocumentMax: y-websocket is closed with 4503, a weft channel with the same, others go on', () =>
+    withServer({ limits: { sessionsPerDocumentMax: 2 } }, async ({ webSocketUrl }) => {
+      const first = await RawClient.connect(`${webSocketUrl}/a`)
+      await first.yMessage('sync-step-1')
+      const second = await RawClient.connect(`${webSocketUrl}/a`)
+      await second.yMessage('sync-step-1')
+      const third = await RawClient.connect(`${webSocketUrl}/a`)
+      const closing = await third.closed
+      assert.equal(closing.code, 4503)
+      assert.match(closing.reason, /2/)
+      const weft = await RawClient.weft(webSocketUrl)
+      weft.sendWeft({ type: 'open', channel: 1, documentId: 'a', token: '', known: { kind: 'nothing' } })
+      const closed = await weft.weftMessage('closed')
+      assert.deepEqual([closed.code, closed.closeCode, closed.retryable], ['too-many-sessions', 4503, true])
+      assert.equal(first.closing, null)
+      for (const client of [first, second, weft]) client.close()
+    }))
+
+  test('G1: sessionsPerConnectionMax: a further open is refused with too-many-sessions, and a close makes room', () =>
+    withServer({ limits: { sessionsPerConnectionMax: 2 } }, async ({ webSocketUrl }) => {
+      const client = await RawClient.weft(webSocketUrl)
+      for (const channel of [1, 2, 3])
+        client.sendWeft({ type: 'open', channel, documentId: `d${channel}`, token: '', known: { kind: 'nothing' } })
+      const closed = await client.weftMessage('closed')
+      assert.deepEqual([closed.channel, closed.code, closed.closeCode], [3, 'too-many-sessions', 4503])
+      client.sendWeft({ type: 'close', channel: 1 })
+      client.sendWeft({ type: 'open', channel: 4, documentId: 'd4', token: '', known: { kind: 'nothing' } })
+      await eventually('channel 4 is open', () => client.weftMessages.some((m) => m.type === 'opened' && m.channel === 4))
+      client.close()
+    }))
+
+  test('G1: documentBytesMax: the update is refused with 4413', () =>
+    withServer({ limits: { documentBytesMax: 10_000 } }, async ({ webSocketUrl }) => {
+      const weft = await RawClient.weft(webSocketUrl)
+      weft.sendWeft({ type: 'open', channel: 1, documentId: 'a', token: '', known: { kind: 'nothing' } })
+      weft.sendWeft({ type: 'submit', channel: 1, submission: 1, update: updateWith('k', 'x'.repeat(11_000)) })
+      const refused = await weft.weftMessage('refused')
+      assert.deepEqual([refused.code, refused.closeCode], ['document-too-large', 4413])
+      const stockLike = await RawClient.connect(`${webSocketUrl}/a`)
+      stockLike.sendY({ type: 'update', update: updateWith('k', 'x'.repeat(11_000)) })
+      const closing = await stockLike.closed
+      assert.equal(closing.code, 4413)
+      assert.ok(stockLike.yMessages.some((message) => message.type === 'auth-denied'))
+      weft.close()
+    }))
+
+  test('G1: handshakeMsMax: a weft client that stays silent is closed', () =>
+    withServer({ limits: { handshakeMsMax: 50 } }, async ({ webSocketUrl }) => {
+      const client = await RawClient.connect(webSocketUrl, ['weft.1'])
+      const closing = await client.closed
+      assert.equal(closing.code, 4508)
+      assert.match(closing.reason, /hello/)
+    }))
+
+  test('G1: silenceMsMax: a y-websocket client gets an empty message after this long', () =>
+    withServer({ limits: { silenceMsMax: 30 } }, async ({ webSocketUrl }) => {
+      const client = await RawClient.connect(`${webSocketUrl}/a`)
+      await eventually(
+        'three empty messages',
+        () => client.frames.filter((frame) => Buffer.from(frame).equals(Buffer.of(1, 1, 0))).length >= 3,
+      )
+      client.close()
+    }))
+
+  test('G1: attachingBytesMax: a client that writes before its document is open is not read further, and loses nothing', async () => {
+    // Opening waits until the test lets it go on.
+    let letGo = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    class SlowStore extends MemoryStore {
+      override async openDocument(documentId: string): Promise<StoredDocument> {
+        await gate
+        return super.openDocument(documentId)
+      }
+    }
+    const store = new SlowStore({ clock: systemClock })
+    await withServer({ store, limits: { attachingBytesMax: 100_000 } }, async ({ webSocketUrl, server }) => {
+      const client = await RawClient.weft(webSocketUrl)
+      client.sendWeft({ type: 'open', channel: 1, documentId: 'a', token: '', known: { kind: 'nothing' } })
+      const count = 400
+      for (let submission = 1; submission <= count; submission++)
+        client.sendWeft({ type: 'submit', channel: 1, submission, update: updateWith(`k${submission}`, 'x'.repeat(20_000)) })
+      const received = (): number => server.counters.get('messages_received')
+      let last = -1
+      await eventually('the server has stopped reading', async () => {
+        const settled = received() === last && last > 2
+        last = received()
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        return settled
+      })
+      assert.ok(received() < count / 2, `${received()} of ${count} messages were read`)
+      letGo()
+      await eventually('everything is acknowledged', () =>
+        client.weftMessages.some((m) => m.type === 'acknowledged' && m.through === count),
+      )
+      client.close()
+    })
+  })
+})
+
+describe('permissions', () => {
+  const readOnlyHere: ServerOptions = {
+    authorize: ({ documentId, token }) => {
+      if (token === 'wrong') return Promise.reject(new WeftError('unauthenticated', 'The token is not valid.'))
+      if (documentId === 'secret') return Promise.reject(new WeftError('forbidden', 'You may not open this document.'))
+      return Promise.resolve({ user: 'u', permission: token === 'writer' ? 'read-write' : 'read-only' })
+    },
+  }
+
+  test('G6: a read-only y-websocket client is told so, its edit reaches nobody, and it goes on reading', () =>
+    withServer(readOnlyHere, async ({ webSocketUrl }) => {
+      const reader = await RawClient.connect(`${webSocketUrl}/a`)
+      reader.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
+      reader.sendY({ type: 'update', update: updateWith('forbidden', 1) })
+      const denied = await reader.yMessage('auth-denied')
+      assert.match(denied.reason, /not change it/)
+      const doc = new Y.Doc()
+      const writer = new WebsocketProvider(webSocketUrl, 'a', doc, { ...stock, params: { token: 'writer' } })
+      await eventually('the writer is synced', () => writer.synced)
+      assert.equal(doc.getMap('notes').has('forbidden'), false)
+      doc.getMap('notes').set('allowed', 1)
+      await reader.yMessage('update')
+      assert.equal(reader.closing, null)
+      reader.close()
+      writer.destroy()
+      doc.destroy()
+    }))
+
+  test('G5: who may not come in learns why: 4401 and 4403', () =>
+    withServer(readOnlyHere, async ({ webSocketUrl }) => {
+      const wrong = await RawClient.connect(`${webSocketUrl}/a?token=wrong`)
+      assert.deepEqual(await wrong.closed, { code: 4401, reason: 'The token is not valid.' })
+      const secret = await RawClient.connect(`${webSocketUrl}/secret`)
+      assert.deepEqual(await secret.closed, { code: 4403, reason: 'You may not open this document.' })
+      const weft = await RawClient.weft(webSocketUrl)
+      weft.sendWeft({ type: 'open', channel: 1, documentId: 'secret', token: '', known: { kind: 'nothing' } })
+      assert.equal((await weft.weftMessage('closed')).closeCode, 4403)
+      weft.close()
+    }))
+
+  test('G6: a weft client is told its permission, refused by number, and told when a new token changes it', () =>
+    withServer(readOnlyHere, async ({ webSocketUrl }) => {
+      const client = await RawClient.weft(webSocketUrl)
+      client.sendWeft({ type: 'open', channel: 1, documentId: 'a', token: '', known: { kind: 'nothing' } })
+      assert.equal((await client.weftMessage('opened')).permission, 'read-only')
+      client.sendWeft({ type: 'submit', channel: 1, submission: 1, update: updateWith('k', 1) })
+      assert.equal((await client.weftMessage('refused')).code, 'forbidden')
+      client.sendWeft({ type: 'token', channel: 1, token: 'writer' })
+      assert.equal((await client.weftMessage('permission')).permission, 'read-write')
+      client.sendWeft({ type: 'submit', channel: 1, submission: 2, update: updateWith('k', 1) })
+      assert.equal((await client.weftMessage('acknowledged')).through, 2)
+      client.close()
+    }))
+})
