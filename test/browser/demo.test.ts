@@ -139,6 +139,47 @@ test('S1: documents of different URLs do not mix', { timeout: 60_000 }, () =>
   }),
 )
 
+test('The page around the text: toolbar, undo, a new name seen by the others, a link to share, a new document', { timeout: 60_000 }, () =>
+  inBrowser('page', async (server) => {
+    const context = await newPerson(browser, 'Noor', '#0f766e')
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.url })
+    const noor = await DemoPage.open(context, server.url, 'notes/page')
+    const tove = await DemoPage.open(await newPerson(browser, 'Tove', '#be185d'), server.url, 'notes/page')
+    const press = (label: string): Promise<void> => noor.page.getByRole('button', { name: label, exact: true }).click()
+
+    await press('Heading 1')
+    await noor.type('A heading')
+    await tove.page.locator('.prose h1', { hasText: 'A heading' }).waitFor()
+    await noor.newParagraph()
+    await press('Bold')
+    await noor.page.locator('[data-command="bold"][aria-pressed="true"]').waitFor()
+    await noor.page.keyboard.type('bold words')
+    await tove.page.locator('.prose strong', { hasText: 'bold words' }).waitFor()
+    await noor.page.locator('[data-command="undo"][aria-disabled="false"]').waitFor()
+    await press('Undo')
+    await tove.page.locator('.prose strong').waitFor({ state: 'detached' })
+    await press('Redo')
+    await tove.page.locator('.prose strong', { hasText: 'bold words' }).waitFor()
+
+    await noor.page.locator('#profile-menu > summary').click()
+    await noor.page.getByLabel('Your name', { exact: true }).fill('Noor Haddad')
+    await tove.personIsHere('Noor Haddad')
+    await noor.page.keyboard.press('Escape')
+
+    await press('Share')
+    await noor.page.getByRole('button', { name: 'Link copied' }).waitFor()
+    assert.equal(await noor.page.evaluate(() => navigator.clipboard.readText()), `${server.url}/?doc=notes/page`)
+
+    await noor.state('saved')
+    await press('New')
+    await noor.page.waitForURL(/\?doc=notes\/[a-z]+-[a-z]+-\d+$/)
+    await noor.ready()
+    await noor.state('saved')
+    assert.deepEqual(await noor.blocks(), [''])
+    assert.deepEqual([...noor.errors, ...tove.errors], [])
+  }),
+)
+
 test('G5: a document that the server refuses is shown as refused, with the reason', { timeout: 60_000 }, () =>
   inBrowser('refused', async (server) => {
     const page = await (await newPerson(browser, 'Noor', '#0f766e')).newPage()
