@@ -142,6 +142,7 @@ class Server implements WeftServer {
     const { counters, gateway, directory } = parts
     const gauges = [
       { name: 'connections', help: 'Open connections.', read: () => gateway.connectionCount },
+      { name: 'waiting_bytes', help: 'Bytes that wait for clients to take them.', read: () => gateway.waitingBytes },
       { name: 'open_documents', help: 'Documents in memory.', read: () => directory.openDocuments },
     ]
     const readiness = (): 'serving' | 'draining' => (this.#state.kind === 'running' ? 'serving' : 'draining')

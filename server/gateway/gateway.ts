@@ -47,6 +47,13 @@ export class Gateway {
     return this.#connections.size
   }
 
+  /** Bytes that wait for clients to take them, all connections together. */
+  get waitingBytes(): number {
+    let bytes = 0
+    for (const connection of this.#connections) bytes += connection.waitingBytes
+    return bytes
+  }
+
   /** Whether a further connection may come, or why not. */
   admission(): 'admitted' | 'full' | 'draining' {
     if (this.#state.kind !== 'accepting') return 'draining'

@@ -1,0 +1,107 @@
+// Clients that stop taking data from their socket: bounded memory, then up to date again, or closed as too slow (G2).
+import { strict as assert } from 'node:assert'
+import { describe, test } from 'node:test'
+import * as Y from 'yjs'
+import { decodeAwareness, encodeAwareness } from '../../protocol/awareness.js'
+import { startLocalServer } from '../helpers/local-server.js'
+import { readMetric } from '../helpers/metrics.js'
+import { RawClient } from '../helpers/raw-client.js'
+import { canonicalState, eventually } from '../helpers/states.js'
+
+const OUTBOX_BYTES_HIGH = 256 * 1024
+const UPDATE_BYTES = 100_000
+/** More than the kernel's socket buffers of both ends take by themselves. */
+const UPDATES = 250
+
+const limits = { outboxBytesHigh: OUTBOX_BYTES_HIGH, outboxBytesLow: 64 * 1024 }
+
+/** Submits large edits one after the other, each when the one before is acknowledged. */
+async function writeMuch(writer: RawClient, doc: Y.Doc, afterEach: () => Promise<void>): Promise<void> {
+  writer.sendWeft({ type: 'open', channel: 1, documentId: 'd', token: '', known: { kind: 'nothing' } })
+  await writer.weftMessage('opened')
+  let submission = 0
+  doc.on('update', (update: Uint8Array) => writer.sendWeft({ type: 'submit', channel: 1, submission: ++submission, update }))
+  for (let count = 1; count <= UPDATES; count++) {
+    doc.getMap('notes').set('k', String(count % 10).repeat(UPDATE_BYTES))
+    await eventually('the edit is acknowledged', () => writer.weftMessages.some((m) => m.type === 'acknowledged' && m.through >= count))
+    writer.frames.splice(0)
+    await afterEach()
+  }
+}
+
+describe('slow readers', () => {
+  test('G2, A3: memory is bounded while a client does not read, and then it is brought up to date, awareness included', async () => {
+    const { server, webSocketUrl } = await startLocalServer({ limits })
+    const reader = await RawClient.connect(`${webSocketUrl}/d`)
+    reader.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
+    await reader.yMessage('sync-step-2')
+    reader.socket.pause()
+
+    const writer = await RawClient.weft(webSocketUrl)
+    const doc = new Y.Doc()
+    let waitingMax = 0
+    let awarenessClock = 0
+    await writeMuch(writer, doc, async () => {
+      waitingMax = Math.max(waitingMax, await readMetric(server.url, 'waiting_bytes'))
+      const state = new TextEncoder().encode(`{"cursor":${++awarenessClock}}`)
+      writer.sendWeft({ type: 'awareness', channel: 1, update: encodeAwareness([{ clientId: 7, clock: awarenessClock, state }]) })
+    })
+    assert.ok(server.counters.get('sessions_lagging') >= 1)
+    assert.ok(server.counters.get('awareness_frames_dropped') >= 1)
+    assert.ok(waitingMax < OUTBOX_BYTES_HIGH + 4 * UPDATE_BYTES, `at most ${waitingMax} bytes waited`)
+
+    reader.socket.resume()
+    const copy = new Y.Doc()
+    let lastCursor = ''
+    await eventually('the reader is up to date', () => {
+      for (const message of reader.yMessages) {
+        if (message.type === 'update' || message.type === 'sync-step-2') Y.applyUpdate(copy, message.update)
+        if (message.type === 'awareness')
+          for (const entry of decodeAwareness(message.update)) if (entry.clientId === 7) lastCursor = new TextDecoder().decode(entry.state)
+      }
+      reader.frames.splice(0)
+      return canonicalState(copy) === canonicalState(doc) && lastCursor === `{"cursor":${awarenessClock}}`
+    })
+    assert.equal(reader.closing, null)
+    for (const client of [reader, writer]) client.close()
+    await server.close()
+  })
+
+  test('G1, G2: laggingMsMax: a client that never reads again is closed with 4508, nobody else', async () => {
+    const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, laggingMsMax: 120 } })
+    const reader = await RawClient.connect(`${webSocketUrl}/d`)
+    reader.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
+    await reader.yMessage('sync-step-2')
+    reader.socket.pause()
+    const writer = await RawClient.weft(webSocketUrl)
+    await writeMuch(writer, new Y.Doc(), () => Promise.resolve())
+    await eventually('the reader is given up', () => server.counters.get('sessions_too_slow') === 1)
+    // What was sent before can still be read, and then why it ended.
+    reader.socket.resume()
+    const closing = await reader.closed
+    assert.equal(closing.code, 4508)
+    assert.match(closing.reason, /too slowly/)
+    assert.equal(writer.closing, null)
+    writer.close()
+    await server.close()
+  })
+
+  test('G2: a flood of step 1 from a client that does not read costs bounded memory', async () => {
+    const { server, webSocketUrl } = await startLocalServer({ limits })
+    const writer = await RawClient.connect(`${webSocketUrl}/d`)
+    const doc = new Y.Doc()
+    doc.getMap('notes').set('k', 'x'.repeat(1_000_000))
+    writer.sendY({ type: 'update', update: Y.encodeStateAsUpdate(doc) })
+    await eventually('the document is there', () => server.counters.get('log_rows_committed') === 1)
+
+    const flooder = await RawClient.connect(`${webSocketUrl}/d`)
+    flooder.socket.pause()
+    for (let count = 0; count < 500; count++) flooder.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
+    const received = server.counters.get('messages_received')
+    await eventually('the flood has arrived', () => server.counters.get('messages_received') >= received + 500)
+    const waiting = await readMetric(server.url, 'waiting_bytes')
+    assert.ok(waiting < 3_000_000, `${waiting} bytes wait`)
+    for (const client of [flooder, writer]) client.close()
+    await server.close()
+  })
+})
