@@ -1,5 +1,6 @@
 // Opens the data folder: its lock, the LMDB file in it, and the tables of that file.
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
+import { endianness } from 'node:os'
 import path from 'node:path'
 import { tryLock } from 'fs-native-extensions'
 import { type Database, open, type RootDatabase } from 'lmdb'
@@ -13,6 +14,11 @@ const LOCK_FILE = 'weft.lock'
 const FORMAT_KEY = Buffer.from('format')
 /** Address space, not disk or memory. LMDB doubles it when the file outgrows it. */
 const INITIAL_MAP_BYTES = 256 * 1024 * 1024
+
+// The first page of an LMDB file: a 24-byte page header, then these two, 32 bits each in the machine's byte order.
+const LMDB_MAGIC = 0xbeefc0de
+const LMDB_MAGIC_OFFSET = 24
+const LMDB_DATA_VERSION = 2
 
 export type Table = Database<Buffer, Buffer>
 
@@ -74,6 +80,7 @@ function lockFolder(folder: string): number {
 }
 
 function openTables(folder: string): Omit<Environment, 'close'> {
+  checkHeader(folder)
   let root: RootDatabase<Buffer, Buffer>
   try {
     root = open<Buffer, Buffer>({
@@ -109,6 +116,30 @@ function openTables(folder: string): Omit<Environment, 'close'> {
     void root.close()
     throw thrown instanceof WeftError ? thrown : unopened(folder, thrown)
   }
+}
+
+/** Refuses a file that is not LMDB's: lmdb-js would end the process with a segmentation fault over it. */
+function checkHeader(folder: string): void {
+  const file = path.join(folder, DATA_FILE)
+  if (!existsSync(file)) return
+  const header = Buffer.alloc(LMDB_MAGIC_OFFSET + 8)
+  let length: number
+  try {
+    const descriptor = openSync(file, 'r+')
+    try {
+      length = readSync(descriptor, header)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch (cause) {
+    throw unwritable(folder, cause)
+  }
+  if (length === 0) return
+  const word = (offset: number): number => (endianness() === 'LE' ? header.readUInt32LE(offset) : header.readUInt32BE(offset))
+  if (length < header.length || word(LMDB_MAGIC_OFFSET) !== LMDB_MAGIC)
+    throw new WeftError('store-failed', `The file ${file} is not a data file of Weft, or its beginning is damaged.`)
+  const version = word(LMDB_MAGIC_OFFSET + 4) & 0xffff
+  if (version > LMDB_DATA_VERSION) throw newer(folder, `its LMDB format is ${version}`)
 }
 
 function checkFormat(folder: string, meta: Table): void {

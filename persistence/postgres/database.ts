@@ -34,6 +34,14 @@ const types: pg.CustomTypesConfig = {
 
 export type Row = Readonly<Record<string, unknown>>
 
+export interface DatabaseOptions {
+  readonly url: string
+  readonly logger: Logger
+  readonly applicationName?: string
+  /** Statements after which a connection is replaced by a new one; by default none. */
+  readonly usesPerConnectionMax?: number
+}
+
 export class Database {
   /** Host, port and database, for messages: never the password. */
   readonly where: string
@@ -42,7 +50,7 @@ export class Database {
   #closing: Promise<void> | null = null
 
   /** Connects lazily. Throws `invalid-configuration` for a URL that is none. */
-  constructor(options: { readonly url: string; readonly logger: Logger; readonly applicationName?: string }) {
+  constructor(options: DatabaseOptions) {
     this.where = describe(options.url)
     const pool = (lane: Lane): pg.Pool => {
       const { connectionsMax, connectMsMax, statementMsMax } = lanes[lane]
@@ -50,6 +58,7 @@ export class Database {
         connectionString: options.url,
         application_name: options.applicationName ?? 'weft',
         max: connectionsMax,
+        maxUses: options.usesPerConnectionMax ?? Number.POSITIVE_INFINITY,
         connectionTimeoutMillis: connectMsMax,
         query_timeout: statementMsMax,
         idleTimeoutMillis: IDLE_MS_MAX,

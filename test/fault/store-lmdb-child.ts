@@ -19,8 +19,9 @@ function replaceDescriptor(device: string, isSynchronous: boolean): void {
     const flags = Number.parseInt(/flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'))?.[1] ?? '0', 8)
     if (((flags & 0o10000) !== 0) !== isSynchronous) continue
     closeSync(descriptor)
-    if (openSync(device, 'r+') !== descriptor) throw new Error('the descriptor was not reused')
-    return
+    // The kernel gives out the lowest free number, which may be a lower one: fill those up first.
+    for (let attempt = 0; attempt < 100; attempt++) if (openSync(device, 'r+') === descriptor) return
+    throw new Error('the descriptor was not reused')
   }
   throw new Error('the data file is not open')
 }
