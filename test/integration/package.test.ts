@@ -1,0 +1,102 @@
+// The packed package in an empty project: it installs, its types compile, every example of the documentation compiles, and the quick start runs.
+import { strict as assert } from 'node:assert'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+
+/** The TypeScript blocks of a Markdown file, in order. */
+async function examples(file: string): Promise<string[]> {
+  const text = await readFile(join(root, file), 'utf8')
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? '')
+}
+
+function compilerOptions(options: object): string {
+  const strict = { strict: true, noEmit: true, target: 'es2023', module: 'nodenext', moduleResolution: 'nodenext' }
+  return JSON.stringify({ compilerOptions: { ...strict, ...options } })
+}
+
+test('the packed package installs into an empty project, compiles, and runs its quick start', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'weft-package-'))
+  const project = join(folder, 'project')
+  const npm = (args: string[], cwd: string) => run('npm', args, { cwd, timeout: 120_000 })
+  try {
+    await mkdir(project)
+    // Packed as it was built: the tests run from the same dist/.
+    const { stdout } = await npm(['pack', '--ignore-scripts', '--json', '--pack-destination', folder], root)
+    const packed: { filename: string; files: { path: string }[] }[] = JSON.parse(stdout)
+    const tarball = packed[0]?.filename ?? ''
+    const paths = packed[0]?.files.map((entry) => entry.path) ?? []
+    assert.deepEqual(
+      paths.filter((path) => /^(test|bench|dist\/(test|bench|examples))\//.test(path)),
+      [],
+      'nothing but the product',
+    )
+    await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }))
+    const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
+    await npm(['install', ...quiet, join(folder, tarball)], project)
+    await npm(['exec', '--offline', '--', 'weft', '--help'], project)
+
+    const quickStart = await examples('README.md')
+    const serverStart = quickStart.find((code) => code.includes('weft-sync/server')) ?? ''
+    const clientStart = quickStart.find((code) => code.includes('weft-sync/client')) ?? ''
+    const guide = await examples('docs/client.md')
+    assert.ok(guide.length >= 5)
+
+    // The client as an application for browsers sees it: no types of Node, and no leniency for our declarations.
+    await mkdir(join(project, 'browser'))
+    const browserFiles = [clientStart, ...guide.filter((code) => !code.includes('weft-sync/server'))]
+    for (const [index, code] of browserFiles.entries()) await writeFile(join(project, 'browser', `example-${index}.ts`), code)
+    await writeFile(join(project, 'browser', 'tsconfig.json'), compilerOptions({ types: [], lib: ['es2024', 'dom'], skipLibCheck: false }))
+    await compile(join(project, 'browser'))
+
+    await mkdir(join(project, 'node'))
+    await writeFile(join(project, 'node', 'server.ts'), serverStart)
+    // The declarations of Node come from the application, as everywhere.
+    await cp(join(root, 'node_modules', '@types', 'node'), join(project, 'node_modules', '@types', 'node'), { recursive: true })
+    await cp(join(root, 'node_modules', 'undici-types'), join(project, 'node_modules', 'undici-types'), { recursive: true })
+    await writeFile(join(project, 'node', 'tsconfig.json'), compilerOptions({ types: ['node'], skipLibCheck: true }))
+    await compile(join(project, 'node'))
+
+    await runQuickStart(project, serverStart, clientStart)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+async function compile(folder: string): Promise<void> {
+  const outcome = await run(process.execPath, [compiler, '-p', folder], { timeout: 60_000 }).catch((error: { stdout?: string }) => error)
+  assert.equal(outcome.stdout, '')
+}
+
+/** Runs both as they are printed, but for the port and a word at the end. */
+async function runQuickStart(project: string, serverStart: string, clientStart: string): Promise<void> {
+  await writeFile(join(project, 'server.js'), `${serverStart.replace('1234', '0')}\nconsole.log(server.url)\n`)
+  const server = spawn(process.execPath, ['server.js'], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    const [url] = (await once(createInterface(server.stdout), 'line')) as [string]
+    assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/)
+    const code = clientStart.replace('ws://localhost:1234', url.replace('http', 'ws'))
+    await writeFile(
+      join(project, 'client.js'),
+      `${code}\nconsole.log(session.status.state, doc.getText('body').toString())\nprocess.exit()\n`,
+    )
+    const first = await run(process.execPath, ['client.js'], { cwd: project, timeout: 20_000 })
+    assert.equal(first.stdout, 'saved Hello\n')
+    const second = await run(process.execPath, ['client.js'], { cwd: project, timeout: 20_000 })
+    assert.equal(second.stdout, 'saved HelloHello\n')
+  } finally {
+    const closed = once(server, 'close')
+    server.kill('SIGKILL')
+    await closed
+  }
+}
