@@ -1,12 +1,12 @@
 // Cuts clock ranges out of a client's structs in an inspected update, copying whole structs as bytes.
 import { ByteReader } from './byte-reader.js'
-import { type BlockPieces, encodeVarUints, structFrom } from './encoding.js'
+import { type BlockPieces, encodeVarUints, structFrom, structUntil } from './encoding.js'
 import { CHECKPOINT_FIELDS, type ClientBlock, type InspectedUpdate } from './inspect.js'
 import { REF_SKIP, StructReader } from './struct-reader.js'
 
 /**
- * The structs of block `blockIndex` that hold a clock of `ranges` (sorted, not empty, all in the block), with Skips in between.
- * A struct is cut at the front only: clocks behind a range that share its last struct come along.
+ * The clocks `ranges` (sorted, not empty, none of them a Skip) of block `blockIndex` as structs, with Skips in between.
+ * Exact at both ends: a log in which no clock stands twice never makes Yjs integrate a struct in part, which can throw on a forged history.
  */
 export function cutBlock(update: InspectedUpdate, blockIndex: number, ranges: readonly number[]): BlockPieces {
   const block = update.blocks[blockIndex] as ClientBlock
@@ -16,37 +16,43 @@ export function cutBlock(update: InspectedUpdate, blockIndex: number, ranges: re
   let clock = seek(reader, update, blockIndex, ranges[0] as number)
   const pieces: Uint8Array[] = []
   let structCount = 0
-  let firstClock = -1
   // End of what was taken so far, and where the run of whole structs that is not yet in `pieces` begins.
-  let takenEnd = -1
+  let takenEnd = ranges[0] as number
   let runStart = -1
+  const endRun = (offset: number): void => {
+    if (runStart >= 0) pieces.push(update.bytes.subarray(runStart, offset))
+    runStart = -1
+  }
   let range = 0
-  while (reader.offset < block.end) {
-    while (range < ranges.length && (ranges[range + 1] as number) <= Math.max(clock, takenEnd)) range += 2
-    if (range >= ranges.length) break
+  while (range < ranges.length && reader.offset < block.end) {
     structs.read(client, clock)
     const end = clock + structs.length
-    const from = Math.max(clock, ranges[range] as number)
-    const taken = from < end && structs.ref !== REF_SKIP
-    if (runStart >= 0 && (!taken || from > clock)) {
-      pieces.push(update.bytes.subarray(runStart, structs.start))
-      runStart = -1
-    }
-    if (taken) {
-      if (firstClock < 0) firstClock = from
-      else if (from > takenEnd) {
+    const { start, contentStart, ref } = structs
+    const structEnd = reader.offset
+    if ((ranges[range] as number) >= end) endRun(start)
+    while (range < ranges.length && (ranges[range] as number) < end) {
+      const from = Math.max(clock, ranges[range] as number)
+      const to = Math.min(end, ranges[range + 1] as number)
+      if (from > takenEnd) {
+        endRun(start)
         pieces.push(encodeVarUints([REF_SKIP, from - takenEnd]))
         structCount++
       }
-      if (from > clock) pieces.push(structFrom(update.bytes.subarray(structs.start, reader.offset), client, clock, from))
-      else if (runStart < 0) runStart = structs.start
+      if (from > clock || to < end) {
+        endRun(start)
+        const struct = update.bytes.subarray(start, structEnd)
+        const head = to < end ? structUntil(struct, contentStart - start, ref, to - clock) : struct
+        pieces.push(from > clock ? structFrom(head, client, clock, from) : head)
+      } else if (runStart < 0) runStart = start
       structCount++
-      takenEnd = end
+      takenEnd = to
+      if ((ranges[range + 1] as number) > end) break
+      range += 2
     }
     clock = end
   }
-  if (runStart >= 0) pieces.push(update.bytes.subarray(runStart, reader.offset))
-  return { client, firstClock, structCount, pieces }
+  endRun(reader.offset)
+  return { client, firstClock: ranges[0] as number, structCount, pieces }
 }
 
 /** Puts the reader on the last checkpoint of a block that is not behind `clock`; returns the clock there. */

@@ -1,5 +1,7 @@
 // Puts updates together out of byte ranges of others.
 import { diffUpdate } from 'yjs'
+import { ByteReader } from './byte-reader.js'
+import { skipAny } from './values.js'
 
 const emptyDeleteSet = Uint8Array.of(0)
 
@@ -72,3 +74,44 @@ export function structFrom(struct: Uint8Array, client: number, clock: number, cu
   const headLength = encodeVarUints([1, 1, client, cut]).length
   return difference.subarray(headLength, difference.length - emptyDeleteSet.length)
 }
+
+const replacementCharacter = Uint8Array.of(0xef, 0xbf, 0xbd)
+
+/**
+ * The first `length` clocks of an encoded struct of more than that. `contentStart` is where its content begins, `ref` of which kind it is.
+ * Like Yjs, it replaces a surrogate pair that is cut in two by U+FFFD on both sides.
+ */
+export function structUntil(struct: Uint8Array, contentStart: number, ref: number, length: number): Uint8Array {
+  const head = struct.subarray(0, contentStart)
+  const reader = new ByteReader(struct, 'malformed-update')
+  reader.offset = contentStart
+  const claimed = reader.readVarUint()
+  const start = reader.offset
+  switch (ref) {
+    case 0: // GC
+    case 1: // deleted
+      return concatenate([head, encodeVarUints([length])])
+    case 2: // JSON
+      for (let index = 0; index < length; index++) reader.skipString()
+      return concatenate([head, encodeVarUints([length]), struct.subarray(start, reader.offset)])
+    case 4: {
+      let end = start
+      let units = 0
+      for (let next = start; units < length; ) {
+        end = next
+        next += utf8Size(struct[next] as number)
+        units += next - end > 3 ? 2 : 1
+        if (units <= length) end = next
+      }
+      const tail = units > length ? replacementCharacter : new Uint8Array(0)
+      return concatenate([head, encodeVarUints([end - start + tail.length]), struct.subarray(start, end), tail])
+    }
+    case 8: // any
+      for (let index = 0; index < length; index++) skipAny(reader, Number.POSITIVE_INFINITY)
+      return concatenate([head, encodeVarUints([length]), struct.subarray(start, reader.offset)])
+    default:
+      throw new Error(`Invariant broken: a struct of kind ${ref} and ${claimed} clocks is cut at ${length}`)
+  }
+}
+
+const utf8Size = (lead: number): number => (lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4)

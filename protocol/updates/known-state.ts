@@ -59,8 +59,7 @@ export class KnownState {
   }
 
   /**
-   * What of `update` is not known, as an update: the same buffer if all of it is new, null if nothing is.
-   * One struct per gap may come whole although its end is known: Yjs can only cut structs at the front.
+   * What of `update` is not known, as an update: the same buffer if all of it is new, null if nothing is. Exact: nothing that is known is in it.
    */
   subtract(update: InspectedUpdate): Uint8Array | null {
     const blocks: BlockPieces[] = []

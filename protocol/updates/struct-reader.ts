@@ -29,6 +29,8 @@ export class StructReader {
   readonly #depthMax: number
   /** Offset of the info byte. */
   start = 0
+  /** Offset of the content: of what follows the ids, the parent and its key. */
+  contentStart = 0
   clock = 0
   length = 0
   ref = REF_GC
@@ -54,6 +56,7 @@ export class StructReader {
     if (ref === REF_GC || ref === REF_SKIP) {
       // Yjs's two parsers disagree about flags on these.
       if (info !== ref) reader.fail('A struct without content carries flags')
+      this.contentStart = reader.offset
       this.length = reader.readVarUint()
     } else {
       // An id of the same client must point backwards: Yjs looks it up without a check.
@@ -68,6 +71,7 @@ export class StructReader {
         this.linkClient = linkClient
         this.linkClock = linkClock
       }
+      this.contentStart = reader.offset
       this.length = this.#skipContent(ref)
     }
     // Yjs writes none of these, and its struct lists cannot hold them.

@@ -166,7 +166,7 @@ function joined(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** An update that is well formed but means nothing: few clients, small clocks, ids that point anywhere. */
-function randomUpdate(random: Random): Uint8Array {
+export function randomUpdate(random: Random): Uint8Array {
   const encoder = encoding.createEncoder()
   const clients = [3, 2, 1].filter(() => random.below(3) > 0)
   encoding.writeVarUint(encoder, clients.length)

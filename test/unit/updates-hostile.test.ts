@@ -7,9 +7,11 @@ import { defaultLimits } from '../../core/limits.js'
 import { seededRandom } from '../../core/random.js'
 import { ByteReader, utf16Length } from '../../protocol/updates/byte-reader.js'
 import { inspectUpdate, type UpdateBounds } from '../../protocol/updates/inspect.js'
+import { KnownState } from '../../protocol/updates/known-state.js'
+import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { decodeStateVector, encodeStateVector } from '../../protocol/updates/state-vector.js'
 import { isJson, skipAny } from '../../protocol/updates/values.js'
-import { fuzzUpdates } from '../helpers/fuzz-updates.js'
+import { fuzzUpdates, randomUpdate } from '../helpers/fuzz-updates.js'
 
 const refuses = (bytes: Uint8Array | readonly number[], message: RegExp, bounds: UpdateBounds = defaultLimits): void => {
   assert.throws(() => inspectUpdate(Uint8Array.from(bytes), bounds), {
@@ -324,4 +326,35 @@ test('fuzz: mutated, composed and random bytes break no decoder, and what is acc
   process.stdout.write(`# seed ${seed}\n`)
   const report = fuzzUpdates(seededRandom(seed), 20_000, { applyOneIn: 8 })
   assert.ok(report.accepted > 2_000 && report.applied > 250, `too few inputs were accepted: ${JSON.stringify(report)}`)
+})
+
+test('D8: a log of what is new applies and merges, however inconsistent the histories that clients forge', () => {
+  const first = Number(process.env['WEFT_SEED'] ?? 1)
+  for (let seed = first; seed < first + 400; seed++) {
+    const random = seededRandom(seed)
+    const known = new KnownState()
+    const doc = new Y.Doc()
+    const log: Uint8Array[] = []
+    try {
+      while (log.length < 5) {
+        const update = randomUpdate(random)
+        try {
+          inspectUpdate(update, defaultLimits)
+        } catch {
+          continue
+        }
+        const fresh = known.subtract(inspectUpdate(update, defaultLimits)) ?? Uint8Array.of(0, 0)
+        known.add(inspectUpdate(fresh, defaultLimits))
+        log.push(fresh)
+        Y.applyUpdate(doc, fresh)
+      }
+      const merged = mergeUpdateTree(log)
+      Y.applyUpdate(new Y.Doc(), merged)
+      const again = new KnownState()
+      again.add(inspectUpdate(merged, defaultLimits))
+      assert.ok(again.equals(known), 'the merged log differs from what is known')
+    } catch (error) {
+      throw new Error(`Seed ${seed} failed (run it alone with WEFT_SEED=${seed})`, { cause: error })
+    }
+  }
 })

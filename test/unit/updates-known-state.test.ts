@@ -126,17 +126,56 @@ test('S3: several gaps in one client are cut into one block with Skips between t
   assert.equal(textOf(fresh ?? emptyUpdate, ...part(updates, 6, 2, 5)), 'abcdefghij')
 })
 
-test('S3: a struct whose end is known comes whole, once', () => {
-  const updates = typed(['a', 'b', 'c', 'd'])
-  const whole = Y.encodeStateAsUpdate(documentOf(...updates))
-  const known = knownStateOf(...part(updates, 0, 3))
-  const fresh = known.subtract(inspect(whole))
-  assert.deepEqual(
-    inspect(fresh ?? emptyUpdate).blocks.map((block) => block.ranges),
-    [[1, 4]],
-  )
-  known.add(inspect(fresh ?? emptyUpdate))
-  assert.equal(known.subtract(inspect(whole)), null)
+test('S3: structs are cut at both ends, whatever they hold', () => {
+  const doc = new Y.Doc()
+  doc.clientID = 7
+  const array = doc.getArray('a')
+  const json = Uint8Array.of(1, 1, 8, 0, 2, 1, 1, 97, 4, 1, 49, 1, 50, 1, 51, 1, 52, 0)
+  array.insert(0, [1, 'two', { three: 3 }, null])
+  doc.getText('t').insert(0, 'a🙂b')
+  const whole = Y.mergeUpdates([
+    Y.encodeStateAsUpdate(doc),
+    json,
+    Uint8Array.of(1, 1, 9, 0, 0, 6, 0),
+    Uint8Array.of(1, 1, 10, 0, 1, 1, 1, 97, 6, 0),
+  ])
+  for (const [client, length] of [
+    [7, 8],
+    [8, 4],
+    [9, 6],
+    [10, 6],
+  ] as const) {
+    // biome-ignore format: pairs
+    for (let from = 0; from < length; from++) {
+      for (let to = from + 1; to <= length; to++) {
+        const inspected = inspect(whole)
+        const known = knownStateOf(whole)
+        const outside = new KnownState()
+        const ranges = [0, from, to, length].filter((_, index) => (index < 2 ? from > 0 : to < length))
+        for (const block of inspected.blocks) {
+          const blockRanges = block.client === client ? ranges : block.ranges
+          outside.add({ ...inspected, blocks: [{ ...block, ranges: blockRanges }] })
+        }
+        const fresh = inspect(outside.subtract(inspected) ?? emptyUpdate)
+        assert.deepEqual(
+          fresh.blocks.map((block) => [block.client, block.ranges]),
+          [[client, [from, to]]],
+        )
+        outside.add(fresh)
+        assert.ok(outside.equals(known))
+      }
+    }
+  }
+})
+
+test('D8: a forged history that would make Yjs integrate half a struct behind garbage is cut so that it applies', () => {
+  const late = Uint8Array.of(1, 1, 7, 2, 4, 1, 1, 116, 3, 97, 98, 99, 0)
+  const garbage = Uint8Array.of(1, 1, 7, 0, 0, 3, 0)
+  assert.throws(() => documentOf(late, garbage))
+  const known = knownStateOf(late)
+  const fresh = known.subtract(inspect(garbage))
+  assert.deepEqual(fresh, Uint8Array.of(1, 1, 7, 0, 0, 2, 0))
+  documentOf(late, fresh ?? emptyUpdate)
 })
 
 test('known states are equal or covered by what they hold, not by how it came', () => {
