@@ -11,7 +11,7 @@ import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { decodeStateVector } from '../../protocol/updates/state-vector.js'
 import { contentOf, documentOf, randomHistory, shuffled } from '../helpers/update-generator.js'
 
-const SEEDS = 60
+const SEEDS = 40
 const firstSeed = Number(process.env['WEFT_SEED'] ?? 1)
 
 function forSeeds(count: number, run: (random: Random, seed: number) => void): void {
