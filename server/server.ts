@@ -1,26 +1,22 @@
 // The composition root: the one file that constructs everything and takes it apart again, in order.
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock } from '../core/clock.js'
-import { Counters } from '../core/counters.js'
+import type { Counters } from '../core/counters.js'
 import type { WeftError } from '../core/errors.js'
 import { defaultLimits, type Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
 import { type Random, systemRandom } from '../core/random.js'
 import { openLmdbStore } from '../persistence/index.js'
 import type { DocumentStore } from '../persistence/store.js'
-import { MemoryAwarenessBus } from './awareness/bus.js'
-import { AwarenessHub } from './awareness/hub.js'
-import { LocalDirectory } from './document/local-directory.js'
 import { type DocumentTuning, defaultTuning } from './document/tuning.js'
 import { WorkerCompactor } from './document/worker-compactor.js'
 import { type Authorize, allowEverybody } from './gateway/authorize.js'
-import { Gateway } from './gateway/gateway.js'
 import { serveUpgrades } from './gateway/upgrade.js'
 import { HttpListener } from './http/listener.js'
 import { createRequestHandler } from './http/requests.js'
 import { readStaticFiles, type StaticFile } from './http/static-files.js'
 import { createLogger } from './log.js'
-import { ShardGrants } from './shard-grants.js'
+import { ServerNode } from './node.js'
 
 export interface ServerOptions {
   /** The folder of the embedded store; created if it is missing. Default `./data`. Unused with `store`. */
@@ -83,14 +79,8 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
 type ServerState = { readonly kind: 'running' } | { readonly kind: 'stopping'; readonly stopped: Promise<void> }
 
 interface ServerParts {
-  readonly clock: Clock
-  readonly counters: Counters
+  readonly node: ServerNode
   readonly logger: Logger
-  readonly grants: ShardGrants
-  readonly directory: LocalDirectory
-  readonly compactor: WorkerCompactor
-  readonly awareness: AwarenessHub
-  readonly gateway: Gateway
   readonly drainWindowMs: number
   closeStore(): Promise<void>
 }
@@ -110,36 +100,25 @@ class Server implements WeftServer {
     closeStore: () => Promise<void>,
   ): Promise<Server> {
     const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
-    const random = options.random ?? systemRandom
     const limits: Limits = { ...defaultLimits, ...options.limits }
-    const counters = new Counters()
-    const grants = await ShardGrants.claimAll(store, random)
-    const compactor = new WorkerCompactor({ clock })
-    const directory = new LocalDirectory({
+    const node = await ServerNode.start({
       store,
-      fenceOf: (documentId) => grants.fenceOf(documentId),
+      compactor: new WorkerCompactor({ clock }),
       clock,
-      random,
-      logger,
-      counters,
+      random: options.random ?? systemRandom,
       limits,
-      compactor,
+      logger,
+      authorize: options.authorize ?? allowEverybody,
       broadcast: options.broadcast ?? 'after-commit',
-      onFenced: (shards) => grants.forget(shards),
       tuning: { ...defaultTuning, ...options.tuning },
     })
-    const awareness = new AwarenessHub({ clock, limits, counters, logger, bus: new MemoryAwarenessBus() })
-    const authorize = options.authorize ?? allowEverybody
-    const serverId = grants.claimant.boot
-    const gateway = new Gateway({ clock, random, limits, counters, logger, directory, awareness, authorize, serverId })
-    const drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
-    const parts = { clock, counters, logger, grants, directory, compactor, awareness, gateway, drainWindowMs, closeStore }
+    const parts = { node, logger, drainWindowMs: options.drainWindowMs ?? DRAIN_WINDOW_MS, closeStore }
     return new Server(parts, limits, files)
   }
 
   private constructor(parts: ServerParts, limits: Limits, files: ReadonlyMap<string, StaticFile>) {
     this.#parts = parts
-    const { counters, gateway, directory } = parts
+    const { counters, gateway, directory } = parts.node
     const gauges = [
       { name: 'connections', help: 'Open connections.', read: () => gateway.connectionCount },
       { name: 'waiting_bytes', help: 'Bytes that wait for clients to take them.', read: () => gateway.waitingBytes },
@@ -161,7 +140,7 @@ class Server implements WeftServer {
   }
 
   get counters(): Counters {
-    return this.#parts.counters
+    return this.#parts.node.counters
   }
 
   async listen(port: number, host = '127.0.0.1'): Promise<void> {
@@ -184,22 +163,11 @@ class Server implements WeftServer {
     return stopped
   }
 
-  /** Clients first, then what they wrote, then what it was written with. Each step is taken even if the one before it failed. */
+  /** Each step is taken even if the one before it failed. */
   async #takeApart(windowMs: number): Promise<void> {
-    const { gateway, directory, compactor, awareness, grants, logger, closeStore } = this.#parts
+    const { node, logger, closeStore } = this.#parts
     const failures: unknown[] = []
-    const steps: readonly (() => unknown)[] = [
-      () => gateway.drain(windowMs),
-      () => gateway.close(),
-      () => directory.drain(),
-      () => directory.close(),
-      () => awareness.close(),
-      () => compactor.close(),
-      () => grants.release(),
-      closeStore,
-      () => this.#listener.close(),
-    ]
-    for (const step of steps) {
+    for (const step of [() => node.stop(windowMs), closeStore, () => this.#listener.close()]) {
       try {
         await step()
       } catch (thrown) {
