@@ -1,5 +1,6 @@
 // What a session lacks, from what it says it has.
 
+import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { storedBounds } from '../../protocol/updates/inspect.js'
@@ -7,15 +8,16 @@ import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { decodeStateVector } from '../../protocol/updates/state-vector.js'
 import type { Image } from './image.js'
 import type { Known } from './port.js'
+import type { Session, Sessions } from './sessions.js'
 
-export type CatchUpPlan =
+type CatchUpPlan =
   /** Answered from memory. */
   | { readonly kind: 'ready'; readonly updates: readonly Uint8Array[] }
   /** The log after `afterSeq` is asked first; `stateVector` serves if it does not reach back or would be longer than the document. */
   | { readonly kind: 'read-log'; readonly afterSeq: number; readonly stateVector: Uint8Array }
 
 /** `incarnation` null: seqs mean nothing, go by state vectors. Throws `malformed` for a state vector that does not parse. */
-export function planCatchUp(image: Image, incarnation: string | null, known: Known): CatchUpPlan {
+function planCatchUp(image: Image, incarnation: string | null, known: Known): CatchUpPlan {
   switch (known.kind) {
     case 'nothing':
       return { kind: 'ready', updates: image.everything() }
@@ -31,41 +33,94 @@ export function planCatchUp(image: Image, incarnation: string | null, known: Kno
   }
 }
 
-export function differenceFrom(image: Image, stateVector: Uint8Array): readonly Uint8Array[] {
+function differenceFrom(image: Image, stateVector: Uint8Array): readonly Uint8Array[] {
   const decoded = decodeStateVector(stateVector, storedBounds)
   return decoded.size === 0 ? image.everything() : image.difference(decoded)
 }
 
-/** Reads stretches of one document's log as single updates. Sessions that ask for the same stretch at the same time share one read. */
-export class LogReader {
-  readonly #store: DocumentStore
-  readonly #logger: Logger
-  readonly #documentId: string
+export interface CatchUpSource {
+  readonly documentId: string
+  readonly store: DocumentStore
+  readonly logger: Logger
+  readonly image: Image
+  readonly sessions: Sessions
+  /** The incarnation whose seqs can be resumed from; null while they cannot. */
+  readonly incarnation: () => string | null
+  /** What the live sessions have beyond the image, or null. A session that becomes live must get it too (S6). */
+  readonly early: () => Uint8Array | null
+}
+
+/** Answers the sessions of one document that ask to be brought up to date. */
+export class CatchUps {
+  readonly #source: CatchUpSource
   readonly #reads = new Map<string, Promise<Uint8Array | null>>()
 
-  constructor(store: DocumentStore, logger: Logger, documentId: string) {
-    this.#store = store
-    this.#logger = logger
-    this.#documentId = documentId
+  constructor(source: CatchUpSource) {
+    this.#source = source
   }
 
-  /** The log in `afterSeq < seq ≤ throughSeq`; null when it is not all there, longer than `bytesMax`, or cannot be read now. Never rejects. */
-  read(afterSeq: number, throughSeq: number, bytesMax: number): Promise<Uint8Array | null> {
+  /** A session whose state vector does not parse is detached as `malformed`. */
+  sync(session: Session, known: Known): void {
+    const { image, incarnation } = this.#source
+    this.#answer(session, () => {
+      const plan = planCatchUp(image, incarnation(), known)
+      if (plan.kind === 'ready') return plan.updates
+      void this.#syncFromLog(session, plan.afterSeq, plan.stateVector)
+      return null
+    })
+  }
+
+  /** Never rejects. */
+  async #syncFromLog(session: Session, afterSeq: number, stateVector: Uint8Array): Promise<void> {
+    const { image } = this.#source
+    const catchingUp = { kind: 'catching-up' } as const
+    session.state = catchingUp
+    const throughSeq = image.baseSeq
+    const update = await this.#readLog(afterSeq, throughSeq, image.bytes)
+    // Detached, suspended, or asked again meanwhile.
+    if (session.state !== catchingUp) return
+    this.#answer(session, () => {
+      // The rest comes from the tail as it is now. It is gone from there if a compaction moved the base on.
+      const rest = update === null ? null : image.since(throughSeq)
+      return update === null || rest === null ? differenceFrom(image, stateVector) : [update, ...rest]
+    })
+  }
+
+  #answer(session: Session, updatesFor: () => readonly Uint8Array[] | null): void {
+    const { image, sessions, early } = this.#source
+    let updates: readonly Uint8Array[] | null
+    try {
+      updates = updatesFor()
+    } catch (thrown) {
+      sessions.detach(session, asWeftError(thrown))
+      return
+    }
+    if (updates === null) return
+    const beyond = early()
+    sessions.catchUp(session, { seq: image.head, updates: beyond === null ? updates : [...updates, beyond] })
+  }
+
+  /**
+   * The log in `afterSeq < seq ≤ throughSeq` as one update; null when it is not all there, longer than `bytesMax`, or cannot be read now. Sessions that
+   * ask for the same stretch at the same time share one read. Never rejects.
+   */
+  #readLog(afterSeq: number, throughSeq: number, bytesMax: number): Promise<Uint8Array | null> {
     const key = `${afterSeq}-${throughSeq}`
     const running = this.#reads.get(key)
     if (running !== undefined) return running
-    const read = this.#read(afterSeq, throughSeq, bytesMax).finally(() => this.#reads.delete(key))
+    const read = this.#readLogAnew(afterSeq, throughSeq, bytesMax).finally(() => this.#reads.delete(key))
     this.#reads.set(key, read)
     return read
   }
 
-  async #read(afterSeq: number, throughSeq: number, bytesMax: number): Promise<Uint8Array | null> {
+  async #readLogAnew(afterSeq: number, throughSeq: number, bytesMax: number): Promise<Uint8Array | null> {
+    const { store, documentId, logger } = this.#source
     try {
-      const rows = await this.#store.readLog(this.#documentId, afterSeq, throughSeq, bytesMax)
+      const rows = await store.readLog(documentId, afterSeq, throughSeq, bytesMax)
       if (rows === null || rows.at(-1)?.seq !== throughSeq) return null
       return mergeUpdateTree(rows.map((row) => row.update))
     } catch (error) {
-      this.#logger.warn({ documentId: this.#documentId, error }, 'The log could not be read for a session; it gets the difference instead')
+      logger.warn({ documentId, error }, 'The log could not be read for a session; it gets the difference instead')
       return null
     }
   }

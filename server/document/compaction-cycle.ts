@@ -94,8 +94,11 @@ export class CompactionCycle {
     try {
       await this.#compact()
     } catch (error) {
-      counters.add('compactions_failed')
-      logger.warn({ documentId, error }, 'A compaction failed; the document keeps its base and tail')
+      // A compactor that is closed under a stopped document is no failure.
+      if (!this.#events.abandoned()) {
+        counters.add('compactions_failed')
+        logger.warn({ documentId, error }, 'A compaction failed; the document keeps its base and tail')
+      }
       const pauseMs = Math.min(RETRY_MS_MAX, tuning.compactionRetryMs * 2 ** Math.min(failures, 20))
       waiting = { kind: 'waiting', notBefore: clock.monotonic() + pauseMs, failures: failures + 1 }
     }
@@ -126,6 +129,7 @@ export class CompactionCycle {
     const { store, clock, logger, tuning } = this.#environment
     const { documentId } = this.#subject
     clock.soon(() => {
+      if (this.#events.abandoned()) return
       store.prune(documentId, tuning.retention, clock.now()).catch((error: unknown) => {
         logger.warn({ documentId, error }, 'Pruning failed; it is tried again after the next compaction')
       })

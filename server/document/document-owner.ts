@@ -3,37 +3,33 @@
 // Invariants: the image holds only what is durable. `#known` holds that, what is in the commit, and what is pending. A session is told of nothing
 // before the commit (D1, D2), unless the option to broadcast first is on; acknowledgements wait for the commit in any case.
 import { unreachable } from '../../core/assert.js'
-import { asWeftError, WeftError } from '../../core/errors.js'
-import type { Limits } from '../../core/limits.js'
+import { WeftError } from '../../core/errors.js'
 import type { AppendEntry, Fence } from '../../persistence/store.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { type Admission, admit } from './admission.js'
 import { type AttachmentOwner, LocalAttachment } from './attachment.js'
-import { DocumentPressure, type ProcessPressure } from './back-pressure.js'
-import { differenceFrom, LogReader, planCatchUp } from './catch-up.js'
-import { CompactionCycle, type CompactionEnvironment } from './compaction-cycle.js'
+import { DocumentPressure } from './back-pressure.js'
+import { CatchUps } from './catch-up.js'
+import { CompactionCycle } from './compaction-cycle.js'
 import { type Image, inOwnBuffer } from './image.js'
-import type { LogSource, LogWriter } from './log-writer.js'
+import type { LogSource } from './log-writer.js'
 import type { OpenedDocument } from './open-document.js'
+import type { OwnerEnvironment } from './owner-environment.js'
 import { documentPeriodMs } from './pace.js'
-import { type InFlight, Pending } from './pending.js'
+import { type InFlight, Pending, Repeats } from './pending.js'
 import type { Attachment, AttachRequest, Known } from './port.js'
 import { ownerMoved, type Session, Sessions } from './sessions.js'
 
-export type BroadcastOrder = 'after-commit' | 'before-commit'
-
-export interface OwnerEnvironment extends CompactionEnvironment {
-  readonly limits: Limits
-  readonly writer: LogWriter
-  readonly pressure: ProcessPressure
-  readonly broadcast: BroadcastOrder
+/** What an owner tells its directory. */
+export interface OwnerEvents {
   /** The document has nobody and nothing to do. Said again each time that it becomes so. */
-  readonly onIdle: (owner: DocumentOwner) => void
+  idle(owner: DocumentOwner): void
   /** The owner is over, for any reason. */
-  readonly onStopped: (owner: DocumentOwner) => void
-  readonly onFenced: (shard: number) => void
+  stopped(owner: DocumentOwner): void
+  /** The store refused its shard. */
+  fenced(shard: number): void
 }
 
 type OwnerState =
@@ -49,39 +45,51 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   readonly fence: Fence
   readonly incarnation: string
   readonly #environment: OwnerEnvironment
+  readonly #events: OwnerEvents
   readonly #image: Image
   readonly #known: KnownState
   readonly #sessions: Sessions
   readonly #pressure: DocumentPressure
   readonly #compaction: CompactionCycle
-  readonly #logReader: LogReader
+  readonly #catchUps: CatchUps
+  readonly #repeats: Repeats
   #state: OwnerState = { kind: 'open' }
   #pending = new Pending()
   #inFlight: InFlight | null = null
   /** The durable head of the log. */
   #head: number
   #lastBeatAt = Number.NEGATIVE_INFINITY
-  /** Repeats of what is durable already, acknowledged in the next turn. */
-  #repeats: Map<Session, number> | null = null
 
-  constructor(documentId: string, fence: Fence, opened: OpenedDocument, environment: OwnerEnvironment) {
+  constructor(documentId: string, fence: Fence, opened: OpenedDocument, environment: OwnerEnvironment, events: OwnerEvents) {
     this.documentId = documentId
     this.fence = fence
     this.incarnation = opened.incarnation
     this.#environment = environment
+    this.#events = events
     this.#image = opened.image
     this.#known = opened.known
     this.#head = opened.head
-    this.#sessions = new Sessions(documentId, environment.logger, environment.counters)
+    this.#sessions = new Sessions(documentId, environment.logger, environment.counters, () => this.#checkIdle())
+    this.#repeats = new Repeats(environment.clock, (session, through) => this.#sessions.acknowledge(session, through, this.#head))
     this.#pressure = new DocumentPressure(environment.limits.pendingBytesPerDocumentMax, environment.pressure)
-    this.#logReader = new LogReader(environment.store, environment.logger, documentId)
+    this.#catchUps = new CatchUps({
+      documentId,
+      store: environment.store,
+      logger: environment.logger,
+      image: opened.image,
+      sessions: this.#sessions,
+      // After a quarantine, seqs beyond the poison are in the log but not in the image.
+      incarnation: () => (this.#refusal() === null ? this.incarnation : null),
+      // What went out before its commit went to the live sessions only.
+      early: () => (environment.broadcast === 'before-commit' ? (this.#inFlight?.entry.update ?? null) : null),
+    })
     const subject = { documentId, fence, incarnation: opened.incarnation, image: opened.image }
     this.#compaction = new CompactionCycle(environment, subject, {
       abandoned: () => this.#state.kind === 'stopped' || this.#refusal() !== null,
       compacted: (gained) => {
         if (gained !== null) this.#known.add(inspectUpdate(gained, storedBounds))
       },
-      fenced: () => this.#environment.onFenced(this.fence.shard),
+      fenced: () => this.#events.fenced(this.fence.shard),
       poisoned: (index, reason) => this.#poisonedTail(index, reason),
       ended: () => this.#checkIdle(),
     })
@@ -108,6 +116,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     const { sessionsPerDocumentMax } = this.#environment.limits
     if (this.#sessions.size >= sessionsPerDocumentMax)
       throw new WeftError('too-many-sessions', `This document already has ${sessionsPerDocumentMax} sessions; try again later.`)
+    // A long tail may have been read from the store.
+    this.#compaction.startIfLarge()
     return new LocalAttachment(this, this.#sessions.add(request))
   }
 
@@ -143,17 +153,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   }
 
   sync(session: Session, known: Known): void {
-    if (session.state.kind === 'detached') return
-    try {
-      // After a quarantine, seqs beyond the poison are in the log but not in the image.
-      const incarnation = this.#refusal() === null ? this.incarnation : null
-      const plan = planCatchUp(this.#image, incarnation, known)
-      if (plan.kind === 'ready') this.#catchUp(session, plan.updates)
-      else void this.#syncFromLog(session, plan.afterSeq, plan.stateVector)
-    } catch (thrown) {
-      this.#sessions.detach(session, asWeftError(thrown))
-      this.#checkIdle()
-    }
+    if (session.state.kind !== 'detached') this.#catchUps.sync(session, known)
   }
 
   suspend(session: Session): void {
@@ -161,9 +161,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   }
 
   detach(session: Session): void {
-    if (session.state.kind === 'detached') return
     this.#sessions.remove(session)
-    this.#checkIdle()
   }
 
   /** Pauses or resumes the writers, as the pending bytes demand. */
@@ -198,7 +196,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#sessions.detachAll(error)
     this.#pending.settle()
     this.#inFlight?.pending.settle()
-    this.#environment.onStopped(this)
+    this.#events.stopped(this)
   }
 
   /** Starts a compaction if the idle document is worth one; true if one runs. */
@@ -286,19 +284,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   /** S3: acknowledged as soon as what it repeats is durable. */
   #acknowledgeRepeat(session: Session, submission: number): void {
     const unsettled = this.#unsettled
-    if (unsettled !== null) {
-      unsettled.submitters.set(session, submission)
-      return
-    }
-    if (this.#repeats === null) {
-      const repeats = new Map<Session, number>()
-      this.#repeats = repeats
-      this.#environment.clock.soon(() => {
-        this.#repeats = null
-        for (const [repeater, through] of repeats) this.#sessions.acknowledge(repeater, through, this.#head)
-      })
-    }
-    this.#repeats.set(session, submission)
+    if (unsettled === null) this.#repeats.add(session, submission)
+    else unsettled.submitters.set(session, submission)
   }
 
   #requestCommit(): void {
@@ -306,31 +293,6 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     if (this.#inFlight !== null) return
     const { clock, writer } = this.#environment
     writer.request(this, Math.max(clock.monotonic(), this.#lastBeatAt + documentPeriodMs(this.#sessions.size)))
-  }
-
-  #catchUp(session: Session, updates: readonly Uint8Array[]): void {
-    // What went out before its commit went to the live sessions only: this one must not miss it (S6).
-    const early = this.#environment.broadcast === 'before-commit' ? this.#inFlight?.entry.update : undefined
-    this.#sessions.catchUp(session, { seq: this.#image.head, updates: early === undefined ? updates : [...updates, early] })
-  }
-
-  /** Never rejects. */
-  async #syncFromLog(session: Session, afterSeq: number, stateVector: Uint8Array): Promise<void> {
-    const catchingUp = { kind: 'catching-up' } as const
-    session.state = catchingUp
-    const throughSeq = this.#image.baseSeq
-    const update = await this.#logReader.read(afterSeq, throughSeq, this.#image.bytes)
-    // Detached, suspended, or asked again meanwhile.
-    if (session.state !== catchingUp) return
-    try {
-      // The rest comes from the tail as it is now. It is gone from there if a compaction moved the base on.
-      const rest = update === null ? null : this.#image.since(throughSeq)
-      const updates = update === null || rest === null ? differenceFrom(this.#image, stateVector) : [update, ...rest]
-      this.#catchUp(session, updates)
-    } catch (thrown) {
-      this.#sessions.detach(session, asWeftError(thrown))
-      this.#checkIdle()
-    }
   }
 
   #poisonedTail(index: number, reason: string): void {
@@ -351,6 +313,6 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   }
 
   #checkIdle(): void {
-    if (this.idle) this.#environment.onIdle(this)
+    if (this.idle) this.#events.idle(this)
   }
 }

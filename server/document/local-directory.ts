@@ -9,9 +9,10 @@ import type { Random } from '../../core/random.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
 import { ProcessPressure } from './back-pressure.js'
 import type { Compactor } from './compaction.js'
-import { type BroadcastOrder, DocumentOwner, type OwnerEnvironment } from './document-owner.js'
+import { DocumentOwner, type OwnerEvents } from './document-owner.js'
 import { LogWriter } from './log-writer.js'
 import { openStored } from './open-document.js'
+import type { BroadcastOrder, OwnerEnvironment } from './owner-environment.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from './port.js'
 import { ownerMoved } from './sessions.js'
 import type { DocumentTuning } from './tuning.js'
@@ -40,6 +41,11 @@ type DirectoryState = 'serving' | 'draining' | 'closed'
 export class LocalDirectory implements DocumentDirectory {
   readonly #options: LocalDirectoryOptions
   readonly #environment: OwnerEnvironment
+  readonly #events: OwnerEvents = {
+    idle: (owner) => this.#becameIdle(owner),
+    stopped: (owner) => this.#forget(owner),
+    fenced: (shard) => this.#fenced(new Set([shard])),
+  }
   readonly #writer: LogWriter
   readonly #entries = new Map<string, Entry>()
   /** Idle owners, and since when (monotonic milliseconds), longest first. */
@@ -73,15 +79,14 @@ export class LocalDirectory implements DocumentDirectory {
       writer: this.#writer,
       pressure,
       broadcast,
-      onIdle: (owner) => this.#becameIdle(owner),
-      onStopped: (owner) => this.#forget(owner),
-      onFenced: (shard) => this.#fenced(new Set([shard])),
     }
   }
 
   /** The number of documents in memory. */
   get openDocuments(): number {
-    return this.#owners().length
+    let open = 0
+    for (const entry of this.#entries.values()) if (entry.kind === 'open') open += 1
+    return open
   }
 
   /** Sessions on this document in this process. */
@@ -165,7 +170,7 @@ export class LocalDirectory implements DocumentDirectory {
       if (this.#state === 'closed') throw draining()
       const current = fenceOf(documentId)
       if (current === null || current.epoch !== fence.epoch || current.boot !== fence.boot) throw ownerMoved()
-      const owner = new DocumentOwner(documentId, fence, openStored(documentId, stored, random), this.#environment)
+      const owner = new DocumentOwner(documentId, fence, openStored(documentId, stored, random), this.#environment, this.#events)
       this.#entries.set(documentId, { kind: 'open', owner })
       counters.add('documents_opened')
       // Those who wait for it attach in the coming microtasks; should they all be gone, it is evicted in time.

@@ -23,12 +23,15 @@ export class Sessions {
   readonly #documentId: string
   readonly #logger: Logger
   readonly #counters: Counters
+  readonly #onEmpty: () => void
   #paused = false
 
-  constructor(documentId: string, logger: Logger, counters: Counters) {
+  /** `onEmpty` runs when the last session has gone, for whatever reason. */
+  constructor(documentId: string, logger: Logger, counters: Counters, onEmpty: () => void) {
     this.#documentId = documentId
     this.#logger = logger
     this.#counters = counters
+    this.#onEmpty = onEmpty
   }
 
   get size(): number {
@@ -44,8 +47,10 @@ export class Sessions {
 
   /** By the session's own wish: its sink hears nothing more. */
   remove(session: Session): void {
+    if (session.state.kind === 'detached') return
     session.state = { kind: 'detached' }
     this.#sessions.delete(session)
+    if (this.#sessions.size === 0) this.#onEmpty()
   }
 
   /** By the document's wish. */

@@ -259,4 +259,10 @@ test('S1: a sink that throws costs its own session only', async () => {
   assert.equal(reader.text, 'hello')
   assert.equal(writer.acknowledgedThrough, 1)
   assert.equal(broken.detachedBy?.code, 'internal')
+  const alone = await bench.join('lonely')
+  alone.beat = broken.beat
+  alone.type('x')
+  await bench.clock.advanceAsync(600_000)
+  assert.equal(bench.directory.sessionCount('lonely'), 0)
+  assert.equal(bench.directory.openDocuments, 1, 'a document whose last session was thrown out is evicted')
 })

@@ -1,0 +1,15 @@
+// What all owners of a process share.
+import type { Limits } from '../../core/limits.js'
+import type { ProcessPressure } from './back-pressure.js'
+import type { CompactionEnvironment } from './compaction-cycle.js'
+import type { LogWriter } from './log-writer.js'
+
+/** Whether a beat leaves after its commit (D2), or before it. Acknowledgements always wait for the commit. */
+export type BroadcastOrder = 'after-commit' | 'before-commit'
+
+export interface OwnerEnvironment extends CompactionEnvironment {
+  readonly limits: Limits
+  readonly writer: LogWriter
+  readonly pressure: ProcessPressure
+  readonly broadcast: BroadcastOrder
+}
