@@ -3,8 +3,6 @@
 import { readFile } from 'node:fs/promises'
 import { WeftError } from '../core/errors.js'
 import { type Config, helpText, parseCommand } from './config.js'
-import { createLogger } from './log.js'
-import { createServer } from './server.js'
 
 const FAILED = 1
 const WRONG_USAGE = 2
@@ -24,6 +22,8 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config): Promise<void> {
+  // Loaded only now, so that wrong usage and --help are answered without the engine.
+  const [{ createLogger }, { createServer }] = await Promise.all([import('./log.js'), import('./server.js')])
   const logger = createLogger(config.logLevel)
   const server = await createServer({
     dataDir: config.dataFolder,

@@ -1,0 +1,239 @@
+// The command as a process of its own: a clean stop loses nothing, and what cannot start says why.
+import { strict as assert } from 'node:assert'
+import { spawn } from 'node:child_process'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import WebSocket from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { systemClock } from '../../core/clock.js'
+import { WeftError } from '../../core/errors.js'
+import { MemoryStore } from '../../persistence/index.js'
+import { createServer } from '../../server/index.js'
+import { startLocalServer } from '../helpers/local-server.js'
+import { RawClient } from '../helpers/raw-client.js'
+import { ServerProcess } from '../helpers/server-process.js'
+import { eventually } from '../helpers/states.js'
+
+const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the command to its end. */
+function run(args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [mainFile, ...args], { env: { ...process.env, ...environment } })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      stdout += chunk
+    })
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk
+    })
+    child.on('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}
+
+function updateWith(key: string): Uint8Array {
+  const doc = new Y.Doc()
+  doc.getMap('notes').set(key, 1)
+  const update = Y.encodeStateAsUpdate(doc)
+  doc.destroy()
+  return update
+}
+
+/** The keys of the document as a newcomer reads them. */
+async function readKeys(url: string, documentId: string): Promise<Set<string>> {
+  const client = await RawClient.connect(`${url}/${documentId}`)
+  client.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
+  await client.yMessage('sync-step-2')
+  const doc = new Y.Doc()
+  for (const message of client.yMessages)
+    if (message.type === 'update' || message.type === 'sync-step-2') Y.applyUpdate(doc, message.update)
+  client.close()
+  const keys = new Set(doc.getMap('notes').keys())
+  doc.destroy()
+  return keys
+}
+
+describe('the command', () => {
+  test('G4, D1: SIGTERM: what was received is committed and acknowledged, everybody gets 1012, and the exit code is 0', async () => {
+    const server = await ServerProcess.start()
+    try {
+      const weft = await RawClient.weft(server.webSocketUrl)
+      weft.sendWeft({ type: 'open', channel: 1, documentId: 'd', token: '', known: { kind: 'nothing' } })
+      await weft.weftMessage('opened')
+      const doc = new Y.Doc()
+      const stock = new WebsocketProvider(server.webSocketUrl, 'd', doc, {
+        WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+        disableBc: true,
+        shouldReconnect: () => false,
+      })
+      let stockClose: number | undefined
+      stock.on('closed', ({ code }) => {
+        stockClose = code
+      })
+      await eventually('the stock client is synced', () => stock.synced)
+
+      const count = 300
+      for (let submission = 1; submission <= count; submission++)
+        weft.sendWeft({ type: 'submit', channel: 1, submission, update: updateWith(`k${submission}`) })
+      // The answer to a ping means that everything before it was received.
+      weft.sendWeft({ type: 'ping' })
+      await weft.weftMessage('pong')
+      const stopped = server.stop()
+      const closing = await weft.closed
+      assert.equal(closing.code, 1012)
+      assert.match(closing.reason, /restarting/)
+      assert.equal(await stopped, 0)
+      await eventually('the stock client hears of it', () => stockClose === 1012)
+      stock.destroy()
+      doc.destroy()
+      assert.ok(weft.weftMessages.some((message) => message.type === 'drain'))
+      const acknowledged = Math.max(0, ...weft.weftMessages.map((message) => (message.type === 'acknowledged' ? message.through : 0)))
+      assert.equal(acknowledged, count)
+
+      await server.restart()
+      const keys = await readKeys(server.webSocketUrl, 'd')
+      for (let submission = 1; submission <= count; submission++) assert.ok(keys.has(`k${submission}`), `k${submission} is lost`)
+      assert.equal(await server.stop(), 0)
+    } finally {
+      await server.dispose()
+    }
+  })
+
+  test('G4: clients that never stop writing do not hold up a stop, and nothing acknowledged to them is lost', async () => {
+    const server = await ServerProcess.start()
+    try {
+      const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.weft(server.webSocketUrl)))
+      const stopWriting = new AbortController()
+      const writers = clients.map(async (client, name) => {
+        client.sendWeft({ type: 'open', channel: 1, documentId: 'd', token: '', known: { kind: 'nothing' } })
+        for (let submission = 1; !stopWriting.signal.aborted && client.closing === null; submission++) {
+          client.sendWeft({ type: 'submit', channel: 1, submission, update: updateWith(`${name}-${submission}`) })
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      })
+      await eventually('all have acknowledgements', () =>
+        clients.every((client) => client.frames.length > 10 && client.weftMessages.some((message) => message.type === 'acknowledged')),
+      )
+      assert.equal(await server.stop(), 0)
+      const closings = await Promise.all(clients.map((client) => client.closed))
+      stopWriting.abort()
+      await Promise.all(writers)
+      assert.deepEqual(
+        closings.map(({ code }) => code),
+        [1012, 1012, 1012, 1012, 1012],
+      )
+
+      await server.restart()
+      const keys = await readKeys(server.webSocketUrl, 'd')
+      clients.forEach((client, name) => {
+        const through = Math.max(...client.weftMessages.map((message) => (message.type === 'acknowledged' ? message.through : 0)))
+        for (let submission = 1; submission <= through; submission++)
+          assert.ok(keys.has(`${name}-${submission}`), `${name}-${submission} was acknowledged and is lost`)
+      })
+    } finally {
+      await server.dispose()
+    }
+  })
+
+  test('a port in use is refused by name with exit code 1, and the first server goes on', async () => {
+    const server = await ServerProcess.start()
+    try {
+      const other = await run(['serve', '--port', String(server.port), '--data', `${server.dataFolder}/other`])
+      assert.equal(other.code, 1)
+      assert.match(other.stderr, new RegExp(`Port ${server.port} on 127.0.0.1 is already in use`))
+      assert.equal((await fetch(`${server.url}/readyz`)).status, 200)
+    } finally {
+      await server.dispose()
+    }
+  })
+
+  test('O6: a data folder that another server has open is refused with exit code 1, and the first server goes on', async () => {
+    const server = await ServerProcess.start()
+    try {
+      const other = await run(['serve', '--port', '0', '--data', server.dataFolder])
+      assert.equal(other.code, 1)
+      assert.match(other.stderr, /in use/)
+      assert.equal((await fetch(`${server.url}/readyz`)).status, 200)
+    } finally {
+      await server.dispose()
+    }
+  })
+
+  test('wrong usage is exit code 2, with nothing on stdout and nothing started', async () => {
+    for (const [args, environment, says] of [
+      [['serve', '--prot', '1'], {}, /--prot/],
+      [['serve'], { PORT: 'x' }, /PORT is "x"/],
+      [['serve', '--redis-url', 'redis://x'], {}, /Redis/],
+      [['start'], {}, /"start"/],
+    ] as const) {
+      const ended = await run(args, environment)
+      assert.equal(ended.code, 2)
+      assert.match(ended.stderr, says)
+      assert.equal(ended.stdout, '')
+    }
+  })
+
+  test('--help and --version answer on stdout with exit code 0', async () => {
+    const help = await run(['--help'])
+    assert.deepEqual([help.code, help.stderr], [0, ''])
+    assert.match(help.stdout, /--data <folder>/)
+    const version = await run(['--version'])
+    assert.equal(version.code, 0)
+    assert.match(version.stdout, /^\d+\.\d+\.\d+/)
+  })
+
+  test('the log is JSON lines on stderr, stdout has one line for people', async () => {
+    const server = await ServerProcess.start()
+    try {
+      await server.stop()
+      const lines = server.output.split('\n').filter((line) => line !== '')
+      const human = lines.filter((line) => !line.startsWith('{'))
+      assert.deepEqual(human, [`Weft listens on ${server.url}`])
+      for (const line of lines.filter((one) => one.startsWith('{'))) assert.equal(typeof JSON.parse(line).msg, 'string')
+    } finally {
+      await server.dispose()
+    }
+  })
+})
+
+describe('a server in a program', () => {
+  test('a port in use rejects with address-in-use', async () => {
+    const first = await startLocalServer()
+    const second = await createServer({ store: new MemoryStore({ clock: systemClock }), demo: false })
+    await assert.rejects(second.listen(first.port), (error) => error instanceof WeftError && error.code === 'address-in-use')
+    await second.close()
+    await first.server.close()
+  })
+
+  test('close and drain are idempotent, and closed resolves', async () => {
+    const { server } = await startLocalServer()
+    const closing = server.close()
+    assert.equal(server.drain(), closing)
+    await closing
+    await server.closed
+    await server.close()
+  })
+
+  test('G4: while it drains, readyz says 503 and upgrades are refused, and connected clients get their close', async () => {
+    const { server, webSocketUrl } = await startLocalServer()
+    const client = await RawClient.connect(`${webSocketUrl}/d`)
+    await client.yMessage('sync-step-1')
+    // A client that does not answer the close holds the drain open for a while.
+    client.socket.pause()
+    const drained = server.drain()
+    assert.equal((await fetch(`${server.url}/readyz`)).status, 503)
+    assert.equal((await fetch(`${server.url}/healthz`)).status, 200)
+    await assert.rejects(RawClient.connect(`${webSocketUrl}/d`), /HTTP 503: .*shutting down/)
+    client.socket.resume()
+    assert.equal((await client.closed).code, 1012)
+    await drained
+  })
+})
