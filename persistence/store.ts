@@ -134,7 +134,7 @@ export interface DocumentStore {
    * Answers the grants; a shard that somebody else moved is left out.
    */
   claimShards(claimant: Claimant, seen: readonly ShardGrant[]): Promise<readonly ShardGrant[]>
-  /** Gives up shards; those that are no longer held at these epochs by this boot are left alone. The epoch stays, and fences nobody in until the next claim. */
+  /** Gives up shards; those that are no longer held at these epochs by this boot are left alone. The epoch stays, and nobody may write until the next claim. */
   releaseShards(claimant: Claimant, grants: readonly ShardGrant[]): Promise<void>
 
   /**

@@ -63,7 +63,7 @@ export function openEnvironment(folder: string): Environment {
 function lockFolder(folder: string): number {
   let descriptor: number
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     descriptor = openSync(path.join(folder, LOCK_FILE), 'a+')
   } catch (cause) {
     throw unwritable(folder, cause)
@@ -77,6 +77,16 @@ function lockFolder(folder: string): number {
   ftruncateSync(descriptor)
   writeSync(descriptor, `${process.pid}\n`)
   return descriptor
+}
+
+/** Makes the folder and those above it, and their names durable. */
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true })
+  if (first === undefined) return
+  for (let made = path.resolve(folder); ; made = path.dirname(made)) {
+    syncDirectory(path.dirname(made))
+    if (made === path.resolve(first) || made === path.dirname(made)) return
+  }
 }
 
 function openTables(folder: string): Omit<Environment, 'close'> {
@@ -110,7 +120,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
       states: table('states'),
     }
     // A new file survives a power cut only if its name does, and that is written in the folder.
-    for (const directory of [folder, path.dirname(path.resolve(folder))]) syncDirectory(directory)
+    syncDirectory(folder)
     return tables
   } catch (thrown) {
     void root.close()

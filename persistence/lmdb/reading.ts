@@ -1,6 +1,7 @@
 // Reads of the LMDB file. Each function runs in one turn of the event loop, and so in one read transaction (lmdb-js renews it between turns only),
 // or inside the write transaction that calls it.
 import { crc32 } from 'node:zlib'
+import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
 import type { HistoryPoint, LogRow, StoredDocument, StoredSnapshot } from '../store.js'
@@ -44,7 +45,12 @@ export function readDocument(environment: Environment, documentId: string): Docu
 export function readOwner(environment: Environment, shard: number): OwnerRecord {
   const key = ownerKey(shard)
   const value = environment.owners.get(key)
-  return value === undefined ? { epoch: 0, owner: null } : unsealOwner(key, value)
+  if (value === undefined) return { epoch: 0, owner: null }
+  try {
+    return unsealOwner(key, value)
+  } catch (cause) {
+    throw new WeftError('store-failed', `The record of who owns shard ${shard} is damaged; nothing can be written there.`, { cause })
+  }
 }
 
 /** One row of the log. Throws `document-corrupt` when it is missing or damaged (D5). */

@@ -9,9 +9,9 @@ import { systemClock } from '../../core/clock.js'
 import { type Logger, silentLogger } from '../../core/log.js'
 import { openLmdbStore } from '../../persistence/index.js'
 import { DATA_FILE } from '../../persistence/lmdb/environment.js'
-import { documentKey, rowKey, rowPrefix, stateKey } from '../../persistence/lmdb/layout.js'
+import { documentKey, ownerKey, rowKey, rowPrefix, stateKey } from '../../persistence/lmdb/layout.js'
 import type { DocumentStore } from '../../persistence/store.js'
-import { bytesOf, keepNothing, takeFence, Writer } from '../contract/fixture.js'
+import { bytesOf, keepNothing, nodeB, takeFence, Writer } from '../contract/fixture.js'
 
 type TableName = 'documents' | 'log' | 'snapshots' | 'states' | 'owners'
 /** Changes a value: the bytes to put in its place, or null to remove it. */
@@ -167,6 +167,15 @@ test('D4: a row under another row’s key is found out', () =>
     })
     await isCorrupt((await damaged('log', rowKey(prefix, 12), () => stolen)).openDocument('damaged'))
     assert.equal(writer.head, 12)
+  }))
+
+test('O1: a damaged record of who owns a shard lets nobody write there, and the others are not disturbed', () =>
+  scene(async ({ writer, damaged }) => {
+    const store = await damaged('owners', ownerKey(writer.fence.shard), tear)
+    await assert.rejects(store.append([writer.entry(bytesOf('more'))]), { code: 'store-failed' })
+    writer.check(await store.openDocument('damaged'))
+    const other = { shard: (writer.fence.shard + 1) % 1024, epoch: 0 }
+    assert.equal((await store.claimShards(nodeB, [other])).length, 1)
   }))
 
 test('D4: a damaged document can be deleted for good, and begins anew', () =>
