@@ -25,7 +25,8 @@ const CUT_BYTES_MIN = 2048
 export class Image {
   #baseSeq: number
   #base: Uint8Array | null
-  #encodedBase: EncodedDocument | null = null
+  /** After a compaction it is built for the first session that needs a difference. */
+  #encodedBase: EncodedDocument | null
   #tail: TailRow[]
   #tailBytes: number
   /** Poison cuts the readable tail short; the log goes on behind it. */
@@ -36,9 +37,10 @@ export class Image {
   #slice: { readonly afterSeq: number; readonly head: number; readonly updates: readonly Uint8Array[] } | null = null
 
   /** `tail` must be contiguous after `baseSeq`. The buffers are kept, and must not be modified afterwards. */
-  constructor(baseSeq: number, base: Uint8Array | null, tail: readonly TailRow[]) {
+  constructor(baseSeq: number, base: EncodedDocument | null, tail: readonly TailRow[]) {
     this.#baseSeq = baseSeq
-    this.#base = base
+    this.#base = base?.bytes ?? null
+    this.#encodedBase = base
     this.#tail = [...tail]
     this.#tailBytes = tail.reduce((sum, row) => sum + row.update.length, 0)
     this.#head = tail.at(-1)?.seq ?? baseSeq

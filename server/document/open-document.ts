@@ -3,6 +3,7 @@
 import { WeftError } from '../../core/errors.js'
 import { type Random, randomId } from '../../core/random.js'
 import type { StoredDocument } from '../../persistence/store.js'
+import { EncodedDocument } from '../../protocol/updates/encoded-document.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { Image, inOwnBuffer, type TailRow } from './image.js'
@@ -27,9 +28,13 @@ const INCARNATION_BYTES = 8
 export function openStored(documentId: string, stored: StoredDocument, random: Random): OpenedDocument {
   const known = new KnownState()
   const { snapshot } = stored
+  let base: EncodedDocument | null = null
   if (snapshot !== null) {
     try {
-      known.add(inspectUpdate(snapshot.state, storedBounds))
+      const state = inOwnBuffer(snapshot.state)
+      const inspected = inspectUpdate(state, storedBounds)
+      known.add(inspected)
+      base = new EncodedDocument(state, inspected)
     } catch (cause) {
       throw corrupt(documentId, `its snapshot at seq ${snapshot.seq} is not a Yjs update`, cause)
     }
@@ -52,7 +57,7 @@ export function openStored(documentId: string, stored: StoredDocument, random: R
   if (head !== stored.head) throw corrupt(documentId, `its log ends at seq ${head} instead of ${stored.head}`)
   return {
     incarnation: stored.incarnation ?? randomId(random, INCARNATION_BYTES),
-    image: new Image(baseSeq, snapshot === null ? null : inOwnBuffer(snapshot.state), tail),
+    image: new Image(baseSeq, base, tail),
     known,
     head,
     poison,

@@ -198,6 +198,25 @@ test('D6, D8: the worker compacts, names poison, survives it, and ends', async (
   await assert.rejects(compactor.compact({ base: null, tail: updates }))
 })
 
+test('S3: deletes that only integrating the edits brought about are known after a compaction', async () => {
+  const bench = await OwnerBench.start({ tuning: { tailRowsMax: 2 } })
+  const [a, b] = [await bench.join('doc'), await bench.join('doc')]
+  a.attachment.suspend()
+  b.attachment.suspend()
+  // Both set the same key without knowing of each other: one of them loses, and is deleted nowhere but where both are integrated.
+  a.doc.getMap('map').set('key', 'a')
+  await bench.clock.settle()
+  b.doc.getMap('map').set('key', 'b')
+  await bench.clock.settle()
+  assert.equal(bench.counters.get('compactions'), 1)
+  a.sync(a.knownBySeq())
+  await bench.clock.settle()
+  const submission = a.submit(Y.encodeStateAsUpdate(a.doc))
+  await bench.clock.settle()
+  assert.equal(a.acknowledgedThrough, submission)
+  assert.equal(bench.head('doc'), 2)
+})
+
 async function typeRows(bench: OwnerBench, writer: TestSession, rows: number): Promise<void> {
   for (let row = 0; row < rows; row++) {
     writer.type(String(row % 10))

@@ -1,6 +1,7 @@
 // What lies past the owner's limits (G1), and how it pushes back on writers.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
+import * as Y from 'yjs'
 import { editOf, OwnerBench } from '../helpers/owner-bench.js'
 
 test('G1: past documentBytesMax an update is refused as too large, and others go on', async () => {
@@ -31,10 +32,22 @@ test('G1: past sessionsPerDocumentMax a session is refused with too-many-session
 })
 
 test('G1: past structsPerUpdateMax and nestingDepthMax an update is refused', async () => {
-  const bench = await OwnerBench.start({ limits: { structsPerUpdateMax: 0 } })
+  const bench = await OwnerBench.start({ limits: { structsPerUpdateMax: 3, nestingDepthMax: 3 } })
   const session = await bench.join('doc')
-  session.type('x')
-  assert.equal(session.refusals[0]?.error.code, 'malformed-update')
+  session.submit(Y.mergeUpdates([1, 2, 3, 4].map((client) => editOf('x', client))))
+  const deep = new Y.Doc()
+  deep.getArray('list').insert(0, [[[[['too deep']]]]])
+  session.submit(Y.encodeStateAsUpdate(deep))
+  session.type('fine')
+  await bench.clock.settle()
+  assert.deepEqual(
+    session.refusals.map(({ submission, error }) => [submission, error.code]),
+    [
+      [1, 'malformed-update'],
+      [2, 'malformed-update'],
+    ],
+  )
+  assert.equal(session.acknowledgedThrough, 3)
 })
 
 test('G1: at pendingBytesPerDocumentMax the writers of the document are paused, and resumed after the commit', async () => {
