@@ -94,10 +94,9 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
         failed: (error) => synced.reject(error),
       },
     })
-    this.#sharedAwareness =
-      awareness === null
-        ? null
-        : new SharedAwareness(awareness, options.awareness === undefined, this, (update) => this.#sync.sendAwareness(update))
+    const send = (update: Uint8Array): void => this.#sync.sendAwareness(update)
+    const owned = options.awareness === undefined
+    this.#sharedAwareness = awareness === null ? null : new SharedAwareness(awareness, owned, this, settings.logger, send)
     this.#unsaved = this.#sync.unsaved
     doc.on('destroy', this.#onDestroy)
 

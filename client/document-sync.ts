@@ -4,7 +4,7 @@
 // a channel number is used once.
 import * as Y from 'yjs'
 import { unreachable } from '../core/assert.js'
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock } from '../core/clock.js'
 import { closeCodes } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { KnownOnWire } from '../protocol/dialects/weft.js'
@@ -14,8 +14,10 @@ import { hasContent, hasPending, lacksOnly } from './document-content.js'
 import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
 import type { ChannelMessage, Link } from './link.js'
 import { readToken, type TokenSource } from './options.js'
+import { SavedWaiters } from './saved-waiters.js'
 import type { Permission, SessionStatus } from './status.js'
 import { isEmptyUpdate, Submissions } from './submissions.js'
+import { type SubmissionFlow, type SyncPhase, statusOf } from './sync-phase.js'
 
 export interface DocumentSyncEvents {
   /** The status or the number of unsaved updates may have changed. */
@@ -44,39 +46,9 @@ interface DocumentSyncOptions {
   readonly events: DocumentSyncEvents
 }
 
-type Phase =
-  /** What is stored on this device is being read; `link` is kept for afterwards. `reason` as in `offline`. */
-  | { readonly kind: 'loading'; readonly link: Link | null; readonly reason: string | null }
-  /** No link. `reason` is null while the first attempt is under way. */
-  | { readonly kind: 'offline'; readonly reason: string | null }
-  /** The token is being fetched. */
-  | { readonly kind: 'preparing'; readonly link: Link }
-  /** The server has been asked to open the document. */
-  | { readonly kind: 'opening'; readonly link: Link; readonly channel: number }
-  | { readonly kind: 'catching-up'; readonly link: Link; readonly channel: number }
-  | { readonly kind: 'live'; readonly link: Link; readonly channel: number }
-  /** The server ended the session but not the socket; it is opened again when the timer fires. */
-  | { readonly kind: 'retrying'; readonly link: Link; readonly reason: string; readonly timer: Timer }
-  | { readonly kind: 'refused'; readonly link: Link | null; readonly refusal: Refusal }
-  | { readonly kind: 'closed' }
-
-/** Whether submissions flow. */
-type Flow =
-  | { readonly kind: 'open' }
-  /** The server could not take one now. */
-  | { readonly kind: 'pausing'; readonly timer: Timer }
-  /** The server will not take one. A later edit may have made what is unsaved acceptable, so it is tried again after an edit. */
-  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly timer: Timer | null }
-
 interface Resume {
   readonly incarnation: string
   readonly seq: number
-}
-
-interface Waiter {
-  readonly ticket: number
-  resolve(): void
-  reject(error: Error): void
 }
 
 /** The type, channel, submission number and length in front of an update. */
@@ -85,8 +57,8 @@ const submitOverheadBytes = 64
 export class DocumentSync {
   readonly #options: DocumentSyncOptions
   readonly #submissions = new Submissions()
-  #phase: Phase = { kind: 'loading', link: null, reason: null }
-  #flow: Flow = { kind: 'open' }
+  #phase: SyncPhase = { kind: 'loading', link: null, reason: null }
+  #flow: SubmissionFlow = { kind: 'open' }
   #resume: Resume | null = null
   /** The incarnation of the channel that is open. */
   #incarnation = ''
@@ -95,7 +67,7 @@ export class DocumentSync {
   #needsDifference = true
   /** Tickets through this one stand for what the document held before anybody typed. */
   #inheritedThrough = 0
-  #waiters: Waiter[] = []
+  readonly #waiters = new SavedWaiters()
   #flushQueued = false
   /** What the server sends may complete updates that came from elsewhere: those are ours to submit. */
   #completesOthers = false
@@ -115,28 +87,7 @@ export class DocumentSync {
   }
 
   get status(): SessionStatus {
-    const phase = this.#phase
-    switch (phase.kind) {
-      case 'loading':
-        return { state: 'connecting' }
-      case 'offline':
-        return phase.reason === null ? { state: 'connecting' } : { state: 'offline', reason: phase.reason }
-      case 'preparing':
-      case 'opening':
-      case 'catching-up':
-        return { state: 'syncing' }
-      case 'live':
-        if (this.#flow.kind === 'refused') return { state: 'refused', ...this.#flow.refusal }
-        return this.unsaved > 0 ? { state: 'saving' } : { state: 'saved' }
-      case 'retrying':
-        return { state: 'offline', reason: phase.reason }
-      case 'refused':
-        return { state: 'refused', ...phase.refusal }
-      case 'closed':
-        return { state: 'offline', reason: 'The session is closed.' }
-      default:
-        return unreachable(phase)
-    }
+    return statusOf(this.#phase, this.#flow, this.unsaved)
   }
 
   /** What was stored on this device is in the document, or cannot be had: the server may be asked. */
@@ -150,39 +101,44 @@ export class DocumentSync {
 
   /** There is a socket that was welcomed. */
   connected(link: Link): void {
-    if (this.#phase.kind === 'closed') return
-    if (this.#phase.kind === 'loading') this.#phase = { ...this.#phase, link }
+    const phase = this.#phase
+    if (phase.kind === 'closed') return
+    // Its document was refused for good, or what is stored is still being read: the link is for later.
+    if (phase.kind === 'loading' || (phase.kind === 'refused' && phase.scope === 'document')) this.#phase = { ...phase, link }
     else this.#open(link)
   }
 
   /** The socket is gone; attempts go on elsewhere. */
   disconnected(reason: string): void {
-    if (this.#phase.kind === 'closed') return
+    const phase = this.#phase
+    if (phase.kind === 'closed') return
     this.#leaveChannel()
-    this.#enter(this.#phase.kind === 'loading' ? { kind: 'loading', link: null, reason } : { kind: 'offline', reason })
+    if (phase.kind === 'loading') this.#enter({ kind: 'loading', link: null, reason })
+    else if (phase.kind === 'refused' && phase.scope === 'document') this.#enter({ ...phase, link: null })
+    else this.#enter({ kind: 'offline', reason })
   }
 
   /** The server refused the whole connection. */
   refused(refusal: Refusal): void {
     if (this.#phase.kind === 'closed') return
     this.#leaveChannel()
-    this.#refuse(null, refusal)
+    this.#refuse('connection', null, refusal)
   }
 
   /** Asks again after a refusal. */
   retry(): void {
     const phase = this.#phase
     if (phase.kind === 'refused' && phase.link !== null) this.#open(phase.link)
+    else if (phase.kind === 'refused' && phase.scope === 'document') this.#enter({ kind: 'offline', reason: phase.refusal.reason })
     else if (phase.kind === 'retrying') this.#open(phase.link)
     else if (phase.kind === 'live' && this.#flow.kind !== 'open') this.#reopen()
   }
 
   /** Resolves when every update there is now has been acknowledged; rejects with RefusedError or SessionClosedError. */
   saved(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ ticket: this.#submissions.lastTicket, resolve, reject })
-      this.#settleWaiters()
-    })
+    const saved = this.#waiters.add(this.#submissions.lastTicket)
+    this.#settleWaiters()
+    return saved
   }
 
   /** Dropped while there is no channel: the whole state is announced at the next one. */
@@ -204,10 +160,10 @@ export class DocumentSync {
     this.#enter({ kind: 'closed' })
     const error = new SessionClosedError('The session was closed before its work was done.')
     this.#options.events.failed(error)
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+    this.#waiters.rejectAll(error)
   }
 
-  #enter(phase: Phase): void {
+  #enter(phase: SyncPhase): void {
     this.#phase = phase
     this.#settleWaiters()
     this.#options.events.changed()
@@ -229,7 +185,7 @@ export class DocumentSync {
 
   #open(link: Link): void {
     this.#leaveChannel()
-    const preparing: Phase = { kind: 'preparing', link }
+    const preparing: SyncPhase = { kind: 'preparing', link }
     this.#enter(preparing)
     readToken(this.#options.token).then(
       (token) => {
@@ -270,7 +226,7 @@ export class DocumentSync {
         this.#caughtUp(message.seq, message.updates)
         return
       case 'update':
-        if (this.#apply([message.update]) && this.#resume !== null) this.#resume = { ...this.#resume, seq: message.seq }
+        this.#updated(message.seq, message.update)
         return
       case 'acknowledged':
         this.#submissions.acknowledged(message.through)
@@ -335,6 +291,12 @@ export class DocumentSync {
     if (phase.kind === 'catching-up') this.#phase = { ...phase, kind: 'live' }
     this.#options.events.synced()
     this.#progressed()
+  }
+
+  #updated(seq: number, update: Uint8Array): void {
+    const applied = this.#apply([update])
+    // Before the catch-up a seq would claim what is still on its way.
+    if (applied && this.#phase.kind === 'live' && this.#resume !== null) this.#resume = { ...this.#resume, seq }
   }
 
   /** In one transaction, so that observers see one change. Returns false, and starts afresh with the next channel, if something threw. */
@@ -405,11 +367,11 @@ export class DocumentSync {
   #refuseFlow(refusal: Refusal): void {
     this.#submissions.takeBack()
     this.#flow = { kind: 'refused', refusal, timer: null }
-    this.#rejectWaiters(new RefusedError(refusal))
+    this.#waiters.rejectAll(new RefusedError(refusal))
     this.#options.events.changed()
   }
 
-  #retryAfterEdit(flow: Extract<Flow, { readonly kind: 'refused' }>): void {
+  #retryAfterEdit(flow: Extract<SubmissionFlow, { readonly kind: 'refused' }>): void {
     if (flow.timer !== null) return
     this.#flow = { ...flow, timer: this.#options.clock.after(this.#options.backoff.next(), () => this.#reopen()) }
   }
@@ -419,7 +381,7 @@ export class DocumentSync {
     if (phase.kind !== 'opening' && phase.kind !== 'catching-up' && phase.kind !== 'live') return
     this.#leaveChannel()
     if (!retryable) {
-      this.#refuse(phase.link, { code, closeCode, reason })
+      this.#refuse('document', phase.link, { code, closeCode, reason })
       return
     }
     const moved = closeCode === closeCodes.ownerMoved
@@ -431,11 +393,9 @@ export class DocumentSync {
     this.#enter({ kind: 'retrying', link, reason, timer: this.#options.clock.after(delayMs, () => this.#open(link)) })
   }
 
-  #refuse(link: Link | null, refusal: Refusal): void {
-    this.#enter({ kind: 'refused', link, refusal })
-    const error = new RefusedError(refusal)
-    this.#options.events.failed(error)
-    this.#rejectWaiters(error)
+  #refuse(scope: 'connection' | 'document', link: Link | null, refusal: Refusal): void {
+    this.#options.events.failed(new RefusedError(refusal))
+    this.#enter({ kind: 'refused', scope, link, refusal })
   }
 
   #permissionIs(permission: Permission): void {
@@ -456,20 +416,10 @@ export class DocumentSync {
   #settleWaiters(): void {
     const phase = this.#phase
     // What is stored on this device is typed text too, once it is read.
-    if (phase.kind === 'loading' || this.#waiters.length === 0) return
-    const { savedThrough } = this.#submissions
-    const waiting: Waiter[] = []
-    for (const waiter of this.#waiters) {
-      if (waiter.ticket <= savedThrough) waiter.resolve()
-      else waiting.push(waiter)
-    }
-    this.#waiters = waiting
-    if (phase.kind === 'refused') this.#rejectWaiters(new RefusedError(phase.refusal))
-    else if (phase.kind === 'live' && this.#flow.kind === 'refused') this.#rejectWaiters(new RefusedError(this.#flow.refusal))
-    else if (phase.kind === 'closed') this.#rejectWaiters(new SessionClosedError('The session is closed.'))
-  }
-
-  #rejectWaiters(error: Error): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+    if (phase.kind === 'loading') return
+    this.#waiters.settle(this.#submissions.savedThrough)
+    if (phase.kind === 'refused') this.#waiters.rejectAll(new RefusedError(phase.refusal))
+    else if (phase.kind === 'live' && this.#flow.kind === 'refused') this.#waiters.rejectAll(new RefusedError(this.#flow.refusal))
+    else if (phase.kind === 'closed') this.#waiters.rejectAll(new SessionClosedError('The session is closed.'))
   }
 }

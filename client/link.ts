@@ -126,7 +126,12 @@ export class Link {
       this.drop('The server sent what this client cannot read.')
       return
     }
-    this.#dispatch(message)
+    try {
+      this.#dispatch(message)
+    } catch (error) {
+      this.#options.logger.error({ error, type: message.type }, 'A message from the server could not be handled.')
+      this.drop('A message from the server could not be handled.')
+    }
   }
 
   #dispatch(message: WeftServerMessage): void {

@@ -1,5 +1,6 @@
 // One document's awareness over the wire: local changes go out, merged per turn; remote ones come in and are never sent back.
 import { type Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness.js'
+import type { Logger } from '../core/log.js'
 
 interface AwarenessChange {
   readonly added: readonly number[]
@@ -13,33 +14,34 @@ export class SharedAwareness {
   readonly #owned: boolean
   readonly #origin: object
   readonly #send: (update: Uint8Array) => void
+  readonly #logger: Logger
   #queued = false
   #closed = false
 
   /** `origin` marks what came from the server; `send` drops what it is given while there is no channel. */
-  constructor(awareness: Awareness, owned: boolean, origin: object, send: (update: Uint8Array) => void) {
+  constructor(awareness: Awareness, owned: boolean, origin: object, logger: Logger, send: (update: Uint8Array) => void) {
     this.#awareness = awareness
     this.#owned = owned
     this.#origin = origin
     this.#send = send
+    this.#logger = logger
     awareness.on('update', this.#onUpdate)
   }
 
   /** A channel was opened: the local state is sent with a newer clock, since the others may have it as removed. */
   announce(): void {
     const state = this.#awareness.getLocalState()
-    if (state !== null) this.#awareness.setLocalState(state)
+    if (state !== null) this.#guarded(() => this.#awareness.setLocalState(state))
   }
 
-  /** Throws when the bytes are not an awareness update. */
   receive(update: Uint8Array): void {
-    applyAwarenessUpdate(this.#awareness, update, this.#origin)
+    this.#guarded(() => applyAwarenessUpdate(this.#awareness, update, this.#origin))
   }
 
   /** The connection is gone, and with it all knowledge of who is there. */
   forgetOthers(): void {
     const others = [...this.#awareness.meta.keys()].filter((id) => id !== this.#awareness.clientID)
-    removeAwarenessStates(this.#awareness, others, this.#origin)
+    this.#guarded(() => removeAwarenessStates(this.#awareness, others, this.#origin))
     // Their clocks too: the server sends the same states again, which would count as known.
     for (const id of others) this.#awareness.meta.delete(id)
   }
@@ -57,7 +59,16 @@ export class SharedAwareness {
     }
     this.#awareness.off('update', this.#onUpdate)
     this.forgetOthers()
-    if (this.#owned) this.#awareness.destroy()
+    if (this.#owned) this.#guarded(() => this.#awareness.destroy())
+  }
+
+  /** The application's listeners run inside; one that throws must not disturb the document. */
+  #guarded(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#logger.error({ error }, 'A listener of the awareness threw, or the server sent awareness that cannot be read.')
+    }
   }
 
   readonly #onUpdate = ({ added, updated, removed }: AwarenessChange, origin: unknown): void => {

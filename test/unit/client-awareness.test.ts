@@ -128,3 +128,23 @@ test('a session without awareness sends and keeps none', async () => {
   assert.equal(sent(network.last).length, 0)
   await connection.close()
 })
+
+test('awareness that cannot be read, and a listener that throws, leave the document alone', async () => {
+  const { clock, server, network, connect } = clientFixture()
+  const connection = connect()
+  const session = connection.open('a', new Y.Doc())
+  await clock.settle()
+  session.awareness.on('change', () => {
+    throw new Error('a bug of the application')
+  })
+  const other = new Awareness(new Y.Doc())
+  other.setLocalState({ name: 'Grace' })
+  const update = encodeAwarenessUpdate(other, [other.clientID])
+  server.tell('a', (channel) => ({ type: 'awareness', channel, update }))
+  server.tell('a', (channel) => ({ type: 'awareness', channel, update: Uint8Array.of(1, 2, 3, 1, 65) }))
+  await clock.settle()
+  assert.deepEqual(session.status, { state: 'saved' })
+  assert.equal(network.sockets.length, 1)
+  other.destroy()
+  await connection.close()
+})

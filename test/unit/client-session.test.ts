@@ -451,3 +451,32 @@ test('a document id that is not valid Unicode is refused before it could name an
   assert.throws(() => connection.open('\ud800', new Y.Doc()), { code: 'invalid-document-id' })
   return connection.close()
 })
+
+test('G5: a refused document is not asked for again by a mere reconnect, only by retry', async () => {
+  const { clock, server, network, connect } = clientFixture()
+  const connection = connect()
+  const session = connection.open('a', new Y.Doc())
+  const other = connection.open('b', new Y.Doc())
+  await clock.settle()
+  server.tell('a', (channel) => ({
+    type: 'closed',
+    channel,
+    closeCode: 4404,
+    code: 'no-such-document',
+    reason: 'Deleted.',
+    retryable: false,
+  }))
+  await clock.settle()
+  network.last.end()
+  await clock.advanceAsync(100)
+  assert.equal(stateOf(other), 'saved')
+  assert.equal(stateOf(session), 'refused')
+  assert.deepEqual(
+    network.last.receivedOf('open').map(({ documentId }) => documentId),
+    ['b'],
+  )
+  session.retry()
+  await clock.settle()
+  assert.equal(stateOf(session), 'saved')
+  await connection.close()
+})
