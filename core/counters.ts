@@ -26,6 +26,11 @@ export const counterNames = [
   'awareness_entries_oversized',
   'awareness_entries_refused',
   'awareness_frames_dropped',
+  'heartbeats_failed',
+  'membership_transitions',
+  'shards_claimed',
+  'shards_released',
+  'shards_lost',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]

@@ -1,0 +1,238 @@
+// Which shards this node owns: claims those that fall to it, hands over those that fall to others, and drops what the store gave to somebody else.
+// Every decision rests on one look at the store; every change is a compare-and-set there (O1), so two nodes may decide at the same time.
+import { unreachable } from '../../core/assert.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
+import { SHARD_COUNT, shardOf } from '../../core/document-id.js'
+import type { Logger } from '../../core/log.js'
+import type { NodeRow } from '../../persistence/membership.js'
+import type { Claimant, DocumentStore, Fence, ShardGrant, ShardOwnership } from '../../persistence/store.js'
+import type { Membership } from './membership.js'
+import { rendezvousWinner } from './rendezvous.js'
+import type { ClusterSettings } from './settings.js'
+
+export interface ShardManagerOptions {
+  readonly store: Pick<DocumentStore, 'readOwnership' | 'claimShards' | 'releaseShards'>
+  readonly membership: Pick<Membership, 'view' | 'mayOwn' | 'state'>
+  readonly claimant: Claimant
+  readonly settings: ClusterSettings
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly counters: Counters
+  /** Flushes the documents of shards that are about to be released, and detaches their sessions. `fenceOf` already answers null for them. */
+  readonly handOver: (shards: ReadonlySet<number>) => Promise<void>
+  /** Stops the documents of shards that are no longer ours, at once. */
+  readonly abandon: (shards: ReadonlySet<number>) => void
+  /** After a look at the store: who owns what may have changed. */
+  readonly onLooked: () => void
+}
+
+/** Where a document's owner is. */
+export type OwnerLocation =
+  | { readonly kind: 'here' }
+  | { readonly kind: 'node'; readonly node: NodeRow }
+  /** Nobody who is alive owns it at the moment. */
+  | { readonly kind: 'nobody' }
+
+type ManagerState = 'running' | 'draining' | 'stopped'
+
+export class ShardManager {
+  readonly #options: ShardManagerOptions
+  /** Epochs of the shards that this node owns. */
+  readonly #grants = new Map<number, number>()
+  #ownership = new Map<number, ShardOwnership>()
+  #state: ManagerState = 'running'
+  #timer: Timer | null = null
+  #looking: Promise<void> | null = null
+  #lookAgain = false
+
+  constructor(options: ShardManagerOptions) {
+    this.#options = options
+  }
+
+  /** The number of shards that this node owns. */
+  get owned(): number {
+    return this.#grants.size
+  }
+
+  /** Whether every shard has an owner who is alive, as far as this node knows. */
+  get settled(): boolean {
+    for (let shard = 0; shard < SHARD_COUNT; shard++) if (this.locate(shard).kind === 'nobody') return false
+    return true
+  }
+
+  fenceOf(documentId: string): Fence | null {
+    const shard = shardOf(documentId)
+    const epoch = this.#grants.get(shard)
+    return epoch === undefined ? null : { shard, epoch, boot: this.#options.claimant.boot }
+  }
+
+  locate(shard: number): OwnerLocation {
+    if (this.#grants.has(shard)) return { kind: 'here' }
+    const owner = this.#ownership.get(shard)?.owner
+    const node = owner === null || owner === undefined ? undefined : this.#alive(owner)
+    return node === undefined || node.boot === this.#options.claimant.boot ? { kind: 'nobody' } : { kind: 'node', node }
+  }
+
+  /** Looks at the store now, or once more if it is looking already. Resolves when that look is over. */
+  look(): Promise<void> {
+    if (this.#state === 'stopped') return Promise.resolve()
+    if (this.#looking !== null) {
+      this.#lookAgain = true
+      return this.#looking
+    }
+    this.#timer?.cancel()
+    this.#timer = null
+    const looking = this.#lookUntilCurrent().finally(() => {
+      this.#looking = null
+      this.#schedule()
+    })
+    this.#looking = looking
+    return looking
+  }
+
+  /** The node is quarantined, or the store refused these: own them no longer, without asking the store. */
+  drop(shards: ReadonlySet<number> | 'all'): void {
+    const dropped = new Set(shards === 'all' ? this.#grants.keys() : [...shards].filter((shard) => this.#grants.has(shard)))
+    if (dropped.size === 0) return
+    for (const shard of dropped) {
+      this.#grants.delete(shard)
+      // What we knew of it is out of date too.
+      this.#ownership.delete(shard)
+    }
+    this.#options.counters.add('shards_lost', dropped.size)
+    this.#options.logger.warn({ shards: dropped.size }, 'this node no longer owns these shards')
+    this.#options.abandon(dropped)
+  }
+
+  /** Hands over everything, for good (G4). Resolves when the store knows it, or cannot be told. */
+  async drain(): Promise<void> {
+    if (this.#state !== 'running') return
+    this.#state = 'draining'
+    await this.#looking?.catch(() => {})
+    try {
+      await this.#release(new Set(this.#grants.keys()))
+    } catch (thrown) {
+      this.#options.logger.warn({ err: thrown }, 'the shards could not be released; the others take them when this node is gone')
+    }
+  }
+
+  /** Stops looking. Idempotent. */
+  stop(): void {
+    this.#state = 'stopped'
+    this.#timer?.cancel()
+    this.#timer = null
+  }
+
+  async #lookUntilCurrent(): Promise<void> {
+    do {
+      this.#lookAgain = false
+      try {
+        await this.#lookOnce()
+      } catch (thrown) {
+        // The store is away: nothing moves until it is back, and the membership says when that has lasted too long.
+        this.#options.logger.debug({ err: thrown }, 'ownership could not be read')
+      }
+    } while (this.#lookAgain && this.#state === 'running')
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { store, claimant, membership } = this.#options
+    if (!membership.mayOwn || this.#state !== 'running') return
+    this.#remember(await store.readOwnership())
+    const { claims, releases } = this.#plan()
+    if (claims.length > 0 && membership.state.kind === 'member') {
+      const grants = await store.claimShards(claimant, claims)
+      // Quarantined meanwhile: the store says that these are ours, but we do not act on it; they are claimed anew later.
+      if (!membership.mayOwn || this.#state !== 'running') return
+      this.#granted(grants)
+    }
+    if (releases.size > 0) await this.#release(releases)
+    this.#options.onLooked()
+  }
+
+  #remember(rows: readonly ShardOwnership[]): void {
+    this.#ownership = new Map(rows.map((row) => [row.shard, row]))
+    const lost = [...this.#grants].filter(([shard, epoch]) => this.#ownership.get(shard)?.epoch !== epoch).map(([shard]) => shard)
+    this.drop(new Set(lost))
+  }
+
+  #plan(): { readonly claims: readonly ShardGrant[]; readonly releases: ReadonlySet<number> } {
+    const { claimant, settings } = this.#options
+    const candidates = this.#candidates()
+    const claims: ShardGrant[] = []
+    const releases = new Set<number>()
+    for (let shard = 0; shard < SHARD_COUNT; shard++) {
+      const winner = rendezvousWinner(shard, candidates)
+      const held = this.#grants.has(shard)
+      if (winner === claimant.nodeId && !held && this.locate(shard).kind === 'nobody')
+        claims.push({ shard, epoch: this.#ownership.get(shard)?.epoch ?? 0 })
+      if (winner !== claimant.nodeId && winner !== null && held && releases.size < settings.releasesPerTick) releases.add(shard)
+    }
+    return { claims, releases }
+  }
+
+  #granted(grants: readonly ShardGrant[]): void {
+    const { claimant, logger, counters } = this.#options
+    for (const { shard, epoch } of grants) {
+      this.#grants.set(shard, epoch)
+      this.#ownership.set(shard, { shard, epoch, owner: claimant })
+    }
+    counters.add('shards_claimed', grants.length)
+    logger.info({ shards: grants.length, owned: this.#grants.size }, 'claimed shards')
+  }
+
+  /** Own no longer, then flush, then tell the store: in this order nothing can be appended after the release. */
+  async #release(shards: ReadonlySet<number>): Promise<void> {
+    const { store, claimant, handOver, counters, logger } = this.#options
+    // The flush still appends under the old epochs, so the owners keep their fences until it is over.
+    const grants = [...shards].flatMap((shard) => {
+      const epoch = this.#grants.get(shard)
+      return epoch === undefined ? [] : [{ shard, epoch }]
+    })
+    if (grants.length === 0) return
+    for (const { shard } of grants) this.#grants.delete(shard)
+    await handOver(shards)
+    await store.releaseShards(claimant, grants)
+    for (const { shard, epoch } of grants) this.#ownership.set(shard, { shard, epoch, owner: null })
+    counters.add('shards_released', grants.length)
+    logger.info({ shards: grants.length, owned: this.#grants.size }, 'released shards')
+  }
+
+  /** Nodes that may own shards. */
+  #candidates(): string[] {
+    return this.#options.membership.view.filter(({ draining }) => !draining).map(({ nodeId }) => nodeId)
+  }
+
+  #alive(owner: Claimant): NodeRow | undefined {
+    return this.#options.membership.view.find(({ nodeId, boot }) => nodeId === owner.nodeId && boot === owner.boot)
+  }
+
+  /** Whether a shard lies where it should not, so that it is worth looking again soon. */
+  #moving(): boolean {
+    const candidates = this.#candidates()
+    if (candidates.length === 0) return false
+    for (let shard = 0; shard < SHARD_COUNT; shard++) {
+      const owner = this.#ownership.get(shard)?.owner
+      if (owner?.nodeId !== rendezvousWinner(shard, candidates)) return true
+    }
+    return false
+  }
+
+  #schedule(): void {
+    const { clock, settings } = this.#options
+    switch (this.#state) {
+      case 'running': {
+        const delayMs = this.#moving() ? settings.movingTickMs : settings.settledTickMs
+        this.#timer?.cancel()
+        this.#timer = clock.after(delayMs, () => void this.look())
+        return
+      }
+      case 'draining':
+      case 'stopped':
+        return
+      default:
+        unreachable(this.#state)
+    }
+  }
+}

@@ -1,0 +1,211 @@
+// Membership and shard ownership of several nodes on one manual clock, over one memory store.
+import { strict as assert } from 'node:assert'
+import { test } from 'node:test'
+import { Counters } from '../../core/counters.js'
+import { SHARD_COUNT } from '../../core/document-id.js'
+import { WeftError } from '../../core/errors.js'
+import { silentLogger } from '../../core/log.js'
+import { MemoryMembership, MemoryMembershipTable } from '../../persistence/memory/memory-membership.js'
+import { MemoryDisk, MemoryStore } from '../../persistence/memory/memory-store.js'
+import { Membership } from '../../server/cluster/membership.js'
+import { rendezvousWinner } from '../../server/cluster/rendezvous.js'
+import { defaultClusterSettings } from '../../server/cluster/settings.js'
+import { ShardManager } from '../../server/cluster/shard-manager.js'
+import { ManualClock } from '../helpers/manual-clock.js'
+
+const settings = defaultClusterSettings
+
+class Cluster {
+  readonly clock = new ManualClock()
+  readonly disk = new MemoryDisk()
+  readonly table = new MemoryMembershipTable()
+
+  node(nodeId: string): Node {
+    return new Node(this, nodeId)
+  }
+}
+
+class Node {
+  readonly nodeId: string
+  readonly counters = new Counters()
+  readonly membership: Membership
+  readonly shards: ShardManager
+  readonly abandoned: number[] = []
+  /** Whether the store answers this node; false: every call hangs until it is reachable again. */
+  reachable = true
+  replaced: WeftError | null = null
+
+  constructor(cluster: Cluster, nodeId: string, boot = `${nodeId}-boot`) {
+    this.nodeId = nodeId
+    const { clock } = cluster
+    const store = new MemoryStore({ clock, disk: cluster.disk })
+    const membershipStore = new MemoryMembership({ clock, table: cluster.table })
+    const cut = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
+      if (!this.reachable) throw new WeftError('store-unavailable', 'cut off')
+      return call()
+    }
+    const shared = { settings, clock, logger: silentLogger, counters: this.counters }
+    this.membership = new Membership({
+      ...shared,
+      store: { heartbeat: (self) => cut(() => membershipStore.heartbeat(self)), leave: (self) => cut(() => membershipStore.leave(self)) },
+      self: { nodeId, boot, advertise: `${nodeId}:1`, version: '0' },
+      onView: () => void this.shards.look(),
+      onQuarantined: () => this.shards.drop('all'),
+      onReplaced: (error) => {
+        this.replaced = error
+      },
+    })
+    this.shards = new ShardManager({
+      ...shared,
+      store: {
+        readOwnership: () => cut(() => store.readOwnership()),
+        claimShards: (claimant, seen) => cut(() => store.claimShards(claimant, seen)),
+        releaseShards: (claimant, grants) => cut(() => store.releaseShards(claimant, grants)),
+      },
+      membership: this.membership,
+      claimant: { nodeId, boot },
+      handOver: () => Promise.resolve(),
+      abandon: (shards) => void this.abandoned.push(...shards),
+      onLooked: () => {},
+    })
+    void this.membership.start()
+  }
+
+  /** The process is gone: no heartbeat, no look, no word. */
+  async kill(): Promise<void> {
+    this.reachable = false
+    this.shards.stop()
+    await this.membership.leave()
+  }
+}
+
+const total = (nodes: readonly Node[]): number => nodes.reduce((sum, node) => sum + node.shards.owned, 0)
+
+test('O1: the shards of a cluster are spread over its nodes, each owned once, by the rendezvous winner', async () => {
+  const cluster = new Cluster()
+  const nodes = ['a', 'b', 'c'].map((nodeId) => cluster.node(nodeId))
+  await cluster.clock.advanceAsync(10_000)
+  assert.equal(total(nodes), SHARD_COUNT)
+  for (const node of nodes) assert.ok(node.shards.owned > SHARD_COUNT / 5, `${node.nodeId} owns ${node.shards.owned}`)
+  for (let shard = 0; shard < SHARD_COUNT; shard++) {
+    const owners = nodes.filter((node) => node.shards.locate(shard).kind === 'here').map(({ nodeId }) => nodeId)
+    assert.deepEqual(owners, [rendezvousWinner(shard, ['a', 'b', 'c'])])
+  }
+  for (const node of nodes) assert.ok(node.shards.settled)
+})
+
+test('O5: a node that joins gets its share a few at a time, and takes nothing from those that stay beyond it', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  const b = cluster.node('b')
+  await cluster.clock.advanceAsync(10_000)
+  const before = new Map(Array.from({ length: SHARD_COUNT }, (_, shard) => [shard, a.shards.locate(shard).kind === 'here' ? 'a' : 'b']))
+  const c = cluster.node('c')
+  let moved = 0
+  for (let step = 0; step < 100; step++) {
+    const had = a.shards.owned
+    await cluster.clock.advanceAsync(settings.movingTickMs)
+    assert.ok(had - a.shards.owned <= settings.releasesPerTick * 3, 'released gradually')
+  }
+  assert.equal(total([a, b, c]), SHARD_COUNT)
+  for (let shard = 0; shard < SHARD_COUNT; shard++) {
+    if (c.shards.locate(shard).kind === 'here') moved++
+    else assert.equal(a.shards.locate(shard).kind === 'here' ? 'a' : 'b', before.get(shard), 'a shard moved between nodes that stay')
+  }
+  assert.ok(moved > SHARD_COUNT / 5)
+  assert.deepEqual([...a.abandoned, ...b.abandoned], [], 'a planned move abandons nothing')
+})
+
+test('O2: the shards of a killed node are owned by others in under 5 s, under higher epochs', async () => {
+  const cluster = new Cluster()
+  const nodes = ['a', 'b', 'c'].map((nodeId) => cluster.node(nodeId))
+  await cluster.clock.advanceAsync(10_000)
+  const [dead, ...rest] = nodes as [Node, Node, Node]
+  const epochs = new Map([...cluster.disk.owners].map(([shard, { epoch }]) => [shard, epoch]))
+  const orphans = Array.from({ length: SHARD_COUNT }, (_, shard) => shard).filter((shard) => dead.shards.locate(shard).kind === 'here')
+  // Gone without a word: the row of its heartbeat stays.
+  dead.reachable = false
+  dead.shards.stop()
+  await cluster.clock.advanceAsync(4_900)
+  assert.equal(total(rest), SHARD_COUNT)
+  for (const shard of orphans) assert.equal(cluster.disk.owners.get(shard)?.epoch, (epochs.get(shard) ?? 0) + 1)
+})
+
+test('O3: a node that cannot confirm its heartbeat owns nothing before anybody else may take over, and comes back when it can', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  const b = cluster.node('b')
+  await cluster.clock.advanceAsync(10_000)
+  const owned = a.shards.owned
+  a.reachable = false
+  let quarantinedBeforeTakeover = false
+  for (let elapsedMs = 0; elapsedMs < 6_000; elapsedMs += 50) {
+    await cluster.clock.advanceAsync(50)
+    if (a.shards.owned === 0 && b.shards.owned < SHARD_COUNT) quarantinedBeforeTakeover = true
+    assert.ok(total([a, b]) <= SHARD_COUNT, 'no shard has two owners')
+  }
+  assert.ok(quarantinedBeforeTakeover)
+  assert.equal(a.membership.state.kind, 'quarantined')
+  assert.equal(a.abandoned.length, owned)
+  assert.equal(b.shards.owned, SHARD_COUNT)
+  a.reachable = true
+  await cluster.clock.advanceAsync(10_000)
+  assert.equal(a.membership.state.kind, 'member')
+  assert.equal(a.shards.owned, owned)
+  assert.equal(total([a, b]), SHARD_COUNT)
+})
+
+test('O3: a node that was cut off only briefly takes its own shards back under new epochs', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  await cluster.clock.advanceAsync(5_000)
+  a.reachable = false
+  await cluster.clock.advanceAsync(settings.quarantineAfterMs + 500)
+  assert.equal(a.shards.owned, 0)
+  a.reachable = true
+  await cluster.clock.advanceAsync(2_000)
+  assert.equal(a.shards.owned, SHARD_COUNT)
+  assert.equal(cluster.disk.owners.get(0)?.epoch, 2)
+})
+
+test('G4: a node that drains hands everything over before it leaves', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  const b = cluster.node('b')
+  await cluster.clock.advanceAsync(10_000)
+  const drained = a.membership.drain().then(() => a.shards.drain())
+  await cluster.clock.advanceAsync(0)
+  await drained
+  await cluster.clock.advanceAsync(2_000)
+  assert.equal(a.shards.owned, 0)
+  assert.equal(b.shards.owned, SHARD_COUNT)
+  await a.membership.leave()
+  a.shards.stop()
+  await cluster.clock.advanceAsync(2_000)
+  assert.deepEqual(
+    b.membership.view.map(({ nodeId }) => nodeId),
+    ['b'],
+  )
+})
+
+test('a second process with the same node id replaces the first, which stops and says why', async () => {
+  const cluster = new Cluster()
+  const first = cluster.node('a')
+  await cluster.clock.advanceAsync(5_000)
+  const second = new Node(cluster, 'a', 'a-second-boot')
+  await cluster.clock.advanceAsync(10_000)
+  assert.equal(first.membership.state.kind, 'replaced')
+  assert.match(first.replaced?.message ?? '', /--node-id/)
+  assert.equal(first.shards.owned, 0)
+  assert.equal(second.shards.owned, SHARD_COUNT)
+})
+
+test('leaving and stopping leave no timer behind', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  await cluster.clock.advanceAsync(3_000)
+  await a.kill()
+  await a.membership.leave()
+  await cluster.clock.advanceAsync(2_000)
+  assert.equal(cluster.clock.timerCount, 0)
+})
