@@ -69,7 +69,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#image = opened.image
     this.#known = opened.known
     this.#head = opened.head
-    this.#sessions = new Sessions(documentId, environment.logger, environment.counters, () => this.#checkIdle())
+    this.#sessions = new Sessions(documentId, environment.logger, () => this.#checkIdle())
     this.#repeats = new Repeats(environment.clock, (session, through) => this.#sessions.acknowledge(session, through, this.#head))
     this.#pressure = new DocumentPressure(environment.limits.pendingBytesPerDocumentMax, environment.pressure)
     this.#catchUps = new CatchUps({

@@ -1,5 +1,4 @@
 // The sessions attached to one document: which of them are live, what they are owed, and calling their sinks without trusting them.
-import type { Counters } from '../../core/counters.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { AttachRequest, Beat, CatchUp, SessionSink } from './port.js'
@@ -22,15 +21,13 @@ export class Sessions {
   readonly #sessions = new Set<Session>()
   readonly #documentId: string
   readonly #logger: Logger
-  readonly #counters: Counters
   readonly #onEmpty: () => void
   #paused = false
 
   /** `onEmpty` runs when the last session has gone, for whatever reason. */
-  constructor(documentId: string, logger: Logger, counters: Counters, onEmpty: () => void) {
+  constructor(documentId: string, logger: Logger, onEmpty: () => void) {
     this.#documentId = documentId
     this.#logger = logger
-    this.#counters = counters
     this.#onEmpty = onEmpty
   }
 
@@ -82,7 +79,6 @@ export class Sessions {
   }
 
   refuse(session: Session, submission: number, error: WeftError): void {
-    this.#counters.add('updates_refused')
     if (session.state.kind !== 'detached') this.#call(session, (sink) => sink.refused(submission, error))
   }
 

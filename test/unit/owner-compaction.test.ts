@@ -14,6 +14,7 @@ import {
   verifyCompaction,
 } from '../../server/document/compaction.js'
 import { WorkerCompactor } from '../../server/document/worker-compactor.js'
+import { ManualClock } from '../helpers/manual-clock.js'
 import { OwnerBench, type TestSession } from '../helpers/owner-bench.js'
 import { canonicalState } from '../helpers/states.js'
 
@@ -196,6 +197,19 @@ test('D6, D8: the worker compacts, names poison, survives it, and ends', async (
   await compactor.close()
   await compactor.close()
   await assert.rejects(compactor.compact({ base: null, tail: updates }))
+})
+
+test('D6: the worker ends when it has been idle for a while, and the next compaction starts another', async () => {
+  const clock = new ManualClock()
+  const compactor = new WorkerCompactor({ clock })
+  const { updates } = history(6, 20)
+  for (let round = 0; round < 2; round++) {
+    assert.equal((await compactor.compact({ base: null, tail: updates })).outcome, 'compacted')
+    assert.equal(clock.timerCount, 1, 'the idle timer only')
+    clock.advance(10_000)
+    assert.equal(clock.timerCount, 0)
+  }
+  await compactor.close()
 })
 
 test('S3: deletes that only integrating the edits brought about are known after a compaction', async () => {
