@@ -170,6 +170,11 @@ export class Session implements SessionSink, AwarenessSink {
     this.#seq = state.seq
     this.#flow = { kind: 'live' }
     for (const message of this.#options.dialect.catchUp(state)) this.#outbox.send(message)
+    // Lagging by this state, or since before it.
+    if (this.#outbox.isLagging) {
+      this.#fallBehind(next)
+      return
+    }
     this.#sendOwedAcknowledgement()
     this.#sendOwedAwareness()
     if (next !== null) this.#requestSync(next)
@@ -244,8 +249,8 @@ export class Session implements SessionSink, AwarenessSink {
     const membership = services.awareness.join(documentId, this)
     this.#state = { kind: 'attached', attachment, membership }
     for (const message of this.#options.dialect.opened(attachment, permission)) this.#outbox.send(message)
-    if (state.holdsReading) this.#options.connection.releaseReading()
     for (const run of state.held) run()
+    if (state.holdsReading) this.#options.connection.releaseReading()
     this.#tellSettled()
   }
 
@@ -298,8 +303,11 @@ export class Session implements SessionSink, AwarenessSink {
 
   #lag(): void {
     this.#options.services.counters.add('sessions_lagging')
-    if (this.#flow.kind !== 'live') return
-    this.#flow = { kind: 'lagging', next: null }
+    if (this.#flow.kind === 'live') this.#fallBehind(null)
+  }
+
+  #fallBehind(next: Known | null): void {
+    this.#flow = { kind: 'lagging', next }
     if (this.#state.kind === 'attached') this.#state.attachment.suspend()
   }
 

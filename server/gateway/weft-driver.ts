@@ -17,12 +17,8 @@ export interface WeftDriverOptions {
 
 type WeftState =
   | { readonly kind: 'greeting'; readonly timer: Timer }
-  | { readonly kind: 'talking'; readonly token: string; lastChannel: number; draining: DrainHint | null }
+  | { readonly kind: 'talking'; readonly token: string; lastChannel: number; phase: 'serving' | 'draining' }
   | { readonly kind: 'over' }
-
-interface DrainHint {
-  readonly retryAfterMs: number
-}
 
 type ChannelMessage = Exclude<WeftClientMessage, { type: 'hello' } | { type: 'ping' } | { type: 'open' }>
 
@@ -30,6 +26,9 @@ interface OpenChannel {
   readonly session: Session
   submission: number
 }
+
+/** So many high marks of the outbox may wait on a connection that is still told of channels that could not be opened. */
+const REFUSALS_SHARE = 64
 
 const pong = encodeWeftServer({ type: 'pong' })
 
@@ -55,7 +54,7 @@ export class WeftDriver implements Driver {
       case 'greeting':
         if (message.type !== 'hello') throw new WeftError('malformed', `The first message is "${message.type}"; it has to be "hello".`)
         state.timer.cancel()
-        this.#state = { kind: 'talking', token: message.token, lastChannel: 0, draining: null }
+        this.#state = { kind: 'talking', token: message.token, lastChannel: 0, phase: 'serving' }
         this.#welcome()
         return
       case 'talking':
@@ -70,7 +69,7 @@ export class WeftDriver implements Driver {
 
   drain(retryAfterMs: number): void {
     if (this.#state.kind !== 'talking') return
-    this.#state.draining = { retryAfterMs }
+    this.#state.phase = 'draining'
     this.#options.connection.send(encodeWeftServer({ type: 'drain', retryAfterMs }))
   }
 
@@ -114,7 +113,7 @@ export class WeftDriver implements Driver {
     state.lastChannel = channel
     const { services, connection } = this.#options
     const limit = services.limits.sessionsPerConnectionMax
-    if (state.draining !== null) {
+    if (state.phase === 'draining') {
       this.#refuseChannel(channel, new WeftError('draining', 'The server is about to restart; connect again.'))
       return
     }
@@ -180,11 +179,17 @@ export class WeftDriver implements Driver {
   }
 
   #refuseChannel(channel: number, error: WeftError): void {
-    const { logger } = this.#options.services
+    const { connection } = this.#options
+    const { logger, limits } = this.#options.services
+    // A client that asks and asks without reading gets no queue of answers.
+    if (connection.waitingBytes > limits.outboxBytesHigh * REFUSALS_SHARE) {
+      connection.fail(new WeftError('too-slow', 'The connection takes the answers to its requests too slowly.'))
+      return
+    }
     logger[error.logLevel](
-      { connection: this.#options.connection.id, code: error.code, ...(error.cause === undefined ? {} : { err: error.cause }) },
+      { connection: connection.id, code: error.code, ...(error.cause === undefined ? {} : { err: error.cause }) },
       error.message,
     )
-    this.#options.connection.send(encodeWeftServer({ type: 'closed', channel, ...refusalOf(error) }))
+    connection.send(encodeWeftServer({ type: 'closed', channel, ...refusalOf(error) }))
   }
 }

@@ -7,9 +7,10 @@ import * as Y from 'yjs'
 import { systemClock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import { MemoryStore } from '../../persistence/index.js'
-import type { StoredDocument } from '../../persistence/store.js'
+import type { AppendEntry, AppendResult, StoredDocument } from '../../persistence/store.js'
 import type { ServerOptions } from '../../server/index.js'
 import { type LocalServer, startLocalServer } from '../helpers/local-server.js'
+import { readMetric } from '../helpers/metrics.js'
 import { RawClient } from '../helpers/raw-client.js'
 import { eventually } from '../helpers/states.js'
 
@@ -147,6 +148,64 @@ describe('limits', () => {
       client.close()
     })
   })
+
+  test('G1: pendingBytesPerDocumentMax: while the store stalls, writers are not read, not closed for silence, and lose nothing', async () => {
+    let letGo = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    class StallingStore extends MemoryStore {
+      override async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
+        await gate
+        return super.append(entries)
+      }
+    }
+    const store = new StallingStore({ clock: systemClock })
+    const limits = { pendingBytesPerDocumentMax: 100_000, pingPeriodMs: 50, pongMsMax: 50 }
+    await withServer({ store, limits }, async ({ webSocketUrl, server }) => {
+      const client = await RawClient.weft(webSocketUrl)
+      client.sendWeft({ type: 'open', channel: 1, documentId: 'a', token: '', known: { kind: 'nothing' } })
+      await client.weftMessage('state')
+      const count = 400
+      for (let submission = 1; submission <= count; submission++)
+        client.sendWeft({ type: 'submit', channel: 1, submission, update: updateWith(`k${submission}`, 'x'.repeat(20_000)) })
+      const received = (): number => server.counters.get('messages_received')
+      let last = -1
+      await eventually('the server has stopped reading', async () => {
+        const settled = received() === last && last > 4
+        last = received()
+        await new Promise((resolve) => setTimeout(resolve, 200))
+        return settled
+      })
+      assert.ok(received() < count / 2, `${received()} of ${count} messages were read`)
+      assert.ok(!client.weftMessages.some((message) => message.type === 'acknowledged'))
+      assert.equal(client.closing, null)
+      letGo()
+      await eventually('everything is acknowledged', () =>
+        client.weftMessages.some((m) => m.type === 'acknowledged' && m.through === count),
+      )
+      client.close()
+    })
+  })
+
+  test('G2: a weft client that opens without reading is closed, instead of its answers being queued', () =>
+    withServer(
+      { limits: { sessionsPerConnectionMax: 1, outboxBytesHigh: 2_000, outboxBytesLow: 500 } },
+      async ({ webSocketUrl, server }) => {
+        const client = await RawClient.weft(webSocketUrl)
+        await client.weftMessage('welcome')
+        client.socket.pause()
+        // The kernel's buffers take the first megabytes of the answers.
+        for (let channel = 1; channel <= 120_000; channel++)
+          client.sendWeft({ type: 'open', channel, documentId: 'd', token: '', known: { kind: 'nothing' } })
+        await eventually(
+          'it is given up',
+          async () => (await readMetric(server.url, 'connections')) === 0 || client.closing !== null,
+          15_000,
+        )
+        client.close()
+      },
+    ))
 })
 
 describe('permissions', () => {
