@@ -4,6 +4,7 @@ import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import * as Y from 'yjs'
 import { sleep } from '../../core/clock.js'
+import { shardOf } from '../../core/document-id.js'
 import { type Random, seededRandom } from '../../core/random.js'
 import { MemoryDisk } from '../../persistence/memory/memory-store.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
@@ -85,6 +86,7 @@ class Simulation {
   readonly #options: OwnerBenchOptions
   readonly #clients: SimulatedClient[] = []
   readonly #releases: (() => void)[] = []
+  readonly #paused: OwnerBench[] = []
   #bench: OwnerBench
 
   private constructor(random: Random, options: OwnerBenchOptions, bench: OwnerBench) {
@@ -151,6 +153,7 @@ class Simulation {
     const old = this.#bench
     const crashed = this.#random.below(2) === 0
     if (crashed) for (const client of this.#clients) client.detach()
+    else this.#paused.push(old)
     this.#bench = await OwnerBench.start(this.#options)
     this.#releaseAll()
     await old.clock.settle()
@@ -186,6 +189,8 @@ class Simulation {
   /** S6: whoever is attached, and has asked to be brought up to date, has all that is durable without asking again. */
   async #checkLive(): Promise<void> {
     this.#releaseAll()
+    // Until it writes, an owner that was paused does not know that there is another; a node that misses its heartbeats stops by itself.
+    for (const old of this.#paused.splice(0)) old.directory.abandon(new Set([shardOf(DOCUMENT)]))
     await this.#bench.clock.advanceAsync(20_000)
     for (const client of this.#clients) if (client.isAttached && client.suspended) client.sync(client.knownBySeq())
     await this.#bench.clock.advanceAsync(20_000)
