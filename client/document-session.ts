@@ -7,7 +7,7 @@ import { deferred } from './deferred.js'
 import { DocumentSync } from './document-sync.js'
 import { Emitter } from './emitter.js'
 import type { OpenOptions, Settings } from './options.js'
-import type { LocalCopy } from './persistence.js'
+import type { DocumentPersistence, LocalCopy } from './persistence.js'
 import { SharedAwareness } from './shared-awareness.js'
 import { type Permission, type SessionStatus, sameStatus } from './status.js'
 
@@ -101,7 +101,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
     doc.on('destroy', this.#onDestroy)
 
     const persistence = options.persistence === undefined ? settings.persistence : options.persistence
-    this.#copy = persistence?.open(documentId, doc) ?? null
+    this.#copy = persistence === null ? null : openCopy(persistence, documentId, doc, settings)
     this.loaded = this.#copy === null ? Promise.resolve() : this.#load(this.#copy)
     if (this.#copy === null) this.#sync.loaded()
     host.attach(this.#sync, () => this.close())
@@ -183,5 +183,15 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
 
   readonly #onDestroy = (): void => {
     this.close().catch((error: unknown) => this.#host.settings.logger.warn({ error }, 'The copy on this device could not be closed.'))
+  }
+}
+
+/** Null if the store throws: that must not keep the document from the server either. */
+function openCopy(persistence: DocumentPersistence, documentId: string, doc: Y.Doc, { logger }: Settings): LocalCopy | null {
+  try {
+    return persistence.open(documentId, doc)
+  } catch (error) {
+    logger.warn({ error, documentId }, 'The copy on this device cannot be opened.')
+    return null
   }
 }

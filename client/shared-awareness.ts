@@ -1,4 +1,5 @@
 // One document's awareness over the wire: local changes go out, merged per turn; remote ones come in and are never sent back.
+import { Observable } from 'lib0/observable'
 import { type Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness.js'
 import type { Logger } from '../core/log.js'
 
@@ -59,7 +60,14 @@ export class SharedAwareness {
     }
     this.#awareness.off('update', this.#onUpdate)
     this.forgetOthers()
-    if (this.#owned) this.#guarded(() => this.#awareness.destroy())
+    if (this.#owned) this.#destroy()
+  }
+
+  #destroy(): void {
+    this.#guarded(() => this.#awareness.destroy())
+    // A listener that threw would have kept it from stopping its timer: again, without listeners.
+    Observable.prototype.destroy.call(this.#awareness)
+    this.#awareness.destroy()
   }
 
   /** The application's listeners run inside; one that throws must not disturb the document. */

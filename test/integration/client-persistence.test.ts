@@ -71,12 +71,17 @@ test('a local store that cannot be read does not keep the document from the serv
   const { clock, server, connect } = clientFixture()
   const connection = connect({
     persistence: {
-      open: (id) => ({ loaded: id === 'broken' ? Promise.reject(new Error('no')) : new Promise(() => {}), close: async () => {} }),
+      open: (id) => {
+        if (id === 'throws') throw new Error('no')
+        return { loaded: id === 'broken' ? Promise.reject(new Error('no')) : new Promise(() => {}), close: async () => {} }
+      },
     },
   })
+  const throws = connection.open('throws', new Y.Doc())
   const broken = connection.open('broken', new Y.Doc())
   const silent = connection.open('silent', new Y.Doc())
   await clock.settle()
+  assert.equal(stateOf(throws), 'saved')
   assert.equal(stateOf(broken), 'saved')
   assert.equal(stateOf(silent), 'connecting', 'not saved: what is stored is not known yet')
   await clock.advanceAsync(5_000)
