@@ -1,8 +1,8 @@
-// One session's handle on a document of this process.
+// One session's handle on a document that this process owns, or holds a replica of.
 import type { Attachment, Known } from './port.js'
 import type { Session } from './sessions.js'
 
-/** What the owner does for its attachments. */
+/** What an owner, or a replica, does for its attachments. */
 export interface AttachmentOwner {
   readonly documentId: string
   readonly incarnation: string
@@ -14,7 +14,7 @@ export interface AttachmentOwner {
   detach(session: Session): void
 }
 
-export class LocalAttachment implements Attachment {
+export class SessionAttachment implements Attachment {
   readonly #owner: AttachmentOwner
   readonly #session: Session
 

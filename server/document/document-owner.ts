@@ -9,7 +9,7 @@ import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { type Admission, admit } from './admission.js'
-import { type AttachmentOwner, LocalAttachment } from './attachment.js'
+import { type AttachmentOwner, SessionAttachment } from './attachment.js'
 import { DocumentPressure } from './back-pressure.js'
 import { CatchUps } from './catch-up.js'
 import { CompactionCycle } from './compaction-cycle.js'
@@ -118,7 +118,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       throw new WeftError('too-many-sessions', `This document already has ${sessionsPerDocumentMax} sessions; try again later.`)
     // A long tail may have been read from the store.
     this.#compaction.startIfLarge()
-    return new LocalAttachment(this, this.#sessions.add(request))
+    return new SessionAttachment(this, this.#sessions.add(request))
   }
 
   stateVector(): Uint8Array {

@@ -6,6 +6,7 @@ import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 
 export interface TailRow {
+  /** The row holds everything after the row before it, through this seq. */
   readonly seq: number
   readonly update: Uint8Array
 }
@@ -74,6 +75,12 @@ export class Image {
 
   append(seq: number, update: Uint8Array): void {
     assert(seq === this.#head + 1, 'the tail is contiguous')
+    this.appendStretch(seq, update)
+  }
+
+  /** Appends everything after the head through `seq` as one row: for a replica, which may be told of several beats at once. */
+  appendStretch(seq: number, update: Uint8Array): void {
+    assert(seq > this.#head, 'the tail grows')
     this.#tail.push({ seq, update })
     this.#tailBytes += update.length
     this.#head = seq
@@ -89,9 +96,10 @@ export class Image {
   since(seq: number): readonly Uint8Array[] | null {
     if (seq < this.#baseSeq) return null
     if (seq >= this.#head) return []
-    if (seq === this.#baseSeq) return this.#merged().map((block) => block.update)
+    const rowsKnown = this.#rowsThrough(seq)
+    if (rowsKnown === 0) return this.#merged().map((block) => block.update)
     if (this.#slice?.afterSeq === seq && this.#slice.head === this.#head) return this.#slice.updates
-    const updates = mergeOrKeep(this.#tail.slice(seq - this.#baseSeq).map((row) => row.update))
+    const updates = mergeOrKeep(this.#tail.slice(rowsKnown).map((row) => row.update))
     this.#slice = { afterSeq: seq, head: this.#head, updates }
     return updates
   }
@@ -121,11 +129,26 @@ export class Image {
   /** `base` holds everything through `seq`: it replaces the old base and the tail up to there. */
   replaceBase(seq: number, base: Uint8Array): void {
     assert(seq >= this.#baseSeq && seq <= this.#head, 'a new base lies between the old one and the head')
-    this.#tail = this.#tail.slice(seq - this.#baseSeq)
+    this.#tail = this.#tail.slice(this.#rowsThrough(seq))
     this.#tailBytes = this.#tail.reduce((sum, row) => sum + row.update.length, 0)
     this.#baseSeq = seq
     this.#base = base
     this.#encodedBase = null
+    this.#blocks = []
+    this.#slice = null
+  }
+
+  /** Starts over: `updates`, in order, are the whole document through `seq`, which may not lie before the head. For a replica that was sent it anew. */
+  restart(seq: number, updates: readonly Uint8Array[]): void {
+    assert(seq >= this.#head, 'an image never goes back')
+    const [base, ...rest] = updates
+    this.#baseSeq = seq
+    this.#base = base ?? null
+    this.#encodedBase = null
+    // Rows of the base's own seq: part of the whole document, and never of what came after a seq.
+    this.#tail = rest.map((update) => ({ seq, update }))
+    this.#tailBytes = rest.reduce((sum, update) => sum + update.length, 0)
+    this.#head = seq
     this.#blocks = []
     this.#slice = null
   }
@@ -137,6 +160,18 @@ export class Image {
     this.#head = this.#tail.at(-1)?.seq ?? this.#baseSeq
     this.#blocks = []
     this.#slice = null
+  }
+
+  /** How many rows of the tail end at `seq` or before it. */
+  #rowsThrough(seq: number): number {
+    let low = 0
+    let high = this.#tail.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#tail[middle]?.seq ?? seq) <= seq) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   #merged(): readonly Block[] {
