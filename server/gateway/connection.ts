@@ -29,6 +29,8 @@ export interface ConnectionOptions {
   readonly limits: Limits
   readonly counters: Counters
   readonly logger: Logger
+  /** False when others depend on what is read here too, so that no session may stop it: a link between nodes bounds what it holds at its other end. */
+  readonly mayHoldReading: boolean
   /** The socket is closed. Called exactly once. */
   closed(connection: Connection): void
 }
@@ -121,14 +123,14 @@ export class Connection implements SocketEvents, OutboxCarrier {
   /** Stops reading until as many `releaseReading` have followed. The heartbeat is suspended meanwhile, since pongs are not read either. */
   holdReading(): void {
     this.#readHolds++
-    if (this.#readHolds > 1 || this.#state.kind !== 'open') return
+    if (this.#readHolds > 1 || this.#state.kind !== 'open' || !this.#options.mayHoldReading) return
     this.#options.socket.pause()
     this.#heartbeat.suspend()
   }
 
   releaseReading(): void {
     this.#readHolds--
-    if (this.#readHolds > 0 || this.#state.kind !== 'open') return
+    if (this.#readHolds > 0 || this.#state.kind !== 'open' || !this.#options.mayHoldReading) return
     this.#options.socket.resume()
     this.#heartbeat.resume()
   }

@@ -2,15 +2,18 @@
 
 import { sleep } from '../../core/clock.js'
 import { asWeftError, closeCodes } from '../../core/errors.js'
+import type { DocumentDirectory } from '../document/port.js'
 import type { Authorization } from './authorize.js'
 import { Connection, type Driver } from './connection.js'
 import { documentIdFromTarget } from './document-path.js'
+import { linkServices } from './link-services.js'
 import type { GatewayServices } from './services.js'
 import type { Socket, SocketEvents } from './socket.js'
 import { WeftDriver } from './weft-driver.js'
 import { YWebsocketDriver } from './y-websocket-driver.js'
 
-export type Dialect = 'y-websocket' | 'weft'
+/** `weft-node` is the weft dialect spoken by another node of the cluster, which has proved that it is one. */
+export type Dialect = 'y-websocket' | 'weft' | 'weft-node'
 
 /** What an upgrade request said. */
 export interface Arrival {
@@ -34,13 +37,17 @@ const CLOSE_SPACING_MS = 2
 
 export class Gateway {
   readonly #services: GatewayServices
+  /** For links from other nodes; without a cluster there are none. */
+  readonly #linkServices: GatewayServices
   readonly #connections = new Set<Connection>()
   #lastId = 0
   #state: GatewayState = { kind: 'accepting' }
   #emptyWaiters: (() => void)[] = []
 
-  constructor(services: GatewayServices) {
+  /** `owned` holds the documents of this process only; it is what other nodes get to see. */
+  constructor(services: GatewayServices, owned: DocumentDirectory = services.directory) {
     this.#services = services
+    this.#linkServices = linkServices(services, owned)
   }
 
   get connectionCount(): number {
@@ -62,7 +69,7 @@ export class Gateway {
 
   /** Takes over a socket that is open. The answer is what the socket has to tell. */
   accept(socket: Socket, arrival: Arrival): SocketEvents {
-    const { clock, limits, counters, logger } = this.#services
+    const { clock, limits, counters, logger } = arrival.dialect === 'weft-node' ? this.#linkServices : this.#services
     this.#lastId++
     const connection = new Connection({
       id: this.#lastId,
@@ -71,6 +78,7 @@ export class Gateway {
       limits,
       counters,
       logger,
+      mayHoldReading: arrival.dialect !== 'weft-node',
       closed: (closed) => this.#closed(closed),
     })
     this.#connections.add(connection)
@@ -146,6 +154,12 @@ export class Gateway {
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
           services.authorize({ documentId, token, parameters, origin })
         return new WeftDriver({ services, connection, authorize })
+      }
+      case 'weft-node': {
+        const links = this.#linkServices
+        const authorize = (documentId: string, token: string): Promise<Authorization> =>
+          links.authorize({ documentId, token, parameters, origin })
+        return new WeftDriver({ services: links, connection, authorize })
       }
       case 'y-websocket': {
         const documentId = documentIdFromTarget(arrival.target)

@@ -15,7 +15,7 @@ export interface GatewayServices {
   readonly counters: Counters
   readonly logger: Logger
   readonly directory: DocumentDirectory
-  readonly awareness: AwarenessHub
+  readonly awareness: Pick<AwarenessHub, 'join'>
   readonly authorize: Authorize
   /** Names this server process to weft clients. */
   readonly serverId: string

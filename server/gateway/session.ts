@@ -9,23 +9,8 @@ import type { Authorization, Permission } from './authorize.js'
 import type { Connection } from './connection.js'
 import { type Message, Outbox } from './outbox.js'
 import type { GatewayServices } from './services.js'
-
-/** How a dialect words what happens to a session. The session decides when each is sent. */
-export interface SessionDialect {
-  /** The session is attached. */
-  opened(attachment: Attachment, permission: Permission): readonly Message[]
-  catchUp(state: CatchUp): readonly Message[]
-  beat(beat: Beat): Message
-  /** Null where the dialect has no acknowledgements. */
-  acknowledged(through: number, seq: number): Message | null
-  /** `fatal` when the client cannot go on without this write, so that the session must end. */
-  refused(submission: number, error: WeftError): { readonly message: Message; readonly fatal: boolean }
-  awareness(frame: AwarenessFrame): Message
-  awarenessState(update: Uint8Array): Message
-  permission(permission: Permission): Message | null
-  /** The session is over, and not by the client's wish. */
-  sessionEnded(error: WeftError): void
-}
+import type { SessionDialect } from './session-dialect.js'
+import { Submissions } from './submissions.js'
 
 export interface SessionOptions {
   readonly services: GatewayServices
@@ -66,9 +51,7 @@ export class Session implements SessionSink, AwarenessSink {
   #owedAcknowledgement: { readonly through: number; readonly seq: number } | null = null
   /** What this client has once it has read all that was sent. */
   #seq = 0
-  #submitted = 0
-  #settledThrough = 0
-  readonly #refusedAhead = new Set<number>()
+  readonly #submissions = new Submissions()
   #settledWaiters: (() => void)[] = []
   /** The document asked us to stop reading from this client. */
   #paused: 'reading' | 'paused' = 'reading'
@@ -107,7 +90,7 @@ export class Session implements SessionSink, AwarenessSink {
 
   /** Writes an update under the client's number; numbers count up from 1. */
   write(submission: number, update: Uint8Array): void {
-    this.#submitted = submission
+    this.#submissions.received(submission)
     this.#whenAttached(update.length, (attachment) => {
       if (this.#permission === 'read-write') attachment.submit(submission, update)
       else this.refused(submission, new WeftError('forbidden', 'You may read this document but not change it; this edit was not saved.'))
@@ -187,14 +170,15 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   acknowledged(through: number, seq: number): void {
-    this.#settle(through)
+    this.#submissions.committed(through)
+    this.#tellSettled()
     this.#owedAcknowledgement = { through, seq }
     if (!this.#outbox.isLagging) this.#sendOwedAcknowledgement()
   }
 
   refused(submission: number, error: WeftError): void {
-    this.#refusedAhead.add(submission)
-    this.#settle(this.#settledThrough)
+    this.#submissions.refused(submission)
+    this.#tellSettled()
     this.#options.services.counters.add('updates_refused')
     const named = naming('update', error)
     const { message, fatal } = this.#options.dialect.refused(submission, named)
@@ -350,15 +334,8 @@ export class Session implements SessionSink, AwarenessSink {
     this.#options.dialect.sessionEnded(error)
   }
 
-  #settle(through: number): void {
-    this.#settledThrough = Math.max(this.#settledThrough, through)
-    for (const submission of this.#refusedAhead) if (submission <= this.#settledThrough) this.#refusedAhead.delete(submission)
-    while (this.#refusedAhead.delete(this.#settledThrough + 1)) this.#settledThrough++
-    this.#tellSettled()
-  }
-
   #isSettled(): boolean {
-    return this.#state.kind === 'ended' || (this.#state.kind === 'attached' && this.#settledThrough >= this.#submitted)
+    return this.#state.kind === 'ended' || (this.#state.kind === 'attached' && this.#submissions.areSettled)
   }
 
   #tellSettled(): void {
@@ -372,7 +349,9 @@ export class Session implements SessionSink, AwarenessSink {
 /** The inspectors of bytes say what they found where; the client also needs to know in what. */
 function naming(subject: string, error: WeftError): WeftError {
   if (error.code !== 'malformed' && error.code !== 'malformed-update') return error
-  return new WeftError(error.code, `The ${subject} is malformed: ${error.message}`)
+  const naming = `The ${subject} is malformed: `
+  // The owner's node may have said it already.
+  return error.message.startsWith(naming) ? error : new WeftError(error.code, `${naming}${error.message}`)
 }
 
 /** What a held message costs beside its bytes, so that a flood of empty ones is bounded too. */

@@ -5,36 +5,39 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Counters } from '../../core/counters.js'
 import type { Limits } from '../../core/limits.js'
-import { weftSubprotocol } from '../../protocol/dialects/weft.js'
-import type { Dialect, Gateway } from './gateway.js'
+import type { Logger } from '../../core/log.js'
+import { weftNodeSubprotocol, weftSubprotocol } from '../../protocol/dialects/weft.js'
+import { challengeHeader, type NodeGatekeeper, proofHeader } from '../node-credentials.js'
+import type { Arrival, Dialect, Gateway } from './gateway.js'
+import { linkLimits } from './link-services.js'
 import { ExplainingWebSocket, WsSocket } from './ws-socket.js'
 
 export interface UpgradeOptions {
   readonly gateway: Gateway
   readonly limits: Limits
   readonly counters: Counters
+  /** Who lets other nodes in; null outside a cluster. */
+  readonly nodes?: { readonly gatekeeper: NodeGatekeeper; readonly logger: Logger } | null
 }
 
-/** Serves the upgrade requests of `server`. */
-export function serveUpgrades(server: Server, options: UpgradeOptions): void {
-  const { gateway, limits, counters } = options
-  const webSockets = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: limits.messageBytesMax,
-    // Asked only if the client offers any; `dialectOf` has made sure that it is among them.
-    handleProtocols: (offered) => (offered.has(weftSubprotocol) ? weftSubprotocol : false),
-    WebSocket: ExplainingWebSocket,
+/** Serves the upgrade requests of `httpServer`. */
+export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
+  const { gateway, limits, counters, nodes = null } = options
+  const webSockets = webSocketServer(limits.messageBytesMax, weftSubprotocol)
+  const links = webSocketServer(linkLimits(limits).messageBytesMax, weftNodeSubprotocol)
+  const arrivalOf = (dialect: Dialect, request: IncomingMessage): Arrival => ({
+    dialect,
+    target: request.url ?? '/',
+    origin: request.headers.origin ?? null,
   })
 
-  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+  httpServer.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     const refuse = (status: string, reason: string, headers: readonly string[] = []): void => {
       counters.add('connections_refused')
       refuseUpgrade(stream, status, reason, headers)
     }
     const dialect = dialectOf(request.headers['sec-websocket-protocol'])
-    if (dialect === null) {
+    if (dialect === null || (dialect === 'weft-node' && nodes === null)) {
       refuse(
         '400 Bad Request',
         `None of the offered WebSocket subprotocols is known here. Supported: ${weftSubprotocol}, or none for y-websocket.`,
@@ -44,6 +47,8 @@ export function serveUpgrades(server: Server, options: UpgradeOptions): void {
     const admission = gateway.admission()
     switch (admission) {
       case 'full':
+        // A full node is still the owner of documents that others need.
+        if (dialect === 'weft-node') break
         refuse('503 Service Unavailable', `This server has ${limits.connectionsMax} connections, which is the most it may.`, [
           'Retry-After: 10',
         ])
@@ -54,10 +59,42 @@ export function serveUpgrades(server: Server, options: UpgradeOptions): void {
       case 'admitted':
         break
     }
-    webSockets.handleUpgrade(request, stream, head, (ws) => {
+    if (dialect === 'weft-node') {
+      if (nodes === null) return
+      const { gatekeeper, logger } = nodes
+      const { authorization } = request.headers
+      const proof = gatekeeper.admit(authorization)
+      if (proof === null) {
+        if (authorization !== undefined)
+          logger.error(
+            { address: request.socket.remoteAddress },
+            'a node was refused: it has another cluster secret; give all nodes the same --cluster-secret (CLUSTER_SECRET)',
+          )
+        refuse('401 Unauthorized', 'Nodes of a cluster prove that they know its secret; set the same --cluster-secret on all of them.', [
+          'WWW-Authenticate: Weft-Node',
+          `${challengeHeader}: ${gatekeeper.challenge()}`,
+        ])
+        return
+      }
+      links.once('headers', (headers) => headers.push(`${proofHeader}: ${proof}`))
+    }
+    const server = dialect === 'weft-node' ? links : webSockets
+    server.handleUpgrade(request, stream, head, (ws) => {
       const socket = new WsSocket(ws, stream)
-      socket.listen(gateway.accept(socket, { dialect, target: request.url ?? '/', origin: request.headers.origin ?? null }))
+      socket.listen(gateway.accept(socket, arrivalOf(dialect, request)))
     })
+  })
+}
+
+function webSocketServer(maxPayload: number, subprotocol: string): WebSocketServer {
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload,
+    // Asked only if the client offers any; `dialectOf` has made sure that it is among them.
+    handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+    WebSocket: ExplainingWebSocket,
   })
 }
 
@@ -65,6 +102,7 @@ export function serveUpgrades(server: Server, options: UpgradeOptions): void {
 function dialectOf(header: string | undefined): Dialect | null {
   if (header === undefined) return 'y-websocket'
   const offered = header.split(',').map((name) => name.trim())
+  if (offered.includes(weftNodeSubprotocol)) return 'weft-node'
   return offered.includes(weftSubprotocol) ? 'weft' : null
 }
 

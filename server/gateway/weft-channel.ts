@@ -6,7 +6,7 @@ import type { Attachment, Beat, CatchUp } from '../document/port.js'
 import type { Permission } from './authorize.js'
 import { encodedOnce } from './encoded-once.js'
 import type { Message } from './outbox.js'
-import type { SessionDialect } from './session.js'
+import type { SessionDialect } from './session-dialect.js'
 
 /** An error as it goes over the wire. */
 export function refusalOf(error: WeftError): { closeCode: number; code: string; reason: string; retryable: boolean } {

@@ -10,7 +10,8 @@ import type { Connection, Driver } from './connection.js'
 import { encodedOnce } from './encoded-once.js'
 import type { Message } from './outbox.js'
 import type { GatewayServices } from './services.js'
-import { Session, type SessionDialect } from './session.js'
+import { Session } from './session.js'
+import type { SessionDialect } from './session-dialect.js'
 
 const FRAME_KEY = 'y-websocket'
 

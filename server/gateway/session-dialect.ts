@@ -1,0 +1,23 @@
+// What a session needs of a dialect: the wording, while the session decides when each thing is said.
+import type { WeftError } from '../../core/errors.js'
+import type { AwarenessFrame } from '../awareness/contract.js'
+import type { Attachment, Beat, CatchUp } from '../document/port.js'
+import type { Permission } from './authorize.js'
+import type { Message } from './outbox.js'
+
+/** How a dialect words what happens to a session. The session decides when each is sent. */
+export interface SessionDialect {
+  /** The session is attached. */
+  opened(attachment: Attachment, permission: Permission): readonly Message[]
+  catchUp(state: CatchUp): readonly Message[]
+  beat(beat: Beat): Message
+  /** Null where the dialect has no acknowledgements. */
+  acknowledged(through: number, seq: number): Message | null
+  /** `fatal` when the client cannot go on without this write, so that the session must end. */
+  refused(submission: number, error: WeftError): { readonly message: Message; readonly fatal: boolean }
+  awareness(frame: AwarenessFrame): Message
+  awarenessState(update: Uint8Array): Message
+  permission(permission: Permission): Message | null
+  /** The session is over, and not by the client's wish. */
+  sessionEnded(error: WeftError): void
+}
