@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 
+const START_ATTEMPTS_MAX = 100
+
 export interface PostgresServer {
   readonly pid: number
   readonly port: number
@@ -116,6 +118,28 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const onExit = (): void => void running?.kill('SIGQUIT')
   process.once('exit', onExit)
 
+  /** Null once the server takes connections, or what it said before it exited. */
+  const launch = (): Promise<string | null> =>
+    new Promise((resolve, reject) => {
+      const child = spawn(join(native, 'bin', 'postgres'), ['-D', data], {
+        ...identity,
+        env: environment,
+        cwd: folder,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      running = child
+      let output = ''
+      child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+        output = (output + chunk).slice(-4000)
+        if (output.includes('database system is ready to accept connections')) resolve(null)
+      })
+      child.once('error', reject)
+      child.once('exit', () => {
+        if (running === child) running = null
+        resolve(output)
+      })
+    })
+
   const url = (database = 'postgres', user = 'weft'): string => `postgres://${user}@127.0.0.1:${port}/${database}`
   let databases = 0
   const server: PostgresServer = {
@@ -142,30 +166,18 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     },
     kill: (signal = 'SIGKILL') => signalAndWait(signal),
     async start() {
-      if (running !== null) return
-      const child = spawn(join(native, 'bin', 'postgres'), ['-D', data], {
-        ...identity,
-        env: environment,
-        cwd: folder,
-        stdio: ['ignore', 'ignore', 'pipe'],
-      })
-      running = child
-      let output = ''
-      await new Promise<void>((resolve, reject) => {
-        child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-          output = (output + chunk).slice(-4000)
-          if (chunk.includes('database system is ready to accept connections')) resolve()
-        })
-        child.once('error', reject)
-        child.once('exit', () => {
-          if (running === child) running = null
-          reject(new Error(`PostgreSQL did not start:\n${output}`))
-        })
-      })
+      // Children of a killed server take a moment to notice; until they are gone a new one refuses the folder.
+      for (let attempt = 1; running === null; attempt++) {
+        const failure = await launch()
+        if (failure !== null && (attempt === START_ATTEMPTS_MAX || !/shared memory|lock file/.test(failure)))
+          throw new Error(`PostgreSQL did not start:\n${failure}`)
+        if (failure !== null) await new Promise((resolve) => setTimeout(resolve, 100))
+      }
     },
     async stop() {
       process.removeListener('exit', onExit)
-      await signalAndWait('SIGINT')
+      // A folder that goes away needs no orderly shutdown.
+      await signalAndWait(options.folder === undefined ? 'SIGQUIT' : 'SIGINT')
       if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -1,0 +1,277 @@
+// The PostgreSQL store against what happens to databases: several nodes starting at once, wrong settings, restarts and kills, a pooler in between.
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { shardOf } from '../../core/document-id.js'
+import { WeftError } from '../../core/errors.js'
+import { silentLogger } from '../../core/log.js'
+import { systemRandom } from '../../core/random.js'
+import { Database } from '../../persistence/postgres/database.js'
+import { migrate, schemaVersion } from '../../persistence/postgres/migrate.js'
+import { migrations } from '../../persistence/postgres/migrations/index.js'
+import { openPostgresStore, PostgresStore, type PostgresStoreOptions } from '../../persistence/postgres/postgres-store.js'
+import type { DocumentStore } from '../../persistence/store.js'
+import { bytesOf, contractTest, takeFence } from '../contract/fixture.js'
+import { ownershipContract } from '../contract/ownership.js'
+import { freePort, type PostgresServer, startPostgres } from '../helpers/postgres.js'
+
+// Processes are killed here, not machines: what the server wrote is in the kernel's hands, and syncing it would only make the tests slow.
+const settings = ['fsync = off']
+
+let server: PostgresServer
+before(async () => {
+  server = await startPostgres({ settings })
+})
+after(() => server.stop())
+
+const open = (url: string, options: Partial<PostgresStoreOptions> = {}): Promise<PostgresStore> =>
+  openPostgresStore({ url, logger: silentLogger, random: systemRandom, ...options })
+
+const nameOf = (url: string): string => new URL(url).pathname.slice(1)
+
+async function refusal(promise: Promise<unknown>): Promise<WeftError> {
+  const thrown = await promise.then(
+    () => null,
+    (error: unknown) => error,
+  )
+  assert.ok(thrown instanceof WeftError, `rejects with a WeftError, not ${String(thrown)}`)
+  return thrown
+}
+
+describe('migrations', () => {
+  test('D6: five nodes that start at once on an empty database agree on one schema and one cluster', async () => {
+    const url = await server.createDatabase()
+    const stores = await Promise.all(Array.from({ length: 5 }, () => open(url)))
+    assert.equal(new Set(stores.map((store) => store.clusterId)).size, 1)
+    const applied = await server.run('SELECT version FROM weft.migration', nameOf(url))
+    assert.deepEqual(
+      applied.rows.map((row) => row.version),
+      migrations.map((migration) => migration.version),
+    )
+    await Promise.all(stores.map((store) => store.close()))
+  })
+
+  test('D6: migrating again changes nothing; a failed step leaves the schema as it was', async () => {
+    const url = await server.createDatabase()
+    const database = new Database({ url, logger: silentLogger })
+    const newest = migrations.length
+    assert.deepEqual(await migrate(database), { from: 0, to: newest })
+    assert.deepEqual(await migrate(database), { from: newest, to: newest })
+    const next = { version: newest + 1, name: 'broken', sql: 'CREATE TABLE weft.half (a int); SELECT 1 / 0' }
+    await assert.rejects(migrate(database, [...migrations, next]))
+    assert.equal(await schemaVersion(database), newest)
+    const half = await server.run(`SELECT to_regclass('weft.half') AS half`, nameOf(url))
+    assert.equal(half.rows[0].half, null)
+    const repaired = { ...next, sql: 'CREATE TABLE weft.half (a int)' }
+    assert.deepEqual(await migrate(database, [...migrations, repaired]), { from: newest, to: newest + 1 })
+    await database.close()
+  })
+
+  test('G5: a schema from the future is refused, with or without migrating', async () => {
+    const url = await server.createDatabase()
+    await (await open(url)).close()
+    await server.run(`INSERT INTO weft.migration (version, name) VALUES (99, 'of the future')`, nameOf(url))
+    for (const migrateOnStart of [true, false]) {
+      const error = await refusal(open(url, { migrate: migrateOnStart }))
+      assert.equal(error.code, 'invalid-configuration')
+      assert.match(error.message, /schema 99.*newer version of Weft/)
+    }
+  })
+
+  test('G5: with migrating switched off, an old schema is refused and the command is named', async () => {
+    const error = await refusal(open(await server.createDatabase(), { migrate: false }))
+    assert.equal(error.code, 'invalid-configuration')
+    assert.match(error.message, /weft migrate/)
+  })
+})
+
+describe('settings', () => {
+  test('G5: a database that is not there, a user who may not, a wrong name: refused, naming DATABASE_URL', async () => {
+    const url = await server.createDatabase()
+    await server.run('CREATE ROLE visitor LOGIN', nameOf(url))
+    await server.run(`REVOKE ALL ON DATABASE ${nameOf(url)} FROM PUBLIC; GRANT CONNECT ON DATABASE ${nameOf(url)} TO visitor`, nameOf(url))
+    for (const wrong of [
+      server.url('no_such_database'),
+      server.url(nameOf(url), 'visitor'),
+      server.url(nameOf(url), 'nobody_of_that_name'),
+    ]) {
+      const error = await refusal(open(wrong))
+      assert.equal(error.code, 'invalid-configuration', error.message)
+      assert.match(error.message, /DATABASE_URL/)
+      assert.equal(error.retryable, false)
+    }
+  })
+
+  test('G5: a user who may use the schema but not create one runs on a migrated database', async () => {
+    const url = await server.createDatabase()
+    await (await open(url)).close()
+    await server.run(
+      `CREATE ROLE worker LOGIN; GRANT USAGE ON SCHEMA weft TO worker;
+       GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA weft TO worker`,
+      nameOf(url),
+    )
+    const store = await open(server.url(nameOf(url), 'worker'))
+    const fence = await takeFence(store, 'a')
+    assert.equal((await store.append([{ documentId: 'a', fence, seq: 1, incarnation: 'life', update: bytesOf('x') }])).fencedShards.size, 0)
+    await store.close()
+  })
+
+  test('G5: nobody listening is a database that does not answer: retryable', async () => {
+    const error = await refusal(open(`postgres://weft@127.0.0.1:${await freePort()}/weft`))
+    assert.equal(error.code, 'store-unavailable')
+    assert.equal(error.retryable, true)
+  })
+
+  test('G5: a second cluster in one database is refused by its name', async () => {
+    const url = await server.createDatabase()
+    await (await open(url)).close()
+    await (await open(url, { clusterName: 'blue' })).close()
+    await (await open(url)).close()
+    const error = await refusal(open(url, { clusterName: 'green' }))
+    assert.equal(error.code, 'invalid-configuration')
+    assert.match(error.message, /"blue".*"green"/)
+  })
+})
+
+describe('behind a transaction pooler', () => {
+  let url: string
+  before(async () => {
+    url = await server.createDatabase()
+    await (await open(url)).close()
+  })
+  // No statement may rely on what an earlier one left on its connection: here each gets a connection that nobody used before.
+  ownershipContract(
+    contractTest(async () => {
+      await server.run(
+        'TRUNCATE weft.log, weft.document, weft.snapshot, weft.node; UPDATE weft.shard_owner SET epoch = 0, node_id = NULL, boot = NULL WHERE epoch > 0',
+        nameOf(url),
+      )
+      const database = new Database({ url, logger: silentLogger, usesPerConnectionMax: 1 })
+      const store = new PostgresStore(database, 'a cluster')
+      return { store, cleanup: () => store.close() }
+    }),
+  )
+
+  test('O1: no lock, prepared statement or setting stays behind on a connection', async () => {
+    const database = new Database({ url, logger: silentLogger })
+    const store = new PostgresStore(database, 'a cluster')
+    const fence = await takeFence(store, 'left behind')
+    await store.append([{ documentId: 'left behind', fence, seq: 1, incarnation: 'life', update: bytesOf('x') }])
+    await store.membership.heartbeat({ nodeId: 'a', boot: 'b', advertise: 'c:1', version: '1', draining: false })
+    for (const lane of ['control', 'append', 'bulk'] as const) {
+      const [left] = await database.read(
+        lane,
+        `SELECT (SELECT count(*)::int FROM pg_prepared_statements) AS statements, (SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory') AS locks,
+           (SELECT count(*)::int FROM pg_settings WHERE source = 'session' AND name NOT IN ('application_name')) AS settings,
+           (SELECT count(*)::int FROM pg_listening_channels()) AS channels`,
+      )
+      assert.deepEqual(left, { statements: 0, locks: 0, settings: 0, channels: 0 }, lane)
+    }
+    await store.close()
+  })
+})
+
+describe('a database that goes away', () => {
+  /** Appends until told to stop, repeating a batch whose outcome is unknown as the log writer does. Answers the acknowledged updates in order. */
+  async function write(store: DocumentStore, documentId: string, until: () => boolean): Promise<readonly Uint8Array[]> {
+    const fence = await takeFence(store, documentId)
+    const acknowledged: Uint8Array[] = []
+    while (!until()) {
+      const update = bytesOf(`${documentId} ${acknowledged.length + 1};`)
+      const entry = { documentId, fence, seq: acknowledged.length + 1, incarnation: 'life', update }
+      try {
+        const { fencedShards } = await store.append([entry])
+        assert.equal(fencedShards.size, 0, 'nobody else writes here')
+        acknowledged.push(update)
+      } catch (error) {
+        assert.ok(error instanceof WeftError && error.code === 'store-unavailable', String(error))
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+    return acknowledged
+  }
+
+  for (const signal of ['SIGKILL', 'SIGQUIT'] as const)
+    test(`D3: what was acknowledged survives a database that is ended by ${signal} and started again, three times`, async () => {
+      const own = await startPostgres({ settings })
+      let stopped = false
+      try {
+        const store = await open(await own.createDatabase())
+        let acknowledged = 0
+        const counting: DocumentStore['append'] = async (entries) => {
+          const result = await store.append(entries)
+          acknowledged += entries.length
+          return result
+        }
+        const counted = new Proxy(store, {
+          get: (target, name) => {
+            if (name === 'append') return counting
+            const member: unknown = Reflect.get(target, name, target)
+            return typeof member === 'function' ? member.bind(target) : member
+          },
+        })
+        const ids = ['first', 'second', 'third']
+        assert.equal(new Set(ids.map(shardOf)).size, 3)
+        const writing = Promise.all(ids.map((id) => write(counted, id, () => stopped)))
+        let failed = false
+        writing.catch(() => {
+          failed = true
+        })
+        const thirtyMore = async (): Promise<void> => {
+          const goal = acknowledged + 30
+          while (acknowledged < goal && !failed) await new Promise((resolve) => setTimeout(resolve, 1))
+          if (failed) await writing
+        }
+        for (let kill = 1; kill <= 3; kill++) {
+          await thirtyMore()
+          await own.kill(signal)
+          await own.start()
+        }
+        await thirtyMore()
+        stopped = true
+        const written = await writing
+        for (const [index, id] of ids.entries()) {
+          const read = await store.openDocument(id)
+          assert.deepEqual(
+            read.tail.map((row) => row.update.toString()),
+            (written[index] ?? []).map((update) => Buffer.from(update).toString()),
+            'exactly the acknowledged rows, once and in order',
+          )
+        }
+        await store.close()
+      } finally {
+        stopped = true
+        await own.stop()
+      }
+    })
+
+  test('D4: a read while the database is away rejects; it never answers an empty document', async () => {
+    const own = await startPostgres({ settings })
+    try {
+      const store = await open(await own.createDatabase())
+      const fence = await takeFence(store, 'a')
+      await store.append([{ documentId: 'a', fence, seq: 1, incarnation: 'life', update: bytesOf('x') }])
+      await own.kill()
+      for (const read of [store.openDocument('a'), store.readLog('a', 0, 1, 10), store.readAt('a', { seq: 1 })])
+        assert.equal((await refusal(read)).code, 'store-unavailable')
+      await own.start()
+      assert.equal((await store.openDocument('a')).head, 1)
+      await store.close()
+    } finally {
+      await own.stop()
+    }
+  })
+
+  test('D5: rows that vanished from the log are an error that names the document', async () => {
+    const url = await server.createDatabase()
+    const store = await open(url)
+    const fence = await takeFence(store, 'torn')
+    for (let seq = 1; seq <= 5; seq++) await store.append([{ documentId: 'torn', fence, seq, incarnation: 'life', update: bytesOf('x') }])
+    await server.run('DELETE FROM weft.log WHERE seq = 3', nameOf(url))
+    for (const read of [store.openDocument('torn'), store.readLog('torn', 0, 5, 1000), store.readAt('torn', { seq: 4 })]) {
+      const error = await refusal(read)
+      assert.equal(error.code, 'document-corrupt')
+      assert.match(error.message, /"torn"/)
+    }
+    await store.close()
+  })
+})
