@@ -169,16 +169,15 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
     }
   }
 
+  /** Both are brought up to date before anybody hears of either, so that a listener of one reads the truth of the other. */
   #changed(): void {
     const { unsaved, status } = this.#sync
-    if (unsaved !== this.#unsaved) {
-      this.#unsaved = unsaved
-      this.#emitter.emit('unsaved', unsaved)
-    }
-    if (!sameStatus(status, this.#status)) {
-      this.#status = status
-      this.#emitter.emit('status', status)
-    }
+    const unsavedChanged = unsaved !== this.#unsaved
+    const statusChanged = !sameStatus(status, this.#status)
+    this.#unsaved = unsaved
+    this.#status = statusChanged ? status : this.#status
+    if (unsavedChanged) this.#emitter.emit('unsaved', unsaved)
+    if (statusChanged) this.#emitter.emit('status', status)
   }
 
   readonly #onDestroy = (): void => {

@@ -1,0 +1,222 @@
+// Stands between one connection of a server and its socket, reads along, and compares what the server says with what is on the disk.
+import { strict as assert } from 'node:assert'
+import { decodeAwareness, isRemoval, parseState } from '../../protocol/awareness.js'
+import { decodeWeftClient, decodeWeftServer, type KnownOnWire, type WeftServerMessage } from '../../protocol/dialects/weft.js'
+import { decodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
+import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
+import { KnownState } from '../../protocol/updates/known-state.js'
+import { decodeStateVector } from '../../protocol/updates/state-vector.js'
+import type { Ledger } from './ledger.js'
+
+/** What the server promised to do. */
+export interface Expectations {
+  readonly broadcast: 'after-commit' | 'before-commit'
+  readonly outboxBytesHigh: number
+}
+
+interface Channel {
+  readonly documentId: string
+  /** What the client has once it has read everything sent so far; null until that is known. */
+  known: KnownOnWire | null
+  /** Of the last catch-up or update. */
+  seq: number | null
+  readonly submissions: Map<number, Uint8Array>
+}
+
+export abstract class Witness {
+  readonly ledger: Ledger
+  readonly expectations: Expectations
+  /** Updates that the server has received and neither acknowledged nor refused, as far as the dialect says. */
+  abstract unsettled(): readonly { readonly documentId: string; readonly update: Uint8Array }[]
+
+  constructor(ledger: Ledger, expectations: Expectations) {
+    this.ledger = ledger
+    this.expectations = expectations
+  }
+
+  /** The server received a message. */
+  abstract received(bytes: Uint8Array): void
+  /** The server sends a message; `waitingBytes` is what waited before it. Throws for what it should not say. */
+  abstract sending(bytes: Uint8Array, waitingBytes: number): void
+  /** Documents of this connection. */
+  abstract documentIds(): readonly string[]
+
+  /** G2. `waitingBytes` includes the newest message. */
+  checkBuffered(waitingBytes: number): void {
+    const { outboxBytesHigh } = this.expectations
+    let bound = 0
+    // Up to the mark, what may not be left out past it, and one catch-up that passed it.
+    for (const documentId of this.documentIds()) bound += 5 * outboxBytesHigh + 2 * this.ledger.bytes(documentId) + 4096
+    assert.ok(waitingBytes <= Math.max(bound, 4096), `G2: ${waitingBytes} bytes wait for one client, more than ${bound}`)
+  }
+
+  protected checkDurable(documentId: string, update: Uint8Array, what: string): void {
+    if (this.expectations.broadcast === 'before-commit') return
+    assert.ok(this.ledger.holds(documentId, update), `D2: ${what} of ${documentId} is not on the disk`)
+  }
+
+  protected checkAwareness(update: Uint8Array): void {
+    for (const entry of decodeAwareness(update)) {
+      if (isRemoval(entry)) continue
+      const state = parseState(entry.state) as { readonly id: number }
+      assert.equal(state.id, entry.clientId, `A2: client ${state.id} speaks for client ${entry.clientId}`)
+    }
+  }
+}
+
+export class YWebsocketWitness extends Witness {
+  readonly #documentId: string
+  #unsettled: Uint8Array[] = []
+
+  constructor(ledger: Ledger, expectations: Expectations, documentId: string) {
+    super(ledger, expectations)
+    this.#documentId = documentId
+  }
+
+  documentIds(): readonly string[] {
+    return [this.#documentId]
+  }
+
+  unsettled(): readonly { readonly documentId: string; readonly update: Uint8Array }[] {
+    return this.#unsettled.map((update) => ({ documentId: this.#documentId, update }))
+  }
+
+  received(bytes: Uint8Array): void {
+    const message = decodeYWebsocket(bytes)
+    if (message.type !== 'update' && message.type !== 'sync-step-2') return
+    this.#unsettled = this.#unsettled.filter((update) => !this.ledger.holds(this.#documentId, update))
+    this.#unsettled.push(message.update)
+  }
+
+  sending(bytes: Uint8Array, waitingBytes: number): void {
+    const message = decodeYWebsocket(bytes)
+    switch (message.type) {
+      case 'update':
+        this.checkDurable(this.#documentId, message.update, 'an update')
+        return
+      case 'sync-step-2':
+        this.checkDurable(this.#documentId, message.update, 'a catch-up')
+        return
+      case 'awareness':
+        this.checkAwareness(message.update)
+        assert.ok(waitingBytes <= this.expectations.outboxBytesHigh, 'A3: awareness is sent to a client that lags')
+        return
+      default:
+    }
+  }
+}
+
+export class WeftWitness extends Witness {
+  readonly #channels = new Map<number, Channel>()
+
+  documentIds(): readonly string[] {
+    return Array.from(this.#channels.values(), ({ documentId }) => documentId)
+  }
+
+  unsettled(): readonly { readonly documentId: string; readonly update: Uint8Array }[] {
+    return Array.from(this.#channels.values()).flatMap(({ documentId, submissions }) =>
+      Array.from(submissions.values(), (update) => ({ documentId, update })),
+    )
+  }
+
+  received(bytes: Uint8Array): void {
+    const message = decodeWeftClient(bytes)
+    switch (message.type) {
+      case 'open':
+        this.#channels.set(message.channel, { documentId: message.documentId, known: message.known, seq: null, submissions: new Map() })
+        return
+      case 'submit':
+        this.#channels.get(message.channel)?.submissions.set(message.submission, message.update)
+        return
+      case 'close':
+        this.#channels.delete(message.channel)
+        return
+      default:
+    }
+  }
+
+  sending(bytes: Uint8Array, waitingBytes: number): void {
+    const message = decodeWeftServer(bytes)
+    if (!('channel' in message)) return
+    const channel = this.#channels.get(message.channel)
+    // Closed by the client; what was under way may still be sent.
+    if (channel === undefined) return
+    switch (message.type) {
+      case 'opened':
+        this.#opened(channel, message)
+        return
+      case 'state':
+        this.#caughtUp(channel, message)
+        return
+      case 'update':
+        this.#updated(channel, message)
+        return
+      case 'acknowledged':
+        this.#acknowledged(channel, message)
+        return
+      case 'refused':
+        channel.submissions.delete(message.submission)
+        return
+      case 'closed':
+        this.#channels.delete(message.channel)
+        return
+      case 'awareness':
+        this.checkAwareness(message.update)
+        if (this.#channels.size === 1) assert.ok(waitingBytes <= this.expectations.outboxBytesHigh, 'A3: awareness is sent to a client that lags')
+        return
+      default:
+    }
+  }
+
+  #opened({ documentId }: Channel, { incarnation, seq }: Extract<WeftServerMessage, { readonly type: 'opened' }>): void {
+    const head = this.ledger.rows(documentId).length
+    assert.ok(seq <= head, `D2: ${documentId} was opened at seq ${seq}, past the log's ${head}`)
+    const stored = this.ledger.incarnationOf(documentId)
+    if (stored !== null && seq > 0) assert.equal(incarnation, stored, `D4: ${documentId} was opened in another life`)
+  }
+
+  /** S6, D4: with what the client said it has, this is everything through the seq. */
+  #caughtUp(channel: Channel, { seq, updates }: Extract<WeftServerMessage, { readonly type: 'state' }>): void {
+    const { documentId, known } = channel
+    const rows = this.ledger.rows(documentId)
+    assert.ok(seq <= rows.length, `D2: a catch-up of ${documentId} says seq ${seq}, past the log's ${rows.length}`)
+    const has = new KnownState()
+    for (const update of updates) {
+      this.checkDurable(documentId, update, 'a catch-up')
+      has.add(inspectUpdate(update, storedBounds))
+    }
+    const vector = known === null || known.kind === 'nothing' ? new Map<number, number>() : decodeStateVector(known.stateVector, storedBounds)
+    const continues = known?.kind === 'seq' && known.incarnation === this.ledger.incarnationOf(documentId)
+    for (const row of rows.slice(continues ? known.seq : 0, seq)) {
+      const rest = has.subtract(inspectUpdate(row.update, storedBounds))
+      if (rest === null) continue
+      const missing = inspectUpdate(rest, storedBounds)
+      const lacks = missing.deletes.length > 0 || missing.blocks.some(({ client, endClock }) => endClock > (vector.get(client) ?? 0))
+      assert.equal(lacks, false, `S6: a catch-up of ${documentId} through seq ${seq} lacks part of row ${row.seq}`)
+    }
+    channel.seq = seq
+    // From here on the client has all of that; its vector no longer matters.
+    channel.known = { kind: 'seq', incarnation: this.ledger.incarnationOf(documentId) ?? '', seq, stateVector: Uint8Array.of(0) }
+  }
+
+  #updated(channel: Channel, { seq, update }: Extract<WeftServerMessage, { readonly type: 'update' }>): void {
+    const { documentId } = channel
+    this.checkDurable(documentId, update, `the update of seq ${seq}`)
+    assert.notEqual(channel.seq, null, `S6: an update of ${documentId} comes before the catch-up`)
+    if (this.expectations.broadcast === 'after-commit') {
+      assert.equal(seq, (channel.seq ?? 0) + 1, `S6: an update of ${documentId} was left out`)
+      const row = this.ledger.rows(documentId)[seq - 1]
+      assert.deepEqual(Buffer.from(update), Buffer.from(row?.update ?? []), `S3: the update of seq ${seq} of ${documentId} is not its row`)
+    }
+    channel.seq = seq
+    channel.known = { kind: 'seq', incarnation: this.ledger.incarnationOf(documentId) ?? '', seq, stateVector: Uint8Array.of(0) }
+  }
+
+  #acknowledged({ documentId, submissions }: Channel, { through }: Extract<WeftServerMessage, { readonly type: 'acknowledged' }>): void {
+    for (const [submission, update] of submissions) {
+      if (submission > through) continue
+      submissions.delete(submission)
+      assert.ok(this.ledger.holds(documentId, update), `D1: submission ${submission} to ${documentId} is acknowledged and not on the disk`)
+    }
+  }
+}
