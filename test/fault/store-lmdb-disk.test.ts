@@ -20,6 +20,9 @@ import { rowText } from './store-lmdb-rows.js'
 const MiB = 1024 * 1024
 const childScript = fileURLToPath(new URL('./store-lmdb-child.js', import.meta.url))
 const run = promisify(execFile)
+/** A store that never answers fails its test instead of holding it up. */
+const CHILD_MS_MAX = 30_000
+const bounded = { timeout: 60_000 }
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'weft-disk-'))
@@ -114,7 +117,7 @@ function startChild(
   args: readonly string[],
   onAcknowledged: (count: number) => void = () => {},
 ): { readonly process: ChildProcess; readonly finished: Promise<ChildReport> } {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: CHILD_MS_MAX, killSignal: 'SIGKILL' })
   child.stderr.resume()
   const acknowledged = new Map<string, number>()
   const errors: string[] = []
@@ -152,16 +155,18 @@ async function checkAcknowledged(folder: string, acknowledged: ReadonlyMap<strin
   return heads
 }
 
-test('D7: a disk that fills up refuses rows with store-full, keeps what it acknowledged, and goes on when there is room', () =>
-  withFolder((folder) => fillsAndRecovers(folder, 256 * 1024)))
+test('D7: a disk that fills up refuses rows with store-full, keeps what it acknowledged, and goes on when there is room', bounded, () =>
+  withFolder((folder) => fillsAndRecovers(folder, 256 * 1024)),
+)
 
-test('D7: the same without a reserve, when the kernel is the one to say ENOSPC', () =>
-  withFolder((folder) => fillsAndRecovers(folder, Number.NEGATIVE_INFINITY)))
+test('D7: the same without a reserve, when the kernel is the one to say ENOSPC', bounded, () =>
+  withFolder((folder) => fillsAndRecovers(folder, Number.NEGATIVE_INFINITY)),
+)
 
-test('D7: a file that may not grow refuses rows, and keeps what it acknowledged', () => withFolder(limitedFile))
+test('D7: a file that may not grow refuses rows, and keeps what it acknowledged', bounded, () => withFolder(limitedFile))
 
 for (const disk of ['failing-sync', 'failing-meta']) {
-  test(`D7: a commit on a disk with ${disk} ends the process, and nothing that it covered is acknowledged`, () =>
+  test(`D7: a commit on a disk with ${disk} ends the process, and nothing that it covered is acknowledged`, bounded, () =>
     withFolder(async (folder) => {
       const report = await startChild(process.execPath, [childScript, folder, '10', disk]).finished
       assert.deepEqual(
@@ -169,10 +174,11 @@ for (const disk of ['failing-sync', 'failing-meta']) {
         { acknowledged: [3, 3, 3], errors: ['FATAL store-failed'], exitCode: 70 },
       )
       await checkAcknowledged(folder, report.acknowledged)
-    }))
+    }),
+  )
 }
 
-test('D3: ten kills in the middle of appends, snapshots and pruning lose no acknowledged row', async () => {
+test('D3: ten kills in the middle of appends, snapshots and pruning lose no acknowledged row', { timeout: 120_000 }, async () => {
   const seed = Number(process.env['WEFT_TEST_SEED'] ?? 7)
   console.log(`seed ${seed} (set WEFT_TEST_SEED to replay another)`)
   const random = seededRandom(seed)
