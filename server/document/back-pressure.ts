@@ -27,9 +27,12 @@ class Gauge {
     return changed
   }
 
-  /** Paused sockets may still deliver what they had read. Past twice the mark nothing more is taken. */
+  /**
+   * Paused sockets may still deliver what they had read. Past twice the mark nothing more is taken; but when nothing waits, anything is, since
+   * what is too much for an empty queue would be refused for ever.
+   */
   wouldOverflow(bytes: number): boolean {
-    return this.#bytes + bytes > this.#high * 2
+    return this.#bytes > 0 && this.#bytes + bytes > this.#high * 2
   }
 }
 

@@ -15,7 +15,9 @@ export function editRandomly(doc: Y.Doc, random: Random): void {
     } else if (choice < 62) deleteFrom(text, random)
     else if (choice < 70 && text.length > 1) {
       const from = random.below(text.length)
-      text.format(from, 1 + random.below(text.length - from), { [random.below(2) === 0 ? 'bold' : 'italic']: random.below(2) === 0 ? true : null })
+      text.format(from, 1 + random.below(text.length - from), {
+        [random.below(2) === 0 ? 'bold' : 'italic']: random.below(2) === 0 ? true : null,
+      })
     } else if (choice < 82) doc.getMap('map').set(`key${random.below(4)}`, random.below(1000))
     else if (choice < 86) doc.getMap('map').delete(`key${random.below(4)}`)
     else editArray(doc.getArray('array'), random)

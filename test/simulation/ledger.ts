@@ -75,7 +75,11 @@ export class Ledger {
     const snapshot = new KnownState()
     snapshot.add(inspected)
     for (const row of document.rows.slice(0, seq))
-      assert.equal(snapshot.subtract(inspectUpdate(row.update, storedBounds)), null, `D6: a snapshot of ${documentId} lacks part of row ${row.seq}`)
+      assert.equal(
+        snapshot.subtract(inspectUpdate(row.update, storedBounds)),
+        null,
+        `D6: a snapshot of ${documentId} lacks part of row ${row.seq}`,
+      )
     document.stored.add(inspected)
   }
 

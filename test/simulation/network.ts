@@ -301,7 +301,9 @@ export class SimulatedNetwork {
   /** The working connections of a process, or of all. */
   connections(host: HostClock | null = null): readonly SimulatedConnection[] {
     this.#connections = this.#connections.filter(({ state, client, server }) => state === 'working' && (client.isOpen || server.isOpen))
-    return host === null ? this.#connections : this.#connections.filter(({ client, server }) => client.host === host || server.host === host)
+    return host === null
+      ? this.#connections
+      : this.#connections.filter(({ client, server }) => client.host === host || server.host === host)
   }
 
   /** No new connections from or to this process; what it has is left alone. */

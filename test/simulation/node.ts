@@ -1,8 +1,9 @@
 // One simulated node: boots the real server's parts on a disk, under an address, and can be drained or crash. Each boot is a process of its own.
-import { silentLogger } from '../../core/log.js'
-import { counterNames, type CounterName } from '../../core/counters.js'
+
 import { sleep } from '../../core/clock.js'
+import { type CounterName, counterNames } from '../../core/counters.js'
 import type { Limits } from '../../core/limits.js'
+import { silentLogger } from '../../core/log.js'
 import { type Random, seededRandom } from '../../core/random.js'
 import type { MemoryDisk } from '../../persistence/memory/memory-store.js'
 import { weftSubprotocol } from '../../protocol/dialects/weft.js'
@@ -14,7 +15,7 @@ import type { Socket } from '../../server/gateway/socket.js'
 import { ServerNode } from '../../server/node.js'
 import type { Ledger } from './ledger.js'
 import { type End, type EndEvents, LOST, type SimulatedNetwork } from './network.js'
-import { simulatedStore, type StoreTrouble } from './store.js'
+import { type StoreTrouble, simulatedStore } from './store.js'
 import { HostClock, type SimulatedTime, type Skew } from './time.js'
 import { type Expectations, WeftWitness, type Witness, YWebsocketWitness } from './witness.js'
 
@@ -144,7 +145,8 @@ export class SimulatedNode {
     if (!clock.alive) return
     this.#state = { kind: 'down' }
     for (const { documentId, update } of received)
-      if (!this.#options.ledger.holds(documentId, update)) throw new Error(`G4: a drain lost an edit of ${documentId} that had been received`)
+      if (!this.#options.ledger.holds(documentId, update))
+        throw new Error(`G4: a drain lost an edit of ${documentId} that had been received`)
     if (clock.timerCount > 0) throw new Error(`${clock.timerCount} timers are left after ${clock.name} was stopped`)
     clock.kill()
     devices.kill()

@@ -64,7 +64,13 @@ export function drawProfile(random: Random): Profile {
       retention: { logWindowMs: chance(2) ? 1_000 : 3_600_000, hourlySnapshots: 1, dailySnapshots: 0 },
     },
     trouble: badStore
-      ? { failBefore: random.below(80), failAfter: random.below(80), stall: random.below(40), latencyMsMax: 1 + random.below(60), stallMsMax: 6_000 }
+      ? {
+          failBefore: random.below(80),
+          failAfter: random.below(80),
+          stall: random.below(40),
+          latencyMsMax: 1 + random.below(60),
+          stallMsMax: 6_000,
+        }
       : { ...calm, latencyMsMax: 1 + random.below(20) },
     compactionMsMax: random.below(300),
     clientCount: 3 + random.below(4),

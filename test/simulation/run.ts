@@ -18,5 +18,7 @@ for (let seed = first; seed < first + count; seed++) {
   }
 }
 for (const [name, amount] of totals) console.log(`${name}: ${Math.round(amount)}`)
-console.log(`${count} seeds from ${first} in ${((performance.now() - startedMs) / 1000).toFixed(1)} s; ${failures.length} failed ${failures.join(' ')}`)
+console.log(
+  `${count} seeds from ${first} in ${((performance.now() - startedMs) / 1000).toFixed(1)} s; ${failures.length} failed ${failures.join(' ')}`,
+)
 process.exitCode = failures.length === 0 ? 0 : 1

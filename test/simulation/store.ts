@@ -40,11 +40,13 @@ export function simulatedStore(options: SimulatedStoreOptions): DocumentStore {
     const { failBefore, failAfter, stall, latencyMsMax, stallMsMax } = trouble()
     const dice = sound.has(name) ? 1_000 : random.below(1_000)
     await pass(random.fraction() * latencyMsMax)
-    if (dice < failBefore) throw new WeftError(name === 'append' && random.below(3) === 0 ? 'store-full' : 'store-unavailable', 'Failed on demand.')
+    if (dice < failBefore)
+      throw new WeftError(name === 'append' && random.below(3) === 0 ? 'store-full' : 'store-unavailable', 'Failed on demand.')
     if (dice >= failBefore + failAfter && dice < failBefore + failAfter + stall) await pass(random.fraction() * stallMsMax)
     const result = await run()
     await pass(random.fraction() * latencyMsMax)
-    if (dice >= failBefore && dice < failBefore + failAfter) throw new WeftError('store-unavailable', 'Failed on demand, after it took effect.')
+    if (dice >= failBefore && dice < failBefore + failAfter)
+      throw new WeftError('store-unavailable', 'Failed on demand, after it took effect.')
     return result
   }
   const early = async (run: () => Promise<unknown>): Promise<AppendResult> => {

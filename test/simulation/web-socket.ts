@@ -5,10 +5,7 @@ import type { HostClock } from './time.js'
 
 type Listener = (event: never) => void
 
-type SocketState =
-  | { readonly kind: 'connecting' }
-  | { readonly kind: 'open'; readonly end: End }
-  | { readonly kind: 'closed' }
+type SocketState = { readonly kind: 'connecting' } | { readonly kind: 'open'; readonly end: End } | { readonly kind: 'closed' }
 
 export class SimulatedWebSocket implements WebSocketLike {
   binaryType = 'arraybuffer'

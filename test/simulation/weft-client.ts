@@ -80,6 +80,9 @@ export class WeftClient implements SimulatedClient {
     if (status.state === 'saved') assert.equal(unsaved, 0, `D1: ${this.clock.name} says "saved" with ${unsaved} unsaved edits`)
     if (unsaved > 0 || !this.#options.shownIsDurable) return
     const { ledger } = this.#options
-    assert.ok(ledger.holdsDocument(documentId, doc), `D1: ${this.clock.name} says that nothing of ${documentId} is unsaved, and it is not on the disk`)
+    assert.ok(
+      ledger.holdsDocument(documentId, doc),
+      `D1: ${this.clock.name} says that nothing of ${documentId} is unsaved, and it is not on the disk`,
+    )
   }
 }

@@ -162,7 +162,8 @@ export class WeftWitness extends Witness {
         return
       case 'awareness':
         this.checkAwareness(message.update)
-        if (this.#channels.size === 1) assert.ok(waitingBytes <= this.expectations.outboxBytesHigh, 'A3: awareness is sent to a client that lags')
+        if (this.#channels.size === 1)
+          assert.ok(waitingBytes <= this.expectations.outboxBytesHigh, 'A3: awareness is sent to a client that lags')
         return
       default:
     }
@@ -185,7 +186,8 @@ export class WeftWitness extends Witness {
       this.checkDurable(documentId, update, 'a catch-up')
       has.add(inspectUpdate(update, storedBounds))
     }
-    const vector = known === null || known.kind === 'nothing' ? new Map<number, number>() : decodeStateVector(known.stateVector, storedBounds)
+    const vector =
+      known === null || known.kind === 'nothing' ? new Map<number, number>() : decodeStateVector(known.stateVector, storedBounds)
     const continues = known?.kind === 'seq' && known.incarnation === this.ledger.incarnationOf(documentId)
     for (const row of rows.slice(continues ? known.seq : 0, seq)) {
       const rest = has.subtract(inspectUpdate(row.update, storedBounds))

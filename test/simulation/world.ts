@@ -166,7 +166,10 @@ export class World {
   async #drain(windowMs: number): Promise<void> {
     const { trouble, limits } = this.#profile
     // A store that stalls for longer than a drain waits, or bounds at which edits are refused, may cost what was not acknowledged.
-    await this.#node.drain(windowMs, trouble.stall + trouble.failAfter + trouble.failBefore === 0 && limits.pendingBytesPerDocumentMax > 10_000)
+    await this.#node.drain(
+      windowMs,
+      trouble.stall + trouble.failAfter + trouble.failBefore === 0 && limits.pendingBytesPerDocumentMax > 10_000,
+    )
     await this.#node.start()
   }
 
@@ -238,7 +241,11 @@ export class World {
         assert.equal(canonicalState(doc), replayed, `S1: ${documentId} of client ${doc.clientID} differs from the log replayed`)
       const present = new Map(here.map(({ doc, awareness }) => [doc.clientID, awareness.getLocalState()]))
       for (const { doc, awareness } of here)
-        assert.deepEqual(new Map([...awareness.getStates()].sort()), new Map([...present].sort()), `A4: who client ${doc.clientID} sees in ${documentId}`)
+        assert.deepEqual(
+          new Map([...awareness.getStates()].sort()),
+          new Map([...present].sort()),
+          `A4: who client ${doc.clientID} sees in ${documentId}`,
+        )
     }
   }
 

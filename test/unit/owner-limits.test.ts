@@ -86,6 +86,15 @@ test('G1: what paused sockets still deliver is taken up to twice the mark, then 
   assert.equal(writer.acknowledgedThrough, 6, 'an update that was refused may come again')
 })
 
+test('G1: one update over twice the mark is taken when nothing else waits, since it would be refused for ever', async () => {
+  const bench = await OwnerBench.start({ limits: { pendingBytesPerDocumentMax: 100 } })
+  const writer = await bench.join('doc')
+  writer.submit(editOf('x'.repeat(500), 1))
+  await bench.clock.settle()
+  assert.deepEqual(writer.refusals, [])
+  assert.equal(writer.acknowledgedThrough, 1)
+})
+
 test('G1: at pendingBytesMax all writers of the process are paused, while retries go on', async () => {
   const bench = await OwnerBench.start({ limits: { pendingBytesMax: 2_000 } })
   const a = await bench.join('a')
