@@ -251,8 +251,8 @@ describe('a database that goes away', () => {
       const fence = await takeFence(store, 'a')
       await store.append([{ documentId: 'a', fence, seq: 1, incarnation: 'life', update: bytesOf('x') }])
       await own.kill()
-      for (const read of [store.openDocument('a'), store.readLog('a', 0, 1, 10), store.readAt('a', { seq: 1 })])
-        assert.equal((await refusal(read)).code, 'store-unavailable')
+      const reads = [store.openDocument('a'), store.readLog('a', 0, 1, 10), store.readAt('a', { seq: 1 })]
+      for (const error of await Promise.all(reads.map(refusal))) assert.equal(error.code, 'store-unavailable')
       await own.start()
       assert.equal((await store.openDocument('a')).head, 1)
       await store.close()
@@ -267,8 +267,8 @@ describe('a database that goes away', () => {
     const fence = await takeFence(store, 'torn')
     for (let seq = 1; seq <= 5; seq++) await store.append([{ documentId: 'torn', fence, seq, incarnation: 'life', update: bytesOf('x') }])
     await server.run('DELETE FROM weft.log WHERE seq = 3', nameOf(url))
-    for (const read of [store.openDocument('torn'), store.readLog('torn', 0, 5, 1000), store.readAt('torn', { seq: 4 })]) {
-      const error = await refusal(read)
+    const reads = [store.openDocument('torn'), store.readLog('torn', 0, 5, 1000), store.readAt('torn', { seq: 4 })]
+    for (const error of await Promise.all(reads.map(refusal))) {
       assert.equal(error.code, 'document-corrupt')
       assert.match(error.message, /"torn"/)
     }
