@@ -60,6 +60,11 @@ const errorKinds = {
 
 export type WeftErrorCode = keyof typeof errorKinds
 
+/** Whether a code that came over the wire is one of ours. */
+export function isErrorCode(code: string): code is WeftErrorCode {
+  return Object.hasOwn(errorKinds, code)
+}
+
 /** An error that a client or an operator is meant to read. `message` is plain words and never holds document content or tokens. */
 export class WeftError extends Error {
   readonly code: WeftErrorCode
@@ -80,5 +85,7 @@ export class WeftError extends Error {
 
 /** Any thrown value as a WeftError: itself if it is one, else `internal` with the value as its cause. */
 export function asWeftError(thrown: unknown): WeftError {
-  return thrown instanceof WeftError ? thrown : new WeftError('internal', 'The server failed to handle this request; it has logged why.', { cause: thrown })
+  return thrown instanceof WeftError
+    ? thrown
+    : new WeftError('internal', 'The server failed to handle this request; it has logged why.', { cause: thrown })
 }

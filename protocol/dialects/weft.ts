@@ -4,6 +4,8 @@ import { unreachable } from '../../core/assert.js'
 import { ByteReader, PartsWriter } from '../bytes.js'
 
 export const weftSubprotocol = 'weft.1'
+/** The same dialect between the nodes of a cluster. */
+export const weftNodeSubprotocol = 'weft-node.1'
 
 export type Permission = 'read-write' | 'read-only'
 

@@ -40,7 +40,7 @@ function differenceFrom(image: Image, stateVector: Uint8Array): readonly Uint8Ar
 
 export interface CatchUpSource {
   readonly documentId: string
-  readonly store: DocumentStore
+  readonly store: Pick<DocumentStore, 'readLog'>
   readonly logger: Logger
   readonly image: Image
   readonly sessions: Sessions
@@ -48,6 +48,8 @@ export interface CatchUpSource {
   readonly incarnation: () => string | null
   /** What the live sessions have beyond the image, or null. A session that becomes live must get it too (S6). */
   readonly early: () => Uint8Array | null
+  /** The seq that a session may resume from once it has its catch-up. */
+  readonly seq: () => number
 }
 
 /** Answers the sessions of one document that ask to be brought up to date. */
@@ -87,7 +89,7 @@ export class CatchUps {
   }
 
   #answer(session: Session, updatesFor: () => readonly Uint8Array[] | null): void {
-    const { image, sessions, early } = this.#source
+    const { sessions, early, seq } = this.#source
     let updates: readonly Uint8Array[] | null
     try {
       updates = updatesFor()
@@ -97,7 +99,7 @@ export class CatchUps {
     }
     if (updates === null) return
     const beyond = early()
-    sessions.catchUp(session, { seq: image.head, updates: beyond === null ? updates : [...updates, beyond] })
+    sessions.catchUp(session, { seq: seq(), updates: beyond === null ? updates : [...updates, beyond] })
   }
 
   /**

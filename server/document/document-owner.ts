@@ -82,6 +82,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       incarnation: () => (this.#refusal() === null ? this.incarnation : null),
       // What went out before its commit went to the live sessions only.
       early: () => (environment.broadcast === 'before-commit' ? (this.#inFlight?.entry.update ?? null) : null),
+      seq: () => opened.image.head,
     })
     const subject = { documentId, fence, incarnation: opened.incarnation, image: opened.image }
     this.#compaction = new CompactionCycle(environment, subject, {

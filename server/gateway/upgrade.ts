@@ -25,6 +25,8 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
   const { gateway, limits, counters, nodes = null } = options
   const webSockets = webSocketServer(limits.messageBytesMax, weftSubprotocol)
   const links = webSocketServer(linkLimits(limits).messageBytesMax, weftNodeSubprotocol)
+  const proofs = new WeakMap<IncomingMessage, string>()
+  links.on('headers', (headers, request) => headers.push(`${proofHeader}: ${proofs.get(request)}`))
   const arrivalOf = (dialect: Dialect, request: IncomingMessage): Arrival => ({
     dialect,
     target: request.url ?? '/',
@@ -76,7 +78,7 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
         ])
         return
       }
-      links.once('headers', (headers) => headers.push(`${proofHeader}: ${proof}`))
+      proofs.set(request, proof)
     }
     const server = dialect === 'weft-node' ? links : webSockets
     server.handleUpgrade(request, stream, head, (ws) => {
