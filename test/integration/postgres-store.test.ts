@@ -142,7 +142,7 @@ describe('behind a transaction pooler', () => {
   ownershipContract(
     contractTest(async () => {
       await server.run(
-        'TRUNCATE weft.log, weft.document, weft.snapshot, weft.node; UPDATE weft.shard_owner SET epoch = 0, node_id = NULL, boot = NULL WHERE epoch > 0',
+        'TRUNCATE weft.log, weft.document, weft.snapshot, weft.node, weft.lease; UPDATE weft.shard_owner SET epoch = 0, node_id = NULL, boot = NULL WHERE epoch > 0',
         nameOf(url),
       )
       const database = new Database({ url, logger: silentLogger, usesPerConnectionMax: 1 })
@@ -255,6 +255,28 @@ describe('a database that goes away', () => {
       for (const error of await Promise.all(reads.map(refusal))) assert.equal(error.code, 'store-unavailable')
       await own.start()
       assert.equal((await store.openDocument('a')).head, 1)
+      await store.close()
+    } finally {
+      await own.stop()
+    }
+  })
+
+  test('D5: after a failover that lost rows, an owner that remembers them is refused instead of leaving a hole', async () => {
+    const own = await startPostgres({ settings })
+    try {
+      const url = await own.createDatabase()
+      const store = await open(url)
+      const fence = await takeFence(store, 'a')
+      const entry = (seq: number) => ({ documentId: 'a', fence, seq, incarnation: 'life', update: bytesOf(`${seq}`) })
+      for (let seq = 1; seq <= 4; seq++) await store.append([entry(seq)])
+      await own.run('DELETE FROM weft.log WHERE seq = 4', nameOf(url))
+      await own.kill()
+      await own.start()
+      let outcome: WeftError
+      do outcome = await refusal(store.append([entry(5)]))
+      while (outcome.code === 'store-unavailable')
+      assert.equal(outcome.code, 'document-corrupt')
+      assert.equal((await store.openDocument('a')).head, 3)
       await store.close()
     } finally {
       await own.stop()

@@ -18,6 +18,14 @@ CREATE TABLE weft.shard_owner (
 ) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 INSERT INTO weft.shard_owner (shard, epoch) SELECT shard, 0 FROM generate_series(0, 1023) AS shard;
 
+-- One row per boot that ever owned a shard. Its version moves, in the same transaction, whenever anything moves that the boot may have remembered about
+-- its shards: one of them is claimed, released, or a document in it deleted. So one locked row stands for all fences of a process (see append_known).
+CREATE TABLE weft.lease (
+  boot text PRIMARY KEY,
+  version bigint NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
+
 -- One life of a document. Ids are UTF-8 bytes: any character is allowed in them, and bytea sorts by bytes whatever the database's collation.
 CREATE TABLE weft.document (
   key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -75,12 +83,26 @@ CREATE FUNCTION weft.now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS $f$
   SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
 $f$;
 
--- Claims: compare-and-set on the epoch. Rows are locked in shard order first, so that two claims cannot deadlock.
+-- A life of this server: another one after every restart and every failover.
+CREATE FUNCTION weft.server_life() RETURNS bigint LANGUAGE sql STABLE AS $f$
+  SELECT floor(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
+$f$;
+
+-- Claims: compare-and-set on the epoch. Leases are locked before shards, each in order, so that two claims cannot deadlock. A boot that loses a shard
+-- does not keep its lease's version, and its running appends are waited for: their share locks are what FOR UPDATE waits on.
 CREATE FUNCTION weft.claim_shards(p_node_id text, p_boot text, p_shards int[], p_epochs bigint[])
 RETURNS TABLE (shard int, epoch bigint) LANGUAGE plpgsql VOLATILE ${pinnedPlans} AS $f$
 #variable_conflict use_column
+DECLARE
+  losers text[];
 BEGIN
+  INSERT INTO weft.lease (boot, version) VALUES (p_boot, 1) ON CONFLICT DO NOTHING;
+  -- An epoch has one boot for as long as it has any, so the boots read here are the ones that lose the epochs which still match below.
+  losers := ARRAY(SELECT DISTINCT o.boot FROM weft.shard_owner o JOIN unnest(p_shards, p_epochs) AS seen (shard, epoch) ON o.shard = seen.shard
+    WHERE o.epoch = seen.epoch AND o.boot IS NOT NULL);
+  PERFORM 1 FROM weft.lease l WHERE l.boot = ANY (losers) ORDER BY l.boot FOR UPDATE;
   PERFORM 1 FROM weft.shard_owner o WHERE o.shard = ANY (p_shards) ORDER BY o.shard FOR UPDATE;
+  UPDATE weft.lease l SET version = l.version + 1 WHERE l.boot = ANY (losers);
   RETURN QUERY UPDATE weft.shard_owner o SET epoch = o.epoch + 1, node_id = p_node_id, boot = p_boot
     FROM unnest(p_shards, p_epochs) AS seen (shard, epoch)
     WHERE o.shard = seen.shard AND o.epoch = seen.epoch
@@ -90,6 +112,7 @@ END $f$;
 CREATE FUNCTION weft.release_shards(p_boot text, p_shards int[], p_epochs bigint[])
 RETURNS void LANGUAGE plpgsql VOLATILE ${pinnedPlans} AS $f$
 BEGIN
+  UPDATE weft.lease l SET version = l.version + 1 WHERE l.boot = p_boot;
   PERFORM 1 FROM weft.shard_owner o WHERE o.shard = ANY (p_shards) ORDER BY o.shard FOR UPDATE;
   UPDATE weft.shard_owner o SET node_id = NULL, boot = NULL
     FROM unnest(p_shards, p_epochs) AS held (shard, epoch)
@@ -110,42 +133,66 @@ BEGIN
 END $f$;
 
 -- Appends a batch in which every entry is the next row of a document whose fence is current. Anything else raises WF001 (or a unique violation) and
--- writes nothing; weft.append_some then looks closer. p_fences says for each entry which fence it comes under (1-based).
+-- writes nothing; weft.append_some then looks closer. p_fences says for each entry which fence it comes under (1-based). Answers what
+-- weft.append_known needs for the rows that follow: the lease of the first boot, the server's life, the newest commit time, the documents' keys.
 CREATE FUNCTION weft.append_all(
   p_shards int[], p_epochs bigint[], p_boots text[],
-  p_fences int[], p_ids bytea[], p_incarnations text[], p_seqs bigint[], p_updates bytea[]
-) RETURNS void LANGUAGE plpgsql VOLATILE ${pinnedPlans} AS $f$
+  p_fences int[], p_ids bytea[], p_incarnations text[], p_seqs bigint[], p_updates bytea[],
+  OUT lease_version bigint, OUT server_life bigint, OUT newest_at bigint, OUT keys bigint[]
+) LANGUAGE plpgsql VOLATILE ${pinnedPlans} AS $f$
 DECLARE
   held int;
-  written int;
   now_ms bigint;
 BEGIN
+  SELECT l.version INTO lease_version FROM weft.lease l WHERE l.boot = p_boots[1] FOR SHARE OF l;
   PERFORM 1 FROM unnest(p_shards, p_epochs, p_boots) AS fence (shard, epoch, boot)
     JOIN weft.shard_owner o ON o.shard = fence.shard
     WHERE o.epoch = fence.epoch AND o.boot = fence.boot
     ORDER BY o.shard FOR SHARE OF o;
   GET DIAGNOSTICS held = ROW_COUNT;
   IF held <> cardinality(p_shards) THEN RAISE EXCEPTION 'a fence is stale' USING ERRCODE = 'WF001'; END IF;
-  now_ms := floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+  now_ms := weft.now_ms();
+  server_life := weft.server_life();
   IF 1 = ANY (p_seqs) THEN
     INSERT INTO weft.document (id, incarnation, created_at)
       SELECT entry.id, entry.incarnation, now_ms
       FROM unnest(p_ids, p_incarnations, p_seqs) AS entry (id, incarnation, seq) WHERE entry.seq = 1;
   END IF;
   -- The log keeps the last row of each document, so "the row before is there and none after it" is contiguity and absence of a rival at once.
-  INSERT INTO weft.log (key, seq, epoch, committed_at, bytes)
-    SELECT document.key, entry.seq, p_epochs[entry.fence], greatest(now_ms, head.committed_at), entry.bytes
-    FROM unnest(p_fences, p_ids, p_incarnations, p_seqs, p_updates) AS entry (fence, id, incarnation, seq, bytes)
+  WITH next AS MATERIALIZED (
+    SELECT entry.position, document.key, entry.seq, p_epochs[entry.fence] AS epoch, greatest(now_ms, head.committed_at) AS at, entry.bytes
+    FROM unnest(p_fences, p_ids, p_incarnations, p_seqs, p_updates) WITH ORDINALITY AS entry (fence, id, incarnation, seq, bytes, position)
     JOIN weft.document ON document.id = entry.id
     LEFT JOIN LATERAL (
       SELECT log.seq, log.committed_at FROM weft.log WHERE log.key = document.key ORDER BY log.seq DESC LIMIT 1
     ) AS head ON true
-    WHERE document.incarnation = entry.incarnation AND entry.seq = coalesce(head.seq, 0) + 1;
-  GET DIAGNOSTICS written = ROW_COUNT;
-  IF written <> cardinality(p_seqs) THEN RAISE EXCEPTION 'an entry is not the next row' USING ERRCODE = 'WF001'; END IF;
+    WHERE document.incarnation = entry.incarnation AND entry.seq = coalesce(head.seq, 0) + 1
+  ), written AS (
+    INSERT INTO weft.log (key, seq, epoch, committed_at, bytes) SELECT next.key, next.seq, next.epoch, next.at, next.bytes FROM next
+  )
+  SELECT array_agg(next.key ORDER BY next.position), max(next.at) INTO keys, newest_at FROM next;
+  IF coalesce(cardinality(keys), 0) <> cardinality(p_seqs) THEN RAISE EXCEPTION 'an entry is not the next row' USING ERRCODE = 'WF001'; END IF;
 END $f$;
 
--- The same with a verdict per entry (position, 1-based): 'gap' (then nothing was written), 'fenced' (then nothing of its shard was written);
+-- Appends rows of documents whose keys and heads this boot remembers from the time when its lease had this version and the server this life. While both
+-- are unchanged no shard of the boot has moved, so nobody else can have appended and what it remembers is still so: one share lock is the fence of
+-- the whole batch. The server's life is compared since a failover may lose rows without a trace. p_floor keeps commit times from falling.
+CREATE FUNCTION weft.append_known(
+  p_boot text, p_version bigint, p_server_life bigint, p_floor bigint, p_keys bigint[], p_seqs bigint[], p_epochs bigint[], p_updates bytea[]
+) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $f$
+DECLARE
+  at bigint;
+BEGIN
+  PERFORM 1 FROM weft.lease l WHERE l.boot = p_boot AND l.version = p_version FOR SHARE OF l;
+  IF NOT FOUND OR weft.server_life() <> p_server_life THEN RAISE EXCEPTION 'what is remembered is out of date' USING ERRCODE = 'WF001'; END IF;
+  at := greatest(weft.now_ms(), p_floor);
+  INSERT INTO weft.log (key, seq, epoch, committed_at, bytes)
+    SELECT entry.key, entry.seq, entry.epoch, at, entry.bytes
+    FROM unnest(p_keys, p_seqs, p_epochs, p_updates) AS entry (key, seq, epoch, bytes);
+  RETURN at;
+END $f$;
+
+-- append_all with a verdict per entry (position, 1-based): 'gap' (then nothing was written), 'fenced' (then nothing of its shard was written);
 -- entries that are not listed are written, now or before.
 CREATE FUNCTION weft.append_some(
   p_shards int[], p_epochs bigint[], p_boots text[],
@@ -222,6 +269,8 @@ RETURNS text LANGUAGE plpgsql VOLATILE ${pinnedPlans} AS $f$
 DECLARE
   document_key bigint;
 BEGIN
+  -- What the owner remembers about this document's log must not be used again.
+  UPDATE weft.lease l SET version = l.version + 1 WHERE l.boot = p_boot;
   IF cardinality(weft.lock_fences(ARRAY[p_shard], ARRAY[p_epoch], ARRAY[p_boot])) = 0 THEN RETURN 'fenced'; END IF;
   DELETE FROM weft.document WHERE document.id = p_id RETURNING document.key INTO document_key;
   DELETE FROM weft.snapshot WHERE snapshot.key = document_key;
