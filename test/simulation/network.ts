@@ -330,7 +330,7 @@ export class SimulatedNetwork {
       delayMsMin: far ? 20 : 0,
       delayMsMax: far ? 20 + random.below(150) : 1 + random.below(10),
       chunkBytes: random.below(2) === 0 ? 64 + random.below(512) : 64 * 1024,
-      windowBytes: 1024 << random.below(5),
+      windowBytes: 256 << random.below(7),
     }
   }
 }

@@ -34,7 +34,9 @@ export interface SimulatedNodeOptions {
   readonly expectations: Expectations
   readonly trouble: () => StoreTrouble
   readonly compactionMsMax: number
+  /** For negative controls. */
   readonly acknowledgesEarly: boolean
+  readonly losesMessages: boolean
 }
 
 interface Process {
@@ -160,7 +162,7 @@ export class SimulatedNode {
     request: { readonly url: string; readonly protocols: readonly string[] },
   ): EndEvents | null {
     if (node.gateway.admission() !== 'admitted') return null
-    const { ledger, expectations, time } = this.#options
+    const { ledger, expectations, time, random, losesMessages } = this.#options
     const { pathname, search } = new URL(request.url)
     const target = pathname + search
     const dialect = request.protocols.includes(weftSubprotocol) ? 'weft' : 'y-websocket'
@@ -181,7 +183,8 @@ export class SimulatedNode {
       send: (parts, onSent) => {
         const waitingBytes = end.bufferedBytes
         if (end.isOpen) guard(() => witness.sending(Buffer.concat(parts), waitingBytes))
-        end.send(parts, onSent)
+        if (losesMessages && random.below(10) === 0) time.soon(onSent)
+        else end.send(parts, onSent)
         guard(() => witness.checkBuffered(end.bufferedBytes))
       },
       ping: () => end.ping(),

@@ -41,15 +41,16 @@ export function drawProfile(random: Random): Profile {
   const badServer = chance(2)
   const restless = chance(2)
   const narrow = chance(4)
+  const outboxBytesHigh = chance(2) ? 512 : 4096
   return {
     broadcast: chance(5) ? 'before-commit' : 'after-commit',
     limits: {
       ...defaultLimits,
       pingPeriodMs: 5_000,
       pongMsMax: 2_000,
-      outboxBytesHigh: 4096,
-      outboxBytesLow: 512,
-      laggingMsMax: 6_000,
+      outboxBytesHigh,
+      outboxBytesLow: outboxBytesHigh / 8,
+      laggingMsMax: chance(2) ? 1_500 : 6_000,
       messageBytesMax: narrow ? 400 : defaultLimits.messageBytesMax,
       pendingBytesPerDocumentMax: narrow ? 600 : 32 * 1024,
       attachingBytesMax: narrow ? 800 : 16 * 1024,

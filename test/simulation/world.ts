@@ -16,8 +16,11 @@ import { StockClient } from './stock-client.js'
 import { HostClock, SimulatedTime } from './time.js'
 import { type ClientOptions, WeftClient } from './weft-client.js'
 
-/** What a negative control breaks: a lying store, or a server that shows edits before they are committed while nobody expects it to. */
-export type Sabotage = 'none' | 'acknowledges-early' | 'shows-early'
+/**
+ * What a negative control breaks: a store that answers before it has written, a server that shows edits before they are committed though it promised not to,
+ * and one whose messages get lost now and then.
+ */
+export type Sabotage = 'none' | 'acknowledges-early' | 'shows-early' | 'loses-messages'
 
 export interface Outcome {
   readonly counters: ReadonlyMap<CounterName, number>
@@ -37,6 +40,8 @@ export class World {
   readonly #disk = new MemoryDisk()
   readonly #network: SimulatedNetwork
   readonly #node: SimulatedNode
+  /** Whether everything that clients are shown is on the disk. */
+  readonly #shownIsDurable: boolean
   readonly #actions = new Map<Action, number>()
   #clients: SimulatedClient[] = []
   #lastClientId = 0
@@ -48,7 +53,9 @@ export class World {
     this.#profile = profile
     this.#network = new SimulatedNetwork(this.#time, this.#random)
     const { limits, tuning, compactionMsMax } = profile
-    const expected = sabotage === 'none' ? profile.broadcast : 'after-commit'
+    // Each control is seen by the check that it is meant for: early acknowledgements not by what is shown with them.
+    const expected = sabotage === 'shows-early' ? 'after-commit' : sabotage === 'acknowledges-early' ? 'before-commit' : profile.broadcast
+    this.#shownIsDurable = expected === 'after-commit'
     this.#node = new SimulatedNode({
       name: 'node-1',
       address: ADDRESS,
@@ -65,6 +72,7 @@ export class World {
       trouble: () => (this.#peace ? calm : profile.trouble),
       compactionMsMax,
       acknowledgesEarly: sabotage === 'acknowledges-early',
+      losesMessages: sabotage === 'loses-messages',
     })
   }
 
@@ -106,7 +114,8 @@ export class World {
     const participant = client.participants[random.below(client.participants.length)] as Participant
     switch (action) {
       case 'edit':
-        return editRandomly(participant.doc, random)
+        editRandomly(participant.doc, random)
+        return
       case 'burst': {
         const text = participant.doc.getText('text')
         if (random.below(3) === 0) text.insert(0, 'long '.repeat(60 + random.below(200)))
@@ -114,7 +123,8 @@ export class World {
         return
       }
       case 'move':
-        return participant.awareness.move()
+        participant.awareness.move()
+        return
       case 'cut':
         for (const connection of this.#network.connections(client.clock)) connection.cut()
         return
@@ -179,7 +189,7 @@ export class World {
   }
 
   #join(): void {
-    const { documentIds, broadcast } = this.#profile
+    const { documentIds } = this.#profile
     const random = this.#random
     const clock = new HostClock(this.#time, `client-${this.#lastClientId + 1}`, { offsetMs: random.below(100_000), rate: 1 })
     const options: ClientOptions = {
@@ -189,7 +199,7 @@ export class World {
       random: seededRandom(random.below(2 ** 31)),
       url: `ws://${ADDRESS}`,
       ledger: this.#ledger,
-      shownIsDurable: broadcast === 'after-commit',
+      shownIsDurable: this.#shownIsDurable,
     }
     const documentId = (): string => documentIds[random.below(documentIds.length)] as string
     if (random.below(2) === 0) this.#clients.push(new StockClient(options, documentId(), this.#nextClientId()))

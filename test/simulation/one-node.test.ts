@@ -1,0 +1,68 @@
+// One node under a bad network, a bad disk, crashes and restarts: 200 seeds, and controls that show that broken promises are noticed.
+// SEED and SEEDS choose others; test/simulation/run.ts does the same without the test runner.
+import { strict as assert } from 'node:assert'
+import { describe, test } from 'node:test'
+import { addOutcome, type Sabotage, World } from './world.js'
+
+const FIRST = Number(process.env['SEED'] ?? 1)
+const COUNT = Number(process.env['SEEDS'] ?? 200)
+
+/** What the seeds together must reach: a simulation in which nothing happens proves nothing. */
+const reached = [
+  'updates_already_known',
+  'updates_refused',
+  'commit_failures',
+  'connections_timed_out',
+  'documents_evicted',
+  'compactions',
+  'compactions_failed',
+  'sessions_lagging',
+  'sessions_too_slow',
+  'awareness_entries_known',
+  'awareness_entries_foreign',
+  'awareness_frames_dropped',
+  'action crash',
+  'action drain',
+  'action silence',
+]
+
+test(`D1, D2, D4, D5, D6, S1, S3, S4, S6, A1, A2, A3, A4, A5, G2, G4: ${COUNT} seeds of one node`, { timeout: 300_000 }, async () => {
+  const totals = new Map<string, number>()
+  for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
+    try {
+      addOutcome(totals, await World.run(seed))
+    } catch (cause) {
+      throw new Error(`Seed ${seed} failed; replay it with: node dist/test/simulation/run.js --seed ${seed} --seeds 1`, { cause })
+    }
+  }
+  if (COUNT < 200) return
+  for (const name of reached) assert.ok((totals.get(name) ?? 0) > 0, `no seed reached: ${name}`)
+})
+
+/** How many of the first seeds fail under a sabotage, each of them naming one of the rules. */
+async function caught(sabotage: Sabotage, seeds: number, rules: RegExp): Promise<number> {
+  let count = 0
+  for (let seed = 1; seed <= seeds; seed++) {
+    try {
+      await World.run(seed, sabotage)
+    } catch (error) {
+      assert.match(String(error), rules, `seed ${seed}`)
+      count += 1
+    }
+  }
+  return count
+}
+
+describe('negative controls', () => {
+  test('D1: a store that answers before it has written is caught in 5 of 5 seeds', async () => {
+    assert.equal(await caught('acknowledges-early', 5, /D1:|D2: .* was opened at seq/), 5)
+  })
+
+  test('D2: a server that shows edits before they are committed is caught in 5 of 5 seeds', async () => {
+    assert.equal(await caught('shows-early', 5, /D2:/), 5)
+  })
+
+  test('S1, A4: a server whose messages get lost is caught in at least 5 of 10 seeds', async () => {
+    assert.ok((await caught('loses-messages', 10, /S1:|A4:|not in step/)) >= 5)
+  })
+})
