@@ -19,12 +19,15 @@ export interface MeasuredServer {
   stop(): Promise<void>
 }
 
-/** Starts `weft serve` on a free port with a new data folder, on core 0. `flags` are passed on. */
+/**
+ * Starts `weft serve` on a free port with a new data folder, on core 0. `flags` are passed on. WEFT_BENCH_NODE_FLAGS goes to its `node`, for profiles:
+ * `--cpu-prof --cpu-prof-dir=profiles`, for example.
+ */
 export async function startServer(flags: readonly string[] = []): Promise<MeasuredServer> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-bench-'))
   const serve = [
     process.execPath,
-    '--expose-gc',
+    ...(process.env['WEFT_BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== ''),
     mainScript,
     'serve',
     '--port',

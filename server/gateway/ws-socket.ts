@@ -9,6 +9,8 @@ import type { Socket, SocketEvents } from './socket.js'
  */
 const FRAGMENT_BYTES = 256 * 1024
 const IN_FLIGHT_BYTES = 2 * FRAGMENT_BYTES
+/** Up to here a message is copied behind its frame header, so that it leaves as one buffer. */
+const COPIED_BYTES_MAX = 16 * 1024
 const CLOSE_REASON_BYTES_MAX = 123
 /** The close code of a message over `maxPayload` (RFC 6455, 7.4.1). */
 const MESSAGE_TOO_BIG = 1009
@@ -33,7 +35,6 @@ export class WsSocket implements Socket {
   #queue: QueuedMessage[] = []
   #queuedBytes = 0
   #inFlightBytes = 0
-  #corked = false
 
   /** `stream` is the TCP or TLS stream under `ws`: writes of one turn are collected on it. */
   constructor(ws: WebSocket, stream: Duplex) {
@@ -62,7 +63,11 @@ export class WsSocket implements Socket {
     for (const part of parts) length += part.length
     const only = parts[0]
     if (this.#queue.length === 0 && length <= FRAGMENT_BYTES && parts.length === 1 && only !== undefined) {
-      this.#write(only, true, onSent)
+      // Whole frames may pass by `ws`, which has nothing half sent: it does not compress here, and writes each of its own frames in one piece.
+      if (length <= COPIED_BYTES_MAX && this.#ws.readyState === WebSocket.OPEN) {
+        turn.collect(this.#stream)
+        this.#stream.write(frameOf(only), onSent)
+      } else this.#write(only, true, onSent)
       return
     }
     this.#queue.push({ parts, onSent, partIndex: 0, partOffset: 0 })
@@ -116,16 +121,49 @@ export class WsSocket implements Socket {
   }
 
   #write(bytes: Uint8Array, last: boolean, onWritten: () => void): void {
-    if (!this.#corked) {
-      this.#corked = true
-      this.#stream.cork()
-      process.nextTick(() => {
-        this.#corked = false
-        this.#stream.uncork()
-      })
-    }
+    turn.collect(this.#stream)
     this.#ws.send(bytes, { binary: true, compress: false, fin: last }, () => onWritten())
   }
+}
+
+/** Holds back what is written in one turn of the event loop, so that each stream is written to once, however many messages it gets. */
+class Turn {
+  #streams: Duplex[] = []
+  readonly #end = (): void => {
+    const streams = this.#streams
+    this.#streams = []
+    for (const stream of streams) stream.uncork()
+  }
+
+  collect(stream: Duplex): void {
+    if (stream.writableCorked > 0) return
+    stream.cork()
+    this.#streams.push(stream)
+    if (this.#streams.length === 1) process.nextTick(this.#end)
+  }
+}
+
+const turn = new Turn()
+
+let framedContent: Uint8Array | null = null
+let lastFrame = Buffer.alloc(0)
+
+/**
+ * One whole binary message as a server sends it (RFC 6455, 5.2): 0x82, the length in one byte or in three (below 64 KiB), the content unmasked. A broadcast hands the same
+ * content to one socket after the other, so the last frame is kept.
+ */
+function frameOf(content: Uint8Array): Buffer {
+  if (content === framedContent) return lastFrame
+  const { length } = content
+  const headerBytes = length < 126 ? 2 : 4
+  const frame = Buffer.allocUnsafeSlow(headerBytes + length)
+  frame[0] = 0x82
+  frame[1] = Math.min(length, 126)
+  if (headerBytes === 4) frame.writeUInt16BE(length, 2)
+  frame.set(content, headerBytes)
+  framedContent = content
+  lastFrame = frame
+  return frame
 }
 
 /**
