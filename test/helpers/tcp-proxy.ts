@@ -1,0 +1,122 @@
+// A TCP proxy that a test puts into any path: it passes bytes on, holds them back without a word (a half-open network), or cuts every connection.
+import net from 'node:net'
+
+/**
+ * What happens to the bytes. `hold-…`: connections stay open and new ones are taken, but nothing passes in the given direction until the path opens
+ * again; then it all arrives, as after a network that lost packets for a while. `cut`: connections are reset, new ones too.
+ */
+export type ProxyPath = 'open' | 'cut' | 'hold-both' | 'hold-requests' | 'hold-answers'
+
+interface Target {
+  readonly host: string
+  readonly port: number
+}
+
+interface Pair {
+  readonly client: net.Socket
+  readonly target: net.Socket
+}
+
+export class TcpProxy {
+  readonly port: number
+  readonly #server: net.Server
+  readonly #pairs = new Set<Pair>()
+  #target: Target | null
+  #path: ProxyPath = 'open'
+
+  private constructor(server: net.Server, port: number, target: Target | null) {
+    this.#server = server
+    this.port = port
+    this.#target = target
+  }
+
+  /** Listens on a free port of 127.0.0.1. Without a target yet, connections are reset until `aim` names one. */
+  static start(target: { readonly host: string; readonly port: number } | null = null): Promise<TcpProxy> {
+    return new Promise((resolve, reject) => {
+      const server = net.createServer({ allowHalfOpen: true })
+      server.once('error', reject)
+      server.listen(0, '127.0.0.1', () => {
+        const address = server.address()
+        if (address === null || typeof address !== 'object') return reject(new Error('The proxy has no port.'))
+        const proxy = new TcpProxy(server, address.port, target)
+        server.on('connection', (socket) => proxy.#connected(socket))
+        resolve(proxy)
+      })
+    })
+  }
+
+  /** `127.0.0.1:port`. */
+  get address(): string {
+    return `127.0.0.1:${this.port}`
+  }
+
+  get connections(): number {
+    return this.#pairs.size
+  }
+
+  aim(port: number, host = '127.0.0.1'): void {
+    this.#target = { host, port }
+  }
+
+  set path(path: ProxyPath) {
+    this.#path = path
+    for (const pair of [...this.#pairs]) this.#apply(pair)
+  }
+
+  async stop(): Promise<void> {
+    this.path = 'cut'
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #connected(client: net.Socket): void {
+    if (this.#path === 'cut' || this.#target === null) {
+      client.on('error', () => {})
+      client.resetAndDestroy()
+      return
+    }
+    const target = net.connect({ ...this.#target, allowHalfOpen: true })
+    const pair: Pair = { client, target }
+    this.#pairs.add(pair)
+    for (const socket of [client, target]) {
+      socket.setNoDelay(true)
+      socket.on('error', () => this.#reset(pair))
+      socket.on('close', () => {
+        if (client.destroyed && target.destroyed) this.#pairs.delete(pair)
+      })
+    }
+    this.#forward(client, target, 'requests')
+    this.#forward(target, client, 'answers')
+    this.#apply(pair)
+  }
+
+  /** By hand instead of `pipe`, which resumes a socket whenever it likes. */
+  #forward(from: net.Socket, to: net.Socket, direction: 'requests' | 'answers'): void {
+    from.on('data', (bytes) => {
+      if (to.write(bytes)) return
+      from.pause()
+      to.once('drain', () => {
+        if (!this.#holds(direction)) from.resume()
+      })
+    })
+    from.on('end', () => to.end())
+  }
+
+  #holds(direction: 'requests' | 'answers'): boolean {
+    return this.#path === 'hold-both' || this.#path === `hold-${direction}`
+  }
+
+  #apply(pair: Pair): void {
+    if (this.#path === 'cut') {
+      this.#reset(pair)
+      return
+    }
+    if (this.#holds('requests')) pair.client.pause()
+    else pair.client.resume()
+    if (this.#holds('answers')) pair.target.pause()
+    else pair.target.resume()
+  }
+
+  #reset({ client, target }: Pair): void {
+    for (const socket of [client, target]) if (!socket.destroyed) socket.resetAndDestroy()
+  }
+}
