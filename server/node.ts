@@ -6,14 +6,16 @@ import type { Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
 import type { Random } from '../core/random.js'
 import type { DocumentStore } from '../persistence/store.js'
-import { MemoryAwarenessBus } from './awareness/bus.js'
+import { type AwarenessBus, soloAwarenessBus } from './awareness/bus.js'
 import { AwarenessHub } from './awareness/hub.js'
+import { ClusterMember, type ClusterMemberOptions } from './cluster/cluster-member.js'
 import type { Compactor } from './document/compaction.js'
 import { LocalDirectory } from './document/local-directory.js'
 import type { DocumentTuning } from './document/tuning.js'
 import type { Authorize } from './gateway/authorize.js'
 import { Gateway } from './gateway/gateway.js'
-import { ShardGrants } from './shard-grants.js'
+import type { Ownership } from './ownership.js'
+import { SoleOwnership } from './sole-ownership.js'
 
 export interface NodeOptions {
   /** Not closed with the node. */
@@ -27,30 +29,35 @@ export interface NodeOptions {
   readonly authorize: Authorize
   readonly broadcast: 'after-commit' | 'before-commit'
   readonly tuning: DocumentTuning
+  /** Carries cursors to other nodes. Default: there are none. */
+  readonly bus?: AwarenessBus
+  /** Makes the node a member of a cluster. Default: it is alone and owns everything. */
+  readonly cluster?: ClusterMemberOptions
 }
 
 export class ServerNode {
-  readonly counters: Counters
+  readonly counters = new Counters()
   readonly gateway: Gateway
-  readonly directory: LocalDirectory
+  /** The documents that this process owns. */
+  readonly documents: LocalDirectory
   readonly awareness: AwarenessHub
+  readonly ownership: Ownership
   readonly #options: NodeOptions
-  readonly #grants: ShardGrants
 
-  /** Takes ownership. Rejects with a store error. */
+  /** Constructs the node and starts it. Rejects with a store error. */
   static async start(options: NodeOptions): Promise<ServerNode> {
-    return new ServerNode(options, await ShardGrants.claimAll(options.store, options.random))
+    const node = new ServerNode(options)
+    await node.start()
+    return node
   }
 
-  private constructor(options: NodeOptions, grants: ShardGrants) {
-    const { store, compactor, clock, random, limits, logger, authorize, broadcast, tuning } = options
+  constructor(options: NodeOptions) {
+    const { store, compactor, clock, random, limits, logger, authorize, broadcast, tuning, bus = soloAwarenessBus, cluster } = options
+    const { counters } = this
     this.#options = options
-    this.#grants = grants
-    const counters = new Counters()
-    this.counters = counters
-    this.directory = new LocalDirectory({
+    this.documents = new LocalDirectory({
       store,
-      fenceOf: (documentId) => grants.fenceOf(documentId),
+      fenceOf: (documentId) => this.ownership.fenceOf(documentId),
       clock,
       random,
       logger,
@@ -58,30 +65,54 @@ export class ServerNode {
       limits,
       compactor,
       broadcast,
-      onFenced: (shards) => grants.forget(shards),
+      onFenced: (shards) => this.ownership.fenced(shards),
       tuning,
     })
-    this.awareness = new AwarenessHub({ clock, limits, counters, logger, bus: new MemoryAwarenessBus() })
-    const { directory, awareness } = this
-    this.gateway = new Gateway({ clock, random, limits, counters, logger, directory, awareness, authorize, serverId: grants.claimant.boot })
+    this.awareness = new AwarenessHub({ clock, limits, counters, logger, bus })
+    const { documents, awareness } = this
+    this.ownership =
+      cluster === undefined
+        ? new SoleOwnership({ store, random, local: documents })
+        : new ClusterMember(cluster, {
+            local: documents,
+            store,
+            clock,
+            random,
+            logger,
+            counters,
+            limits,
+            broadcast,
+            onNodeGone: (nodeId, boot) => awareness.removeNode(nodeId, boot),
+          })
+    const { ownership } = this
+    this.gateway = new Gateway(
+      { clock, random, limits, counters, logger, directory: ownership.directory, awareness, authorize, serverId: ownership.boot },
+      documents,
+    )
+  }
+
+  /** Takes ownership, of everything or of its share. Rejects with a store error. */
+  start(): Promise<void> {
+    return this.ownership.start()
   }
 
   /**
-   * Clients first, their closes spread over up to `windowMs`, then what they wrote, then what it was written with. Each step is taken even if the one
-   * before it failed; rejects with the first failure.
+   * Ownership first, so that others go on with the documents; then the clients, their closes spread over up to `windowMs`; then what they wrote, and
+   * what it was written with. Each step is taken even if the one before it failed; rejects with the first failure.
    */
   async stop(windowMs: number): Promise<void> {
-    const { gateway, directory, awareness } = this
+    const { gateway, documents, awareness, ownership } = this
     const { compactor, logger } = this.#options
     const failures: unknown[] = []
     const steps: readonly (() => unknown)[] = [
+      () => ownership.handOver(),
       () => gateway.drain(windowMs),
       () => gateway.close(),
-      () => directory.drain(),
-      () => directory.close(),
+      () => documents.drain(),
+      () => documents.close(),
       () => awareness.close(),
       () => compactor.close(),
-      () => this.#grants.release(),
+      () => ownership.end(),
     ]
     for (const step of steps) {
       try {

@@ -1,35 +1,45 @@
-// Carries awareness between nodes: one channel per document that has sessions here. Losing messages is allowed, order is not required.
+// What a document's awareness asks of the bus that joins it to the same document on other nodes, and the other way round.
+// Messages may be lost, repeated or reordered: clocks decide what is newest, and full states mend what was missed.
+
+/** A start of a node: who says something on the bus. */
+export interface Origin {
+  readonly nodeId: string
+  /** A random id of this start of its process. */
+  readonly boot: string
+}
+
+/** A document's awareness, as the bus sees it. The updates are encoded awareness updates; the first two throw `malformed`. */
+export interface AwarenessSubscriber {
+  /** What changed for the sessions of another node. */
+  states(origin: Origin, update: Uint8Array): void
+  /** The states of all sessions of another node: whatever it said before and does not repeat here is gone. */
+  fullStates(origin: Origin, update: Uint8Array): void
+  /** Another node has no sessions on the document any more. */
+  gone(origin: Origin): void
+  /** The states of the sessions of this node. */
+  localStates(): Uint8Array
+}
 
 export interface AwarenessChannel {
-  /** Sends an encoded awareness update to all other subscribers of the document. Never throws: awareness is the first thing dropped. */
+  /** Sends what changed for the sessions of this node. Never throws or waits: awareness is the first thing dropped (A3). */
   publish(update: Uint8Array): void
   /** Idempotent. */
   unsubscribe(): void
 }
 
 export interface AwarenessBus {
-  /** `receive` gets what other subscribers publish, never what is published on the returned channel. */
-  subscribe(documentId: string, receive: (update: Uint8Array) => void): AwarenessChannel
+  /** One subscription per document and node at a time. */
+  subscribe(documentId: string, subscriber: AwarenessSubscriber): AwarenessChannel
+  /** A node is gone for good, in all its boots or one: its states are removed from every document (A4). */
+  removeNode(nodeId: string, boot?: string): void
 }
 
-/** A bus within one process: for a server that runs alone, and for tests that run several hubs. */
-export class MemoryAwarenessBus implements AwarenessBus {
-  readonly #subscribers = new Map<string, Set<(update: Uint8Array) => void>>()
+/** The bus of a node that runs alone. */
+export const soloAwarenessBus: AwarenessBus = {
+  subscribe: () => ({ publish: () => {}, unsubscribe: () => {} }),
+  removeNode: () => {},
+}
 
-  subscribe(documentId: string, receive: (update: Uint8Array) => void): AwarenessChannel {
-    const subscribers = this.#subscribers.get(documentId) ?? new Set()
-    this.#subscribers.set(documentId, subscribers)
-    // A function of its own, so that one `receive` may subscribe twice.
-    const own = (update: Uint8Array): void => receive(update)
-    subscribers.add(own)
-    return {
-      publish(update) {
-        for (const subscriber of subscribers) if (subscriber !== own) subscriber(update)
-      },
-      unsubscribe: () => {
-        subscribers.delete(own)
-        if (subscribers.size === 0 && this.#subscribers.get(documentId) === subscribers) this.#subscribers.delete(documentId)
-      },
-    }
-  }
+export function isSameOrigin(a: Origin, b: Origin): boolean {
+  return a.nodeId === b.nodeId && a.boot === b.boot
 }

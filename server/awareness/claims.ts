@@ -2,12 +2,12 @@
 // So a client that reconnects while its old socket is half-open gets its id back, and an impostor gets nothing.
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'
-import type { Speaker } from './record.js'
+import type { Binding, Speaker } from './record.js'
 
 /** A newer state for an id that is bound to another session, kept aside. */
 export interface Claim {
-  /** The session that claims, or null when another node does. */
-  readonly claimant: Speaker | null
+  /** The session or the node that claims: what the id is bound to if the claim wins. */
+  readonly claimant: Exclude<Binding, { readonly kind: 'none' }>
   readonly clientId: number
   readonly clock: number
   readonly state: Uint8Array
@@ -24,17 +24,23 @@ const SETTLED_MS = 5_000
 /** Probes that the claims of one session may have under way. */
 const PROBES_PER_CLAIMANT_MAX = 4
 
+export interface Verdicts {
+  /** The claim won over the session `bound`. */
+  grant(claim: Claim, bound: Speaker): void
+  /** The session `bound` is there and keeps its id. */
+  reject(claim: Claim, bound: Speaker): void
+}
+
 export class Claims {
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #grant: (claim: Claim, bound: Speaker) => void
+  readonly #verdicts: Verdicts
   readonly #disputes = new Map<number, Dispute>()
 
-  /** `grant` is called with a claim that won, and the session that lost. */
-  constructor(clock: Clock, logger: Logger, grant: (claim: Claim, bound: Speaker) => void) {
+  constructor(clock: Clock, logger: Logger, verdicts: Verdicts) {
     this.#clock = clock
     this.#logger = logger
-    this.#grant = grant
+    this.#verdicts = verdicts
   }
 
   /** A claim on an id that is bound to `bound`. The one with the highest clock is kept while a probe is under way. */
@@ -58,7 +64,7 @@ export class Claims {
   /** A session left: its claims are void. */
   withdraw(claimant: Speaker): void {
     for (const dispute of this.#disputes.values()) {
-      if (dispute.kind === 'probing' && dispute.claim?.claimant === claimant) dispute.claim = null
+      if (dispute.kind === 'probing' && claimedBy(dispute.claim) === claimant) dispute.claim = null
     }
   }
 
@@ -71,7 +77,8 @@ export class Claims {
   }
 
   #probe(claim: Claim, bound: Speaker): void {
-    const { claimant, clientId } = claim
+    const { clientId } = claim
+    const claimant = claimedBy(claim)
     if (claimant !== null && claimant.probeCount >= PROBES_PER_CLAIMANT_MAX) return
     const dispute: Dispute = { kind: 'probing', bound, claim }
     this.#disputes.set(clientId, dispute)
@@ -82,9 +89,10 @@ export class Claims {
       if (this.#disputes.get(clientId) !== dispute) return
       if (present) {
         this.#disputes.set(clientId, { kind: 'settled', untilMs: this.#clock.monotonic() + SETTLED_MS })
+        if (dispute.claim !== null) this.#verdicts.reject(dispute.claim, bound)
       } else {
         this.#disputes.delete(clientId)
-        if (dispute.claim !== null) this.#grant(dispute.claim, bound)
+        if (dispute.claim !== null) this.#verdicts.grant(dispute.claim, bound)
       }
     }
     bound.sink.probe().then(settle, (error: unknown) => {
@@ -92,4 +100,8 @@ export class Claims {
       settle(true)
     })
   }
+}
+
+function claimedBy(claim: Claim | null): Speaker | null {
+  return claim?.claimant.kind === 'session' ? claim.claimant.session : null
 }

@@ -4,12 +4,25 @@ import type { Clock } from '../../core/clock.js'
 import type { CounterName, Counters } from '../../core/counters.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
-import { checkState, encodeAwareness, isRemovalState, scanAwareness } from '../../protocol/awareness.js'
+import { checkState, isRemovalState, scanAwareness } from '../../protocol/awareness.js'
 import { Beat } from './beat.js'
-import type { AwarenessBus, AwarenessChannel } from './bus.js'
+import type { AwarenessBus, AwarenessChannel, Origin } from './bus.js'
 import { type Claim, Claims } from './claims.js'
-import type { AwarenessFrame, AwarenessSink } from './contract.js'
-import { type Binding, type ClientRecord, entryOf, isKnown, remote, type Speaker, unbound } from './record.js'
+import type { AwarenessSink } from './contract.js'
+import {
+  type Binding,
+  CLOCK_MAX,
+  type ClientRecord,
+  encodeRecords,
+  frameOf,
+  isKnown,
+  type LiveRecord,
+  type Speaker,
+  tellRemoved,
+  unbound,
+} from './record.js'
+import { RecordTable } from './record-table.js'
+import { RemoteStates } from './remote-states.js'
 
 export interface AwarenessEnvironment {
   readonly clock: Clock
@@ -19,13 +32,8 @@ export interface AwarenessEnvironment {
   readonly bus: AwarenessBus
 }
 
-/** Clients count up from 0; one that starts near the end of the integers would make its id unusable for whoever owns it. */
-const CLOCK_MAX = 2 ** 31
 /** Clients renew their state every 15 s, and take one that was not renewed for 30 s as gone. */
 const STATE_AGE_MS_MAX = 45_000
-/** How long, and how many, removals are remembered, so that a late echo does not revive them. */
-const TOMBSTONE_AGE_MS_MAX = 60_000
-const TOMBSTONES_MAX = 10_000
 
 interface NewEntry {
   readonly clientId: number
@@ -37,23 +45,29 @@ interface NewEntry {
 export class DocumentAwareness {
   readonly #environment: AwarenessEnvironment
   readonly #sessions = new Set<Speaker>()
-  readonly #records = new Map<number, ClientRecord>()
-  /** Removed and unbound records, oldest removal first. */
-  readonly #tombstones = new Map<number, ClientRecord>()
+  readonly #table: RecordTable
   readonly #claims: Claims
   readonly #channel: AwarenessChannel
-  /** Changed since the last beat; true for what other nodes have to hear too. */
-  readonly #changed = new Map<ClientRecord, boolean>()
-  #changeCount = 0
   readonly #beat: Beat
   /** The encoded states of all clients, until one changes. */
   #encodedStates: Uint8Array | null = null
 
   constructor(documentId: string, environment: AwarenessEnvironment) {
     this.#environment = environment
-    this.#beat = new Beat(environment.clock, () => this.#send())
-    this.#claims = new Claims(environment.clock, environment.logger, (claim, bound) => this.#grant(claim, bound))
-    this.#channel = environment.bus.subscribe(documentId, (update) => this.#receiveRemote(documentId, update))
+    const { clock, logger, bus } = environment
+    this.#beat = new Beat(clock, () => this.#send())
+    const table = new RecordTable(clock, () => {
+      this.#encodedStates = null
+      this.#beat.request(this.#sessions.size)
+    })
+    this.#table = table
+    const claims = new Claims(clock, logger, {
+      grant: (claim, bound) => this.#grant(claim, bound),
+      reject: (claim, bound) => this.#reject(claim, bound),
+    })
+    this.#claims = claims
+    const publish = (update: Uint8Array): void => this.#channel.publish(update)
+    this.#channel = bus.subscribe(documentId, new RemoteStates({ environment, table, claims, publish }))
   }
 
   get sessionCount(): number {
@@ -61,7 +75,13 @@ export class DocumentAwareness {
   }
 
   join(sink: AwarenessSink): Speaker {
-    const session: Speaker = { sink, heardRemovalsThrough: this.#changeCount, clientIds: new Set(), ownId: null, probeCount: 0 }
+    const session: Speaker = {
+      sink,
+      heardRemovalsThrough: this.#table.changeCount,
+      clientIds: new Set(),
+      ownId: 'unannounced',
+      probeCount: 0,
+    }
     this.#sessions.add(session)
     return session
   }
@@ -70,10 +90,10 @@ export class DocumentAwareness {
     if (!this.#sessions.delete(session)) return
     this.#claims.withdraw(session)
     for (const clientId of session.clientIds) {
-      const record = this.#records.get(clientId)
+      const record = this.#table.get(clientId)
       if (record === undefined) continue
-      if (record.state === null) this.#bind(record, unbound)
-      else this.#change(record, record.clock, null, unbound, true)
+      if (record.state === null) this.#table.bind(record, unbound)
+      else this.#table.change(record, record.clock, null, unbound, true)
       const claim = this.#claims.release(clientId)
       if (claim !== null) this.#apply(record, claim)
     }
@@ -88,7 +108,7 @@ export class DocumentAwareness {
     // Stock clients send back every state that they receive. What is known is dropped here, at the cost of reading three numbers.
     scanAwareness(bytes, (clientId, clock, stateStart, stateEnd) => {
       received += 1
-      const record = this.#records.get(clientId)
+      const record = this.#table.get(clientId)
       if (record === undefined || !isKnown(record, clock, bytes, stateStart, stateEnd)) {
         news.push({ clientId, clock, stateStart, stateEnd })
       } else if (record.state === null && clock === record.clock && !isRemovalState(bytes, stateStart, stateEnd)) {
@@ -98,7 +118,12 @@ export class DocumentAwareness {
     counters.add('awareness_entries_received', received)
     if (news.length < received) counters.add('awareness_entries_known', received - news.length)
     const [first] = news
-    if (session.ownId === null && received === 1 && first !== undefined && !isRemovalState(bytes, first.stateStart, first.stateEnd)) {
+    if (
+      session.ownId === 'unannounced' &&
+      received === 1 &&
+      first !== undefined &&
+      !isRemovalState(bytes, first.stateStart, first.stateEnd)
+    ) {
       session.ownId = first.clientId
     }
     for (const entry of news) this.#consider(session, entry, bytes)
@@ -111,29 +136,26 @@ export class DocumentAwareness {
   }
 
   fullState(session: Speaker): Uint8Array | null {
-    const removals = [...this.#records.values()].filter((record) => record.state === null && record.change > session.heardRemovalsThrough)
+    const removals = [...this.#table.values()].filter((record) => record.state === null && record.change > session.heardRemovalsThrough)
     if (removals.length > 0) return frameOf([...this.live(), ...removals]).update
     this.#encodedStates ??= frameOf([...this.live()]).update
     // An update without entries is the single byte 0.
     return this.#encodedStates.length === 1 ? null : this.#encodedStates
   }
 
-  /** The records of clients that are present. */
-  *live(): Generator<ClientRecord & { readonly state: Uint8Array }> {
-    for (const record of this.#records.values()) if (isLive(record)) yield record
+  live(): Iterable<LiveRecord> {
+    return this.#table.live()
   }
 
   /** Removes what nobody renews, and forgets old removals. To be called every few seconds. */
   sweep(): void {
     const now = this.#environment.clock.monotonic()
-    for (const record of this.#records.values()) {
-      if (record.state === null || now - record.changedAtMs < STATE_AGE_MS_MAX) continue
-      this.#change(record, record.clock, null, bindingAfterRemoval(record), record.binding.kind !== 'remote')
+    for (const record of this.#table.live()) {
+      if (now - record.changedAtMs < STATE_AGE_MS_MAX) continue
+      if (record.binding.kind === 'remote') this.#table.presumeGone(record)
+      else this.#table.change(record, record.clock, null, bindingAfterRemoval(record), true)
     }
-    for (const record of this.#tombstones.values()) {
-      if (now - record.changedAtMs < TOMBSTONE_AGE_MS_MAX) break
-      this.#forget(record)
-    }
+    this.#table.forgetOldTombstones()
     this.#claims.sweep()
   }
 
@@ -148,7 +170,7 @@ export class DocumentAwareness {
   #consider(session: Speaker, entry: NewEntry, bytes: Uint8Array): void {
     const { counters, limits } = this.#environment
     const { clientId, clock, stateStart, stateEnd } = entry
-    const record = this.#records.get(clientId)
+    const record = this.#table.get(clientId)
     // An earlier entry of the same message may have said as much.
     if (record !== undefined && isKnown(record, clock, bytes, stateStart, stateEnd)) return
     const refusal = this.#refusalOf(session, entry, record)
@@ -158,7 +180,7 @@ export class DocumentAwareness {
     }
     const bound = record !== undefined && isBoundTo(record, session)
     if (isRemovalState(bytes, stateStart, stateEnd)) {
-      if (bound) this.#change(record, clock, null, bindingAfterRemoval(record), true)
+      if (bound) this.#table.change(record, clock, null, bindingAfterRemoval(record), true)
       else counters.add('awareness_entries_foreign')
       return
     }
@@ -166,11 +188,18 @@ export class DocumentAwareness {
     const state = bytes.slice(stateStart, stateEnd)
     checkState(state, limits.nestingDepthMax)
     if (record === undefined || bound || this.#mayTake(session, record)) {
-      this.#change(record ?? this.#newRecord(clientId), clock, state, { kind: 'session', session }, true)
+      this.#table.change(
+        record ?? this.#table.getOrCreate(clientId),
+        clock,
+        state,
+        { kind: 'session', session, takenFrom: takenFrom(record, session) },
+        true,
+      )
       return
     }
     counters.add('awareness_entries_foreign')
-    if (record.binding.kind === 'session') this.#claims.offer({ claimant: session, clientId, clock, state }, record.binding.session)
+    if (record.binding.kind === 'session')
+      this.#claims.offer({ claimant: { kind: 'session', session, takenFrom: null }, clientId, clock, state }, record.binding.session)
   }
 
   /** Which limit an entry breaks, as the counter that counts it, or null. */
@@ -196,89 +225,37 @@ export class DocumentAwareness {
     }
   }
 
-  #receiveRemote(documentId: string, update: Uint8Array): void {
-    try {
-      scanAwareness(update, (clientId, clock, stateStart, stateEnd) => {
-        const known = this.#records.get(clientId)
-        const removal = isRemovalState(update, stateStart, stateEnd)
-        if (known === undefined ? removal : isKnown(known, clock, update, stateStart, stateEnd)) return
-        const record = known ?? this.#newRecord(clientId)
-        const state = removal ? null : update.slice(stateStart, stateEnd)
-        if (record.binding.kind !== 'session') this.#change(record, clock, state, state === null ? unbound : remote, false)
-        else if (state !== null) this.#claims.offer({ claimant: null, clientId, clock, state }, record.binding.session)
-      })
-    } catch (error) {
-      this.#environment.logger.warn({ documentId, error }, 'Another node sent an awareness update that cannot be read; it is ignored.')
-    }
-  }
-
   #grant(claim: Claim, bound: Speaker): void {
-    const record = this.#records.get(claim.clientId)
+    const record = this.#table.get(claim.clientId)
     if (record?.binding.kind !== 'session' || record.binding.session !== bound) return
     this.#apply(record, claim)
   }
 
-  #apply(record: ClientRecord, claim: Claim): void {
-    const { claimant, clock, state } = claim
+  /** The client that holds the id is there, but other nodes may have believed the claim: its client has to go past it. */
+  #reject({ claimant, clientId, clock }: Claim, bound: Speaker): void {
+    const record = this.#table.get(clientId)
+    if (claimant.kind === 'remote' && record !== undefined && isBoundTo(record, bound) && clock >= record.clock) {
+      tellRemoved(bound, clientId, clock)
+    }
+  }
+
+  #apply(record: ClientRecord, { claimant, clock, state }: Claim): void {
     // Whoever held the id has meanwhile said more than the claim does.
     if (clock <= record.clock) return
-    if (claimant === null) this.#change(record, clock, state, remote, false)
-    else if (claimant.clientIds.size < this.#environment.limits.awarenessClientsPerSessionMax) {
-      this.#change(record, clock, state, { kind: 'session', session: claimant }, true)
+    if (claimant.kind === 'remote') this.#table.change(record, clock, state, claimant, false)
+    else if (claimant.session.clientIds.size < this.#environment.limits.awarenessClientsPerSessionMax) {
+      this.#table.change(record, clock, state, claimant, true)
     }
-  }
-
-  #newRecord(clientId: number): ClientRecord {
-    const record: ClientRecord = { clientId, clock: 0, state: null, binding: unbound, changedAtMs: 0, change: 0 }
-    this.#records.set(clientId, record)
-    return record
-  }
-
-  #bind(record: ClientRecord, binding: Binding): void {
-    if (record.binding.kind === 'session') record.binding.session.clientIds.delete(record.clientId)
-    if (binding.kind === 'session') binding.session.clientIds.add(record.clientId)
-    record.binding = binding
-    // Deleted first, so that the order of the map stays the order of the removals.
-    this.#tombstones.delete(record.clientId)
-    if (record.state === null && binding.kind === 'none') this.#tombstones.set(record.clientId, record)
-    if (this.#tombstones.size > TOMBSTONES_MAX) {
-      const oldest = this.#tombstones.values().next().value
-      if (oldest !== undefined) this.#forget(oldest)
-    }
-  }
-
-  #forget(record: ClientRecord): void {
-    this.#tombstones.delete(record.clientId)
-    this.#records.delete(record.clientId)
-  }
-
-  /** Sets a record's state and puts it into the next beat. */
-  #change(record: ClientRecord, clock: number, state: Uint8Array | null, binding: Binding, local: boolean): void {
-    record.clock = clock
-    record.state = state
-    record.changedAtMs = this.#environment.clock.monotonic()
-    this.#changeCount += 1
-    record.change = this.#changeCount
-    this.#bind(record, binding)
-    this.#encodedStates = null
-    this.#changed.set(record, local)
-    this.#beat.request(this.#sessions.size)
   }
 
   /** Sends what changed since the last beat, to the sessions here (the submitters included) and to the other nodes. */
   #send(): void {
-    if (this.#changed.size === 0) return
-    const records = [...this.#changed.keys()]
-    const local = records.filter((record) => this.#changed.get(record) === true)
-    this.#changed.clear()
-    const frame = frameOf(records)
-    if (local.length > 0) this.#channel.publish(local.length === records.length ? frame.update : frameOf(local).update)
+    const { all, toTell } = this.#table.takeChanges()
+    if (all.length === 0) return
+    const frame = frameOf(all)
+    if (toTell.length > 0) this.#channel.publish(toTell.length === all.length ? frame.update : encodeRecords(toTell))
     for (const session of this.#sessions) session.sink.awareness(frame)
   }
-}
-
-function isLive(record: ClientRecord): record is ClientRecord & { readonly state: Uint8Array } {
-  return record.state !== null
 }
 
 function isBoundTo(record: ClientRecord, session: Speaker): boolean {
@@ -291,6 +268,10 @@ function bindingAfterRemoval(record: ClientRecord): Binding {
   return binding.kind === 'session' && binding.session.ownId === record.clientId ? binding : unbound
 }
 
-function frameOf(records: readonly ClientRecord[]): AwarenessFrame {
-  return { update: encodeAwareness(records.map(entryOf)), frames: new Map() }
+/** The node from which a session that speaks for an id took it. */
+function takenFrom(record: ClientRecord | undefined, session: Speaker): Origin | null {
+  if (record === undefined) return null
+  const { binding } = record
+  if (binding.kind === 'remote') return binding.origin
+  return binding.kind === 'session' && binding.session === session ? binding.takenFrom : null
 }

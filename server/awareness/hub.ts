@@ -48,6 +48,16 @@ export class AwarenessHub {
     return Array.from(document.live(), ({ clientId, state }) => ({ clientId, state: parseState(state) }))
   }
 
+  /** Whether sessions of this node are on a document. */
+  has(documentId: string): boolean {
+    return this.#documents.has(documentId)
+  }
+
+  /** Membership says that a node is gone, in all its boots or one: its clients' states are removed from every document (A4). */
+  removeNode(nodeId: string, boot?: string): void {
+    this.#environment.bus.removeNode(nodeId, boot)
+  }
+
   /** Forgets everything and stops every timer. Nothing is called on any sink afterwards. Idempotent. */
   close(): void {
     for (const [documentId, document] of this.#documents) this.#drop(documentId, document)

@@ -1,6 +1,7 @@
 // What a document remembers of one awareness client, and of the sessions that speak for it.
-import { type AwarenessEntry, isRemovalState, removalState } from '../../protocol/awareness.js'
-import type { AwarenessSink } from './contract.js'
+import { type AwarenessEntry, encodeAwareness, isRemovalState, removalState } from '../../protocol/awareness.js'
+import type { Origin } from './bus.js'
+import type { AwarenessFrame, AwarenessSink } from './contract.js'
 
 /** A session that has joined a document's awareness. */
 export interface Speaker {
@@ -13,13 +14,25 @@ export interface Speaker {
    * The id that the session's client goes by: that of its first update that carries one new state, since clients announce themselves first
    * and what they echo is not new. It decides between a client and a sibling tab that relayed its state earlier.
    */
-  ownId: number | null
+  ownId: OwnId
   /** Probes under way because of this session's claims. */
   probeCount: number
 }
 
-/** Who may change a client's state: one local session, another node, or whoever speaks first. */
-export type Binding = { readonly kind: 'session'; readonly session: Speaker } | { readonly kind: 'remote' } | { readonly kind: 'none' }
+/** A session whose id turned out to be that of a client on another node has forfeited its say in whose id it is. */
+export type OwnId = number | 'unannounced' | 'forfeited'
+
+/** Clients count up from 0; one that starts near the end of the integers would make its id unusable for whoever owns it. */
+export const CLOCK_MAX = 2 ** 31
+
+/**
+ * Who may change a client's state: one local session, the sessions of another node, or whoever speaks first.
+ * `takenFrom` is the node that spoke for the id when the session announced it as its own.
+ */
+export type Binding =
+  | { readonly kind: 'session'; readonly session: Speaker; readonly takenFrom: Origin | null }
+  | { readonly kind: 'remote'; readonly origin: Origin }
+  | { readonly kind: 'none' }
 
 export interface ClientRecord {
   readonly clientId: number
@@ -27,17 +40,33 @@ export interface ClientRecord {
   /** UTF-8 JSON, or null once removed. */
   state: Uint8Array | null
   binding: Binding
+  /** Whether the removal is our guess: nobody said so, but nobody spoke for the client any more. */
+  presumedGone: boolean
   /** Monotonic time of the last change, in milliseconds. */
   changedAtMs: number
   /** The document's change number of the last change. */
   change: number
 }
 
-export const unbound: Binding = { kind: 'none' }
-export const remote: Binding = { kind: 'remote' }
+export type LiveRecord = ClientRecord & { readonly state: Uint8Array }
 
-export function entryOf(record: ClientRecord): AwarenessEntry {
+export const unbound: Binding = { kind: 'none' }
+
+function entryOf(record: ClientRecord): AwarenessEntry {
   return { clientId: record.clientId, clock: record.clock, state: record.state ?? removalState }
+}
+
+export function encodeRecords(records: Iterable<ClientRecord>): Uint8Array {
+  return encodeAwareness(Array.from(records, entryOf))
+}
+
+export function frameOf(records: Iterable<ClientRecord>): AwarenessFrame {
+  return { update: encodeRecords(records), frames: new Map() }
+}
+
+/** Tells one session that its client is taken as gone at a clock: a client that is there announces itself again, at a higher clock. */
+export function tellRemoved(session: Speaker, clientId: number, clock: number): void {
+  session.sink.awareness({ update: encodeAwareness([{ clientId, clock, state: removalState }]), frames: new Map() })
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   type WeftServerMessage,
 } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket, encodeYWebsocket, type YWebsocketMessage } from '../../protocol/dialects/y-websocket.js'
-import { MemoryAwarenessBus } from '../../server/awareness/bus.js'
+import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import { AwarenessHub } from '../../server/awareness/hub.js'
 import { ManualClock } from './manual-clock.js'
 import { concatenated, documentedExamples, plainBytes } from './protocol-examples.js'
@@ -87,7 +87,7 @@ function hubTarget(): Target {
     counters: new Counters(),
     limits: defaultLimits,
     logger: silentLogger,
-    bus: new MemoryAwarenessBus(),
+    bus: soloAwarenessBus,
   })
   const honestId = 2 ** 52 + 1
   const probe = async (): Promise<boolean> => true

@@ -6,60 +6,30 @@ import { Doc } from 'yjs'
 import { Counters } from '../../core/counters.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
-import { decodeAwareness, encodeAwareness, parseState } from '../../protocol/awareness.js'
+import { encodeAwareness } from '../../protocol/awareness.js'
 import { beatIntervalMs } from '../../server/awareness/beat.js'
-import { MemoryAwarenessBus } from '../../server/awareness/bus.js'
-import type { AwarenessFrame, AwarenessMembership, AwarenessSink } from '../../server/awareness/contract.js'
+import { soloAwarenessBus } from '../../server/awareness/bus.js'
+import type { AwarenessFrame } from '../../server/awareness/contract.js'
 import { AwarenessHub } from '../../server/awareness/hub.js'
+import { decoded, type Said, Session } from '../helpers/awareness.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const DOCUMENT = 'notes/today'
 const MANY_MS = 1_000
 const utf8 = new TextEncoder()
 
-type Said = readonly [clientId: number, clock: number, state: unknown]
-
-const encoded = (...entries: Said[]): Uint8Array =>
-  encodeAwareness(entries.map(([clientId, clock, state]) => ({ clientId, clock, state: utf8.encode(JSON.stringify(state)) })))
-const decoded = (bytes: Uint8Array | null): Said[] =>
-  bytes === null ? [] : decodeAwareness(bytes).map(({ clientId, clock, state }) => [clientId, clock, parseState(state)])
-
-/** A session that keeps the frames it gets; its probes are answered by hand. */
-class Session implements AwarenessSink {
-  readonly frames: AwarenessFrame[] = []
-  readonly probes: ((present: boolean) => void)[] = []
-  readonly membership: AwarenessMembership
-
-  constructor(hub: AwarenessHub, documentId = DOCUMENT) {
-    this.membership = hub.join(documentId, this)
-  }
-
-  awareness(frame: AwarenessFrame): void {
-    this.frames.push(frame)
-  }
-
-  probe(): Promise<boolean> {
-    return new Promise((resolve) => void this.probes.push(resolve))
-  }
-
-  say(...entries: Said[]): void {
-    this.membership.receive(encoded(...entries))
-  }
-
-  /** What it was told since the last call. */
-  heard(): Said[] {
-    return this.frames.splice(0).flatMap(({ update }) => decoded(update))
-  }
-}
-
 function setUp(limits: Partial<Limits> = {}) {
   const clock = new ManualClock()
   const counters = new Counters()
-  const bus = new MemoryAwarenessBus()
-  const newHub = () => new AwarenessHub({ clock, counters, limits: { ...defaultLimits, ...limits }, logger: silentLogger, bus })
-  const hub = newHub()
+  const hub = new AwarenessHub({
+    clock,
+    counters,
+    limits: { ...defaultLimits, ...limits },
+    logger: silentLogger,
+    bus: soloAwarenessBus,
+  })
   const present = () => hub.presence(DOCUMENT).map(({ clientId, state }) => [clientId, state])
-  return { clock, counters, hub, newHub, present, session: () => new Session(hub) }
+  return { clock, counters, hub, present, session: () => new Session(hub) }
 }
 
 /** A stock Yjs awareness on a session: it sends back every state that it receives, as the y-websocket provider does. */
@@ -499,30 +469,6 @@ test('the beat: at once in a quiet document, a growing distance in a crowded one
     [2, 1, {}],
   ])
   assert.equal(ada.frames[1], bob.frames[1], 'the same frame for everybody')
-})
-
-test('two hubs on one bus share states and removals, and keep only their own sessions informed', async () => {
-  const { clock, hub, newHub } = setUp()
-  const other = newHub()
-  const ada = new Session(hub)
-  const bob = new Session(other)
-  ada.say([1, 1, { name: 'Ada' }])
-  await clock.advanceAsync(MANY_MS)
-  assert.deepEqual(bob.heard(), [[1, 1, { name: 'Ada' }]])
-  assert.deepEqual(decoded(bob.membership.fullState()), [[1, 1, { name: 'Ada' }]])
-  bob.say([1, 2, { name: 'Mallory' }], [2, 1, { name: 'Bob' }])
-  await clock.advanceAsync(MANY_MS)
-  assert.deepEqual(ada.heard(), [
-    [1, 1, { name: 'Ada' }],
-    [2, 1, { name: 'Bob' }],
-  ])
-  ada.membership.leave()
-  await clock.advanceAsync(MANY_MS)
-  assert.deepEqual(bob.heard(), [
-    [2, 1, { name: 'Bob' }],
-    [1, 1, null],
-  ])
-  assert.deepEqual(hub.presence(DOCUMENT), [])
 })
 
 test('closing leaves no timer, and calls no sink', async () => {

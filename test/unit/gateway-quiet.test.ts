@@ -8,7 +8,7 @@ import { seededRandom } from '../../core/random.js'
 import { MemoryStore } from '../../persistence/index.js'
 import { encodeWeftClient } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket, encodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
-import { MemoryAwarenessBus } from '../../server/awareness/bus.js'
+import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import { AwarenessHub } from '../../server/awareness/hub.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import { defaultTuning } from '../../server/document/tuning.js'
@@ -75,7 +75,7 @@ async function setUp() {
     onFenced: () => {},
     tuning: defaultTuning,
   })
-  const awareness = new AwarenessHub({ ...common, bus: new MemoryAwarenessBus() })
+  const awareness = new AwarenessHub({ ...common, bus: soloAwarenessBus })
   const gateway = new Gateway({ ...common, directory, awareness, authorize: allowEverybody, serverId: 'here' })
   const connect = (dialect: 'y-websocket' | 'weft', answersPings = true): QuietSocket => {
     const socket = new QuietSocket(clock, answersPings)

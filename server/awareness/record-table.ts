@@ -1,0 +1,107 @@
+// Everything a document knows about its awareness clients: the records, the removals among them, and what changed since the last beat.
+import type { Clock } from '../../core/clock.js'
+import { type Binding, type ClientRecord, type LiveRecord, unbound } from './record.js'
+
+/** How long, and how many, removals are remembered, so that a late echo does not revive them. */
+const TOMBSTONE_AGE_MS_MAX = 60_000
+const TOMBSTONES_MAX = 10_000
+
+export class RecordTable {
+  readonly #clock: Clock
+  readonly #changeComes: () => void
+  readonly #records = new Map<number, ClientRecord>()
+  /** Removed and unbound records, oldest removal first. */
+  readonly #tombstones = new Map<number, ClientRecord>()
+  /** Changed since the last beat; true for what other nodes have to hear too. */
+  readonly #changed = new Map<ClientRecord, boolean>()
+  #changeCount = 0
+
+  /** `changeComes` is called on each change. */
+  constructor(clock: Clock, changeComes: () => void) {
+    this.#clock = clock
+    this.#changeComes = changeComes
+  }
+
+  /** The number of the last change. */
+  get changeCount(): number {
+    return this.#changeCount
+  }
+
+  get(clientId: number): ClientRecord | undefined {
+    return this.#records.get(clientId)
+  }
+
+  values(): IterableIterator<ClientRecord> {
+    return this.#records.values()
+  }
+
+  /** The records of clients that are present. */
+  *live(): Generator<LiveRecord> {
+    for (const record of this.#records.values()) if (isLive(record)) yield record
+  }
+
+  getOrCreate(clientId: number): ClientRecord {
+    const known = this.#records.get(clientId)
+    if (known !== undefined) return known
+    const record: ClientRecord = { clientId, clock: 0, state: null, binding: unbound, presumedGone: false, changedAtMs: 0, change: 0 }
+    this.#records.set(clientId, record)
+    return record
+  }
+
+  bind(record: ClientRecord, binding: Binding): void {
+    if (record.binding.kind === 'session') record.binding.session.clientIds.delete(record.clientId)
+    if (binding.kind === 'session') binding.session.clientIds.add(record.clientId)
+    record.binding = binding
+    // Deleted first, so that the order of the map stays the order of the removals.
+    this.#tombstones.delete(record.clientId)
+    if (record.state === null && binding.kind === 'none') this.#tombstones.set(record.clientId, record)
+    if (this.#tombstones.size > TOMBSTONES_MAX) {
+      const oldest = this.#tombstones.values().next().value
+      if (oldest !== undefined) this.#forget(oldest)
+    }
+  }
+
+  /** Sets a record's state and puts it into the next beat; `tell` if the other nodes have to hear of it. */
+  change(record: ClientRecord, clock: number, state: Uint8Array | null, binding: Binding, tell: boolean): void {
+    record.clock = clock
+    record.state = state
+    record.presumedGone = false
+    record.changedAtMs = this.#clock.monotonic()
+    this.#changeCount += 1
+    record.change = this.#changeCount
+    this.bind(record, binding)
+    this.#changed.set(record, tell)
+    this.#changeComes()
+  }
+
+  /** Removes a client that nobody said is gone, but that nobody speaks for any more. */
+  presumeGone(record: ClientRecord): void {
+    this.change(record, record.clock, null, unbound, false)
+    record.presumedGone = true
+  }
+
+  /** What changed since the last call, and which of it the other nodes have to hear. */
+  takeChanges(): { readonly all: readonly ClientRecord[]; readonly toTell: readonly ClientRecord[] } {
+    const all = [...this.#changed.keys()]
+    const toTell = all.filter((record) => this.#changed.get(record) === true)
+    this.#changed.clear()
+    return { all, toTell }
+  }
+
+  forgetOldTombstones(): void {
+    const now = this.#clock.monotonic()
+    for (const record of this.#tombstones.values()) {
+      if (now - record.changedAtMs < TOMBSTONE_AGE_MS_MAX) break
+      this.#forget(record)
+    }
+  }
+
+  #forget(record: ClientRecord): void {
+    this.#tombstones.delete(record.clientId)
+    this.#records.delete(record.clientId)
+  }
+}
+
+function isLive(record: ClientRecord): record is LiveRecord {
+  return record.state !== null
+}

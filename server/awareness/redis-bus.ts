@@ -1,0 +1,66 @@
+// The awareness bus on Redis: what a node constructs when it is given a Redis URL.
+import type { Clock } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
+import type { Logger } from '../../core/log.js'
+import { type Random, randomId } from '../../core/random.js'
+import type { AwarenessBus, AwarenessChannel, AwarenessSubscriber } from './bus.js'
+import { ExchangeBus } from './exchange.js'
+import { checkRedis } from './redis-check.js'
+import type { CommandClient } from './redis-client.js'
+import { RedisTransport } from './redis-transport.js'
+import { describeTarget, parseRedisUrl } from './redis-url.js'
+
+export interface RedisBusOptions {
+  /** As `parseRedisUrl` takes it. */
+  readonly url: string
+  readonly nodeId: string
+  /** A random id of this start of the process. */
+  readonly boot: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly counters: Counters
+}
+
+export interface RedisBus extends AwarenessBus {
+  /** Whether cursors cross nodes now. */
+  readonly isConnected: boolean
+  /** For the presence registry. */
+  readonly commands: CommandClient
+  /** What the names of keys start with. */
+  readonly prefix: string
+  /**
+   * Resolves once Redis is connected and its rights are checked, or after 5 s without it: a node starts without Redis too, and finds it later (O4).
+   * Rejects with `invalid-configuration` when Redis refuses us for a reason that waiting does not mend.
+   */
+  ready(): Promise<void>
+  /** Idempotent. */
+  close(): Promise<void>
+}
+
+/** Connects in the background. Throws `invalid-configuration` for a URL that cannot be one. */
+export function createRedisBus(options: RedisBusOptions): RedisBus {
+  const { url, nodeId, boot, clock, random, logger, counters } = options
+  const target = parseRedisUrl(url)
+  const transport = new RedisTransport({ target, clock, random, counters, logger })
+  const exchange = new ExchangeBus({ transport, self: { nodeId, boot }, clock, counters, logger })
+  return {
+    subscribe: (documentId: string, subscriber: AwarenessSubscriber): AwarenessChannel => exchange.subscribe(documentId, subscriber),
+    removeNode: (removedId, removedBoot) => exchange.removeNode(removedId, removedBoot),
+    get isConnected() {
+      return transport.isConnected
+    },
+    commands: transport.commands,
+    prefix: target.prefix,
+    async ready() {
+      const outcome = await checkRedis({ target, transport, clock, checkId: randomId(random, 8) })
+      if (outcome === 'away') {
+        logger.warn(
+          { redis: describeTarget(target) },
+          'Redis cannot be reached yet. Cursors do not cross nodes until it can; edits are not affected.',
+        )
+      }
+    },
+    close: () => exchange.close(),
+  }
+}

@@ -1,0 +1,59 @@
+// A node as far as awareness goes: a hub on a Redis bus, in this process.
+import type { TestContext } from 'node:test'
+import { systemClock } from '../../core/clock.js'
+import { Counters } from '../../core/counters.js'
+import { defaultLimits } from '../../core/limits.js'
+import { type Logger, silentLogger } from '../../core/log.js'
+import { randomId, systemRandom } from '../../core/random.js'
+import { AwarenessHub } from '../../server/awareness/hub.js'
+import { createRedisBus, type RedisBus } from '../../server/awareness/redis-bus.js'
+
+export interface AwarenessNode {
+  readonly nodeId: string
+  readonly boot: string
+  readonly hub: AwarenessHub
+  readonly bus: RedisBus
+  readonly counters: Counters
+  /** Client ids and states that this node knows for a document, by client id. */
+  present(documentId?: string): [number, unknown][]
+  close(): Promise<void>
+}
+
+interface AwarenessNodeOptions {
+  readonly logger?: Logger
+  /** Default: wait for Redis, as a server does at its start. */
+  readonly ready?: boolean
+}
+
+/** Closed at the end of the test. */
+export async function startAwarenessNode(
+  t: Pick<TestContext, 'after'>,
+  nodeId: string,
+  url: string,
+  { logger = silentLogger, ready = true }: AwarenessNodeOptions = {},
+): Promise<AwarenessNode> {
+  const counters = new Counters()
+  const boot = randomId(systemRandom, 8)
+  const clock = systemClock
+  const bus = createRedisBus({ url, nodeId, boot, clock, random: systemRandom, logger, counters })
+  const hub = new AwarenessHub({ clock, limits: defaultLimits, counters, logger, bus })
+  const close = async (): Promise<void> => {
+    hub.close()
+    await bus.close()
+  }
+  t.after(close)
+  if (ready) await bus.ready()
+  return {
+    nodeId,
+    boot,
+    hub,
+    bus,
+    counters,
+    present: (documentId = 'notes/today') =>
+      hub
+        .presence(documentId)
+        .map(({ clientId, state }): [number, unknown] => [clientId, state])
+        .sort(([one], [other]) => one - other),
+    close,
+  }
+}

@@ -1,0 +1,41 @@
+// Sessions on awareness hubs for tests, and awareness updates as plain values.
+import { decodeAwareness, encodeAwareness, parseState } from '../../protocol/awareness.js'
+import type { AwarenessFrame, AwarenessMembership, AwarenessSink } from '../../server/awareness/contract.js'
+import type { AwarenessHub } from '../../server/awareness/hub.js'
+
+const utf8 = new TextEncoder()
+
+export type Said = readonly [clientId: number, clock: number, state: unknown]
+
+export const encoded = (...entries: Said[]): Uint8Array =>
+  encodeAwareness(entries.map(([clientId, clock, state]) => ({ clientId, clock, state: utf8.encode(JSON.stringify(state)) })))
+export const decoded = (bytes: Uint8Array | null): Said[] =>
+  bytes === null ? [] : decodeAwareness(bytes).map(({ clientId, clock, state }) => [clientId, clock, parseState(state)])
+
+/** A session that keeps the frames it gets; its probes are answered by hand. */
+export class Session implements AwarenessSink {
+  readonly frames: AwarenessFrame[] = []
+  readonly probes: ((present: boolean) => void)[] = []
+  readonly membership: AwarenessMembership
+
+  constructor(hub: AwarenessHub, documentId = 'notes/today') {
+    this.membership = hub.join(documentId, this)
+  }
+
+  awareness(frame: AwarenessFrame): void {
+    this.frames.push(frame)
+  }
+
+  probe(): Promise<boolean> {
+    return new Promise((resolve) => void this.probes.push(resolve))
+  }
+
+  say(...entries: Said[]): void {
+    this.membership.receive(encoded(...entries))
+  }
+
+  /** What it was told since the last call. */
+  heard(): Said[] {
+    return this.frames.splice(0).flatMap(({ update }) => decoded(update))
+  }
+}
