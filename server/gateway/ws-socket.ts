@@ -32,14 +32,16 @@ export class ExplainingWebSocket extends WebSocket {
 export class WsSocket implements Socket {
   readonly #ws: WebSocket
   readonly #stream: Duplex
+  readonly #side: 'server' | 'client'
   #queue: QueuedMessage[] = []
   #queuedBytes = 0
   #inFlightBytes = 0
 
   /** `stream` is the TCP or TLS stream under `ws`: writes of one turn are collected on it. */
-  constructor(ws: WebSocket, stream: Duplex) {
+  constructor(ws: WebSocket, stream: Duplex, side: 'server' | 'client' = 'server') {
     this.#ws = ws
     this.#stream = stream
+    this.#side = side
   }
 
   listen(events: SocketEvents): void {
@@ -64,7 +66,8 @@ export class WsSocket implements Socket {
     const only = parts[0]
     if (this.#queue.length === 0 && length <= FRAGMENT_BYTES && parts.length === 1 && only !== undefined) {
       // Whole frames may pass by `ws`, which has nothing half sent: it does not compress here, and writes each of its own frames in one piece.
-      if (length <= COPIED_BYTES_MAX && this.#ws.readyState === WebSocket.OPEN) {
+      // A client's frames are masked, each in its own way.
+      if (this.#side === 'server' && length <= COPIED_BYTES_MAX && this.#ws.readyState === WebSocket.OPEN) {
         turn.collect(this.#stream)
         this.#stream.write(frameOf(only), onSent)
       } else this.#write(only, true, onSent)

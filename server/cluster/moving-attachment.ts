@@ -1,0 +1,361 @@
+// A session's attachment that outlives the owner it was made with. When the owner moves, it attaches to the new one, goes on after the last seq that the
+// session got, and submits again what nobody has acknowledged, in order; the session and its client's socket never notice (O5).
+//
+// Invariants: a submission is kept until it is acknowledged or refused. A session hears of nothing twice in a way that it could mistake: a catch-up that it
+// did not ask for reaches it as beats. At most one inner attachment is listened to.
+import { unreachable } from '../../core/assert.js'
+import type { Clock } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
+import { asWeftError, WeftError } from '../../core/errors.js'
+import type { Limits } from '../../core/limits.js'
+import type { Logger } from '../../core/log.js'
+import type { Random } from '../../core/random.js'
+import type { ProcessPressure } from '../document/back-pressure.js'
+import type { Attachment, AttachRequest, Beat, CatchUp, Known, SessionSink } from '../document/port.js'
+import { Incoming } from './incoming.js'
+import { Unacknowledged } from './unacknowledged.js'
+
+export interface MovingOptions {
+  readonly documentId: string
+  readonly request: AttachRequest
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly counters: Counters
+  readonly limits: Limits
+  /** What is kept while owners move, all sessions of this node together. */
+  readonly held: ProcessPressure
+  /** One try at wherever the owner is now. */
+  readonly attachOnce: (request: AttachRequest) => Promise<Attachment>
+  /** Resolves after `delayMs`, or before that when who owns what may have changed. */
+  readonly pause: (delayMs: number) => Promise<void>
+  /** How long the first attach, and a later one, may look for an owner. */
+  readonly attachMsMax: number
+  readonly moveMsMax: number
+  /** Called exactly once, when nothing is left to do. */
+  readonly ended: (attachment: MovingAttachment) => void
+}
+
+type MovingState =
+  /** Looking for the owner: at first, and after each move. */
+  | { readonly kind: 'looking' }
+  | { readonly kind: 'attached'; readonly attachment: Attachment; readonly incoming: Incoming }
+  | { readonly kind: 'ended' }
+
+/** What the session gets of the document's updates. */
+type Flow =
+  | { readonly kind: 'suspended' }
+  /** It asked to be brought up to date. */
+  | { readonly kind: 'syncing'; readonly known: Known }
+  | { readonly kind: 'live' }
+  /** It is live, and we asked for what it missed during a move. */
+  | { readonly kind: 'resuming' }
+
+const BACKOFF_MS_MIN = 20
+const BACKOFF_MS_MAX = 500
+const emptyStateVector = Uint8Array.of(0)
+
+export class MovingAttachment implements Attachment, SessionSink {
+  readonly documentId: string
+  readonly #options: MovingOptions
+  readonly #unacknowledged = new Unacknowledged()
+  /** Null once the session has left: what it submitted is still brought to its owner. */
+  #sink: SessionSink | null
+  #state: MovingState = { kind: 'looking' }
+  #flow: Flow = { kind: 'suspended' }
+  #incarnation = ''
+  /** The last seq that the session was told of, in whatever way. */
+  #seqHeard = 0
+  /** Everything through here has reached the session. */
+  #seqGot = 0
+  #stateVector: Uint8Array = emptyStateVector
+  #seq = 0
+  /** Bytes counted into what the node holds for moving sessions. */
+  #heldBytes = 0
+  #paused = false
+
+  constructor(options: MovingOptions) {
+    this.#options = options
+    this.documentId = options.documentId
+    this.#sink = options.request.sink
+  }
+
+  /** Attaches for the first time. Rejects with why it could not. */
+  async start(): Promise<void> {
+    try {
+      await this.#look(this.#options.attachMsMax, isMove)
+    } catch (thrown) {
+      this.#end()
+      throw thrown
+    }
+  }
+
+  get incarnation(): string {
+    return this.#incarnation
+  }
+
+  get seq(): number {
+    return this.#state.kind === 'attached' ? this.#state.attachment.seq : this.#seq
+  }
+
+  stateVector(): Uint8Array {
+    return this.#state.kind === 'attached' ? this.#state.attachment.stateVector() : this.#stateVector
+  }
+
+  sync(known: Known): void {
+    this.#flow = { kind: 'syncing', known }
+    if (this.#state.kind === 'attached') this.#state.attachment.sync(known)
+  }
+
+  suspend(): void {
+    this.#flow = { kind: 'suspended' }
+    if (this.#state.kind === 'attached') this.#state.attachment.suspend()
+  }
+
+  submit(submission: number, bytes: Uint8Array): void {
+    if (this.#state.kind === 'ended' || this.#sink === null) return
+    this.#unacknowledged.add(submission, bytes)
+    if (this.#state.kind === 'attached') this.#state.attachment.submit(submission, bytes)
+    else this.#hold()
+  }
+
+  detach(): void {
+    if (this.#sink === null) return
+    this.#sink = null
+    this.suspend()
+    this.#endIfDone()
+  }
+
+  /** What all sessions hold together has passed, or left, its mark. */
+  updatePause(): void {
+    const paused = this.#shouldPause()
+    if (paused === this.#paused) return
+    this.#paused = paused
+    if (paused) this.#sink?.pause()
+    else this.#sink?.resume()
+  }
+
+  /** The node is stopping. */
+  stop(error: WeftError): void {
+    const sink = this.#sink
+    const state = this.#state
+    this.#end()
+    if (state.kind === 'attached') state.attachment.detach()
+    if (state.kind !== 'ended') sink?.detached(error)
+  }
+
+  // What the owner says, by way of `Incoming`.
+
+  catchUp(state: CatchUp): void {
+    const flow = this.#flow
+    switch (flow.kind) {
+      case 'syncing':
+        this.#flow = { kind: 'live' }
+        this.#got(state.seq)
+        this.#sink?.catchUp(state)
+        return
+      case 'resuming':
+        this.#flow = { kind: 'live' }
+        this.#resumed(state)
+        return
+      case 'suspended':
+      case 'live':
+        return
+      default:
+        unreachable(flow)
+    }
+  }
+
+  beat(beat: Beat): void {
+    if (this.#flow.kind !== 'live') return
+    this.#got(beat.seq)
+    this.#sink?.beat(beat)
+  }
+
+  acknowledged(through: number, seq: number): void {
+    this.#unacknowledged.acknowledge(through)
+    this.#seqHeard = Math.max(this.#seqHeard, seq)
+    this.#sink?.acknowledged(through, seq)
+    this.#endIfDone()
+  }
+
+  refused(submission: number, error: WeftError): void {
+    this.#unacknowledged.refuse(submission)
+    this.#sink?.refused(submission, error)
+    this.#endIfDone()
+  }
+
+  pause(): void {
+    this.updatePause()
+  }
+
+  resume(): void {
+    this.updatePause()
+  }
+
+  detached(error: WeftError): void {
+    if (this.#state.kind !== 'attached') return
+    this.#seq = this.#state.attachment.seq
+    this.#stateVector = this.#state.attachment.stateVector()
+    this.#state = { kind: 'looking' }
+    if (isMove(error) || error.code === 'store-unavailable') {
+      this.#options.counters.add('sessions_moved')
+      this.#hold()
+      void this.#move()
+      return
+    }
+    this.#giveUp(error)
+  }
+
+  async #move(): Promise<void> {
+    try {
+      await this.#look(this.#options.moveMsMax, (error) => isMove(error) || error.code === 'store-unavailable')
+    } catch (thrown) {
+      this.#giveUp(asWeftError(thrown))
+    }
+  }
+
+  /** Attaches, however often it takes. Rejects with the last error once `msMax` are over, or with the first that trying again does not help. */
+  async #look(msMax: number, mayHelp: (error: WeftError) => boolean): Promise<void> {
+    const { clock, random, request, attachOnce, pause } = this.#options
+    const deadline = clock.monotonic() + msMax
+    for (let attempt = 0; ; attempt++) {
+      const incoming = new Incoming(this)
+      try {
+        const attachment = await attachOnce({ user: request.user, sink: incoming })
+        if (this.#state.kind === 'ended') {
+          attachment.detach()
+          return
+        }
+        if (incoming.over !== null) throw incoming.over
+        this.#adopt(attachment, incoming)
+        return
+      } catch (thrown) {
+        if (this.#state.kind === 'ended') return
+        const error = asWeftError(thrown)
+        if (!mayHelp(error) || clock.monotonic() >= deadline) throw error
+      }
+      const delayMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(attempt, 10))
+      await pause(delayMs * (0.5 + random.fraction() / 2))
+      if (this.#isOver()) return
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#state.kind === 'ended'
+  }
+
+  #adopt(attachment: Attachment, incoming: Incoming): void {
+    if (this.#incarnation !== '' && attachment.incarnation !== this.#incarnation && this.#seqHeard > 0) {
+      attachment.detach()
+      this.#giveUp(new WeftError('owner-moved', 'The document was deleted and made anew while its owner moved; open it again.'))
+      return
+    }
+    this.#incarnation = attachment.incarnation
+    const state = { kind: 'attached', attachment, incoming } as const
+    this.#state = state
+    incoming.start()
+    this.#release()
+    const flow = this.#flow
+    switch (flow.kind) {
+      case 'suspended':
+        break
+      case 'syncing':
+        attachment.sync(flow.known)
+        break
+      case 'live':
+      case 'resuming':
+        this.#flow = { kind: 'resuming' }
+        attachment.sync({ kind: 'seq', incarnation: this.#incarnation, seq: this.#seqGot, stateVector: emptyStateVector })
+        break
+      default:
+        unreachable(flow)
+    }
+    for (const { submission, bytes } of this.#unacknowledged.inOrder()) {
+      if (this.#state !== state) return
+      attachment.submit(submission, bytes)
+    }
+    this.#endIfDone()
+  }
+
+  /** The session is live and asked for nothing: what it missed comes as beats, of which only the last completes the seq. */
+  #resumed({ seq, updates }: CatchUp): void {
+    const got = this.#seqGot
+    this.#seqGot = Math.max(got, seq)
+    this.#seqHeard = Math.max(this.#seqHeard, seq)
+    for (const [index, update] of updates.entries()) {
+      if (this.#flow.kind !== 'live') {
+        // The session could not take all of it, and will ask again from what it got.
+        return
+      }
+      this.#sink?.beat({ seq: index === updates.length - 1 ? Math.max(got, seq) : got, update, frames: new Map() })
+    }
+  }
+
+  #got(seq: number): void {
+    this.#seqGot = Math.max(this.#seqGot, seq)
+    this.#seqHeard = Math.max(this.#seqHeard, seq)
+  }
+
+  #shouldPause(): boolean {
+    const state = this.#state
+    switch (state.kind) {
+      case 'attached':
+        return state.incoming.paused
+      case 'looking':
+        return this.#heldBytes > this.#options.limits.attachingBytesMax || this.#options.held.full
+      case 'ended':
+        return false
+      default:
+        return unreachable(state)
+    }
+  }
+
+  /** Counts what is kept while there is no owner. */
+  #hold(): void {
+    const added = this.#unacknowledged.bytes - this.#heldBytes
+    this.#heldBytes += added
+    this.#options.held.add(added)
+    this.updatePause()
+  }
+
+  #release(): void {
+    this.#options.held.add(-this.#heldBytes)
+    this.#heldBytes = 0
+    this.updatePause()
+  }
+
+  #giveUp(error: WeftError): void {
+    if (this.#state.kind === 'ended') return
+    const sink = this.#sink
+    if (this.#unacknowledged.count > 0)
+      this.#options.logger.warn(
+        { documentId: this.documentId, submissions: this.#unacknowledged.count, code: error.code },
+        'a session ended before its last edits were stored; none of them was acknowledged',
+      )
+    this.#end()
+    sink?.detached(error)
+  }
+
+  /** The session has left and everything it submitted is answered. */
+  #endIfDone(): void {
+    if (this.#sink !== null || this.#unacknowledged.count > 0) return
+    const state = this.#state
+    this.#end()
+    if (state.kind === 'attached') state.attachment.detach()
+  }
+
+  #end(): void {
+    if (this.#state.kind === 'ended') return
+    this.#state = { kind: 'ended' }
+    this.#sink = null
+    this.#options.held.add(-this.#heldBytes)
+    this.#heldBytes = 0
+    this.#options.ended(this)
+  }
+}
+
+/** The owner is elsewhere now, or will be. */
+function isMove(error: WeftError): boolean {
+  return error.code === 'owner-moved'
+}

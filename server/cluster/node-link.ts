@@ -1,0 +1,217 @@
+// One connection to another node, as the client of the weft dialect: channels on it, its heartbeat, and what waits to be sent.
+import { unreachable } from '../../core/assert.js'
+import type { Clock } from '../../core/clock.js'
+import { WeftError } from '../../core/errors.js'
+import type { Logger } from '../../core/log.js'
+import { decodeWeftServer, encodeWeftClient, type WeftClientMessage, type WeftServerMessage } from '../../protocol/dialects/weft.js'
+import { Heartbeat } from '../gateway/heartbeat.js'
+import { linkHeartbeat } from '../gateway/link-services.js'
+import type { Socket, SocketEvents } from '../gateway/socket.js'
+import { linkLost } from './link-errors.js'
+import type { NodeAddress, NodeDialer } from './node-dialer.js'
+
+/** What the other node says on a channel. */
+export type ChannelMessage = Extract<WeftServerMessage, { readonly channel: number }>
+type ChannelRequest = Extract<WeftClientMessage, { readonly channel: number }>
+type WithoutChannel<Message> = Message extends unknown ? Omit<Message, 'channel'> : never
+
+/** What a link tells the user of a channel. */
+export interface ChannelEvents {
+  /** A message that throws ends the channel. */
+  message(message: ChannelMessage): void
+  /** The link has more, or no longer more, waiting than it should: hold back, or go on, with submissions. */
+  full(full: boolean): void
+  /** The channel is over because the link is. Nothing follows. */
+  lost(error: WeftError): void
+}
+
+/** Requests of a channel after its `open`. */
+export interface Channel {
+  send(request: WithoutChannel<Exclude<ChannelRequest, { readonly type: 'open' | 'close' }>>): void
+  /** Nothing follows. What was submitted before is still committed. Idempotent. */
+  close(): void
+}
+
+export interface NodeLinkOptions {
+  readonly address: NodeAddress
+  readonly dialer: NodeDialer
+  readonly clock: Clock
+  readonly logger: Logger
+  /** This node, for the other one's log. */
+  readonly agent: string
+  /** Bytes that wait for the network at which submissions are held back; at half of it they go on. */
+  readonly waitingBytesHigh: number
+  /** `failure` is null when this side closed the link. Called exactly once. */
+  readonly ended: (failure: WeftError | null) => void
+}
+
+type LinkState =
+  | { readonly kind: 'dialing'; readonly waiting: (readonly Uint8Array[])[] }
+  | { readonly kind: 'open'; readonly socket: Socket; readonly heartbeat: Heartbeat; full: boolean }
+  | { readonly kind: 'ended' }
+
+const GOING_AWAY = 1001
+
+export class NodeLink {
+  readonly address: NodeAddress
+  readonly #options: NodeLinkOptions
+  readonly #channels = new Map<number, ChannelEvents>()
+  #lastChannel = 0
+  #takenBytes = 0
+  #state: LinkState = { kind: 'dialing', waiting: [] }
+
+  /** Dials at once; what is sent meanwhile waits. */
+  constructor(options: NodeLinkOptions) {
+    this.#options = options
+    this.address = options.address
+    this.#send({ type: 'hello', agent: options.agent, token: '' })
+    void this.#dial()
+  }
+
+  get usable(): boolean {
+    return this.#state.kind !== 'ended'
+  }
+
+  get channelCount(): number {
+    return this.#channels.size
+  }
+
+  /** Opens a document at the other node; answered by `opened` and `state`, or by `closed`. */
+  open(documentId: string, events: ChannelEvents): Channel {
+    if (this.#state.kind === 'ended') throw linkLost(this.address.nodeId)
+    const channel = ++this.#lastChannel
+    this.#channels.set(channel, events)
+    this.#send({ type: 'open', channel, documentId, token: '', known: { kind: 'nothing' } })
+    if (this.#state.kind === 'open' && this.#state.full) events.full(true)
+    return {
+      send: (request) => {
+        if (this.#channels.has(channel)) this.#send({ ...request, channel })
+      },
+      close: () => {
+        if (this.#channels.delete(channel)) this.#send({ type: 'close', channel })
+      },
+    }
+  }
+
+  /** Ends the link; its channels are lost. Idempotent. */
+  close(): void {
+    this.#end(null)
+  }
+
+  async #dial(): Promise<void> {
+    const { dialer, address } = this.#options
+    const events: SocketEvents = {
+      message: (data) => this.#received(data),
+      text: () => this.#end(new WeftError('malformed', 'the node sent a text message')),
+      pong: () => this.#heard(),
+      closed: (code) => this.#end(linkLost(address.nodeId, `the socket closed with ${code}`)),
+    }
+    try {
+      const socket = await dialer.dial(address, events)
+      const state = this.#state
+      if (state.kind === 'dialing') this.#opened(socket, state.waiting)
+      else socket.terminate()
+    } catch (thrown) {
+      this.#end(linkLost(address.nodeId, thrown))
+    }
+  }
+
+  #opened(socket: Socket, waiting: readonly (readonly Uint8Array[])[]): void {
+    const { clock, address, logger } = this.#options
+    const heartbeat = new Heartbeat({
+      clock,
+      ...linkHeartbeat,
+      ping: () => socket.ping(),
+      traffic: () => ({ waiting: socket.bufferedBytes, taken: this.#takenBytes }),
+      silent: () => this.#end(linkLost(address.nodeId, 'it no longer answers pings')),
+    })
+    this.#state = { kind: 'open', socket, heartbeat, full: false }
+    logger.info({ node: address.nodeId, address: address.advertise }, 'linked to a node')
+    for (const parts of waiting) this.#write(socket, parts)
+  }
+
+  #send(request: WeftClientMessage): void {
+    const state = this.#state
+    switch (state.kind) {
+      case 'dialing':
+        state.waiting.push(encodeWeftClient(request))
+        return
+      case 'open':
+        this.#write(state.socket, encodeWeftClient(request))
+        this.#checkFull()
+        return
+      case 'ended':
+        return
+      default:
+        unreachable(state)
+    }
+  }
+
+  #write(socket: Socket, parts: readonly Uint8Array[]): void {
+    socket.send(parts, () => {
+      for (const part of parts) this.#takenBytes += part.length
+      this.#checkFull()
+    })
+  }
+
+  #checkFull(): void {
+    const state = this.#state
+    if (state.kind !== 'open') return
+    const { waitingBytesHigh } = this.#options
+    const full = state.socket.bufferedBytes > (state.full ? waitingBytesHigh / 2 : waitingBytesHigh)
+    if (full === state.full) return
+    state.full = full
+    for (const events of [...this.#channels.values()]) events.full(full)
+  }
+
+  #heard(): void {
+    if (this.#state.kind === 'open') this.#state.heartbeat.heard()
+  }
+
+  #received(data: Uint8Array): void {
+    if (this.#state.kind === 'ended') return
+    this.#heard()
+    try {
+      this.#take(decodeWeftServer(data))
+    } catch (thrown) {
+      this.#end(linkLost(this.address.nodeId, thrown))
+    }
+  }
+
+  #take(message: WeftServerMessage): void {
+    switch (message.type) {
+      case 'welcome':
+      case 'pong':
+      // It hands its documents over first, and says so on every channel.
+      case 'drain':
+        return
+      default: {
+        const events = this.#channels.get(message.channel)
+        if (message.type === 'closed') this.#channels.delete(message.channel)
+        // Closed by this side meanwhile.
+        events?.message(message)
+      }
+    }
+  }
+
+  #end(failure: WeftError | null): void {
+    const state = this.#state
+    if (state.kind === 'ended') return
+    this.#state = { kind: 'ended' }
+    const { logger, address, ended } = this.#options
+    if (state.kind === 'open') {
+      state.heartbeat.stop()
+      if (failure === null) state.socket.close(GOING_AWAY, 'This node no longer needs the link.')
+      else state.socket.terminate()
+    }
+    if (failure !== null) {
+      const reason = failure.cause instanceof Error ? failure.cause.message : String(failure.cause ?? failure.message)
+      logger.warn({ node: address.nodeId, address: address.advertise, reason }, 'a link to a node was lost, or could not be made')
+    }
+    ended(failure)
+    const lost = failure ?? linkLost(address.nodeId)
+    const channels = [...this.#channels.values()]
+    this.#channels.clear()
+    for (const events of channels) events.lost(lost)
+  }
+}

@@ -1,0 +1,337 @@
+// A document that another node owns, as this node's sessions see it: a read replica in bytes, which serves joins and resyncs, and a forwarder of what
+// they submit. One channel to the owner, however many sessions are here.
+//
+// Invariants: the image holds everything through the last message of the channel. A session that is live has had everything that the image holds, or it
+// waits in the next beat (S6). An acknowledgement is passed on only when the owner has given it (D1).
+import { unreachable } from '../../core/assert.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
+import { asWeftError, WeftError } from '../../core/errors.js'
+import type { Limits } from '../../core/limits.js'
+import type { Logger } from '../../core/log.js'
+import type { DocumentStore } from '../../persistence/store.js'
+import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
+import { KnownState } from '../../protocol/updates/known-state.js'
+import { mergeUpdateTree } from '../../protocol/updates/merge.js'
+import { type AttachmentOwner, SessionAttachment } from '../document/attachment.js'
+import { CatchUps } from '../document/catch-up.js'
+import { Image } from '../document/image.js'
+import { documentPeriodMs } from '../document/pace.js'
+import type { Attachment, AttachRequest, Known } from '../document/port.js'
+import { type Session, Sessions } from '../document/sessions.js'
+import { Forwarded } from './forwarded.js'
+import { errorFromWire, linkLost } from './link-errors.js'
+import type { Channel, ChannelEvents, ChannelMessage, NodeLink } from './node-link.js'
+
+export interface RemoteDocumentOptions {
+  readonly documentId: string
+  readonly link: NodeLink
+  /** The log behind the replica's base, for sessions that come back. */
+  readonly store: Pick<DocumentStore, 'readLog'>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly counters: Counters
+  readonly limits: Limits
+  /** How the nodes broadcast. Before the commit, an update bears the seq of the commit before it. */
+  readonly broadcast: 'after-commit' | 'before-commit'
+  /** The channel is kept this long after the last session has gone. */
+  readonly idleMs: number
+  /** The document is over, for whatever reason. Called exactly once. */
+  readonly ended: () => void
+}
+
+type DocumentState =
+  | { readonly kind: 'opening' }
+  /** `opened` has come, the state has not. */
+  | { readonly kind: 'loading'; readonly incarnation: string }
+  | { readonly kind: 'open'; readonly incarnation: string; refresh: 'none' | 'asked' }
+  | { readonly kind: 'ended'; readonly error: WeftError }
+
+/** What this node has on the way to one owner for one document: enough for throughput, and little beside what the owner may hold. */
+const WINDOW_SHARE = 8
+/** A replica may grow by this much, or to twice its size, before it asks for the owner's compacted state. */
+const GROWTH_BYTES_MIN = 256 * 1024
+
+export class RemoteDocument implements AttachmentOwner, ChannelEvents {
+  readonly documentId: string
+  readonly link: NodeLink
+  readonly #options: RemoteDocumentOptions
+  readonly #channel: Channel
+  readonly #image = new Image(0, null, [])
+  readonly #known = new KnownState()
+  readonly #sessions: Sessions
+  readonly #catchUps: CatchUps
+  readonly #forwarded = new Forwarded()
+  readonly #opened: Promise<void>
+  #settleOpened: (error: WeftError | null) => void = () => {}
+  #state: DocumentState = { kind: 'opening' }
+  /** What a session may resume from once it has all that the image holds. */
+  #seq = 0
+  /** The image's bytes when the owner last sent everything. */
+  #loadedBytes = 0
+  #linkFull = false
+  #windowFull = false
+  /** Updates that the live sessions have not been sent. */
+  #collected: Uint8Array[] = []
+  #beatTimer: Timer | null = null
+  #lastBeatAt = Number.NEGATIVE_INFINITY
+  #idleTimer: Timer | null = null
+
+  /** Opens the channel. Throws `owner-moved` if the link has ended. */
+  constructor(options: RemoteDocumentOptions) {
+    const { documentId, link, store, logger } = options
+    this.#options = options
+    this.documentId = documentId
+    this.link = link
+    this.#opened = new Promise((resolve, reject) => {
+      this.#settleOpened = (error) => (error === null ? resolve() : reject(error))
+    })
+    // Every waiting attach gets the rejection by itself.
+    this.#opened.catch(() => {})
+    this.#sessions = new Sessions(documentId, logger, () => this.#checkIdle())
+    this.#catchUps = new CatchUps({
+      documentId,
+      store,
+      logger,
+      image: this.#image,
+      sessions: this.#sessions,
+      incarnation: () => this.incarnation,
+      // What went out before its commit is in the image.
+      early: () => null,
+      seq: () => this.#seq,
+    })
+    this.#channel = link.open(documentId, this)
+  }
+
+  get incarnation(): string {
+    return this.#state.kind === 'open' || this.#state.kind === 'loading' ? this.#state.incarnation : ''
+  }
+
+  get durableSeq(): number {
+    return this.#seq
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size
+  }
+
+  /** Resolves when the replica is there. Rejects with why it ended, or `too-many-sessions`. */
+  async attach(request: AttachRequest): Promise<Attachment> {
+    await this.#opened
+    if (this.#state.kind === 'ended') throw this.#state.error
+    const { sessionsPerDocumentMax } = this.#options.limits
+    if (this.#sessions.size >= sessionsPerDocumentMax)
+      throw new WeftError('too-many-sessions', `This document already has ${sessionsPerDocumentMax} sessions; try again later.`)
+    this.#idleTimer?.cancel()
+    this.#idleTimer = null
+    return new SessionAttachment(this, this.#sessions.add(request))
+  }
+
+  /** Ends the document: its sessions are detached with `error`. Idempotent. */
+  end(error: WeftError): void {
+    if (this.#state.kind === 'ended') return
+    this.#state = { kind: 'ended', error }
+    this.#channel.close()
+    this.#beatTimer?.cancel()
+    this.#idleTimer?.cancel()
+    this.#settleOpened(error)
+    this.#sessions.detachAll(error)
+    this.#options.ended()
+  }
+
+  // For the attachments.
+
+  stateVector(): Uint8Array {
+    return this.#known.stateVector()
+  }
+
+  submit(session: Session, submission: number, bytes: Uint8Array): void {
+    if (session.state.kind === 'detached' || this.#state.kind === 'ended') return
+    this.#options.counters.add('updates_received')
+    const number = this.#forwarded.add(session, submission, bytes.length)
+    this.#channel.send({ type: 'submit', submission: number, update: bytes })
+    this.#checkWindow()
+  }
+
+  sync(session: Session, known: Known): void {
+    if (session.state.kind !== 'detached') this.#catchUps.sync(session, known)
+  }
+
+  suspend(session: Session): void {
+    if (session.state.kind !== 'detached') session.state = { kind: 'suspended' }
+  }
+
+  detach(session: Session): void {
+    this.#sessions.remove(session)
+  }
+
+  // What the channel says.
+
+  message(message: ChannelMessage): void {
+    try {
+      this.#take(message)
+    } catch (thrown) {
+      this.#options.logger.error({ documentId: this.documentId, err: thrown }, 'A replica could not take what its owner sent')
+      this.end(asWeftError(thrown))
+    }
+  }
+
+  full(full: boolean): void {
+    this.#linkFull = full
+    this.#sessions.setPaused(this.#linkFull || this.#windowFull)
+  }
+
+  lost(error: WeftError): void {
+    this.end(error)
+  }
+
+  #take(message: ChannelMessage): void {
+    if (this.#state.kind === 'ended') return
+    switch (message.type) {
+      case 'opened':
+        if (this.#state.kind === 'opening') this.#state = { kind: 'loading', incarnation: message.incarnation }
+        return
+      case 'state':
+        this.#stateCame(message.seq, message.updates)
+        return
+      case 'update':
+        this.#append(message.seq, message.update)
+        return
+      case 'acknowledged':
+        for (const [session, through] of this.#forwarded.acknowledge(message.through))
+          this.#sessions.acknowledge(session, through, message.seq)
+        this.#answered()
+        return
+      case 'refused': {
+        const refused = this.#forwarded.refuse(message.submission)
+        if (refused !== null) this.#sessions.refuse(refused.session, refused.submission, errorFromWire(message))
+        this.#answered()
+        return
+      }
+      case 'closed':
+        // A node that stops has handed its documents over; which node has them now is for the directory to find out.
+        this.end(message.code === 'draining' ? linkLost(this.link.address.nodeId) : errorFromWire(message))
+        return
+      case 'awareness':
+      case 'permission':
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
+  #stateCame(seq: number, updates: readonly Uint8Array[]): void {
+    const state = this.#state
+    const { unknown, stated } = this.#learn(updates)
+    this.#seq = Math.max(this.#seq, seq)
+    switch (state.kind) {
+      case 'loading':
+        this.#restart(seq, updates)
+        this.#state = { kind: 'open', incarnation: state.incarnation, refresh: 'none' }
+        this.#settleOpened(null)
+        return
+      case 'open':
+        // Either everything anew, as asked; or what the owner's side of the link left out while it lagged, which may come while we wait for everything.
+        if (state.refresh === 'asked' && stated.equals(this.#known)) {
+          this.#restart(seq, updates)
+          state.refresh = 'none'
+        } else this.#image.appendStretch(Math.max(this.#image.head + 1, this.#rowSeq(seq)), mergeUpdateTree(unknown))
+        this.#collect(unknown)
+        return
+      case 'opening':
+        throw new WeftError('internal', `Node ${this.link.address.nodeId} sent the state of a document before it was opened.`)
+      case 'ended':
+        return
+      default:
+        unreachable(state)
+    }
+  }
+
+  #restart(seq: number, updates: readonly Uint8Array[]): void {
+    this.#image.restart(Math.max(this.#rowSeq(seq), this.#image.head), updates)
+    this.#loadedBytes = this.#image.bytes
+  }
+
+  #append(seq: number, update: Uint8Array): void {
+    if (this.#state.kind !== 'open') throw new WeftError('internal', `Node ${this.link.address.nodeId} sent an update before the state.`)
+    this.#known.add(inspectUpdate(update, storedBounds))
+    this.#seq = Math.max(this.#seq, seq)
+    this.#image.appendStretch(Math.max(this.#image.head + 1, this.#rowSeq(seq)), update)
+    this.#collect([update])
+    this.#checkGrowth()
+  }
+
+  /** Before-commit updates bear the seq before their own, so that a session which resumes from it gets them again. */
+  #rowSeq(seq: number): number {
+    return this.#options.broadcast === 'before-commit' ? seq + 1 : seq
+  }
+
+  /** `unknown` is what was new in the updates, `stated` what they hold. */
+  #learn(updates: readonly Uint8Array[]): { readonly unknown: readonly Uint8Array[]; readonly stated: KnownState } {
+    const unknown: Uint8Array[] = []
+    const stated = new KnownState()
+    for (const update of updates) {
+      const inspected = inspectUpdate(update, storedBounds)
+      const fresh = this.#known.subtract(inspected)
+      if (fresh !== null) unknown.push(fresh)
+      this.#known.add(inspected)
+      stated.add(inspected)
+    }
+    return { unknown, stated }
+  }
+
+  /** Sends updates to the live sessions at the pace of a document with so many. */
+  #collect(updates: readonly Uint8Array[]): void {
+    if (updates.length === 0 || this.#sessions.size === 0) return
+    this.#collected.push(...updates)
+    if (this.#beatTimer !== null) return
+    const { clock } = this.#options
+    const delayMs = this.#lastBeatAt + documentPeriodMs(this.#sessions.size) - clock.monotonic()
+    if (delayMs <= 0) this.#beat()
+    else this.#beatTimer = clock.after(delayMs, () => this.#beat())
+  }
+
+  #beat(): void {
+    this.#beatTimer?.cancel()
+    this.#beatTimer = null
+    const collected = this.#collected
+    this.#collected = []
+    if (collected.length === 0) return
+    this.#lastBeatAt = this.#options.clock.monotonic()
+    this.#sessions.broadcast({ seq: this.#seq, update: mergeUpdateTree(collected), frames: new Map() })
+  }
+
+  #answered(): void {
+    this.#checkWindow()
+    this.#checkIdle()
+  }
+
+  /** The owner's own bound on what is pending is the last resort: it refuses. This one holds the writers back well before. */
+  #checkWindow(): void {
+    const high = this.#options.limits.pendingBytesPerDocumentMax / WINDOW_SHARE
+    this.#windowFull = this.#forwarded.bytes > (this.#windowFull ? high / 2 : high)
+    this.#sessions.setPaused(this.#linkFull || this.#windowFull)
+  }
+
+  #checkGrowth(): void {
+    const state = this.#state
+    if (state.kind !== 'open' || state.refresh === 'asked') return
+    if (this.#image.bytes - this.#loadedBytes <= Math.max(GROWTH_BYTES_MIN, this.#loadedBytes)) return
+    state.refresh = 'asked'
+    this.#channel.send({ type: 'sync', known: { kind: 'nothing' } })
+  }
+
+  #checkIdle(): void {
+    if (this.#state.kind !== 'open' || this.#sessions.size > 0 || !this.#forwarded.empty || this.#idleTimer !== null) return
+    const { clock, idleMs } = this.#options
+    this.#idleTimer = clock.after(
+      idleMs,
+      () => {
+        this.#idleTimer = null
+        if (this.#sessions.size === 0 && this.#forwarded.empty)
+          this.end(new WeftError('owner-moved', 'The document was closed because nobody used it.'))
+      },
+      { unref: true },
+    )
+  }
+}

@@ -1,0 +1,89 @@
+// Dials other nodes over WebSockets and proves that this node knows the cluster's secret.
+import type { IncomingMessage } from 'node:http'
+import { WebSocket } from 'ws'
+import type { Clock } from '../../core/clock.js'
+import type { Limits } from '../../core/limits.js'
+import type { Random } from '../../core/random.js'
+import { weftNodeSubprotocol } from '../../protocol/dialects/weft.js'
+import type { Socket, SocketEvents } from '../gateway/socket.js'
+import { WsSocket } from '../gateway/ws-socket.js'
+import { challengeHeader, NodeAnswer, proofHeader } from '../node-credentials.js'
+import type { NodeAddress, NodeDialer } from './node-dialer.js'
+
+export interface WsDialerOptions {
+  readonly secret: string
+  readonly clock: Clock
+  /** Fit for secrets. */
+  readonly random: Random
+  readonly limits: Limits
+}
+
+/** From the first byte to the end of the upgrade, both rounds. */
+const DIAL_MS_MAX = 3_000
+
+type Upgrade = { readonly kind: 'open'; readonly socket: Socket } | { readonly kind: 'challenged'; readonly challenge: string }
+
+export class WsDialer implements NodeDialer {
+  readonly #options: WsDialerOptions
+
+  constructor(options: WsDialerOptions) {
+    this.#options = options
+  }
+
+  async dial(address: NodeAddress, events: SocketEvents): Promise<Socket> {
+    const { secret, random } = this.#options
+    const asked = await this.#upgrade(address, null, events)
+    if (asked.kind === 'open') throw new Error('it let this node in without asking for the cluster secret')
+    const answered = await this.#upgrade(address, new NodeAnswer(secret, asked.challenge, random), events)
+    if (answered.kind === 'open') return answered.socket
+    throw new Error('it has another cluster secret; give all nodes the same --cluster-secret (CLUSTER_SECRET)')
+  }
+
+  #upgrade({ advertise }: NodeAddress, answer: NodeAnswer | null, events: SocketEvents): Promise<Upgrade> {
+    const { clock, limits } = this.#options
+    return new Promise((resolve, reject) => {
+      const ws = new WebSocket(`ws://${advertise}/`, [weftNodeSubprotocol], {
+        perMessageDeflate: false,
+        // A document comes as one message.
+        maxPayload: Math.max(2 * limits.documentBytesMax, limits.messageBytesMax),
+        // Masks protect the caches of others from what a web page sends; a mask of zeros spares a pass over every byte.
+        generateMask: (mask) => mask.fill(0),
+        headers: answer === null ? {} : { authorization: answer.authorization },
+      })
+      const fail = (reason: string): void => {
+        timer.cancel()
+        ws.removeAllListeners()
+        ws.on('error', () => {})
+        ws.terminate()
+        reject(new Error(reason))
+      }
+      const timer = clock.after(DIAL_MS_MAX, () => fail(`no answer within ${DIAL_MS_MAX} ms`))
+      ws.on('error', (error) => fail(error.message))
+      ws.on('unexpected-response', (_request, response: IncomingMessage) => {
+        const challenge = response.headers[challengeHeader]
+        if (response.statusCode !== 401 || typeof challenge !== 'string') {
+          fail(`it answered the upgrade with HTTP ${response.statusCode}`)
+          return
+        }
+        timer.cancel()
+        ws.removeAllListeners()
+        ws.on('error', () => {})
+        ws.terminate()
+        resolve({ kind: 'challenged', challenge })
+      })
+      ws.on('upgrade', (response: IncomingMessage) => {
+        if (answer !== null && !answer.isProof(response.headers[proofHeader])) {
+          fail('what listens there does not know the cluster secret')
+          return
+        }
+        ws.on('open', () => {
+          timer.cancel()
+          ws.removeAllListeners()
+          const socket = new WsSocket(ws, response.socket, 'client')
+          socket.listen(events)
+          resolve({ kind: 'open', socket })
+        })
+      })
+    })
+  }
+}
