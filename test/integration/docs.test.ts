@@ -1,0 +1,32 @@
+// What docs/operations.md says about limits and metrics, against the server.
+import { strict as assert } from 'node:assert'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { defaultLimits } from '../../core/limits.js'
+import { startLocalServer } from '../helpers/local-server.js'
+import { repositoryRoot } from '../helpers/repository.js'
+
+describe('docs/operations.md', () => {
+  test('G1: every limit is in the table', async () => {
+    const text = await readFile(join(repositoryRoot, 'docs/operations.md'), 'utf8')
+    assert.deepEqual(
+      Object.keys(defaultLimits).filter((name) => !text.includes(`\`${name}\``)),
+      [],
+    )
+  })
+
+  test('it names only metrics that the server has', async () => {
+    const text = await readFile(join(repositoryRoot, 'docs/operations.md'), 'utf8')
+    const { server } = await startLocalServer()
+    const metrics = await (await fetch(`${server.url}/metrics`)).text()
+    await server.close()
+    const there = new Set([...metrics.matchAll(/^(weft_\w+) /gm)].map((match) => match[1]))
+    const named = [...text.matchAll(/`(weft_\w+)`/g)].map((match) => match[1])
+    assert.ok(named.length >= 4)
+    assert.deepEqual(
+      named.filter((name) => !there.has(name)),
+      [],
+    )
+  })
+})
