@@ -89,7 +89,7 @@ export class SimulatedNode {
   }
 
   get openDocuments(): number {
-    return this.#state.kind === 'up' ? this.#state.process.node.directory.openDocuments : 0
+    return this.#state.kind === 'up' ? this.#state.process.node.documents.openDocuments : 0
   }
 
   /** The process that runs, if one does. */

@@ -52,7 +52,7 @@ export function drawProfile(random: Random): Profile {
       outboxBytesLow: outboxBytesHigh / 8,
       laggingMsMax: chance(2) ? 1_500 : 6_000,
       messageBytesMax: narrow ? 400 : defaultLimits.messageBytesMax,
-      pendingBytesPerDocumentMax: narrow ? 600 : 32 * 1024,
+      pendingBytesPerDocumentMax: narrow ? 150 : 32 * 1024,
       attachingBytesMax: narrow ? 800 : 16 * 1024,
     },
     tuning: {

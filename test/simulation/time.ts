@@ -27,6 +27,11 @@ export class SimulatedTime {
     return this.#nowMs
   }
 
+  /** Events that have happened. */
+  get eventCount(): number {
+    return this.#eventCount
+  }
+
   /** The simulation is over: whoever advances time gets the error. For checks inside callbacks, whose callers would swallow what they throw. */
   fail(error: unknown): void {
     this.#failure ??= { error }

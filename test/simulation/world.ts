@@ -26,6 +26,9 @@ export interface Outcome {
   readonly counters: ReadonlyMap<CounterName, number>
   readonly actions: ReadonlyMap<Action, number>
   readonly virtualMs: number
+  /** The documents in the end, and how many events led there. */
+  readonly states: readonly string[]
+  readonly events: number
 }
 
 const ADDRESS = 'node-1:1234'
@@ -84,7 +87,9 @@ export class World {
     await world.#quiet()
     await world.#checkSpoofing()
     await world.#end()
-    return { counters: world.#node.totals, actions: world.#actions, virtualMs: world.#time.nowMs }
+    const states = world.#ledger.documentIds.map((documentId) => canonicalState(world.#ledger.replica(documentId)))
+    const { nowMs: virtualMs, eventCount: events } = world.#time
+    return { counters: world.#node.totals, actions: world.#actions, virtualMs, states, events }
   }
 
   async #begin(): Promise<void> {
