@@ -16,6 +16,8 @@ const restartAttemptsMax = 20
 export interface ServerProcessOptions {
   /** The data folder; without it a new temporary one, removed by `dispose`. */
   readonly dataFolder?: string
+  /** Where it listens; without it on any free port. */
+  readonly port?: number
   /** Further flags after `serve --host --port --data`. */
   readonly flags?: readonly string[]
   /** Further environment variables. */
@@ -37,6 +39,7 @@ export class ServerProcess {
   private constructor(options: ServerProcessOptions, dataFolder: string) {
     this.#options = options
     this.#ownsFolder = options.dataFolder === undefined
+    this.#port = options.port ?? 0
     this.dataFolder = dataFolder
   }
 
