@@ -13,23 +13,51 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly demo: boolean
   readonly broadcast: 'after-commit' | 'before-commit'
+  /** Null: this machine alone, on the embedded store. */
+  readonly cluster: ClusterConfig | null
 }
 
-export type Command = { readonly kind: 'serve'; readonly config: Config } | { readonly kind: 'help' } | { readonly kind: 'version' }
+/** What makes a server a node of a cluster. */
+export interface ClusterConfig {
+  readonly databaseUrl: string
+  /** Null: cursors do not cross nodes. */
+  readonly redisUrl: string | null
+  /** Null: a random one for each start. */
+  readonly nodeId: string | null
+  /** host:port that other nodes can reach; null: the listening address. */
+  readonly advertise: string | null
+  readonly secret: string
+  /** Whether to bring the database's schema up to date at the start. */
+  readonly migrate: boolean
+}
+
+export type Command =
+  | { readonly kind: 'serve'; readonly config: Config }
+  | { readonly kind: 'migrate'; readonly databaseUrl: string; readonly logLevel: LogLevel }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
 
 export const helpText = `Usage: weft serve [options]
+       weft migrate --database-url <url>
 
-Starts the sync server, with the demo at its address.
+serve starts the sync server, with the demo at its address; migrate brings a database's schema up to date and ends.
 
   --host <address>        where to listen (HOST; 127.0.0.1)
   --port <number>         the port, 0 for any free one (PORT; 1234)
   --data <folder>         where documents are kept (WEFT_DATA; ./data)
-  --database-url <url>    a PostgreSQL database for documents (DATABASE_URL; not available yet)
-  --redis-url <url>       a Redis server for presence across nodes (REDIS_URL; not available yet)
   --log-level <level>     ${logLevels.join(', ')} (LOG_LEVEL; info)
   --broadcast <when>      after-commit: nobody sees an edit that a crash can take back (the default);
                           before-commit: others see edits a little sooner, acknowledgements still mean committed
   --no-demo               do not serve the demo
+
+With a database the server is a node of a cluster, and --data is not used:
+  --database-url <url>    postgres://user:password@host:port/database (DATABASE_URL)
+  --redis-url <url>       redis://host:port; cursors and presence cross nodes over it (REDIS_URL)
+  --cluster-secret <text> what the nodes of a cluster know and nobody else does (CLUSTER_SECRET; required)
+  --node-id <name>        names this node, the same at each of its starts (NODE_ID; random)
+  --advertise <host:port> where other nodes reach this one (ADVERTISE; the listening address)
+  --no-migrate            do not change the database's schema; refuse to start if it is not up to date
+
   --help, --version
 `
 
@@ -39,6 +67,10 @@ const options = {
   data: { type: 'string' },
   'database-url': { type: 'string' },
   'redis-url': { type: 'string' },
+  'cluster-secret': { type: 'string' },
+  'node-id': { type: 'string' },
+  advertise: { type: 'string' },
+  'no-migrate': { type: 'boolean' },
   'log-level': { type: 'string' },
   broadcast: { type: 'string' },
   'no-demo': { type: 'boolean' },
@@ -53,29 +85,62 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
   if (values.version === true) return { kind: 'version' }
   const [command, ...rest] = positionals
   if (command === undefined) throw invalid('A command is missing: weft serve. See weft --help.')
-  if (command !== 'serve') throw invalid(`There is no command "${command}"; there is: serve.`)
-  if (rest.length > 0) throw invalid(`weft serve takes no argument "${rest.join(' ')}"; its options begin with --.`)
+  if (command !== 'serve' && command !== 'migrate') throw invalid(`There is no command "${command}"; there are: serve, migrate.`)
+  if (rest.length > 0) throw invalid(`weft ${command} takes no argument "${rest.join(' ')}"; its options begin with --.`)
 
-  const read = (flag: 'host' | 'port' | 'data' | 'database-url' | 'redis-url' | 'log-level', variable: string): Setting | null => {
+  const read: Read = (flag, variable) => {
     const fromFlag = values[flag]
     if (fromFlag !== undefined) return { name: `--${flag}`, value: fromFlag }
     const fromEnvironment = environment[variable]
     // An empty variable is how shells and container files say "not set".
     return fromEnvironment === undefined || fromEnvironment === '' ? null : { name: variable, value: fromEnvironment }
   }
-  refuseUntilThere(read('database-url', 'DATABASE_URL'), 'PostgreSQL')
-  refuseUntilThere(read('redis-url', 'REDIS_URL'), 'Redis')
+  const logLevel = oneOf(read('log-level', 'LOG_LEVEL') ?? { name: '--log-level', value: 'info' }, logLevels)
+  if (command === 'migrate') {
+    const databaseUrl = read('database-url', 'DATABASE_URL')
+    if (databaseUrl === null) throw invalid('weft migrate needs --database-url (or DATABASE_URL): the database to bring up to date.')
+    return { kind: 'migrate', databaseUrl: databaseUrlOf(databaseUrl), logLevel }
+  }
   return {
     kind: 'serve',
     config: Object.freeze({
       host: nonEmpty(read('host', 'HOST') ?? { name: '--host', value: '127.0.0.1' }),
       port: portOf(read('port', 'PORT') ?? { name: '--port', value: '1234' }),
       dataFolder: nonEmpty(read('data', 'WEFT_DATA') ?? { name: '--data', value: './data' }),
-      logLevel: oneOf(read('log-level', 'LOG_LEVEL') ?? { name: '--log-level', value: 'info' }, logLevels),
+      logLevel,
       broadcast: oneOf({ name: '--broadcast', value: values.broadcast ?? 'after-commit' }, ['after-commit', 'before-commit'] as const),
       demo: values['no-demo'] !== true,
+      cluster: clusterOf(read, values['no-migrate'] !== true),
     }),
   }
+}
+
+type ValueFlag = 'host' | 'port' | 'data' | 'log-level' | 'database-url' | 'redis-url' | 'cluster-secret' | 'node-id' | 'advertise'
+
+type Read = (flag: ValueFlag, variable: string) => Setting | null
+
+function clusterOf(read: Read, migrate: boolean): ClusterConfig | null {
+  const databaseUrl = read('database-url', 'DATABASE_URL')
+  const redisUrl = read('redis-url', 'REDIS_URL')
+  if (databaseUrl === null) {
+    if (redisUrl !== null)
+      throw invalid(`${redisUrl.name} is set, but not --database-url: one machine needs no Redis. Set both, or neither.`)
+    return null
+  }
+  const database = databaseUrlOf(databaseUrl)
+  const secret = read('cluster-secret', 'CLUSTER_SECRET')
+  if (secret === null || secret.value === '')
+    throw invalid('A node of a cluster needs --cluster-secret (or CLUSTER_SECRET): the same text on every node, and nowhere else.')
+  const nodeId = read('node-id', 'NODE_ID')
+  const advertise = read('advertise', 'ADVERTISE')
+  return Object.freeze({
+    databaseUrl: database,
+    redisUrl: redisUrl === null ? null : nonEmpty(redisUrl),
+    nodeId: nodeId === null ? null : nodeIdOf(nodeId),
+    advertise: advertise === null ? null : hostAndPortOf(advertise),
+    secret: secret.value,
+    migrate,
+  })
 }
 
 interface Setting {
@@ -98,9 +163,22 @@ function invalid(message: string): WeftError {
   return new WeftError('invalid-configuration', message)
 }
 
-function refuseUntilThere(setting: Setting | null, engine: string): void {
-  if (setting !== null)
-    throw invalid(`${setting.name} is set, but this version of Weft cannot use ${engine} yet; unset it to run on the embedded store.`)
+// The value is not repeated in the message: it may hold a password.
+function databaseUrlOf({ name, value }: Setting): string {
+  if (!/^postgres(ql)?:\/\/./.test(value) || !URL.canParse(value))
+    throw invalid(`${name} is not a PostgreSQL address; it takes postgres://user:password@host:port/database.`)
+  return value
+}
+
+function nodeIdOf({ name, value }: Setting): string {
+  if (!/^[\w.:-]{1,64}$/.test(value)) throw invalid(`${name} is "${value}"; it takes 1 to 64 letters, digits, and . _ : -`)
+  return value
+}
+
+function hostAndPortOf({ name, value }: Setting): string {
+  const port = Number(/^(?:[^\s:/]+|\[[\da-fA-F:]+\]):(\d{1,5})$/.exec(value)?.[1] ?? Number.NaN)
+  if (!(port >= 1 && port <= 65_535)) throw invalid(`${name} is "${value}"; it takes host:port, such as node-1.internal:1234.`)
+  return value
 }
 
 function nonEmpty({ name, value }: Setting): string {

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The command line: `weft serve`. Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage.
-import { readFile } from 'node:fs/promises'
 import { WeftError } from '../core/errors.js'
-import { type Config, helpText, parseCommand } from './config.js'
+import { type Config, helpText, type LogLevel, parseCommand } from './config.js'
+import { packageVersion } from './version.js'
 
 const FAILED = 1
 const WRONG_USAGE = 2
@@ -15,6 +15,9 @@ async function main(): Promise<void> {
       return
     case 'version':
       process.stdout.write(`${await packageVersion()}\n`)
+      return
+    case 'migrate':
+      await migrateDatabase(command.databaseUrl, command.logLevel)
       return
     case 'serve':
       await serve(command.config)
@@ -29,6 +32,7 @@ async function serve(config: Config): Promise<void> {
     dataDir: config.dataFolder,
     broadcast: config.broadcast,
     logger,
+    ...(config.cluster === null ? {} : { cluster: config.cluster }),
     ...(config.demo ? {} : { demo: false }),
     onFatal: (error) => {
       logger.error({ code: error.code, err: error }, error.message)
@@ -42,6 +46,10 @@ async function serve(config: Config): Promise<void> {
     throw thrown
   }
   process.stdout.write(`Weft listens on ${server.url}\n`)
+  server.ready.catch((thrown) => {
+    // Cancelled by a signal, which ends the process by itself.
+    if (!(thrown instanceof WeftError && thrown.code === 'draining')) fail(thrown)
+  })
 
   const stop = (signal: NodeJS.Signals): void => {
     process.off('SIGTERM', stop).off('SIGINT', stop)
@@ -54,14 +62,21 @@ async function serve(config: Config): Promise<void> {
   process.on('SIGTERM', stop).on('SIGINT', stop)
 }
 
-/** The version in the nearest package.json above this file. */
-async function packageVersion(): Promise<string> {
-  for (const folder of ['../', '../../', '../../../']) {
-    const text = await readFile(new URL(`${folder}package.json`, import.meta.url), 'utf8').catch(() => null)
-    const manifest: unknown = text === null ? null : JSON.parse(text)
-    if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version)
+async function migrateDatabase(url: string, logLevel: LogLevel): Promise<void> {
+  const [{ createLogger }, { Database }, { migrate }] = await Promise.all([
+    import('./log.js'),
+    import('../persistence/postgres/database.js'),
+    import('../persistence/postgres/migrate.js'),
+  ])
+  const database = new Database({ url, logger: createLogger(logLevel) })
+  try {
+    const { from, to } = await migrate(database)
+    process.stdout.write(
+      from === to ? `The database is up to date (version ${to}).\n` : `Migrated the database from version ${from} to ${to}.\n`,
+    )
+  } finally {
+    await database.close()
   }
-  return 'unknown'
 }
 
 function fail(thrown: unknown): never {

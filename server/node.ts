@@ -29,6 +29,7 @@ export interface NodeOptions {
   readonly authorize: Authorize
   readonly broadcast: 'after-commit' | 'before-commit'
   readonly tuning: DocumentTuning
+  readonly counters?: Counters
   /** Carries cursors to other nodes. Default: there are none. */
   readonly bus?: AwarenessBus
   /** Makes the node a member of a cluster. Default: it is alone and owns everything. */
@@ -36,7 +37,7 @@ export interface NodeOptions {
 }
 
 export class ServerNode {
-  readonly counters = new Counters()
+  readonly counters: Counters
   readonly gateway: Gateway
   /** The documents that this process owns. */
   readonly documents: LocalDirectory
@@ -53,7 +54,8 @@ export class ServerNode {
 
   constructor(options: NodeOptions) {
     const { store, compactor, clock, random, limits, logger, authorize, broadcast, tuning, bus = soloAwarenessBus, cluster } = options
-    const { counters } = this
+    const counters = options.counters ?? new Counters()
+    this.counters = counters
     this.#options = options
     this.documents = new LocalDirectory({
       store,

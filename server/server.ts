@@ -1,28 +1,34 @@
-// The composition root: the one file that constructs everything and takes it apart again, in order.
+// The composition root: puts the HTTP side in front of a node, and takes everything apart again, in order.
 import { fileURLToPath } from 'node:url'
+import { unreachable } from '../core/assert.js'
 import { type Clock, systemClock } from '../core/clock.js'
-import type { Counters } from '../core/counters.js'
+import { Counters } from '../core/counters.js'
 import type { WeftError } from '../core/errors.js'
 import { defaultLimits, type Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
 import { type Random, systemRandom } from '../core/random.js'
-import { openLmdbStore } from '../persistence/index.js'
 import type { DocumentStore } from '../persistence/store.js'
+import type { ClusterConfig } from './config.js'
 import { type DocumentTuning, defaultTuning } from './document/tuning.js'
-import { WorkerCompactor } from './document/worker-compactor.js'
 import { type Authorize, allowEverybody } from './gateway/authorize.js'
 import { serveUpgrades } from './gateway/upgrade.js'
 import { HttpListener } from './http/listener.js'
-import { createRequestHandler } from './http/requests.js'
+import type { Gauge } from './http/metrics.js'
+import { createRequestHandler, type Readiness } from './http/requests.js'
 import { readStaticFiles, type StaticFile } from './http/static-files.js'
 import { createLogger } from './log.js'
-import { ServerNode } from './node.js'
+import type { ServerNode } from './node.js'
+import { NodeGatekeeper } from './node-credentials.js'
+import { inOrder, type NodeBase, type StartedNode, startAlone, startMember } from './start-node.js'
+import { packageVersion } from './version.js'
 
 export interface ServerOptions {
-  /** The folder of the embedded store; created if it is missing. Default `./data`. Unused with `store`. */
+  /** The folder of the embedded store; created if it is missing. Default `./data`. Unused with `store` and `cluster`. */
   readonly dataDir?: string
-  /** A store instead of the embedded one. It stays open when the server closes. */
+  /** A store instead of the embedded one. It stays open when the server closes. Unused with `cluster`. */
   readonly store?: DocumentStore
+  /** Makes the server a node of a cluster, on PostgreSQL instead of the embedded store. */
+  readonly cluster?: ClusterConfig
   readonly clock?: Clock
   readonly random?: Random
   /** Overrides of single limits. */
@@ -39,14 +45,20 @@ export interface ServerOptions {
   /** The longest time over which a drain spreads the closes. Default 5 s; with few connections it takes much less. */
   readonly drainWindowMs?: number
   /**
-   * The store can no longer be trusted (D7): it has stopped, and nothing is acknowledged any more. Default: ends the process with exit code 1.
+   * The server has stopped acting and must end: the store can no longer be trusted (D7), or another process has this node's id. Default: ends the
+   * process with exit code 1.
    */
   readonly onFatal?: (error: WeftError) => void
 }
 
 export interface WeftServer {
-  /** Listens; resolves when clients can connect. Port 0 takes any free one. Rejects with `address-in-use`. Default host 127.0.0.1. */
+  /**
+   * Listens. Resolves when clients can connect; a node of a cluster may still be waiting for its database then, see `ready`. Port 0 takes any free
+   * one. Rejects with `address-in-use`. Default host 127.0.0.1.
+   */
   listen(port: number, host?: string): Promise<void>
+  /** Resolves when the server serves. Rejects with `invalid-configuration` when a setting has to change first. */
+  readonly ready: Promise<void>
   /** Such as `http://127.0.0.1:1234`. Throws before `listen`. */
   readonly url: string
   readonly counters: Counters
@@ -61,121 +73,190 @@ export interface WeftServer {
 const demoFolder = fileURLToPath(new URL('../demo', import.meta.url))
 const DRAIN_WINDOW_MS = 5_000
 
-/** Opens the store and takes ownership. Rejects with `data-folder-in-use`, `data-folder-unwritable`, `data-folder-newer` or a store error. */
+/**
+ * Opens the embedded store and takes ownership; a node of a cluster does that once it listens. Rejects with `data-folder-in-use`,
+ * `data-folder-unwritable`, `data-folder-newer` or a store error.
+ */
 export async function createServer(options: ServerOptions = {}): Promise<WeftServer> {
-  const clock = options.clock ?? systemClock
-  const logger = options.logger ?? createLogger('warn')
-  if (options.store !== undefined) return Server.start(options, clock, logger, options.store, () => Promise.resolve())
-  const onFatal = options.onFatal ?? (() => process.exit(1))
-  const store = await openLmdbStore({ folder: options.dataDir ?? './data', clock, logger, onFatal })
-  try {
-    return await Server.start(options, clock, logger, store, () => store.close())
-  } catch (thrown) {
-    await store.close()
-    throw thrown
+  const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
+  const base: NodeBase = {
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+    logger: options.logger ?? createLogger('warn'),
+    limits: { ...defaultLimits, ...options.limits },
+    counters: new Counters(),
+    authorize: options.authorize ?? allowEverybody,
+    broadcast: options.broadcast ?? 'after-commit',
+    tuning: { ...defaultTuning, ...options.tuning },
   }
+  const onFatal = options.onFatal ?? (() => process.exit(1))
+  const { cluster, store = null, dataDir = './data' } = options
+  const server = new Server(options, base, files)
+  if (cluster === undefined) server.serve(await startAlone(base, { dataDir, store, onFatal }))
+  else
+    server.startWhenListening(async (url, waiting, cancelled) => {
+      const version = await packageVersion()
+      return startMember(base, { config: cluster, url, version, onFatal, waiting, cancelled })
+    })
+  return server
 }
 
-type ServerState = { readonly kind: 'running' } | { readonly kind: 'stopping'; readonly stopped: Promise<void> }
+type Start = (url: string, waiting: (reason: string) => void, cancelled: () => boolean) => Promise<StartedNode>
 
-interface ServerParts {
-  readonly node: ServerNode
-  readonly logger: Logger
-  readonly drainWindowMs: number
-  closeStore(): Promise<void>
-}
+type ServerState =
+  | { readonly kind: 'created'; readonly start: Start | null }
+  | { readonly kind: 'starting'; readonly reason: string; readonly ended: Promise<unknown> }
+  | { readonly kind: 'serving'; readonly started: StartedNode }
+  /** A node that is being stopped still answers its clients. */
+  | { readonly kind: 'stopping'; readonly stopped: Promise<void>; readonly node: ServerNode | null }
 
 class Server implements WeftServer {
-  readonly #parts: ServerParts
-  readonly #listener: HttpListener
-  readonly #markClosed: () => void
+  readonly counters: Counters
+  readonly ready: Promise<void>
   readonly closed: Promise<void>
-  #state: ServerState = { kind: 'running' }
+  readonly #listener: HttpListener
+  readonly #logger: Logger
+  readonly #drainWindowMs: number
+  #markReady: () => void = () => {}
+  #markUnready: (reason: unknown) => void = () => {}
+  #markClosed: () => void = () => {}
+  #state: ServerState = { kind: 'created', start: null }
 
-  static async start(
-    options: ServerOptions,
-    clock: Clock,
-    logger: Logger,
-    store: DocumentStore,
-    closeStore: () => Promise<void>,
-  ): Promise<Server> {
-    const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
-    const limits: Limits = { ...defaultLimits, ...options.limits }
-    const node = await ServerNode.start({
-      store,
-      compactor: new WorkerCompactor({ clock }),
-      clock,
-      random: options.random ?? systemRandom,
-      limits,
-      logger,
-      authorize: options.authorize ?? allowEverybody,
-      broadcast: options.broadcast ?? 'after-commit',
-      tuning: { ...defaultTuning, ...options.tuning },
-    })
-    const parts = { node, logger, drainWindowMs: options.drainWindowMs ?? DRAIN_WINDOW_MS, closeStore }
-    return new Server(parts, limits, files)
-  }
-
-  private constructor(parts: ServerParts, limits: Limits, files: ReadonlyMap<string, StaticFile>) {
-    this.#parts = parts
-    const { counters, gateway, directory } = parts.node
-    const gauges = [
-      { name: 'connections', help: 'Open connections.', read: () => gateway.connectionCount },
-      { name: 'waiting_bytes', help: 'Bytes that wait for clients to take them.', read: () => gateway.waitingBytes },
-      { name: 'open_documents', help: 'Documents in memory.', read: () => directory.openDocuments },
-    ]
-    const readiness = (): 'serving' | 'draining' => (this.#state.kind === 'running' ? 'serving' : 'draining')
-    this.#listener = new HttpListener(createRequestHandler({ counters, gauges, files, readiness }), (server) =>
-      serveUpgrades(server, { gateway, limits, counters }),
+  constructor(options: ServerOptions, base: NodeBase, files: ReadonlyMap<string, StaticFile>) {
+    const { counters, logger, limits, clock, random } = base
+    this.counters = counters
+    this.#logger = logger
+    this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
+    const secret = options.cluster?.secret
+    const nodes = secret === undefined ? null : { gatekeeper: new NodeGatekeeper({ secret, clock, random }), logger }
+    this.#listener = new HttpListener(
+      createRequestHandler({ counters, gauges: gaugesOf(() => this.#node), files, readiness: () => this.#readiness() }),
+      (server) => serveUpgrades(server, { gateway: () => this.#node?.gateway ?? null, limits, counters, nodes }),
     )
-    let markClosed = (): void => {}
-    this.closed = new Promise((resolve) => {
-      markClosed = resolve
+    this.ready = new Promise((resolve, reject) => {
+      this.#markReady = resolve
+      this.#markUnready = reject
     })
-    this.#markClosed = markClosed
+    // Whoever does not ask whether it became ready need not hear that it did not.
+    this.ready.catch(() => {})
+    this.closed = new Promise((resolve) => {
+      this.#markClosed = resolve
+    })
   }
 
   get url(): string {
     return this.#listener.url
   }
 
-  get counters(): Counters {
-    return this.#parts.node.counters
+  /** The node is there. */
+  serve(started: StartedNode): void {
+    this.#state = { kind: 'serving', started }
+    this.#markReady()
+  }
+
+  /** The node comes up once the address is known. */
+  startWhenListening(start: Start): void {
+    this.#state = { kind: 'created', start }
   }
 
   async listen(port: number, host = '127.0.0.1'): Promise<void> {
     await this.#listener.listen(port, host)
-    this.#parts.logger.info({ url: this.url }, 'listening')
+    this.#logger.info({ url: this.url }, 'listening')
+    if (this.#state.kind === 'created' && this.#state.start !== null) this.#begin(this.#state.start)
   }
 
   drain(): Promise<void> {
-    return this.#stop(this.#parts.drainWindowMs)
+    return this.#stop(this.#drainWindowMs)
   }
 
   close(): Promise<void> {
     return this.#stop(0)
   }
 
+  get #node(): ServerNode | null {
+    switch (this.#state.kind) {
+      case 'created':
+      case 'starting':
+        return null
+      case 'serving':
+        return this.#state.started.node
+      case 'stopping':
+        return this.#state.node
+      default:
+        return unreachable(this.#state)
+    }
+  }
+
+  #begin(start: Start): void {
+    const waiting = (reason: string): void => {
+      if (this.#state.kind === 'starting') this.#state = { ...this.#state, reason }
+    }
+    const cancelled = (): boolean => this.#state.kind === 'stopping'
+    const ended = start(this.url, waiting, cancelled).then(
+      async (started) => {
+        // Stopped while it came up.
+        if (cancelled()) await started.stop(0)
+        else this.serve(started)
+      },
+      (thrown) => this.#markUnready(thrown),
+    )
+    this.#state = { kind: 'starting', reason: 'joining the cluster', ended }
+  }
+
+  #readiness(): Readiness {
+    const state = this.#state
+    switch (state.kind) {
+      case 'created':
+        return { ready: false, text: 'starting' }
+      case 'starting':
+        return { ready: false, text: `starting: ${state.reason}` }
+      case 'serving': {
+        const impediment = state.started.node.ownership.impediment()
+        return impediment === null ? { ready: true, text: 'serving' } : { ready: false, text: impediment }
+      }
+      case 'stopping':
+        return { ready: false, text: 'draining' }
+      default:
+        return unreachable(state)
+    }
+  }
+
   #stop(windowMs: number): Promise<void> {
     if (this.#state.kind === 'stopping') return this.#state.stopped
-    const stopped = this.#takeApart(windowMs)
-    this.#state = { kind: 'stopping', stopped }
+    const before = this.#state
+    let begin = (): void => {}
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve
+    })
+    const stopped = begun.then(() => this.#takeApart(before, windowMs))
+    // The state changes first: what is coming up looks at it.
+    this.#state = { kind: 'stopping', stopped, node: this.#node }
+    begin()
     return stopped
   }
 
-  /** Each step is taken even if the one before it failed. */
-  async #takeApart(windowMs: number): Promise<void> {
-    const { node, logger, closeStore } = this.#parts
-    const failures: unknown[] = []
-    for (const step of [() => node.stop(windowMs), closeStore, () => this.#listener.close()]) {
-      try {
-        await step()
-      } catch (thrown) {
-        failures.push(thrown)
-        logger.error({ err: thrown }, 'a step of stopping failed')
-      }
+  async #takeApart(before: ServerState, windowMs: number): Promise<void> {
+    const stopNode = async (): Promise<void> => {
+      if (before.kind === 'starting') await before.ended
+      if (before.kind === 'serving') await before.started.stop(windowMs)
     }
-    this.#markClosed()
-    if (failures.length > 0) throw failures[0]
+    try {
+      await inOrder([stopNode, () => this.#listener.close()])
+    } catch (thrown) {
+      this.#logger.error({ err: thrown }, 'a step of stopping failed')
+      throw thrown
+    } finally {
+      this.#markClosed()
+    }
   }
+}
+
+function gaugesOf(node: () => ServerNode | null): readonly Gauge[] {
+  return [
+    { name: 'connections', help: 'Open connections.', read: () => node()?.gateway.connectionCount ?? 0 },
+    { name: 'waiting_bytes', help: 'Bytes that wait for clients to take them.', read: () => node()?.gateway.waitingBytes ?? 0 },
+    { name: 'open_documents', help: 'Documents in memory that this node owns.', read: () => node()?.documents.openDocuments ?? 0 },
+    { name: 'owned_shards', help: 'Shards that this node owns, of 1024.', read: () => node()?.ownership.ownedShards ?? 0 },
+    { name: 'nodes_alive', help: 'Nodes of the cluster that are alive, this one included.', read: () => node()?.ownership.nodesAlive ?? 0 },
+  ]
 }

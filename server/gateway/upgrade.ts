@@ -13,7 +13,8 @@ import { linkLimits } from './link-services.js'
 import { ExplainingWebSocket, WsSocket } from './ws-socket.js'
 
 export interface UpgradeOptions {
-  readonly gateway: Gateway
+  /** Null while the server is not there yet. */
+  readonly gateway: () => Gateway | null
   readonly limits: Limits
   readonly counters: Counters
   /** Who lets other nodes in; null outside a cluster. */
@@ -22,7 +23,7 @@ export interface UpgradeOptions {
 
 /** Serves the upgrade requests of `httpServer`. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
-  const { gateway, limits, counters, nodes = null } = options
+  const { limits, counters, nodes = null } = options
   const webSockets = webSocketServer(limits.messageBytesMax, weftSubprotocol)
   const links = webSocketServer(linkLimits(limits).messageBytesMax, weftNodeSubprotocol)
   const proofs = new WeakMap<IncomingMessage, string>()
@@ -44,6 +45,11 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
         '400 Bad Request',
         `None of the offered WebSocket subprotocols is known here. Supported: ${weftSubprotocol}, or none for y-websocket.`,
       )
+      return
+    }
+    const gateway = options.gateway()
+    if (gateway === null) {
+      refuse('503 Service Unavailable', 'This server is starting; connect again.', ['Retry-After: 1'])
       return
     }
     const admission = gateway.admission()

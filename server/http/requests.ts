@@ -1,15 +1,24 @@
-// Plain HTTP: health, metrics and the demo's files.
+// Plain HTTP: health, metrics, presence and the demo's files.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Counters } from '../../core/counters.js'
 import { type Gauge, metricsText } from './metrics.js'
+import { answerPresence, type PresenceOptions } from './presence.js'
 import type { StaticFile } from './static-files.js'
+
+export interface Readiness {
+  readonly ready: boolean
+  /** One line for people. */
+  readonly text: string
+}
 
 export interface RequestOptions {
   readonly counters: Counters
   readonly gauges: readonly Gauge[]
   readonly files: ReadonlyMap<string, StaticFile>
-  /** Whether clients are welcome now. */
-  readiness(): 'serving' | 'starting' | 'draining'
+  /** Null while the node is not there yet. */
+  readonly presence?: () => PresenceOptions | null
+  /** Whether clients are welcome now, and if not, why. */
+  readiness(): Readiness
 }
 
 const securityHeaders = {
@@ -38,8 +47,8 @@ export function createRequestHandler(options: RequestOptions): (request: Incomin
         answer(request, response, 200, 'alive\n')
         return
       case '/readyz': {
-        const readiness = options.readiness()
-        answer(request, response, readiness === 'serving' ? 200 : 503, `${readiness}\n`)
+        const { ready, text } = options.readiness()
+        answer(request, response, ready ? 200 : 503, `${text}\n`)
         return
       }
       case '/metrics':
@@ -48,9 +57,33 @@ export function createRequestHandler(options: RequestOptions): (request: Incomin
         })
         return
       default:
+        if (path.startsWith('/api/')) {
+          void answerApi(request, response, path, options.presence?.() ?? null)
+          return
+        }
         answerFile(request, response, path, options.files.get(path))
     }
   }
+}
+
+async function answerApi(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  presence: PresenceOptions | null,
+): Promise<void> {
+  if (presence === null) {
+    answer(request, response, 503, 'This node is not serving yet.\n')
+    return
+  }
+  const json = await answerPresence(presence, request, path)
+  if (json === null) {
+    answer(request, response, 404, 'There is nothing at this address.\n')
+    return
+  }
+  // The client may have left meanwhile.
+  if (response.destroyed) return
+  answer(request, response, json.status, `${JSON.stringify(json.body)}\n`, { 'Content-Type': 'application/json; charset=utf-8' })
 }
 
 function answerFile(request: IncomingMessage, response: ServerResponse, path: string, file: StaticFile | undefined): void {

@@ -19,12 +19,13 @@ describe('config', () => {
       logLevel: 'info',
       broadcast: 'after-commit',
       demo: true,
+      cluster: null,
     })
   })
 
   test('every flag is read, and flags beat the environment', () => {
     const flags = ['--host', '::1', '--port', '0', '--data', '/d', '--log-level', 'debug', '--broadcast', 'before-commit', '--no-demo']
-    const expected = { host: '::1', port: 0, dataFolder: '/d', logLevel: 'debug', broadcast: 'before-commit', demo: false }
+    const expected = { host: '::1', port: 0, dataFolder: '/d', logLevel: 'debug', broadcast: 'before-commit', demo: false, cluster: null }
     assert.deepEqual(configOf(flags), expected)
     assert.deepEqual(configOf(flags, { HOST: 'x', PORT: '9', WEFT_DATA: 'y', LOG_LEVEL: 'warn' }), expected)
   })
@@ -32,6 +33,46 @@ describe('config', () => {
   test('the environment is read, and an empty variable counts as not set', () => {
     const config = configOf([], { HOST: '0.0.0.0', PORT: '80', WEFT_DATA: '/var/weft', LOG_LEVEL: 'error', REDIS_URL: '' })
     assert.deepEqual([config.host, config.port, config.dataFolder, config.logLevel], ['0.0.0.0', 80, '/var/weft', 'error'])
+  })
+
+  test('a database makes the server a node of a cluster', () => {
+    const url = 'postgres://weft:secret@db/weft'
+    assert.deepEqual(configOf([], { DATABASE_URL: url, CLUSTER_SECRET: 's' }).cluster, {
+      databaseUrl: url,
+      redisUrl: null,
+      nodeId: null,
+      advertise: null,
+      secret: 's',
+      migrate: true,
+    })
+    const flags = [
+      '--database-url',
+      url,
+      '--redis-url',
+      'redis://r',
+      '--node-id',
+      'n1',
+      '--advertise',
+      'n1.internal:1234',
+      '--cluster-secret',
+      's',
+    ]
+    assert.deepEqual(configOf([...flags, '--no-migrate'], { NODE_ID: 'other', ADVERTISE: 'other:1' }).cluster, {
+      databaseUrl: url,
+      redisUrl: 'redis://r',
+      nodeId: 'n1',
+      advertise: 'n1.internal:1234',
+      secret: 's',
+      migrate: false,
+    })
+    assert.deepEqual(parseCommand(['migrate'], { DATABASE_URL: url }), { kind: 'migrate', databaseUrl: url, logLevel: 'info' })
+  })
+
+  test('a refused database address is not repeated: it may hold a password', () => {
+    assert.throws(
+      () => parseCommand(['serve', '--database-url', 'pg://weft:hunter2@db'], {}),
+      (error: Error) => !error.message.includes('hunter2'),
+    )
   })
 
   test('the config is frozen', () => {
@@ -43,6 +84,7 @@ describe('config', () => {
     assert.equal(parseCommand(['--version'], {}).kind, 'version')
   })
 
+  const node = ['serve', '--database-url', 'postgres://x/y', '--cluster-secret', 's']
   const refusals: readonly { args: readonly string[]; environment?: Record<string, string>; says: RegExp }[] = [
     { args: [], says: /command is missing/ },
     { args: ['sreve'], says: /"sreve"/ },
@@ -60,10 +102,16 @@ describe('config', () => {
     { args: ['serve', '--host', ''], says: /--host is empty/ },
     { args: ['serve', '--data', ''], says: /--data is empty/ },
     { args: ['serve', '--no-demo=1'], says: /--no-demo/ },
-    { args: ['serve', '--database-url', 'postgres://x'], says: /--database-url.*PostgreSQL.*yet/ },
-    { args: ['serve'], environment: { DATABASE_URL: 'postgres://x' }, says: /^DATABASE_URL/ },
-    { args: ['serve', '--redis-url', 'redis://x'], says: /--redis-url.*Redis.*yet/ },
+    { args: ['serve', '--database-url', 'mysql://x'], says: /^--database-url.*postgres:/ },
+    { args: ['serve'], environment: { DATABASE_URL: 'nonsense' }, says: /^DATABASE_URL/ },
+    { args: ['serve', '--database-url', 'postgres://x'], says: /--cluster-secret/ },
+    { args: ['serve', '--redis-url', 'redis://x'], says: /--redis-url.*--database-url/ },
     { args: ['serve'], environment: { REDIS_URL: 'redis://x' }, says: /^REDIS_URL/ },
+    { args: [...node, '--node-id', 'a b'], says: /--node-id is "a b"/ },
+    { args: [...node, '--advertise', 'host'], says: /--advertise is "host".*host:port/ },
+    { args: [...node, '--advertise', 'host:0'], says: /--advertise/ },
+    { args: node, environment: { ADVERTISE: 'http://host:1' }, says: /^ADVERTISE/ },
+    { args: ['migrate'], says: /--database-url/ },
   ]
   for (const { args, environment = {}, says } of refusals) {
     test(`refused by name: ${[...args, ...Object.keys(environment)].join(' ') || '(nothing)'}`, () => {

@@ -15,7 +15,7 @@ import { defaultTuning } from '../../server/document/tuning.js'
 import { allowEverybody } from '../../server/gateway/authorize.js'
 import { Gateway } from '../../server/gateway/gateway.js'
 import type { Socket, SocketEvents } from '../../server/gateway/socket.js'
-import { ShardGrants } from '../../server/shard-grants.js'
+import { SoleOwnership } from '../../server/sole-ownership.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 /** A client's end in memory: notes when the last message came, answers pings if it is told to. */
@@ -64,17 +64,18 @@ async function setUp() {
   const random = seededRandom(1)
   const counters = new Counters()
   const store = new MemoryStore({ clock })
-  const grants = await ShardGrants.claimAll(store, random)
   const common = { clock, random, counters, limits: defaultLimits, logger: silentLogger }
-  const directory = new LocalDirectory({
+  const directory: LocalDirectory = new LocalDirectory({
     ...common,
     store,
-    fenceOf: (documentId) => grants.fenceOf(documentId),
+    fenceOf: (documentId) => ownership.fenceOf(documentId),
     compactor: { compact: () => Promise.reject(new Error('not expected')), close: () => Promise.resolve() },
     broadcast: 'after-commit',
     onFenced: () => {},
     tuning: defaultTuning,
   })
+  const ownership = new SoleOwnership({ store, random, local: directory })
+  await ownership.start()
   const awareness = new AwarenessHub({ ...common, bus: soloAwarenessBus })
   const gateway = new Gateway({ ...common, directory, awareness, authorize: allowEverybody, serverId: 'here' })
   const connect = (dialect: 'y-websocket' | 'weft', answersPings = true): QuietSocket => {

@@ -1,0 +1,162 @@
+// This node as a member of a cluster: membership, its share of the shards, links to the other nodes, and a directory that reaches every document.
+import type { Clock } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
+import type { WeftError } from '../../core/errors.js'
+import type { Limits } from '../../core/limits.js'
+import type { Logger } from '../../core/log.js'
+import type { Random } from '../../core/random.js'
+import type { MembershipStore, NodeSelf } from '../../persistence/membership.js'
+import type { DocumentStore, Fence } from '../../persistence/store.js'
+import type { DocumentDirectory } from '../document/port.js'
+import { ClusterDirectory, defaultDirectoryTimes } from './cluster-directory.js'
+import { type ClusterView, Membership } from './membership.js'
+import type { NodeDialer } from './node-dialer.js'
+import { NodeLinks } from './node-links.js'
+import type { ClusterSettings } from './settings.js'
+import { ShardManager } from './shard-manager.js'
+
+/** The documents of this process, and the two ways in which it loses some. */
+export interface OwnDocuments extends DocumentDirectory {
+  /** Flushes the documents of these shards and detaches their sessions with `owner-moved`. */
+  release(shards: ReadonlySet<number>): Promise<void>
+  /** Stops the documents of these shards at once. */
+  abandon(shards: ReadonlySet<number>): void
+}
+
+export interface ClusterMemberOptions {
+  readonly self: Omit<NodeSelf, 'draining'>
+  readonly membership: MembershipStore
+  readonly dialer: NodeDialer
+  readonly settings: ClusterSettings
+  /** This process must end: another one has its node id. */
+  readonly onReplaced: (error: WeftError) => void
+}
+
+export interface ClusterMemberServices {
+  /** A node that was alive is not any more. */
+  readonly onNodeGone: (nodeId: string, boot: string) => void
+  readonly local: OwnDocuments
+  readonly store: DocumentStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly counters: Counters
+  readonly limits: Limits
+  readonly broadcast: 'after-commit' | 'before-commit'
+}
+
+/** How long a node that leaves tries to flush and hand over while the store fails. */
+const HAND_OVER_MS_MAX = 10_000
+
+export class ClusterMember {
+  readonly boot: string
+  readonly directory: ClusterDirectory
+  readonly #membership: Membership
+  readonly #shards: ShardManager
+  readonly #services: ClusterMemberServices
+  #seen: ClusterView = []
+
+  constructor(options: ClusterMemberOptions, services: ClusterMemberServices) {
+    const { self, settings, dialer } = options
+    const { local, limits } = services
+    this.boot = self.boot
+    this.#services = services
+    this.#membership = new Membership({
+      ...services,
+      store: options.membership,
+      self,
+      settings,
+      onView: (view) => this.#viewed(view),
+      onQuarantined: () => this.#shards.drop('all'),
+      onReplaced: options.onReplaced,
+    })
+    this.#shards = new ShardManager({
+      ...services,
+      membership: this.#membership,
+      claimant: { nodeId: self.nodeId, boot: self.boot },
+      settings,
+      handOver: (shards) => local.release(shards),
+      abandon: (shards) => local.abandon(shards),
+      onLooked: () => this.directory.looked(this.#others()),
+    })
+    this.directory = new ClusterDirectory({
+      ...services,
+      locate: (shard) => this.#shards.locate(shard),
+      lookSoon: () => void this.#shards.look(),
+      links: new NodeLinks({ ...services, dialer, agent: self.nodeId, waitingBytesHigh: limits.pendingBytesPerDocumentMax }),
+      times: defaultDirectoryTimes,
+    })
+  }
+
+  /** Shards that this node owns. */
+  get ownedShards(): number {
+    return this.#shards.owned
+  }
+
+  /** Nodes that are alive, this one included. */
+  get nodesAlive(): number {
+    return this.#membership.view.length
+  }
+
+  /** Joins: resolves at the first confirmed heartbeat and a first look at who owns what. */
+  async start(): Promise<void> {
+    await this.#membership.start()
+    await this.#shards.look()
+  }
+
+  fenceOf(documentId: string): Fence | null {
+    return this.#shards.fenceOf(documentId)
+  }
+
+  fenced(shards: ReadonlySet<number>): void {
+    this.#shards.drop(shards)
+    // Whoever has them now is worth knowing.
+    void this.#shards.look()
+  }
+
+  impediment(): string | null {
+    const { state, lastFailure } = this.#membership
+    if (state.kind === 'joining') return `waiting for the database${lastFailure === null ? '' : `: ${lastFailure}`}`
+    if (!this.#membership.mayOwn) return `${state.kind}${lastFailure === null ? '' : `: ${lastFailure}`}`
+    return this.#shards.settled ? null : 'some documents have no owner yet'
+  }
+
+  /** Tells the others, flushes, and gives up its shards, in bounded time. */
+  async handOver(): Promise<void> {
+    await this.#bounded(async () => {
+      await this.#membership.drain()
+      await this.#shards.drain()
+    })
+  }
+
+  async end(): Promise<void> {
+    this.#shards.stop()
+    this.directory.close()
+    await this.#membership.leave()
+  }
+
+  #others(): ClusterView {
+    return this.#membership.view.filter(({ boot }) => boot !== this.boot)
+  }
+
+  #viewed(view: ClusterView): void {
+    for (const { nodeId, boot } of this.#seen) if (!view.some((node) => node.boot === boot)) this.#services.onNodeGone(nodeId, boot)
+    this.#seen = view
+    void this.#shards.look()
+  }
+
+  /** Runs `work`; stops waiting for it, but not the work, after HAND_OVER_MS_MAX. */
+  #bounded(work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#services.clock.after(HAND_OVER_MS_MAX, () => {
+        this.#services.logger.warn({}, 'the hand-over took too long; the other nodes take these documents when this one is gone')
+        resolve()
+      })
+      const done = (): void => {
+        timer.cancel()
+        resolve()
+      }
+      work().then(done, done)
+    })
+  }
+}

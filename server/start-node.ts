@@ -1,0 +1,148 @@
+// How a node comes up: alone on the embedded store, or as a member of a cluster on PostgreSQL, for which it waits.
+import { createHmac } from 'node:crypto'
+import { hostname } from 'node:os'
+import { sleep } from '../core/clock.js'
+import type { Counters } from '../core/counters.js'
+import { asWeftError, WeftError } from '../core/errors.js'
+import { randomId } from '../core/random.js'
+import { openLmdbStore } from '../persistence/index.js'
+import { openPostgresStore, type PostgresStore } from '../persistence/postgres/postgres-store.js'
+import type { DocumentStore } from '../persistence/store.js'
+import { soloAwarenessBus } from './awareness/bus.js'
+import { createRedisBus } from './awareness/redis-bus.js'
+import { defaultClusterSettings } from './cluster/settings.js'
+import { WsDialer } from './cluster/ws-dialer.js'
+import type { ClusterConfig } from './config.js'
+import { WorkerCompactor } from './document/worker-compactor.js'
+import { type NodeOptions, ServerNode } from './node.js'
+
+/** What every node is made of, before its store is known. */
+export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster'> & { readonly counters: Counters }
+
+export interface StartedNode {
+  readonly node: ServerNode
+  /** Stops the node, its clients' closes spread over up to `windowMs`, and then what it stands on. */
+  stop(windowMs: number): Promise<void>
+}
+
+export interface AloneOptions {
+  readonly dataDir: string
+  /** A store instead of the embedded one; it stays open. */
+  readonly store: DocumentStore | null
+  readonly onFatal: (error: WeftError) => void
+}
+
+/** Rejects with `data-folder-in-use`, `data-folder-unwritable`, `data-folder-newer` or a store error. */
+export async function startAlone(base: NodeBase, options: AloneOptions): Promise<StartedNode> {
+  const { clock, logger } = base
+  const store = options.store ?? (await openLmdbStore({ folder: options.dataDir, clock, logger, onFatal: options.onFatal }))
+  const closeStore = (): Promise<void> => (options.store === null ? store.close() : Promise.resolve())
+  try {
+    const node = await ServerNode.start({ ...base, store, compactor: new WorkerCompactor({ clock }) })
+    return { node, stop: (windowMs) => inOrder([() => node.stop(windowMs), closeStore]) }
+  } catch (thrown) {
+    await closeStore()
+    throw thrown
+  }
+}
+
+export interface MemberOptions {
+  readonly config: ClusterConfig
+  /** The address that this server listens on, such as `http://0.0.0.0:1234`. */
+  readonly url: string
+  readonly version: string
+  readonly onFatal: (error: WeftError) => void
+  /** Told what the node waits for, in plain words. */
+  readonly waiting: (reason: string) => void
+  /** Ends the waiting; `startMember` then rejects. */
+  readonly cancelled: () => boolean
+}
+
+/**
+ * Waits for the database, joins the cluster and serves. Rejects with `invalid-configuration` when a setting has to change, with `draining` when it was
+ * cancelled. Redis is not waited for (O4), but one that refuses us is an error.
+ */
+export async function startMember(base: NodeBase, options: MemberOptions): Promise<StartedNode> {
+  const { clock, random, logger, counters, limits } = base
+  const { config } = options
+  const boot = randomId(random, 16)
+  const nodeId = config.nodeId ?? `node-${randomId(random, 6)}`
+  const advertise = config.advertise ?? addressOthersReach(options.url)
+  const bus = config.redisUrl === null ? null : createRedisBus({ url: config.redisUrl, nodeId, boot, clock, random, logger, counters })
+  let store: PostgresStore | null = null
+  try {
+    await bus?.ready()
+    const opened = await waitForDatabase(base, options)
+    store = opened
+    const node = new ServerNode({
+      ...base,
+      store: opened,
+      compactor: new WorkerCompactor({ clock }),
+      bus: bus ?? soloAwarenessBus,
+      cluster: {
+        self: { nodeId, boot, advertise, version: options.version },
+        membership: opened.membership,
+        dialer: new WsDialer({ secret: config.secret, clock, random, limits }),
+        settings: defaultClusterSettings,
+        onReplaced: options.onFatal,
+      },
+    })
+    logger.info({ nodeId, boot, advertise, clusterId: opened.clusterId }, 'joining the cluster')
+    await node.start()
+    return { node, stop: (windowMs) => inOrder([() => node.stop(windowMs), () => bus?.close(), () => opened.close()]) }
+  } catch (thrown) {
+    await inOrder([() => bus?.close(), () => store?.close()])
+    throw thrown
+  }
+}
+
+const DATABASE_RETRY_MS = 500
+
+async function waitForDatabase(base: NodeBase, options: MemberOptions): Promise<PostgresStore> {
+  const { clock, random, logger } = base
+  const { config, waiting, cancelled } = options
+  let told = ''
+  for (;;) {
+    if (cancelled()) throw new WeftError('draining', 'The server is stopping.')
+    try {
+      return await openPostgresStore({
+        url: config.databaseUrl,
+        logger,
+        random,
+        migrate: config.migrate,
+        clusterName: clusterNameOf(config.secret),
+      })
+    } catch (thrown) {
+      const error = asWeftError(thrown)
+      if (error.code !== 'store-unavailable') throw error
+      waiting(`waiting for the database: ${error.message}`)
+      if (error.message !== told) logger.warn({ err: error }, 'the database does not answer; waiting for it')
+      told = error.message
+      await sleep(clock, DATABASE_RETRY_MS)
+    }
+  }
+}
+
+/** Nodes that share a secret are one cluster: its name in the database follows from the secret, and says nothing about it. */
+export function clusterNameOf(secret: string): string {
+  return createHmac('sha256', secret).update('weft cluster name').digest('hex').slice(0, 16)
+}
+
+/** A node that listens on every address is reachable under its host name, as far as it can know. */
+function addressOthersReach(url: string): string {
+  const { hostname: host, port } = new URL(url)
+  return host === '0.0.0.0' || host === '[::]' ? `${hostname()}:${port}` : `${host}:${port}`
+}
+
+/** Takes each step even if the one before it failed; rejects with the first failure. */
+export async function inOrder(steps: readonly (() => unknown)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const step of steps) {
+    try {
+      await step()
+    } catch (thrown) {
+      failures.push(thrown)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
