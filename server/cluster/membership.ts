@@ -43,6 +43,7 @@ export class Membership {
   readonly #options: MembershipOptions
   #state: MembershipState = { kind: 'joining' }
   #view: ClusterView = []
+  #views = 0
   #beat: Timer | null = null
   #deadline: Timer | null = null
   #lastFailure: string | null = null
@@ -58,6 +59,11 @@ export class Membership {
 
   get view(): ClusterView {
     return this.#view
+  }
+
+  /** How many views there have been: whatever began two views ago is in the present one. */
+  get views(): number {
+    return this.#views
   }
 
   /** Why the last heartbeat failed, or null when it did not. */
@@ -130,6 +136,7 @@ export class Membership {
       // An answer that took longer than the limit says only that the node was alive when it asked.
       if (clock.monotonic() - sentAt >= settings.quarantineAfterMs) return
       this.#view = nodes.filter(({ ageMs }) => ageMs <= settings.deadAfterMs)
+      this.#views++
       this.#confirmed(sentAt)
       this.#options.onView(this.#view)
     } catch (thrown) {

@@ -13,7 +13,7 @@ import type { ClusterSettings } from './settings.js'
 
 export interface ShardManagerOptions {
   readonly store: Pick<DocumentStore, 'readOwnership' | 'claimShards' | 'releaseShards'>
-  readonly membership: Pick<Membership, 'view' | 'mayOwn' | 'state'>
+  readonly membership: Pick<Membership, 'view' | 'views' | 'mayOwn' | 'state'>
   readonly claimant: Claimant
   readonly settings: ClusterSettings
   readonly clock: Clock
@@ -34,6 +34,9 @@ export type OwnerLocation =
   /** Nobody who is alive owns it at the moment. */
   | { readonly kind: 'nobody' }
 
+/** The first view after a meeting may have been asked for before it, the second was not. */
+const VIEWS_TO_KNOW_A_STRANGER = 2
+
 type ManagerState = 'running' | 'draining' | 'stopped'
 
 export class ShardManager {
@@ -41,6 +44,10 @@ export class ShardManager {
   /** Epochs of the shards that this node owns. */
   readonly #grants = new Map<number, number>()
   #ownership = new Map<number, ShardOwnership>()
+  /** Boots that this node has seen alive. */
+  readonly #seenAlive = new Set<string>()
+  /** Owners that it has never seen alive, and the number of the view at which it first met them in the store. */
+  #strangers = new Map<string, number>()
   #state: ManagerState = 'running'
   #timer: Timer | null = null
   #looking: Promise<void> | null = null
@@ -140,6 +147,7 @@ export class ShardManager {
     const { store, claimant, membership } = this.#options
     if (!membership.mayOwn || this.#state !== 'running') return
     this.#remember(await store.readOwnership())
+    this.#meetOwners()
     const { claims, releases } = this.#plan()
     if (claims.length > 0 && membership.state.kind === 'member') {
       const grants = await store.claimShards(claimant, claims)
@@ -165,11 +173,31 @@ export class ShardManager {
     for (let shard = 0; shard < SHARD_COUNT; shard++) {
       const winner = rendezvousWinner(shard, candidates)
       const held = this.#grants.has(shard)
-      if (winner === claimant.nodeId && !held && this.locate(shard).kind === 'nobody')
+      if (winner === claimant.nodeId && !held && this.#isOrphan(shard))
         claims.push({ shard, epoch: this.#ownership.get(shard)?.epoch ?? 0 })
       if (winner !== claimant.nodeId && winner !== null && held && releases.size < settings.releasesPerTick) releases.add(shard)
     }
     return { claims, releases }
+  }
+
+  /** A node that has just joined may own shards before any heartbeat of this node has seen it: an unknown owner is not a dead one. */
+  #meetOwners(): void {
+    const { membership } = this.#options
+    for (const { boot } of membership.view) this.#seenAlive.add(boot)
+    const strangers = new Map<string, number>()
+    for (const { owner } of this.#ownership.values())
+      if (owner !== null && !this.#seenAlive.has(owner.boot)) strangers.set(owner.boot, this.#strangers.get(owner.boot) ?? membership.views)
+    this.#strangers = strangers
+  }
+
+  /** Whether nobody who is alive owns the shard. */
+  #isOrphan(shard: number): boolean {
+    const { membership, claimant } = this.#options
+    const owner = this.#ownership.get(shard)?.owner ?? null
+    if (owner === null || owner.boot === claimant.boot) return true
+    if (this.#alive(owner) !== undefined) return false
+    const metAt = this.#strangers.get(owner.boot)
+    return metAt === undefined || membership.views >= metAt + VIEWS_TO_KNOW_A_STRANGER
   }
 
   #granted(grants: readonly ShardGrant[]): void {

@@ -94,6 +94,20 @@ test('O1: the shards of a cluster are spread over its nodes, each owned once, by
   for (const node of nodes) assert.ok(node.shards.settled)
 })
 
+test('O5: a node that has just joined is not taken for dead by those that have not heard of it yet', async () => {
+  for (let offsetMs = 0; offsetMs < settings.heartbeatPeriodMs; offsetMs += 45) {
+    const cluster = new Cluster()
+    const a = cluster.node('a')
+    await cluster.clock.advanceAsync(offsetMs)
+    const b = cluster.node('b')
+    await cluster.clock.advanceAsync(offsetMs)
+    const c = cluster.node('c')
+    await cluster.clock.advanceAsync(8_000)
+    assert.equal(total([a, b, c]), SHARD_COUNT)
+    assert.deepEqual([...a.abandoned, ...b.abandoned, ...c.abandoned], [], `${offsetMs} ms apart`)
+  }
+})
+
 test('O5: a node that joins gets its share a few at a time, and takes nothing from those that stay beyond it', async () => {
   const cluster = new Cluster()
   const a = cluster.node('a')

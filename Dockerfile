@@ -1,0 +1,24 @@
+# A small image of the server: built with everything, run with only what it needs, and not as root.
+FROM node:22-bookworm-slim AS build
+WORKDIR /weft
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY . .
+RUN npm run build && npm prune --omit=dev && rm -rf dist/test dist/bench dist/examples
+
+FROM node:22-bookworm-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=1234 WEFT_DATA=/data
+WORKDIR /weft
+COPY --from=build /weft/package.json ./
+COPY --from=build /weft/node_modules ./node_modules
+COPY --from=build /weft/dist ./dist
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 1234
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Stopping commits and hands over what was received: give it longer than the drain window.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "dist/server/main.js"]
+CMD ["serve"]
