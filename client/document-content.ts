@@ -11,6 +11,13 @@ export function hasPending(doc: Y.Doc): boolean {
   return doc.store.pendingStructs !== null || doc.store.pendingDs !== null
 }
 
+/** Whether it has every struct that a server with this encoded state vector has. One that still waits for what it depends on does not count. */
+export function hasAllOf(doc: Y.Doc, serverStateVector: Uint8Array): boolean {
+  const ours = Y.decodeStateVector(Y.encodeStateVector(doc))
+  for (const [client, clock] of Y.decodeStateVector(serverStateVector)) if ((ours.get(client) ?? 0) < clock) return false
+  return true
+}
+
 /**
  * Whether everything that a server with this encoded state vector lacks of the document is in `unsaved` (a v1 update, or null for none).
  * Looks at structs only.

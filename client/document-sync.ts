@@ -10,7 +10,7 @@ import type { Logger } from '../core/log.js'
 import type { KnownOnWire } from '../protocol/dialects/weft.js'
 import { emptyUpdate } from '../protocol/updates/merge.js'
 import type { Backoff } from './backoff.js'
-import { hasContent, hasPending, lacksOnly } from './document-content.js'
+import { hasAllOf, hasContent, hasPending, lacksOnly } from './document-content.js'
 import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
 import type { ChannelMessage, Link } from './link.js'
 import { readToken, type TokenSource } from './options.js'
@@ -264,7 +264,7 @@ export class DocumentSync {
     if (!continues) this.#resume = null
     if (!continues || this.#needsDifference) this.#submitDifference(stateVector, permission)
     this.#needsDifference = false
-    this.#phase = { ...phase, kind: 'catching-up' }
+    this.#phase = { ...phase, kind: 'catching-up', resumed: resume === null ? null : stateVector }
     this.#permissionIs(permission)
     this.#options.events.opened()
     this.#flush()
@@ -287,8 +287,19 @@ export class DocumentSync {
   #caughtUp(seq: number, updates: readonly Uint8Array[]): void {
     const phase = this.#phase
     if (phase.kind !== 'catching-up' && phase.kind !== 'live') return
-    if (this.#apply(updates)) this.#resume = { incarnation: this.#incarnation, seq }
-    if (phase.kind === 'catching-up') this.#phase = { ...phase, kind: 'live' }
+    const applied = this.#apply(updates)
+    if (phase.kind === 'catching-up') {
+      const { link, channel, resumed } = phase
+      // A server that was set back and has gone on has other rows under the seqs that this client has seen: the state vectors tell.
+      if (resumed !== null && !hasAllOf(this.#options.doc, resumed)) {
+        this.#resume = null
+        this.#phase = { ...phase, resumed: null }
+        link.send({ type: 'sync', channel, known: { kind: 'state-vector', stateVector: Y.encodeStateVector(this.#options.doc) } })
+        return
+      }
+      this.#phase = { kind: 'live', link, channel }
+    }
+    if (applied) this.#resume = { incarnation: this.#incarnation, seq }
     this.#options.events.synced()
     this.#progressed()
   }

@@ -14,7 +14,8 @@ export type SyncPhase =
   | { readonly kind: 'preparing'; readonly link: Link }
   /** The server has been asked to open the document. */
   | { readonly kind: 'opening'; readonly link: Link; readonly channel: number }
-  | { readonly kind: 'catching-up'; readonly link: Link; readonly channel: number }
+  /** `resumed` is what the server had when this client asked for what came after a seq; null when it asked otherwise. */
+  | { readonly kind: 'catching-up'; readonly link: Link; readonly channel: number; readonly resumed: Uint8Array | null }
   | { readonly kind: 'live'; readonly link: Link; readonly channel: number }
   /** The server ended the session but not the socket; it is opened again when the timer fires. */
   | { readonly kind: 'retrying'; readonly link: Link; readonly reason: string; readonly timer: Timer }

@@ -1,6 +1,6 @@
 // A small server for tests of the client, on a ClientNetwork: keeps documents in memory, with their log, and acknowledges when told.
 import * as Y from 'yjs'
-import type { WeftClientMessage, WeftServerMessage } from '../../protocol/dialects/weft.js'
+import type { KnownOnWire, WeftClientMessage, WeftServerMessage } from '../../protocol/dialects/weft.js'
 import type { ClientNetwork, ServerEnd } from './client-network.js'
 
 interface StoredDocument {
@@ -93,6 +93,9 @@ export class ScriptedServer {
       case 'close':
         this.#channels = this.#channels.filter((channel) => channel.end !== end || channel.channel !== message.channel)
         return
+      case 'sync':
+        this.#answerSync(end, message)
+        return
       case 'submit':
         this.#submit(end, message)
         return
@@ -107,10 +110,20 @@ export class ScriptedServer {
     this.#channels.push(opened)
     const seq = log.length
     end.send({ type: 'opened', channel, incarnation, seq, stateVector: Y.encodeStateVector(doc), permission: this.permission })
-    const resumes = known.kind === 'seq' && known.incarnation === incarnation && known.seq <= seq
-    const missing = (): Uint8Array =>
-      known.kind === 'nothing' ? Y.encodeStateAsUpdate(doc) : Y.encodeStateAsUpdate(doc, known.stateVector)
-    end.send({ type: 'state', channel, seq, updates: resumes ? log.slice(known.seq) : [missing()] })
+    end.send({ type: 'state', channel, seq, updates: this.#missing(documentId, known) })
+  }
+
+  #answerSync(end: ServerEnd, { channel, known }: Extract<WeftClientMessage, { readonly type: 'sync' }>): void {
+    const from = this.#channels.find((open) => open.end === end && open.channel === channel)
+    if (from === undefined) return
+    const updates = this.#missing(from.documentId, known)
+    end.send({ type: 'state', channel, seq: this.document(from.documentId).log.length, updates })
+  }
+
+  #missing(documentId: string, known: KnownOnWire): readonly Uint8Array[] {
+    const { doc, incarnation, log } = this.document(documentId)
+    if (known.kind === 'seq' && known.incarnation === incarnation && known.seq <= log.length) return log.slice(known.seq)
+    return [known.kind === 'nothing' ? Y.encodeStateAsUpdate(doc) : Y.encodeStateAsUpdate(doc, known.stateVector)]
   }
 
   #submit(end: ServerEnd, { channel, submission, update }: Extract<WeftClientMessage, { readonly type: 'submit' }>): void {
