@@ -74,9 +74,10 @@ export class DocumentAwareness {
     return this.#sessions.size
   }
 
-  join(sink: AwarenessSink): Speaker {
+  join(sink: AwarenessSink, user: string | null): Speaker {
     const session: Speaker = {
       sink,
+      user,
       heardRemovalsThrough: this.#table.changeCount,
       clientIds: new Set(),
       ownId: 'unannounced',
@@ -145,6 +146,19 @@ export class DocumentAwareness {
 
   live(): Iterable<LiveRecord> {
     return this.#table.live()
+  }
+
+  /** The users of the sessions, one entry per session that has one. */
+  *users(): Generator<string> {
+    for (const { user } of this.#sessions) if (user !== null) yield user
+  }
+
+  get ownChangeCount(): number {
+    return this.#table.ownChangeCount
+  }
+
+  get ownComingCount(): number {
+    return this.#table.ownComingCount
   }
 
   /** Removes what nobody renews, and forgets old removals. To be called every few seconds. */

@@ -7,6 +7,10 @@ import { type AwarenessEnvironment, DocumentAwareness } from './document-awarene
 /** Someone who is on a document now. */
 export interface PresentClient {
   readonly clientId: number
+  /** The node that it speaks through; null for this one. */
+  readonly node: string | null
+  /** Who it is, if it speaks through this node and authorization knows. */
+  readonly user: string | null
   /** The client's awareness state, parsed. */
   readonly state: unknown
 }
@@ -22,10 +26,10 @@ export class AwarenessHub {
     this.#environment = environment
   }
 
-  /** Adds a session to a document's awareness. It hears of every change from now on; `fullState()` has what was before. */
-  join(documentId: string, sink: AwarenessSink): AwarenessMembership {
+  /** Adds a session to a document's awareness. It hears of every change from now on; `fullState()` has what was before. `user` is for presence. */
+  join(documentId: string, sink: AwarenessSink, user: string | null = null): AwarenessMembership {
     const document = this.#documents.get(documentId) ?? this.#open(documentId)
-    const session = document.join(sink)
+    const session = document.join(sink, user)
     let joined = true
     return {
       receive: (bytes) => {
@@ -45,12 +49,17 @@ export class AwarenessHub {
   presence(documentId: string): PresentClient[] {
     const document = this.#documents.get(documentId)
     if (document === undefined) return []
-    return Array.from(document.live(), ({ clientId, state }) => ({ clientId, state: parseState(state) }))
+    return Array.from(document.live(), ({ clientId, state, binding }) => ({
+      clientId,
+      node: binding.kind === 'remote' ? binding.origin.nodeId : null,
+      user: binding.kind === 'session' ? binding.session.user : null,
+      state: parseState(state),
+    }))
   }
 
-  /** Whether sessions of this node are on a document. */
-  has(documentId: string): boolean {
-    return this.#documents.has(documentId)
+  /** The documents that have sessions on this node. */
+  documents(): ReadonlyMap<string, DocumentAwareness> {
+    return this.#documents
   }
 
   /** Membership says that a node is gone, in all its boots or one: its clients' states are removed from every document (A4). */

@@ -5,6 +5,8 @@ import { type Binding, type ClientRecord, type LiveRecord, unbound } from './rec
 /** How long, and how many, removals are remembered, so that a late echo does not revive them. */
 const TOMBSTONE_AGE_MS_MAX = 60_000
 const TOMBSTONES_MAX = 10_000
+/** How long it takes to hear from the other nodes who speaks for which id. */
+const INTRODUCTION_MS = 1_000
 
 export class RecordTable {
   readonly #clock: Clock
@@ -14,17 +16,31 @@ export class RecordTable {
   readonly #tombstones = new Map<number, ClientRecord>()
   /** Changed since the last beat; true for what other nodes have to hear too. */
   readonly #changed = new Map<ClientRecord, boolean>()
+  readonly #openedAtMs: number
   #changeCount = 0
+  #ownChangeCount = 0
+  #ownComingCount = 0
 
   /** `changeComes` is called on each change. */
   constructor(clock: Clock, changeComes: () => void) {
     this.#clock = clock
     this.#changeComes = changeComes
+    this.#openedAtMs = clock.monotonic()
   }
 
   /** The number of the last change. */
   get changeCount(): number {
     return this.#changeCount
+  }
+
+  /** Grows with each change of a client that speaks through this node. */
+  get ownChangeCount(): number {
+    return this.#ownChangeCount
+  }
+
+  /** Grows whenever such a client comes or goes. */
+  get ownComingCount(): number {
+    return this.#ownComingCount
   }
 
   get(clientId: number): ClientRecord | undefined {
@@ -43,9 +59,22 @@ export class RecordTable {
   getOrCreate(clientId: number): ClientRecord {
     const known = this.#records.get(clientId)
     if (known !== undefined) return known
-    const record: ClientRecord = { clientId, clock: 0, state: null, binding: unbound, presumedGone: false, changedAtMs: 0, change: 0 }
+    const record: ClientRecord = {
+      clientId,
+      clock: 0,
+      state: null,
+      binding: unbound,
+      presumedGone: false,
+      changedAtMs: 0,
+      change: 0,
+    }
     this.#records.set(clientId, record)
     return record
+  }
+
+  /** Whether a session may have taken an id only because this node does not know yet that another node's client has it. */
+  get isIntroducing(): boolean {
+    return this.#clock.monotonic() - this.#openedAtMs < INTRODUCTION_MS
   }
 
   bind(record: ClientRecord, binding: Binding): void {
@@ -63,6 +92,7 @@ export class RecordTable {
 
   /** Sets a record's state and puts it into the next beat; `tell` if the other nodes have to hear of it. */
   change(record: ClientRecord, clock: number, state: Uint8Array | null, binding: Binding, tell: boolean): void {
+    const wasOwn = isOwn(record)
     record.clock = clock
     record.state = state
     record.presumedGone = false
@@ -70,6 +100,8 @@ export class RecordTable {
     this.#changeCount += 1
     record.change = this.#changeCount
     this.bind(record, binding)
+    if (wasOwn || isOwn(record)) this.#ownChangeCount += 1
+    if (wasOwn !== isOwn(record)) this.#ownComingCount += 1
     this.#changed.set(record, tell)
     this.#changeComes()
   }
@@ -100,6 +132,11 @@ export class RecordTable {
     this.#tombstones.delete(record.clientId)
     this.#records.delete(record.clientId)
   }
+}
+
+/** Whether a client is present and speaks through this node. */
+function isOwn(record: ClientRecord): boolean {
+  return record.state !== null && record.binding.kind === 'session'
 }
 
 function isLive(record: ClientRecord): record is LiveRecord {

@@ -112,7 +112,7 @@ export class RemoteStates implements AwarenessSubscriber {
       return
     }
     const { session, takenFrom } = record.binding
-    if (takenFrom !== null && isSameOrigin(takenFrom, origin)) {
+    if (takenFrom === null ? table.isIntroducing : isSameOrigin(takenFrom, origin)) {
       // A session here announced the id as its own, but the client that had it is still there and goes on.
       environment.counters.add('awareness_entries_foreign')
       session.ownId = 'forfeited'
