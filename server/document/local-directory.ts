@@ -151,7 +151,8 @@ export class LocalDirectory implements DocumentDirectory {
   }
 
   #open(documentId: string): Entry {
-    const opened = this.#load(documentId)
+    // Not in this turn: a load that fails at once must find its entry, to take it away.
+    const opened = Promise.resolve().then(() => this.#load(documentId))
     // Every waiting attach gets the rejection by itself.
     opened.catch(() => {})
     const entry: Entry = { kind: 'opening', opened }

@@ -39,6 +39,14 @@ test('O3: an append that was under way when the shard moved is never acknowledge
   assert.equal((await successor.stored('doc')).getText('text').toString(), 'new')
 })
 
+test('O2: a document that was asked for before its shard was owned can be opened once it is', async () => {
+  const bench = await OwnerBench.start()
+  bench.giveUp('doc')
+  await assert.rejects(bench.join('doc'), { code: 'owner-moved' })
+  await bench.claimAll()
+  assert.equal((await bench.join('doc')).text, '')
+})
+
 test('O1: a snapshot under a stale epoch stops the owner too', async () => {
   const old = await OwnerBench.start()
   const writer = await old.join('doc')
