@@ -12,8 +12,13 @@ const IN_FLIGHT_BYTES = 2 * FRAGMENT_BYTES
 /** Up to here a message is copied behind its frame header, so that it leaves as one buffer. */
 const COPIED_BYTES_MAX = 16 * 1024
 const CLOSE_REASON_BYTES_MAX = 123
-/** The close code of a message over `maxPayload` (RFC 6455, 7.4.1). */
-const MESSAGE_TOO_BIG = 1009
+/** Why `ws` closes a socket by itself, by close code (RFC 6455, 7.4.1). */
+const explanations: ReadonlyMap<number, string> = new Map([
+  [1002, 'What arrived is not a valid WebSocket frame.'],
+  [1007, 'A text that arrived is not valid UTF-8.'],
+  [1008, 'The message arrived in too many fragments.'],
+  [1009, 'The message is larger than this server accepts.'],
+])
 
 interface QueuedMessage {
   readonly parts: readonly Uint8Array[]
@@ -25,7 +30,7 @@ interface QueuedMessage {
 /** A server-side WebSocket that gives a reason when `ws` closes it by itself. */
 export class ExplainingWebSocket extends WebSocket {
   override close(code?: number, data?: string | Buffer): void {
-    super.close(code, data ?? (code === MESSAGE_TOO_BIG ? 'The message is larger than this server accepts.' : undefined))
+    super.close(code, data ?? explanations.get(code ?? 0))
   }
 }
 

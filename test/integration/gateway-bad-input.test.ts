@@ -12,6 +12,15 @@ import { RawClient } from '../helpers/raw-client.js'
 import { eventually } from '../helpers/states.js'
 
 const MESSAGE_BYTES_MAX = 100_000
+const upgradeRequest = [
+  'GET /shared HTTP/1.1',
+  'Host: x',
+  'Upgrade: websocket',
+  'Connection: Upgrade',
+  'Sec-WebSocket-Version: 13',
+  `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`,
+  '\r\n',
+].join('\r\n')
 
 describe('bad input', () => {
   let local: LocalServer
@@ -211,12 +220,31 @@ describe('bad input', () => {
     client.close()
   })
 
+  // Masked with zeros, so that the payload stays as it is.
+  for (const [title, frames, code, reason] of [
+    ['of a reserved type', [0x83, 0x80, 0, 0, 0, 0], 1002, /not a valid WebSocket frame/],
+    ['without a mask', [0x82, 0x00], 1002, /not a valid WebSocket frame/],
+    ['of text that is not UTF-8', [0x81, 0x81, 0, 0, 0, 0, 0xff], 1007, /not valid UTF-8/],
+  ] as const) {
+    test(`G5: a WebSocket frame ${title} closes with ${code} and a reason`, async () => {
+      const socket = connectTcp(local.port, '127.0.0.1')
+      socket.on('error', () => {})
+      const received: Buffer[] = []
+      socket.on('data', (bytes: Buffer) => received.push(bytes))
+      socket.write(upgradeRequest)
+      await eventually('the connection is open', () => received.length > 0)
+      socket.write(Uint8Array.from(frames))
+      const said = (): string => Buffer.concat(received).toString('latin1')
+      await eventually('the reason arrives', () => reason.test(said()))
+      assert.ok(said().includes(String.fromCharCode(code >> 8, code & 255)), 'the close code')
+      socket.destroy()
+      await bystanderIsWell()
+    })
+  }
+
   test('G5: bytes that are not WebSocket frames drop that connection only', async () => {
     const socket = connectTcp(local.port, '127.0.0.1')
-    const key = Buffer.alloc(16).toString('base64')
-    socket.write(
-      `GET /shared HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
-    )
+    socket.write(upgradeRequest)
     let ended = false
     socket.on('close', () => {
       ended = true
