@@ -1,7 +1,12 @@
 // The worker thread's side of compaction: one request in, one answer out.
+import { constants, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { CompactionMismatch, compactState } from './compaction.js'
 import type { CompactionAnswer, CompactionRequest } from './worker-compactor.js'
+
+// On a machine with few cores a compaction would take turns with the event loop. Linux knows priorities of single threads; elsewhere this would lower the
+// whole process.
+if (process.platform === 'linux' && parentPort !== null) setPriority(constants.priority.PRIORITY_LOW)
 
 parentPort?.on('message', (request: CompactionRequest) => {
   const answer = answerTo(request)

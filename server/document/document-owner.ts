@@ -13,7 +13,7 @@ import { type AttachmentOwner, SessionAttachment } from './attachment.js'
 import { DocumentPressure } from './back-pressure.js'
 import { CatchUps } from './catch-up.js'
 import { CompactionCycle } from './compaction-cycle.js'
-import { type Image, inOwnBuffer } from './image.js'
+import { type Image, inAlmostOwnBuffer } from './image.js'
 import type { LogSource } from './log-writer.js'
 import type { OpenedDocument } from './open-document.js'
 import type { OwnerEnvironment } from './owner-environment.js'
@@ -212,7 +212,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     const pending = this.#pending
     let update: Uint8Array
     try {
-      update = inOwnBuffer(mergeUpdateTree(pending.updates))
+      update = inAlmostOwnBuffer(mergeUpdateTree(pending.updates))
     } catch (thrown) {
       // Every update was inspected, so this is a bug; none of them was acknowledged, and a fresh owner starts from what is durable.
       this.#environment.logger.error({ documentId: this.documentId, error: thrown }, 'Pending updates do not merge')
