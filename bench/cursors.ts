@@ -1,7 +1,7 @@
 // 50 cursors moving 10 times a second, from clients that send every received state back, as the stock provider does.
 // Target: at most 0.2 s of server CPU per second, p99 under 120 ms. Usage: node dist/bench/cursors.js [--cursors=50] [--rate=10] [--seconds=10] [--echo=1]
 import { type AwarenessEntry, decodeAwareness, encodeAwareness } from '../protocol/awareness.js'
-import { nowMs, option, percentile, report, startServer, wait } from './harness.js'
+import { judge, nowMs, option, percentile, report, startServer, wait } from './harness.js'
 import { connectMany, RawClient } from './raw-client.js'
 
 const cursors = option('cursors', 50)
@@ -72,5 +72,7 @@ report(`cursors: ${cursors} × ${rate}/s, ${echo ? 'echoing' : 'silent'}`, {
   'delivery p50 ms': percentile(latenciesMs, 0.5),
   'p99 ms': percentile(latenciesMs, 0.99),
 })
+judge('cursors: server CPU per second', cpuSeconds / seconds, 0.2, 's')
+judge('cursors: delivery p99', percentile(latenciesMs, 0.99), 120, 'ms')
 for (const client of clients) client.close()
 await server.stop()

@@ -1,6 +1,7 @@
 // Yjs updates made by hand: a writer that types one character after another, without a document.
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import { inspectUpdate, storedBounds } from '../protocol/updates/inspect.js'
 
 export class Typist {
   readonly clientId: number
@@ -13,6 +14,12 @@ export class Typist {
   /** The clock of the next keystroke. */
   get clock(): number {
     return this.#clock
+  }
+
+  /** How far an update brings what this writer typed; 0 if it has nothing of it. */
+  clockIn(update: Uint8Array): number {
+    const block = inspectUpdate(update, storedBounds).blocks.find(({ client }) => client === this.clientId)
+    return block?.endClock ?? 0
   }
 
   /** One keystroke: the text type `body` gets one more character, after this writer's last one. */

@@ -1,6 +1,7 @@
 // Runs the server as a process of its own, held to one core where the machine can do that, and reads what it costs.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import readline from 'node:readline'
@@ -14,52 +15,87 @@ export interface MeasuredServer {
   readonly url: string
   /** User plus system time of the process so far, all threads. */
   cpuSeconds(): number
-  /** Resident memory now. */
-  rssBytes(): number
+  memory(): Memory
   stop(): Promise<void>
 }
 
+/** Resident bytes of a process. */
+export interface Memory {
+  /** Everything, pages of the data file that are mapped and in memory among it: those are the kernel's cache, and go when others need memory. */
+  readonly rss: number
+  /** What the process holds for itself. */
+  readonly anonymous: number
+}
+
+interface Program {
+  readonly args: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  /** Finds the address in what the program prints. */
+  address(line: string): string | null
+}
+
+function weft(folder: string, flags: readonly string[]): Program {
+  return {
+    args: [mainScript, 'serve', '--port', '0', '--data', folder, '--log-level', 'warn', '--no-demo', ...flags],
+    env: {},
+    address: (line) => /listens on http:\/\/(\S+?)\/?$/.exec(line)?.[1] ?? null,
+  }
+}
+
+/** The reference server of y-websocket 2, with its LevelDB persistence, installed by `npm install --prefix bench/peers`. */
+async function yWebsocket(folder: string): Promise<Program> {
+  const script = path.resolve('bench/peers/node_modules/y-websocket/bin/server.cjs')
+  if (!fs.existsSync(script)) throw new Error('The peers are not installed: run `npm install --prefix bench/peers` first.')
+  const port = await freePort()
+  return {
+    args: [script],
+    env: { HOST: '127.0.0.1', PORT: String(port), YPERSISTENCE: folder },
+    address: (line) => (line.startsWith('running at') ? `127.0.0.1:${port}` : null),
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as net.AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+}
+
+/** The server that `--peer` names, or null for Weft. */
+const peer = process.argv.find((argument) => argument.startsWith('--peer='))?.slice('--peer='.length) ?? null
+
 /**
- * Starts `weft serve` on a free port with a new data folder, on core 0. `flags` are passed on. WEFT_BENCH_NODE_FLAGS goes to its `node`, for profiles:
- * `--cpu-prof --cpu-prof-dir=profiles`, for example.
+ * Starts `weft serve`, or the peer that `--peer` names, on a free port with a new data folder, on core 0. `flags` go to Weft. WEFT_BENCH_NODE_FLAGS goes to its
+ * `node`, for profiles: `--cpu-prof --cpu-prof-dir=profiles`, for example.
  */
 export async function startServer(flags: readonly string[] = []): Promise<MeasuredServer> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-bench-'))
-  const serve = [
-    process.execPath,
-    ...(process.env['WEFT_BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== ''),
-    mainScript,
-    'serve',
-    '--port',
-    '0',
-    '--data',
-    folder,
-    '--log-level',
-    'warn',
-    '--no-demo',
-    ...flags,
-  ]
+  if (peer !== null && peer !== 'y-websocket') throw new Error(`Unknown peer: ${peer}. There is: y-websocket.`)
+  const program = peer === null ? weft(folder, flags) : await yWebsocket(folder)
+  const nodeFlags = (process.env['WEFT_BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
+  const node = [process.execPath, ...nodeFlags, ...program.args]
   const pinned = spawnSync('taskset', ['--version']).status === 0 && os.cpus().length > 1
-  const [command = '', ...args] = pinned ? ['taskset', '-c', '0', ...serve] : serve
-  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [command = '', ...args] = pinned ? ['taskset', '-c', '0', ...node] : node
+  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...program.env } })
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`The server ended with ${code} before it listened.`)))
     if (child.stdout === null) throw new Error('no stdout')
     readline.createInterface({ input: child.stdout }).on('line', (line) => {
-      const match = /listens on http:\/\/(\S+?)\/?$/.exec(line)
-      if (match?.[1] !== undefined) resolve(`ws://${match[1]}`)
+      const address = program.address(line)
+      if (address !== null) resolve(`ws://${address}`)
     })
   })
   const pid = child.pid ?? 0
   return {
     url,
-    cpuSeconds: () => {
-      // Fields 14 and 15 of /proc/PID/stat, counted after the command name, which may hold spaces.
-      const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond
+    cpuSeconds: () => cpuSecondsOf(pid),
+    memory: () => {
+      const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8')
+      const field = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) * 1024
+      return { rss: field('VmRSS'), anonymous: field('RssAnon') }
     },
-    rssBytes: () => Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
     stop: () =>
       new Promise((resolve) => {
         child.once('exit', () => {
@@ -69,6 +105,14 @@ export async function startServer(flags: readonly string[] = []): Promise<Measur
         child.kill('SIGTERM')
       }),
   }
+}
+
+/** User plus system time of a process so far, all threads. */
+export function cpuSecondsOf(pid: number): number {
+  // Fields 14 and 15 of /proc/PID/stat, counted after the command name, which may hold spaces.
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond
 }
 
 export const nowMs = (): number => performance.now()
@@ -84,7 +128,35 @@ export function percentile(samples: readonly number[], fraction: number): number
 /** Prints one line: a name and its numbers. */
 export function report(name: string, numbers: Readonly<Record<string, string | number>>): void {
   const cells = Object.entries(numbers).map(([key, value]) => `${key} ${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`)
-  console.log(`${name.padEnd(34)} ${cells.join(' · ')}`)
+  console.log(`${(peer === null ? name : `[${peer}] ${name}`).padEnd(34)} ${cells.join(' · ')}`)
+}
+
+/** A target and what came of it: printed, and collected by `npm run bench` into its table. */
+export function judge(target: string, value: number, limit: number, unit: string): void {
+  // The targets are ours.
+  if (peer !== null) return
+  const met = value <= limit
+  console.log(`${resultPrefix}${JSON.stringify({ target, value: Number(value.toPrecision(3)), limit, unit, met } satisfies Verdict)}`)
+}
+
+export interface Verdict {
+  readonly target: string
+  readonly value: number
+  readonly limit: number
+  readonly unit: string
+  readonly met: boolean
+}
+
+export const resultPrefix = '#target '
+
+/** Waits until the server uses nearly no processor time: what runs in the background, such as compactions, is over. */
+export async function untilQuiet(server: MeasuredServer, secondsMax = 60): Promise<void> {
+  let quietRounds = 0
+  for (let round = 0; round < secondsMax * 2 && quietRounds < 4; round++) {
+    const before = server.cpuSeconds()
+    await wait(500)
+    quietRounds = server.cpuSeconds() - before <= 0.02 ? quietRounds + 1 : 0
+  }
 }
 
 /** A number from the command line (`--name=value`), or its default. */

@@ -1,7 +1,7 @@
 // How long one keystroke takes to be durable, in a quiet document: from the send to the echo, which leaves after the commit.
 // Target: p50 under 4 ms. Usage: node dist/bench/latency.js [--keystrokes=300]
 import { Typist } from './edits.js'
-import { nowMs, option, percentile, report, startServer, wait } from './harness.js'
+import { judge, nowMs, option, percentile, report, startServer, wait } from './harness.js'
 import { RawClient } from './raw-client.js'
 
 const keystrokes = option('keystrokes', 300)
@@ -22,5 +22,6 @@ for (let index = 0; index < keystrokes; index++) {
   await wait(5)
 }
 report('latency: durable, quiet', { 'p50 ms': percentile(latenciesMs, 0.5), 'p99 ms': percentile(latenciesMs, 0.99) })
+judge('durable acknowledgement when quiet, p50', percentile(latenciesMs, 0.5), 4, 'ms')
 client.close()
 await server.stop()

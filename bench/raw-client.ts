@@ -4,10 +4,16 @@ import * as encoding from 'lib0/encoding'
 import WebSocket from 'ws'
 
 const emptyStateVector = new Uint8Array([0])
+const MESSAGE_SYNC = 0
+const MESSAGE_AWARENESS = 1
+const SYNC_STEP_1 = 0
+const SYNC_STEP_2 = 1
 
 export interface RawClientEvents {
   /** A step 2 or an update. */
   update?(update: Uint8Array, isStep2: boolean): void
+  /** A step 2, whatever is in it: cheaper than `update`, since a large one is not put together. */
+  synced?(): void
   awareness?(update: Uint8Array, frame: Uint8Array): void
 }
 
@@ -18,13 +24,22 @@ export class RawClient {
 
   private constructor(socket: WebSocket, events: RawClientEvents) {
     this.#socket = socket
-    socket.on('message', (data: Buffer) => {
-      this.bytesReceived += data.length
+    socket.binaryType = 'fragments'
+    socket.on('message', (data) => {
+      // With this binary type `ws` hands out what it received, piece by piece.
+      const fragments = data as unknown as Buffer[]
+      const [head = Buffer.alloc(0)] = fragments
+      for (const fragment of fragments) this.bytesReceived += fragment.length
       this.framesReceived++
-      if (data[0] === 0 && events.update !== undefined && data[1] !== 0) {
-        const decoder = decoding.createDecoder(data.subarray(2))
-        events.update(decoding.readVarUint8Array(decoder), data[1] === 1)
-      } else if (data[0] === 1) events.awareness?.(data.subarray(1), data)
+      const isStep2 = head[0] === MESSAGE_SYNC && head[1] === SYNC_STEP_2
+      if (isStep2) events.synced?.()
+      if (head[0] === MESSAGE_SYNC && events.update !== undefined && head[1] !== SYNC_STEP_1) {
+        const whole = fragments.length === 1 ? head : Buffer.concat(fragments)
+        events.update(decoding.readVarUint8Array(decoding.createDecoder(whole.subarray(2))), isStep2)
+      } else if (head[0] === MESSAGE_AWARENESS && events.awareness !== undefined) {
+        const whole = fragments.length === 1 ? head : Buffer.concat(fragments)
+        events.awareness(whole.subarray(1), whole)
+      }
     })
   }
 

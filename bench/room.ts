@@ -2,7 +2,7 @@
 // Usage: node dist/bench/room.js [--writers=250] [--rate=5] [--seconds=10]
 import { inspectUpdate, storedBounds } from '../protocol/updates/inspect.js'
 import { Typist } from './edits.js'
-import { nowMs, option, percentile, report, startServer, wait } from './harness.js'
+import { judge, nowMs, option, percentile, report, startServer, wait } from './harness.js'
 import { connectMany, RawClient } from './raw-client.js'
 
 const writers = option('writers', 250)
@@ -59,5 +59,7 @@ report(`room: ${writers} writers × ${rate}/s`, {
   'p99 ms': percentile(latenciesMs, 0.99),
   delivered: latenciesMs.length,
 })
+judge('room: server CPU per 1,000 edits', (cpuSeconds * 1_000_000) / edits, 200, 'ms')
+judge('room: delivery p99', percentile(latenciesMs, 0.99), 60, 'ms')
 for (const client of [...clients, observer]) client.close()
 await server.stop()
