@@ -11,7 +11,7 @@ import type { Fence } from '../../persistence/store.js'
 import { type Compactor, InProcessCompactor } from '../../server/document/compaction.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import type { BroadcastOrder } from '../../server/document/owner-environment.js'
-import type { Attachment, Beat, CatchUp, Known, SessionSink } from '../../server/document/port.js'
+import type { Attachment, Beat, CatchUp, DocumentDirectory, Known, SessionSink } from '../../server/document/port.js'
 import { type DocumentTuning, defaultTuning } from '../../server/document/tuning.js'
 import { FaultyStore } from './faulty-store.js'
 import { ManualClock } from './manual-clock.js'
@@ -143,7 +143,7 @@ export class TestSession implements SessionSink {
     return this.doc.getText('text').toString()
   }
 
-  async attach(directory: LocalDirectory, documentId: string, user: string | null = null): Promise<void> {
+  async attach(directory: DocumentDirectory, documentId: string, user: string | null = null): Promise<void> {
     this.detachedBy = null
     this.submissions = 0
     this.acknowledgedThrough = -1
