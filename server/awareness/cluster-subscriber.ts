@@ -36,9 +36,10 @@ export class ClusterSubscriber {
     void this.#refresh()
   }
 
-  /** Whether every master that has channels is heard. */
+  /** Whether every channel has a master that is heard. */
   get isReady(): boolean {
-    return this.#slots.length > 0 && [...this.#masters.values()].every(({ keeper }) => keeper.isReady)
+    if (this.#slots.length === 0 || [...this.#channels.values()].includes(null)) return false
+    return [...this.#masters.values()].every(({ keeper }) => keeper.isReady)
   }
 
   want(channel: string): void {
@@ -76,7 +77,7 @@ export class ClusterSubscriber {
   #place(channel: string): void {
     const address = this.#slots[slotOf(hashTagOf(channel))] ?? null
     const before = this.#channels.get(channel) ?? null
-    if (before !== null && before === address && this.#masters.has(before)) return
+    if (before !== null && before === address) return
     this.#remove(channel)
     this.#channels.set(channel, address)
     if (address === null) return
@@ -113,7 +114,10 @@ export class ClusterSubscriber {
     redis.on('moved', () => this.#refreshSoon())
     redis.on('end', () => {
       // Gone for good: its channels wait for the next reading of the slots, which gives them to whoever has them then.
-      if (this.#masters.get(address) === master) this.#masters.delete(address)
+      if (this.#masters.get(address) === master) {
+        this.#masters.delete(address)
+        for (const [channel, place] of this.#channels) if (place === address) this.#channels.set(channel, null)
+      }
       keeper.close()
       this.#refreshSoon()
     })

@@ -101,13 +101,15 @@ function launch(args: readonly string[]): Promise<ChildProcess> {
 
 /** One command over a connection of its own, in the inline-safe array form; the reply's lines, without the protocol's marks. */
 export function runRedisCommand(port: number, command: readonly string[], password?: string): Promise<string> {
-  const commands = [...(password === undefined ? [] : [['AUTH', password]]), command, ['QUIT']]
+  const commands = [...(password === undefined ? [] : [['AUTH', password]]), command, ['PING']]
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
     let reply = ''
     socket.setTimeout(5_000, () => void socket.destroy(new Error(`Redis does not answer ${command[0] ?? ''}.`)))
     socket.on('data', (data) => {
       reply += data.toString()
+      // The last reply: not all kinds of server know QUIT.
+      if (reply.endsWith('+PONG\r\n')) socket.destroy()
     })
     socket.once('error', reject)
     socket.once('close', () => {
