@@ -1,4 +1,4 @@
-// Who is typing in this browser: a name and a colour, kept in localStorage, and the palette that colours come from.
+// Who is typing in this tab: a name and a colour, and the palette that colours come from.
 
 export interface Identity {
   readonly name: string
@@ -44,19 +44,30 @@ function pick<Item>(items: readonly Item[]): Item {
   return items[Math.floor(Math.random() * items.length)] as Item
 }
 
-/** The identity of this browser; a made-up one, kept from then on, at the first visit. */
+/**
+ * The identity of this tab: what was chosen in this browser, or else a made-up one, so that two windows of one browser are two people until somebody
+ * says who they are.
+ */
 export function loadIdentity(): Identity {
-  const name = localStorage.getItem(nameKey)
-  const colour = localStorage.getItem(colourKey)
-  if (name !== null && palette.some((entry) => entry.colour === colour)) return { name, colour: colour as string }
-  const identity = { name: name ?? pick(firstNames), colour: pick(palette).colour }
-  saveIdentity(identity)
+  for (const storage of [sessionStorage, localStorage]) {
+    const name = storage.getItem(nameKey)
+    const colour = storage.getItem(colourKey)
+    if (name !== null && palette.some((entry) => entry.colour === colour)) return { name, colour: colour as string }
+  }
+  const identity = { name: pick(firstNames), colour: pick(palette).colour }
+  keepIn(sessionStorage, identity)
   return identity
 }
 
+/** Keeps an identity that somebody chose, for this tab and for those to come. */
 export function saveIdentity(identity: Identity): void {
-  localStorage.setItem(nameKey, identity.name)
-  localStorage.setItem(colourKey, identity.colour)
+  keepIn(sessionStorage, identity)
+  keepIn(localStorage, identity)
+}
+
+function keepIn(storage: Storage, identity: Identity): void {
+  storage.setItem(nameKey, identity.name)
+  storage.setItem(colourKey, identity.colour)
 }
 
 /** Whether documents are also kept in this browser's IndexedDB. On unless it was turned off. */

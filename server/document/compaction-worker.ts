@@ -19,6 +19,12 @@ function answerTo(request: CompactionRequest): CompactionAnswer {
     // Only a buffer of its own can be handed over without a copy.
     return { kind: 'compacted', state: state.byteLength === state.buffer.byteLength ? state : new Uint8Array(state), gained }
   } catch (thrown) {
-    return { kind: thrown instanceof CompactionMismatch ? 'mismatch' : 'unappliable', reason: String(thrown) }
+    // Poison is a verdict on the document; what says nothing about it is tried again.
+    const saysNothing = thrown instanceof CompactionMismatch || isShortageOfMemory(thrown)
+    return { kind: saysNothing ? 'mismatch' : 'unappliable', reason: String(thrown) }
   }
+}
+
+function isShortageOfMemory(thrown: unknown): boolean {
+  return thrown instanceof RangeError && /allocation failed|out of memory/i.test(thrown.message)
 }
