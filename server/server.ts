@@ -123,14 +123,26 @@ class Server implements WeftServer {
   #state: ServerState = { kind: 'created', start: null }
 
   constructor(options: ServerOptions, base: NodeBase, files: ReadonlyMap<string, StaticFile>) {
-    const { counters, logger, limits, clock, random } = base
+    const { counters, logger, limits, clock, random, authorize } = base
     this.counters = counters
     this.#logger = logger
     this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
     const secret = options.cluster?.secret
     const nodes = secret === undefined ? null : { gatekeeper: new NodeGatekeeper({ secret, clock, random }), logger }
     this.#listener = new HttpListener(
-      createRequestHandler({ counters, gauges: gaugesOf(() => this.#node), files, readiness: () => this.#readiness() }),
+      createRequestHandler({
+        counters,
+        gauges: gaugesOf(
+          () => this.#node,
+          () => this.#started,
+        ),
+        files,
+        presence: () => {
+          const registry = this.#started?.presence
+          return registry === undefined ? null : { registry, authorize, documentIdBytesMax: limits.documentIdBytesMax, logger }
+        },
+        readiness: () => this.#readiness(),
+      }),
       (server) => serveUpgrades(server, { gateway: () => this.#node?.gateway ?? null, limits, counters, nodes }),
     )
     this.ready = new Promise((resolve, reject) => {
@@ -171,6 +183,10 @@ class Server implements WeftServer {
 
   close(): Promise<void> {
     return this.#stop(0)
+  }
+
+  get #started(): StartedNode | null {
+    return this.#state.kind === 'serving' ? this.#state.started : null
   }
 
   get #node(): ServerNode | null {
@@ -251,11 +267,12 @@ class Server implements WeftServer {
   }
 }
 
-function gaugesOf(node: () => ServerNode | null): readonly Gauge[] {
+function gaugesOf(node: () => ServerNode | null, started: () => StartedNode | null): readonly Gauge[] {
   return [
     { name: 'connections', help: 'Open connections.', read: () => node()?.gateway.connectionCount ?? 0 },
     { name: 'waiting_bytes', help: 'Bytes that wait for clients to take them.', read: () => node()?.gateway.waitingBytes ?? 0 },
     { name: 'open_documents', help: 'Documents in memory that this node owns.', read: () => node()?.documents.openDocuments ?? 0 },
+    { name: 'redis_connected', help: 'Whether cursors cross to other nodes.', read: () => (started()?.crossesNodes() === true ? 1 : 0) },
     { name: 'owned_shards', help: 'Shards that this node owns, of 1024.', read: () => node()?.ownership.ownedShards ?? 0 },
     { name: 'nodes_alive', help: 'Nodes of the cluster that are alive, this one included.', read: () => node()?.ownership.nodesAlive ?? 0 },
   ]

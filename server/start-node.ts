@@ -9,7 +9,9 @@ import { openLmdbStore } from '../persistence/index.js'
 import { openPostgresStore, type PostgresStore } from '../persistence/postgres/postgres-store.js'
 import type { DocumentStore } from '../persistence/store.js'
 import { soloAwarenessBus } from './awareness/bus.js'
+import { LocalPresenceRegistry, type PresenceRegistry } from './awareness/presence-registry.js'
 import { createRedisBus } from './awareness/redis-bus.js'
+import { RedisPresenceRegistry } from './awareness/redis-presence.js'
 import { defaultClusterSettings } from './cluster/settings.js'
 import { WsDialer } from './cluster/ws-dialer.js'
 import type { ClusterConfig } from './config.js'
@@ -21,6 +23,9 @@ export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluste
 
 export interface StartedNode {
   readonly node: ServerNode
+  readonly presence: PresenceRegistry
+  /** Whether cursors cross to other nodes now. */
+  readonly crossesNodes: () => boolean
   /** Stops the node, its clients' closes spread over up to `windowMs`, and then what it stands on. */
   stop(windowMs: number): Promise<void>
 }
@@ -32,6 +37,9 @@ export interface AloneOptions {
   readonly onFatal: (error: WeftError) => void
 }
 
+/** The node id of a server that is no member of a cluster, where presence names one. */
+const ALONE = 'local'
+
 /** Rejects with `data-folder-in-use`, `data-folder-unwritable`, `data-folder-newer` or a store error. */
 export async function startAlone(base: NodeBase, options: AloneOptions): Promise<StartedNode> {
   const { clock, logger } = base
@@ -39,7 +47,8 @@ export async function startAlone(base: NodeBase, options: AloneOptions): Promise
   const closeStore = (): Promise<void> => (options.store === null ? store.close() : Promise.resolve())
   try {
     const node = await ServerNode.start({ ...base, store, compactor: new WorkerCompactor({ clock }) })
-    return { node, stop: (windowMs) => inOrder([() => node.stop(windowMs), closeStore]) }
+    const presence = new LocalPresenceRegistry(node.awareness, ALONE)
+    return { node, presence, crossesNodes: () => false, stop: (windowMs) => inOrder([() => node.stop(windowMs), closeStore]) }
   } catch (thrown) {
     await closeStore()
     throw thrown
@@ -89,7 +98,23 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
     })
     logger.info({ nodeId, boot, advertise, clusterId: opened.clusterId }, 'joining the cluster')
     await node.start()
-    return { node, stop: (windowMs) => inOrder([() => node.stop(windowMs), () => bus?.close(), () => opened.close()]) }
+    const presence =
+      bus === null
+        ? new LocalPresenceRegistry(node.awareness, nodeId)
+        : new RedisPresenceRegistry({
+            hub: node.awareness,
+            commands: bus.commands,
+            prefix: bus.prefix,
+            self: { nodeId, boot },
+            clock,
+            counters,
+          })
+    return {
+      node,
+      presence,
+      crossesNodes: () => bus?.isConnected ?? false,
+      stop: (windowMs) => inOrder([() => node.stop(windowMs), () => presence.close(), () => bus?.close(), () => opened.close()]),
+    }
   } catch (thrown) {
     await inOrder([() => bus?.close(), () => store?.close()])
     throw thrown

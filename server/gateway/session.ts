@@ -230,7 +230,7 @@ export class Session implements SessionSink, AwarenessSink {
       attachment.detach()
       return
     }
-    const membership = services.awareness.join(documentId, this)
+    const membership = services.awareness.join(documentId, this, user)
     this.#state = { kind: 'attached', attachment, membership }
     for (const message of this.#options.dialect.opened(attachment, permission)) this.#outbox.send(message)
     for (const run of state.held) run()

@@ -1,0 +1,87 @@
+// GET /api/documents/:id/presence on one machine: what it answers, to whom, and what it does with bad requests (A1, G1, G5).
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { Doc } from 'yjs'
+import { connect } from '../../client/index.js'
+import { WeftError } from '../../core/errors.js'
+import type { ServerOptions } from '../../server/index.js'
+import { type LocalServer, startLocalServer } from '../helpers/local-server.js'
+import { until } from '../helpers/until.js'
+
+async function start(t: TestContext, options: ServerOptions = {}): Promise<LocalServer> {
+  const local = await startLocalServer(options)
+  t.after(() => local.server.close())
+  return local
+}
+
+async function get(
+  local: LocalServer,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; type: string; body: string }> {
+  const response = await fetch(`${local.server.url}${path}`, { headers })
+  return { status: response.status, type: response.headers.get('content-type') ?? '', body: await response.text() }
+}
+
+test('presence over HTTP: who is on a document, by its percent-encoded id, until they leave', async (t) => {
+  const local = await start(t)
+  const connection = connect(local.webSocketUrl)
+  t.after(() => connection.close())
+  const doc = new Doc()
+  t.after(() => doc.destroy())
+  const session = connection.open('notes/täglich', doc)
+  session.awareness.setLocalState({ user: { name: 'Ada' } })
+  const path = `/api/documents/${encodeURIComponent('notes/täglich')}/presence`
+  await until(async () => (await get(local, path)).body.includes('Ada'), 'Ada is there')
+  const { status, type, body } = await get(local, path)
+  assert.equal(status, 200)
+  assert.match(type, /^application\/json/)
+  assert.deepEqual(JSON.parse(body), {
+    documentId: 'notes/täglich',
+    clients: [{ clientId: doc.clientID, node: 'local', user: null, state: { user: { name: 'Ada' } } }],
+    clientCount: 1,
+    sessionCount: 1,
+    complete: true,
+  })
+  await connection.close()
+  await until(async () => !(await get(local, path)).body.includes('Ada'), 'Ada is gone', 1_000)
+  assert.deepEqual(JSON.parse((await get(local, '/api/documents/nobody/presence')).body).clients, [])
+})
+
+test('G1, G5: bad ids get 400 and unknown addresses 404, with a reason', async (t) => {
+  const local = await start(t)
+  const bad = ['%ff', '%', 'x'.repeat(513), '%ED%A0%80']
+  for (const id of bad) {
+    const { status, body } = await get(local, `/api/documents/${id}/presence`)
+    assert.equal(status, 400, id.slice(0, 20))
+    assert.equal(JSON.parse(body).error, 'invalid-document-id')
+  }
+  for (const path of [
+    '/api/documents/a/b/presence',
+    '/api/documents//presence',
+    '/api/documents/a',
+    '/api/',
+    '/api/documents/a/presence/',
+  ]) {
+    assert.equal((await get(local, path)).status, 404, path)
+  }
+  const post = await fetch(`${local.server.url}/api/documents/a/presence`, { method: 'POST' })
+  assert.equal(post.status, 405)
+})
+
+test('G5: who may not open a document may not ask who is on it', async (t) => {
+  const local = await start(t, {
+    authorize: ({ documentId, token }) => {
+      if (token === '') return Promise.reject(new WeftError('unauthenticated', 'A token is missing.'))
+      if (documentId === 'gone') return Promise.reject(new WeftError('no-such-document', 'There is no such document.'))
+      if (token !== 'right') return Promise.reject(new WeftError('forbidden', 'This token does not open the document.'))
+      return Promise.resolve({ user: 'ada', permission: 'read-only' })
+    },
+  })
+  const path = '/api/documents/secret/presence'
+  assert.equal((await get(local, path)).status, 401)
+  assert.equal((await get(local, path, { authorization: 'Bearer wrong' })).status, 403)
+  assert.equal((await get(local, '/api/documents/gone/presence?token=right')).status, 404)
+  assert.equal((await get(local, path, { authorization: 'Bearer right' })).status, 200)
+  assert.equal((await get(local, `${path}?token=right`)).status, 200)
+})
