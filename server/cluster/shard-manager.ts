@@ -112,7 +112,10 @@ export class ShardManager {
     this.#options.abandon(dropped)
   }
 
-  /** Hands over everything, for good (G4). Resolves when the store knows it, or cannot be told. */
+  /**
+   * Hands over everything, for good (G4). Resolves when the store knows it, or cannot be told. The looks go on until `stop`: sessions that are still
+   * here have to find the new owners, or what they wrote last is never acknowledged.
+   */
   async drain(): Promise<void> {
     if (this.#state !== 'running') return
     this.#state = 'draining'
@@ -122,6 +125,7 @@ export class ShardManager {
     } catch (thrown) {
       this.#options.logger.warn({ err: thrown }, 'the shards could not be released; the others take them when this node is gone')
     }
+    void this.look()
   }
 
   /** Stops looking. Idempotent. */
@@ -140,14 +144,20 @@ export class ShardManager {
         // The store is away: nothing moves until it is back, and the membership says when that has lasted too long.
         this.#options.logger.debug({ err: thrown }, 'ownership could not be read')
       }
-    } while (this.#lookAgain && this.#state === 'running')
+    } while (this.#lookAgain && !this.#isStopped())
   }
 
   async #lookOnce(): Promise<void> {
-    const { store, claimant, membership } = this.#options
-    if (!membership.mayOwn || this.#state !== 'running') return
+    const { store, membership } = this.#options
+    if (!membership.mayOwn || this.#isStopped()) return
     this.#remember(await store.readOwnership())
     this.#meetOwners()
+    if (this.#state === 'running') await this.#claimAndRelease()
+    this.#options.onLooked()
+  }
+
+  async #claimAndRelease(): Promise<void> {
+    const { store, claimant, membership } = this.#options
     const { claims, releases } = this.#plan()
     if (claims.length > 0 && membership.state.kind === 'member') {
       const grants = await store.claimShards(claimant, claims)
@@ -156,7 +166,11 @@ export class ShardManager {
       this.#granted(grants)
     }
     if (releases.size > 0) await this.#release(releases)
-    this.#options.onLooked()
+  }
+
+  // As a method, since the state changes while something is awaited.
+  #isStopped(): boolean {
+    return this.#state === 'stopped'
   }
 
   #remember(rows: readonly ShardOwnership[]): void {
@@ -250,13 +264,13 @@ export class ShardManager {
   #schedule(): void {
     const { clock, settings } = this.#options
     switch (this.#state) {
-      case 'running': {
+      case 'running':
+      case 'draining': {
         const delayMs = this.#moving() ? settings.movingTickMs : settings.settledTickMs
         this.#timer?.cancel()
         this.#timer = clock.after(delayMs, () => void this.look())
         return
       }
-      case 'draining':
       case 'stopped':
         return
       default:

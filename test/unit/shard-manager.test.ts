@@ -193,6 +193,8 @@ test('G4: a node that drains hands everything over before it leaves', async () =
   await cluster.clock.advanceAsync(2_000)
   assert.equal(a.shards.owned, 0)
   assert.equal(b.shards.owned, SHARD_COUNT)
+  const seenByA = a.shards.locate(0)
+  assert.equal(seenByA.kind === 'node' ? seenByA.node.nodeId : null, 'b', 'its last sessions find the new owners')
   await a.membership.leave()
   a.shards.stop()
   await cluster.clock.advanceAsync(2_000)
