@@ -9,14 +9,14 @@ import type { CompactionAnswer, CompactionRequest } from './worker-compactor.js'
 if (process.platform === 'linux' && parentPort !== null) setPriority(constants.priority.PRIORITY_LOW)
 
 parentPort?.on('message', (request: CompactionRequest) => {
-  const answer = answerTo(request)
-  parentPort?.postMessage(answer, answer.kind === 'compacted' ? [answer.state.buffer as ArrayBuffer] : [])
+  // The answer is copied, not handed over: what a thread allocates lies in its own part of the heap, and one base kept there keeps the space around it.
+  parentPort?.postMessage(answerTo(request))
 })
 
 function answerTo(request: CompactionRequest): CompactionAnswer {
   try {
     const { state, gained } = compactState(request)
-    // Only a buffer of its own can be handed over without a copy.
+    // Of a part of a buffer the whole buffer would be copied.
     return { kind: 'compacted', state: state.byteLength === state.buffer.byteLength ? state : new Uint8Array(state), gained }
   } catch (thrown) {
     // Poison is a verdict on the document; what says nothing about it is tried again.
