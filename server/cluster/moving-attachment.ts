@@ -13,6 +13,8 @@ import type { Random } from '../../core/random.js'
 import type { ProcessPressure } from '../document/back-pressure.js'
 import type { Attachment, AttachRequest, Beat, CatchUp, Known, SessionSink } from '../document/port.js'
 import { Incoming } from './incoming.js'
+import { OwnerSearch } from './owner-search.js'
+import { Reading } from './reading.js'
 import { Unacknowledged } from './unacknowledged.js'
 
 export interface MovingOptions {
@@ -42,32 +44,22 @@ type MovingState =
   | { readonly kind: 'attached'; readonly attachment: Attachment; readonly incoming: Incoming }
   | { readonly kind: 'ended' }
 
-/** What the session gets of the document's updates. */
-type Flow =
-  | { readonly kind: 'suspended' }
-  /** It asked to be brought up to date. */
-  | { readonly kind: 'syncing'; readonly known: Known }
-  | { readonly kind: 'live' }
-  /** It is live, and we asked for what it missed during a move. */
-  | { readonly kind: 'resuming' }
-
-const BACKOFF_MS_MIN = 20
-const BACKOFF_MS_MAX = 500
 const emptyStateVector = Uint8Array.of(0)
 
 export class MovingAttachment implements Attachment, SessionSink {
   readonly documentId: string
   readonly #options: MovingOptions
+  readonly #search: OwnerSearch
+  readonly #reading = new Reading({
+    catchUp: (state) => this.#sink?.catchUp(state),
+    beat: (beat) => this.#sink?.beat(beat),
+  })
   readonly #unacknowledged = new Unacknowledged()
   /** Null once the session has left: what it submitted is still brought to its owner. */
   #sink: SessionSink | null
   #state: MovingState = { kind: 'looking' }
-  #flow: Flow = { kind: 'suspended' }
   #incarnation = ''
-  /** The last seq that the session was told of, in whatever way. */
-  #seqHeard = 0
-  /** Everything through here has reached the session. */
-  #seqGot = 0
+  #acknowledgedSeq = 0
   #stateVector: Uint8Array = emptyStateVector
   #seq = 0
   /** Bytes counted into what the node holds for moving sessions. */
@@ -77,6 +69,7 @@ export class MovingAttachment implements Attachment, SessionSink {
   constructor(options: MovingOptions) {
     this.#options = options
     this.documentId = options.documentId
+    this.#search = new OwnerSearch(options)
     this.#sink = options.request.sink
   }
 
@@ -95,21 +88,19 @@ export class MovingAttachment implements Attachment, SessionSink {
   }
 
   get seq(): number {
-    return this.#state.kind === 'attached' ? this.#state.attachment.seq : this.#seq
+    return this.#attachment?.seq ?? this.#seq
   }
 
   stateVector(): Uint8Array {
-    return this.#state.kind === 'attached' ? this.#state.attachment.stateVector() : this.#stateVector
+    return this.#attachment?.stateVector() ?? this.#stateVector
   }
 
   sync(known: Known): void {
-    this.#flow = { kind: 'syncing', known }
-    if (this.#state.kind === 'attached') this.#state.attachment.sync(known)
+    this.#reading.sync(known, this.#attachment)
   }
 
   suspend(): void {
-    this.#flow = { kind: 'suspended' }
-    if (this.#state.kind === 'attached') this.#state.attachment.suspend()
+    this.#reading.suspend(this.#attachment)
   }
 
   submit(submission: number, bytes: Uint8Array): void {
@@ -147,34 +138,16 @@ export class MovingAttachment implements Attachment, SessionSink {
   // What the owner says, by way of `Incoming`.
 
   catchUp(state: CatchUp): void {
-    const flow = this.#flow
-    switch (flow.kind) {
-      case 'syncing':
-        this.#flow = { kind: 'live' }
-        this.#got(state.seq)
-        this.#sink?.catchUp(state)
-        return
-      case 'resuming':
-        this.#flow = { kind: 'live' }
-        this.#resumed(state)
-        return
-      case 'suspended':
-      case 'live':
-        return
-      default:
-        unreachable(flow)
-    }
+    this.#reading.catchUp(state)
   }
 
   beat(beat: Beat): void {
-    if (this.#flow.kind !== 'live') return
-    this.#got(beat.seq)
-    this.#sink?.beat(beat)
+    this.#reading.beat(beat)
   }
 
   acknowledged(through: number, seq: number): void {
     this.#unacknowledged.acknowledge(through)
-    this.#seqHeard = Math.max(this.#seqHeard, seq)
+    this.#acknowledgedSeq = Math.max(this.#acknowledgedSeq, seq)
     this.#sink?.acknowledged(through, seq)
     this.#endIfDone()
   }
@@ -198,6 +171,7 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.#seq = this.#state.attachment.seq
     this.#stateVector = this.#state.attachment.stateVector()
     this.#state = { kind: 'looking' }
+    this.#search.lost()
     if (isMove(error) || error.code === 'store-unavailable') {
       this.#options.counters.add('sessions_moved')
       this.#hold()
@@ -215,38 +189,26 @@ export class MovingAttachment implements Attachment, SessionSink {
     }
   }
 
-  /** Attaches, however often it takes. Rejects with the last error once `msMax` are over, or with the first that trying again does not help. */
-  async #look(msMax: number, mayHelp: (error: WeftError) => boolean): Promise<void> {
-    const { clock, random, request, attachOnce, pause } = this.#options
-    const deadline = clock.monotonic() + msMax
-    for (let attempt = 0; ; attempt++) {
+  /** Rejects with the last error once `msMax` are over, or with the first that trying again does not help. */
+  #look(msMax: number, mayHelp: (error: WeftError) => boolean): Promise<void> {
+    return this.#search.run(msMax, mayHelp, async () => {
+      if (this.#state.kind !== 'looking') return
       const incoming = new Incoming(this)
-      try {
-        const attachment = await attachOnce({ user: request.user, sink: incoming })
-        if (this.#state.kind === 'ended') {
-          attachment.detach()
-          return
-        }
-        if (incoming.over !== null) throw incoming.over
-        this.#adopt(attachment, incoming)
-        return
-      } catch (thrown) {
-        if (this.#state.kind === 'ended') return
-        const error = asWeftError(thrown)
-        if (!mayHelp(error) || clock.monotonic() >= deadline) throw error
-      }
-      const delayMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(attempt, 10))
-      await pause(delayMs * (0.5 + random.fraction() / 2))
-      if (this.#isOver()) return
-    }
+      const attachment = await this.#options.attachOnce({ user: this.#options.request.user, sink: incoming })
+      if (this.#isOver()) attachment.detach()
+      else if (incoming.over !== null) throw incoming.over
+      else this.#adopt(attachment, incoming)
+    })
   }
 
+  /** Asked after something was awaited. */
   #isOver(): boolean {
     return this.#state.kind === 'ended'
   }
 
   #adopt(attachment: Attachment, incoming: Incoming): void {
-    if (this.#incarnation !== '' && attachment.incarnation !== this.#incarnation && this.#seqHeard > 0) {
+    const written = this.#reading.seq > 0 || this.#acknowledgedSeq > 0
+    if (this.#incarnation !== '' && attachment.incarnation !== this.#incarnation && written) {
       attachment.detach()
       this.#giveUp(new WeftError('owner-moved', 'The document was deleted and made anew while its owner moved; open it again.'))
       return
@@ -254,23 +216,10 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.#incarnation = attachment.incarnation
     const state = { kind: 'attached', attachment, incoming } as const
     this.#state = state
+    this.#search.found()
     incoming.start()
     this.#release()
-    const flow = this.#flow
-    switch (flow.kind) {
-      case 'suspended':
-        break
-      case 'syncing':
-        attachment.sync(flow.known)
-        break
-      case 'live':
-      case 'resuming':
-        this.#flow = { kind: 'resuming' }
-        attachment.sync({ kind: 'seq', incarnation: this.#incarnation, seq: this.#seqGot, stateVector: emptyStateVector })
-        break
-      default:
-        unreachable(flow)
-    }
+    this.#reading.goOn(attachment)
     for (const { submission, bytes } of this.#unacknowledged.inOrder()) {
       if (this.#state !== state) return
       attachment.submit(submission, bytes)
@@ -278,23 +227,8 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.#endIfDone()
   }
 
-  /** The session is live and asked for nothing: what it missed comes as beats, of which only the last completes the seq. */
-  #resumed({ seq, updates }: CatchUp): void {
-    const got = this.#seqGot
-    this.#seqGot = Math.max(got, seq)
-    this.#seqHeard = Math.max(this.#seqHeard, seq)
-    for (const [index, update] of updates.entries()) {
-      if (this.#flow.kind !== 'live') {
-        // The session could not take all of it, and will ask again from what it got.
-        return
-      }
-      this.#sink?.beat({ seq: index === updates.length - 1 ? Math.max(got, seq) : got, update, frames: new Map() })
-    }
-  }
-
-  #got(seq: number): void {
-    this.#seqGot = Math.max(this.#seqGot, seq)
-    this.#seqHeard = Math.max(this.#seqHeard, seq)
+  get #attachment(): Attachment | null {
+    return this.#state.kind === 'attached' ? this.#state.attachment : null
   }
 
   #shouldPause(): boolean {

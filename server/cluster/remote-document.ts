@@ -1,27 +1,25 @@
 // A document that another node owns, as this node's sessions see it: a read replica in bytes, which serves joins and resyncs, and a forwarder of what
 // they submit. One channel to the owner, however many sessions are here.
 //
-// Invariants: the image holds everything through the last message of the channel. A session that is live has had everything that the image holds, or it
+// Invariants: the replica holds everything through the last message of the channel. A session that is live has had everything that it holds, or it
 // waits in the next beat (S6). An acknowledgement is passed on only when the owner has given it (D1).
 import { unreachable } from '../../core/assert.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
-import { asWeftError, WeftError } from '../../core/errors.js'
+import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import type { DocumentStore } from '../../persistence/store.js'
-import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
-import { KnownState } from '../../protocol/updates/known-state.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { type AttachmentOwner, SessionAttachment } from '../document/attachment.js'
 import { CatchUps } from '../document/catch-up.js'
-import { Image } from '../document/image.js'
 import { documentPeriodMs } from '../document/pace.js'
 import type { Attachment, AttachRequest, Known } from '../document/port.js'
 import { type Session, Sessions } from '../document/sessions.js'
 import { Forwarded } from './forwarded.js'
 import { errorFromWire, linkLost } from './link-errors.js'
 import type { Channel, ChannelEvents, ChannelMessage, NodeLink } from './node-link.js'
+import { Replica } from './replica.js'
 
 export interface RemoteDocumentOptions {
   readonly documentId: string
@@ -49,26 +47,19 @@ type DocumentState =
 
 /** What this node has on the way to one owner for one document: enough for throughput, and little beside what the owner may hold. */
 const WINDOW_SHARE = 8
-/** A replica may grow by this much, or to twice its size, before it asks for the owner's compacted state. */
-const GROWTH_BYTES_MIN = 256 * 1024
 
 export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   readonly documentId: string
   readonly link: NodeLink
   readonly #options: RemoteDocumentOptions
   readonly #channel: Channel
-  readonly #image = new Image(0, null, [])
-  readonly #known = new KnownState()
+  readonly #replica: Replica
   readonly #sessions: Sessions
   readonly #catchUps: CatchUps
   readonly #forwarded = new Forwarded()
   readonly #opened: Promise<void>
   #settleOpened: (error: WeftError | null) => void = () => {}
   #state: DocumentState = { kind: 'opening' }
-  /** What a session may resume from once it has all that the image holds. */
-  #seq = 0
-  /** The image's bytes when the owner last sent everything. */
-  #loadedBytes = 0
   #linkFull = false
   #windowFull = false
   /** Updates that the live sessions have not been sent. */
@@ -88,17 +79,18 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     })
     // Every waiting attach gets the rejection by itself.
     this.#opened.catch(() => {})
+    this.#replica = new Replica(options.broadcast)
     this.#sessions = new Sessions(documentId, logger, () => this.#checkIdle())
     this.#catchUps = new CatchUps({
       documentId,
       store,
       logger,
-      image: this.#image,
+      image: this.#replica.image,
       sessions: this.#sessions,
       incarnation: () => this.incarnation,
-      // What went out before its commit is in the image.
+      // What went out before its commit is in the replica.
       early: () => null,
-      seq: () => this.#seq,
+      seq: () => this.#replica.seq,
     })
     this.#channel = link.open(documentId, this)
   }
@@ -108,7 +100,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   }
 
   get durableSeq(): number {
-    return this.#seq
+    return this.#replica.seq
   }
 
   get sessionCount(): number {
@@ -142,7 +134,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   // For the attachments.
 
   stateVector(): Uint8Array {
-    return this.#known.stateVector()
+    return this.#replica.stateVector()
   }
 
   submit(session: Session, submission: number, bytes: Uint8Array): void {
@@ -172,7 +164,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       this.#take(message)
     } catch (thrown) {
       this.#options.logger.error({ documentId: this.documentId, err: thrown }, 'A replica could not take what its owner sent')
-      this.end(asWeftError(thrown))
+      this.end(new WeftError('internal', 'The document had to be closed on this node; it has been logged why.', { cause: thrown }))
     }
   }
 
@@ -222,24 +214,20 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
 
   #stateCame(seq: number, updates: readonly Uint8Array[]): void {
     const state = this.#state
-    const { unknown, stated } = this.#learn(updates)
-    this.#seq = Math.max(this.#seq, seq)
     switch (state.kind) {
       case 'loading':
-        this.#restart(seq, updates)
+        this.#replica.load(seq, updates)
         this.#state = { kind: 'open', incarnation: state.incarnation, refresh: 'none' }
         this.#settleOpened(null)
         return
-      case 'open':
-        // Either everything anew, as asked; or what the owner's side of the link left out while it lagged, which may come while we wait for everything.
-        if (state.refresh === 'asked' && stated.equals(this.#known)) {
-          this.#restart(seq, updates)
-          state.refresh = 'none'
-        } else this.#image.appendStretch(Math.max(this.#image.head + 1, this.#rowSeq(seq)), mergeUpdateTree(unknown))
+      case 'open': {
+        const { unknown, everything } = this.#replica.update(seq, updates, state.refresh === 'asked')
+        if (everything) state.refresh = 'none'
         this.#collect(unknown)
         return
+      }
       case 'opening':
-        throw new WeftError('internal', `Node ${this.link.address.nodeId} sent the state of a document before it was opened.`)
+        throw new Error(`Node ${this.link.address.nodeId} sent the state of a document before it was opened.`)
       case 'ended':
         return
       default:
@@ -247,37 +235,14 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     }
   }
 
-  #restart(seq: number, updates: readonly Uint8Array[]): void {
-    this.#image.restart(Math.max(this.#rowSeq(seq), this.#image.head), updates)
-    this.#loadedBytes = this.#image.bytes
-  }
-
   #append(seq: number, update: Uint8Array): void {
-    if (this.#state.kind !== 'open') throw new WeftError('internal', `Node ${this.link.address.nodeId} sent an update before the state.`)
-    this.#known.add(inspectUpdate(update, storedBounds))
-    this.#seq = Math.max(this.#seq, seq)
-    this.#image.appendStretch(Math.max(this.#image.head + 1, this.#rowSeq(seq)), update)
+    const state = this.#state
+    if (state.kind !== 'open') throw new Error(`Node ${this.link.address.nodeId} sent an update before the state.`)
+    this.#replica.append(seq, update)
     this.#collect([update])
-    this.#checkGrowth()
-  }
-
-  /** Before-commit updates bear the seq before their own, so that a session which resumes from it gets them again. */
-  #rowSeq(seq: number): number {
-    return this.#options.broadcast === 'before-commit' ? seq + 1 : seq
-  }
-
-  /** `unknown` is what was new in the updates, `stated` what they hold. */
-  #learn(updates: readonly Uint8Array[]): { readonly unknown: readonly Uint8Array[]; readonly stated: KnownState } {
-    const unknown: Uint8Array[] = []
-    const stated = new KnownState()
-    for (const update of updates) {
-      const inspected = inspectUpdate(update, storedBounds)
-      const fresh = this.#known.subtract(inspected)
-      if (fresh !== null) unknown.push(fresh)
-      this.#known.add(inspected)
-      stated.add(inspected)
-    }
-    return { unknown, stated }
+    if (state.refresh === 'asked' || !this.#replica.outgrown) return
+    state.refresh = 'asked'
+    this.#channel.send({ type: 'sync', known: { kind: 'nothing' } })
   }
 
   /** Sends updates to the live sessions at the pace of a document with so many. */
@@ -298,7 +263,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     this.#collected = []
     if (collected.length === 0) return
     this.#lastBeatAt = this.#options.clock.monotonic()
-    this.#sessions.broadcast({ seq: this.#seq, update: mergeUpdateTree(collected), frames: new Map() })
+    this.#sessions.broadcast({ seq: this.#replica.seq, update: mergeUpdateTree(collected), frames: new Map() })
   }
 
   #answered(): void {
@@ -311,14 +276,6 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     const high = this.#options.limits.pendingBytesPerDocumentMax / WINDOW_SHARE
     this.#windowFull = this.#forwarded.bytes > (this.#windowFull ? high / 2 : high)
     this.#sessions.setPaused(this.#linkFull || this.#windowFull)
-  }
-
-  #checkGrowth(): void {
-    const state = this.#state
-    if (state.kind !== 'open' || state.refresh === 'asked') return
-    if (this.#image.bytes - this.#loadedBytes <= Math.max(GROWTH_BYTES_MIN, this.#loadedBytes)) return
-    state.refresh = 'asked'
-    this.#channel.send({ type: 'sync', known: { kind: 'nothing' } })
   }
 
   #checkIdle(): void {
