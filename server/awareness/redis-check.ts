@@ -48,4 +48,5 @@ async function tryRights({ target, transport, checkId }: RedisCheck): Promise<vo
   await commands.hdel(name, 'field')
   await commands.set(`${name}:node`, '', 'EX', CHECK_SECONDS)
   await commands.exists(`${name}:node`)
+  await commands.del(`${name}:node`)
 }

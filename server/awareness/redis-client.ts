@@ -94,7 +94,7 @@ export function connectCommands(target: RedisTarget, random: Random): CommandCli
 function rightsFor({ username, prefix, kind }: RedisTarget): string {
   const user = username ?? 'default'
   const more = kind === 'sentinel' ? ' +info' : kind === 'cluster' ? ' +cluster' : ''
-  return `ACL SETUSER ${user} &${prefix}:* ~${prefix}:* +@pubsub +@hash +@connection +set +exists +pexpire${more}`
+  return `ACL SETUSER ${user} &${prefix}:* ~${prefix}:* +@pubsub +@hash +@connection +set +exists +pexpire +del${more}`
 }
 
 /** The error to end with, if Redis refuses us for a reason that waiting does not mend; else null. */
