@@ -41,9 +41,12 @@ export interface NodeLinkOptions {
   readonly agent: string
   /** Bytes that wait for the network at which submissions are held back; at half of it they go on. */
   readonly waitingBytesHigh: number
-  /** `failure` is null when this side closed the link. Called exactly once. */
-  readonly ended: (failure: WeftError | null) => void
+  /** Called exactly once. */
+  readonly ended: (end: LinkEnd) => void
 }
+
+/** How a link ended. */
+export type LinkEnd = 'closed-here' | 'farewell' | 'unreachable' | 'lost'
 
 type LinkState =
   | { readonly kind: 'dialing'; readonly waiting: (readonly Uint8Array[])[] }
@@ -52,9 +55,19 @@ type LinkState =
 
 const GOING_AWAY = 1001
 
+const logLevels = { 'closed-here': 'info', farewell: 'info', unreachable: 'warn', lost: 'warn' } as const satisfies Record<LinkEnd, string>
+const logWords: Readonly<Record<LinkEnd, string>> = {
+  'closed-here': 'closed the link to a node',
+  farewell: 'a node that stops has closed the link to it',
+  unreachable: 'a node cannot be reached; it may need another --advertise (ADVERTISE) address',
+  lost: 'the link to a node was lost',
+}
+
 export class NodeLink {
   readonly address: NodeAddress
   readonly #options: NodeLinkOptions
+  /** The other node has said that it will close the link. */
+  #farewell = false
   readonly #channels = new Map<number, ChannelEvents>()
   #lastChannel = 0
   #takenBytes = 0
@@ -182,8 +195,10 @@ export class NodeLink {
     switch (message.type) {
       case 'welcome':
       case 'pong':
-      // It hands its documents over first, and says so on every channel.
+        return
       case 'drain':
+        // It has handed its documents over first, and said so on every channel.
+        this.#farewell = true
         return
       default: {
         const events = this.#channels.get(message.channel)
@@ -204,11 +219,10 @@ export class NodeLink {
       if (failure === null) state.socket.close(GOING_AWAY, 'This node no longer needs the link.')
       else state.socket.terminate()
     }
-    if (failure !== null) {
-      const reason = failure.cause instanceof Error ? failure.cause.message : String(failure.cause ?? failure.message)
-      logger.warn({ node: address.nodeId, address: address.advertise, reason }, 'a link to a node was lost, or could not be made')
-    }
-    ended(failure)
+    const end = failure === null ? 'closed-here' : state.kind === 'dialing' ? 'unreachable' : this.#farewell ? 'farewell' : 'lost'
+    const reason = failure?.cause instanceof Error ? failure.cause.message : String(failure?.cause ?? failure?.message ?? end)
+    logger[logLevels[end]]({ node: address.nodeId, address: address.advertise, reason }, logWords[end])
+    ended(end)
     const lost = failure ?? linkLost(address.nodeId)
     const channels = [...this.#channels.values()]
     this.#channels.clear()

@@ -4,7 +4,7 @@ import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import { linkLost } from './link-errors.js'
 import type { NodeAddress, NodeDialer } from './node-dialer.js'
-import { NodeLink } from './node-link.js'
+import { type LinkEnd, NodeLink } from './node-link.js'
 
 export interface NodeLinksOptions {
   readonly dialer: NodeDialer
@@ -54,7 +54,7 @@ export class NodeLinks {
       logger,
       agent,
       waitingBytesHigh,
-      ended: (failure) => this.#ended(key, failure !== null),
+      ended: (end) => this.#ended(key, end),
     })
     this.#links.set(key, opened)
     return opened
@@ -73,9 +73,9 @@ export class NodeLinks {
     for (const link of this.#links.values()) link.close()
   }
 
-  #ended(key: string, failed: boolean): void {
+  #ended(key: string, end: LinkEnd): void {
     this.#links.delete(key)
-    if (!failed) {
+    if (end === 'closed-here') {
       this.#failures.delete(key)
       return
     }

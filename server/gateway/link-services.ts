@@ -39,5 +39,5 @@ export function linkLimits(limits: Limits): Limits {
   }
 }
 
-/** Both ends ping. Together they bound how long a half-open link goes unnoticed: 2.5 s. */
-export const linkHeartbeat = { pingPeriodMs: 1_000, pongMsMax: 1_500 } as const
+/** Both ends ping. Together they bound how long a half-open link goes unnoticed: 3 s. */
+export const linkHeartbeat = { pingPeriodMs: 1_000, pongMsMax: 2_000 } as const

@@ -78,7 +78,9 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
             { address: request.socket.remoteAddress },
             'a node was refused: it has another cluster secret; give all nodes the same --cluster-secret (CLUSTER_SECRET)',
           )
-        refuse('401 Unauthorized', 'Nodes of a cluster prove that they know its secret; set the same --cluster-secret on all of them.', [
+        // The first request of a node is without an answer, since it has no challenge yet: nothing is wrong with it.
+        const answer = authorization === undefined ? refuseUpgrade.bind(null, stream) : refuse
+        answer('401 Unauthorized', 'Nodes of a cluster prove that they know its secret; set the same --cluster-secret on all of them.', [
           'WWW-Authenticate: Weft-Node',
           `${challengeHeader}: ${gatekeeper.challenge()}`,
         ])
