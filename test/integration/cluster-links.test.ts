@@ -154,7 +154,7 @@ test('O5, G4: an owner that joins and one that leaves close no socket on the nod
     assert.equal(sockets.length, 1)
     assertHolds(doc, acknowledged)
   }
-  assert.ok(staying.counters.get('sessions_moved') >= 2)
+  assert.ok(staying.counters.get('sessions_moved') > 0)
 })
 
 test('O5, S6: moves lose nothing either when edits are broadcast before their commit', async (context) => {
