@@ -1,15 +1,45 @@
-// `npm run fault -- --kills 500 [--seed N]`: the crash loop for as long as one likes.
+// The fault runs for as long as one likes. `npm run fault -- --kills 500 [--seed N]`: one node, killed again and again.
+// `npm run fault -- --fault owner-kill --times 200 [--seed N]`: a cluster.
 import { parseArgs } from 'node:util'
+import { type FaultName, faults, isFaultName, prove } from './cluster-faults.js'
+import { ClusterScene } from './cluster-scene.js'
 import { runCrashes } from './crash-run.js'
 
-const { values } = parseArgs({ options: { kills: { type: 'string', default: '500' }, seed: { type: 'string', default: '1' } } })
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '500' },
+    fault: { type: 'string' },
+    times: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '1' },
+  },
+})
 const kills = Number(values.kills)
+const times = Number(values.times)
 const seed = Number(values.seed)
-if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(seed)) {
-  console.error('--kills takes a whole number from 1, --seed a whole number.')
+if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(times) || times < 1 || !Number.isInteger(seed)) {
+  console.error('--kills and --times take a whole number from 1, --seed a whole number.')
   process.exit(2)
 }
-console.log(`seed ${seed}, ${kills} kills`)
-const result = await runCrashes({ seed, kills, progress: (kill) => kill % 25 === 0 && console.log(`${kill} kills`) })
-console.log(JSON.stringify(result))
-process.exit(result.lost.length === 0 ? 0 : 1)
+if (values.fault === undefined) await killOneNode()
+else if (isFaultName(values.fault)) await breakCluster(values.fault)
+else {
+  console.error(`--fault takes one of: ${Object.keys(faults).join(', ')}.`)
+  process.exit(2)
+}
+
+async function killOneNode(): Promise<void> {
+  console.log(`seed ${seed}, ${kills} kills`)
+  const result = await runCrashes({ seed, kills, progress: (kill) => kill % 25 === 0 && console.log(`${kill} kills`) })
+  console.log(JSON.stringify(result))
+  process.exit(result.lost.length === 0 ? 0 : 1)
+}
+
+async function breakCluster(name: FaultName): Promise<void> {
+  console.log(`seed ${seed}, ${name} ${times} times`)
+  const scene = await ClusterScene.start({ seed, ...faults[name].scene })
+  try {
+    await prove(scene, name, { times, progress: (time) => time % 10 === 0 && console.log(`${name} ${time} times`) })
+  } finally {
+    await scene.close()
+  }
+}

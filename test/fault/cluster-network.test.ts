@@ -1,0 +1,23 @@
+// A node is cut off from PostgreSQL and from the other nodes, by resets and in silence, while people type on three real nodes.
+import { after, before, test } from 'node:test'
+import { prove } from './cluster-faults.js'
+import { ClusterScene } from './cluster-scene.js'
+
+const seed = Number(process.env['WEFT_FAULT_SEED'] ?? 20_265)
+let scene: ClusterScene
+
+before(async () => {
+  console.log(`seed ${seed}`)
+  scene = await ClusterScene.start({ seed, proxied: true })
+})
+after(() => scene?.close())
+
+test('D1 O1 O2 O3: a node without PostgreSQL acknowledges nothing, and loses its documents to others', async () => {
+  await prove(scene, 'node-cut-from-postgres', { times: 1 })
+  await prove(scene, 'node-half-open-postgres', { times: 1 })
+})
+
+test('D1 S1: sessions re-attach after a node could not be reached by the others', async () => {
+  await prove(scene, 'node-cut-from-node', { times: 1 })
+  await prove(scene, 'node-half-open-node', { times: 1 })
+})
