@@ -7,7 +7,8 @@ const utf8Encoder = new TextEncoder()
 
 /** Returns `id` if it is a valid document id: 1 to `bytesMax` bytes of UTF-8, no lone surrogates. Throws `invalid-document-id`. */
 export function checkDocumentId(id: string, bytesMax: number): string {
-  if (id.length === 0) throw new WeftError('invalid-document-id', 'The document id is empty; put it in the URL path or in the open request.')
+  if (id.length === 0)
+    throw new WeftError('invalid-document-id', 'The document id is empty; put it in the URL path or in the open request.')
   // A string of n UTF-16 units has at least n bytes, so a huge one is refused without encoding it.
   if (id.length > bytesMax || utf8Encoder.encode(id).length > bytesMax)
     throw new WeftError('invalid-document-id', `The document id is longer than ${bytesMax} bytes of UTF-8.`)
