@@ -7,7 +7,8 @@ COPY . .
 RUN npm run build && npm prune --omit=dev && rm -rf dist/test dist/bench dist/examples
 
 FROM node:22-bookworm-slim
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=1234 WEFT_DATA=/data
+# One allocator arena keeps the memory of open documents close to their size; see docs/benchmarks.md.
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=1234 WEFT_DATA=/data MALLOC_ARENA_MAX=1
 WORKDIR /weft
 COPY --from=build /weft/package.json ./
 COPY --from=build /weft/node_modules ./node_modules
