@@ -78,7 +78,22 @@ export class ShardManager {
     if (this.#grants.has(shard)) return { kind: 'here' }
     const owner = this.#ownership.get(shard)?.owner
     const node = owner === null || owner === undefined ? undefined : this.#alive(owner)
-    return node === undefined || node.boot === this.#options.claimant.boot ? { kind: 'nobody' } : { kind: 'node', node }
+    if (node !== undefined && node.boot !== this.#options.claimant.boot) return { kind: 'node', node }
+    return this.#options.membership.state.kind === 'quarantined' ? this.#successor(shard) : { kind: 'nobody' }
+  }
+
+  /**
+   * A node that the store does not answer cannot read who took its shards, but it knows to whom they fall when it is dead. A node that is asked for a
+   * document and does not own it says so; nothing is lost by asking.
+   */
+  #successor(shard: number): OwnerLocation {
+    const others = this.#options.membership.view.filter(({ nodeId, draining }) => !draining && nodeId !== this.#options.claimant.nodeId)
+    const winner = rendezvousWinner(
+      shard,
+      others.map(({ nodeId }) => nodeId),
+    )
+    const node = others.find(({ nodeId }) => nodeId === winner)
+    return node === undefined ? { kind: 'nobody' } : { kind: 'node', node }
   }
 
   /** Looks at the store now, or once more if it is looking already. Resolves when that look is over. */

@@ -324,23 +324,29 @@ async function closesElsewhere(scene: ClusterScene, leaving: ServerProcess | nul
     .map(({ node, code }) => `O5: ${node} closed a socket with ${code} though it stays`)
 }
 
+/** A fourth node joins and one of the three leaves; then that one comes back and the fourth leaves. */
 async function joinAndLeave(scene: ClusterScene): Promise<readonly string[]> {
-  const { cluster } = scene
-  const wrong = await closesElsewhere(scene, null, async () => {
-    const joinedAt = performance.now()
-    const previous = cluster.nodes[3]
-    if (previous === undefined) await cluster.addNode()
-    else await previous.restart()
-    await scene.settled()
-    scene.note('joined', performance.now() - joinedAt)
-    await scene.turns(20)
-  })
-  const leaving = cluster.nodes[3]
+  const { cluster, random } = scene
+  const leaving = cluster.nodes[random.below(3)]
   assert.ok(leaving !== undefined)
-  // Some must be there, to be sent away.
-  await scene.load.editEverywhere(busiest(scene), performance.now(), resumeMsMax)
+  const fourth = cluster.nodes[3]
+  const wrong = await closesElsewhere(scene, null, () =>
+    joinAndSettle(scene, () => (fourth === undefined ? cluster.addNode() : fourth.restart())),
+  )
   wrong.push(...(await closesElsewhere(scene, leaving, () => stopAndSettle(scene, leaving))))
+  wrong.push(...(await closesElsewhere(scene, null, () => joinAndSettle(scene, () => leaving.restart()))))
+  const joined = cluster.nodes[3]
+  assert.ok(joined !== undefined)
+  wrong.push(...(await closesElsewhere(scene, joined, () => stopAndSettle(scene, joined))))
   return wrong
+}
+
+async function joinAndSettle(scene: ClusterScene, join: () => Promise<unknown>): Promise<void> {
+  const joinedAt = performance.now()
+  await join()
+  await scene.settled()
+  scene.note('joined', performance.now() - joinedAt)
+  await scene.turns(20)
 }
 
 async function stopAndSettle(scene: ClusterScene, node: ServerProcess): Promise<void> {

@@ -162,6 +162,10 @@ test('O3: a node that cannot confirm its heartbeat owns nothing before anybody e
   assert.equal(a.membership.state.kind, 'quarantined')
   assert.equal(a.abandoned.length, owned)
   assert.equal(b.shards.owned, SHARD_COUNT)
+  for (let shard = 0; shard < SHARD_COUNT; shard++) {
+    const successor = a.shards.locate(shard)
+    assert.equal(successor.kind === 'node' ? successor.node.nodeId : null, 'b', 'its sessions are sent to whom its shards fell')
+  }
   a.reachable = true
   await cluster.clock.advanceAsync(10_000)
   assert.equal(a.membership.state.kind, 'member')
@@ -224,4 +228,20 @@ test('leaving and stopping leave no timer behind', async () => {
   await a.membership.leave()
   await cluster.clock.advanceAsync(2_000)
   assert.equal(cluster.clock.timerCount, 0)
+})
+
+test('O2: shards that a node let go of in quarantine, and that fall to a newcomer when it comes back, do not stay without an owner', async () => {
+  const cluster = new Cluster()
+  const [a, b] = [cluster.node('a'), cluster.node('b')]
+  await cluster.clock.advanceAsync(8_000)
+  a.reachable = false
+  // Long enough for quarantine, too short for the others to find it dead.
+  await cluster.clock.advanceAsync(settings.quarantineAfterMs + 100)
+  assert.equal(a.shards.owned, 0)
+  const c = cluster.node('c')
+  await cluster.clock.advanceAsync(100)
+  a.reachable = true
+  await cluster.clock.advanceAsync(8_000)
+  assert.equal(total([a, b, c]), SHARD_COUNT)
+  for (const node of [a, b, c]) assert.ok(node.shards.settled)
 })
