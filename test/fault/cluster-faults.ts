@@ -124,8 +124,9 @@ function busiest(scene: ClusterScene): string {
   return documentId
 }
 
-async function ownerKill(scene: ClusterScene): Promise<readonly string[]> {
+async function ownerKill(scene: ClusterScene, time: number): Promise<readonly string[]> {
   const documentId = busiest(scene)
+  if (time === 1) await scene.cursorsCross(resumeMsMax)
   const owner = await scene.ownerOf(documentId)
   await scene.turns(5 + scene.random.below(30))
   const killedAt = performance.now()
@@ -136,6 +137,7 @@ async function ownerKill(scene: ClusterScene): Promise<readonly string[]> {
   const wrong = await scene.check()
   scene.note('resume', ...(await resumed))
   wrong.push(...(await scene.check()))
+  if (time === 1) scene.note('cursor gone', await scene.cursorGone(owner, killedAt))
   await owner.restart()
   await scene.settled()
   return wrong
@@ -379,5 +381,5 @@ async function wrongClock(scene: ClusterScene): Promise<readonly string[]> {
     await sleep(4_000)
     scene.note('edit', ...(await scene.load.editEverywhere(busiest(scene), performance.now(), resumeMsMax)))
   })
-  return [...stays, ...(await ownerKill(scene))]
+  return [...stays, ...(await ownerKill(scene, 1))]
 }

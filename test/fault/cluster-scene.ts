@@ -21,6 +21,8 @@ const documentIds = ['busy', 'plan/2026', 'notes', 'board/with slash', 'alpha', 
 const settleMsMax = 60_000
 /** O4: cursors cross nodes again within this time of Redis's return. */
 const cursorsMsMax = 5_000
+/** A4: the cursors of a dead node's clients are gone within this time. */
+const cursorGoneMsMax = 10_000
 
 export interface SceneOptions {
   readonly seed: number
@@ -217,6 +219,18 @@ export class ClusterScene {
       throw new Error(`${String(error)}; each sees ${JSON.stringify(seen)}\n${this.outputs()}`)
     })
     return performance.now() - sinceMs
+  }
+
+  /** The cursor of a client of a node that died is taken away on the others. Rejects if it is not in time; answers the time since the death. */
+  async cursorGone(dead: ServerProcess, diedAtMs: number): Promise<number> {
+    const { clientID } = this.#observerOf(dead).session.awareness
+    const others = this.cluster.nodes.filter((node) => node.running && node !== dead).map((node) => this.#observerOf(node).session)
+    await eventually(
+      'A4: the cursor of a client of a dead node is gone',
+      () => others.every(({ awareness }) => !awareness.getStates().has(clientID)),
+      cursorGoneMsMax - (performance.now() - diedAtMs),
+    )
+    return performance.now() - diedAtMs
   }
 
   #observerOf(node: ServerProcess): Observer {
