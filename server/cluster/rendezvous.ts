@@ -24,3 +24,24 @@ export function rendezvousWinner(shard: number, nodeIds: Iterable<string>): stri
   }
   return winner
 }
+
+/** The winners of all shards, worked out anew only when the nodes change: several looks a second ask for them. */
+export class RendezvousWinners {
+  readonly #shardCount: number
+  #nodeIds = ''
+  #winners: readonly (string | null)[] = []
+
+  constructor(shardCount: number) {
+    this.#shardCount = shardCount
+  }
+
+  /** The winner of each shard. */
+  among(nodeIds: readonly string[]): readonly (string | null)[] {
+    const key = JSON.stringify(nodeIds)
+    if (key !== this.#nodeIds) {
+      this.#nodeIds = key
+      this.#winners = Array.from({ length: this.#shardCount }, (_, shard) => rendezvousWinner(shard, nodeIds))
+    }
+    return this.#winners
+  }
+}

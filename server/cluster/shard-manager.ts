@@ -8,7 +8,7 @@ import type { Logger } from '../../core/log.js'
 import type { NodeRow } from '../../persistence/membership.js'
 import type { Claimant, DocumentStore, Fence, ShardGrant, ShardOwnership } from '../../persistence/store.js'
 import type { Membership } from './membership.js'
-import { rendezvousWinner } from './rendezvous.js'
+import { RendezvousWinners, rendezvousWinner } from './rendezvous.js'
 import type { ClusterSettings } from './settings.js'
 
 export interface ShardManagerOptions {
@@ -43,7 +43,9 @@ export class ShardManager {
   readonly #options: ShardManagerOptions
   /** Epochs of the shards that this node owns. */
   readonly #grants = new Map<number, number>()
-  #ownership = new Map<number, ShardOwnership>()
+  /** By shard; several looks a second fill it. */
+  #ownership: (ShardOwnership | undefined)[] = []
+  readonly #winners = new RendezvousWinners(SHARD_COUNT)
   /** Boots that this node has seen alive. */
   readonly #seenAlive = new Set<string>()
   /** Owners that it has never seen alive, and the number of the view at which it first met them in the store. */
@@ -76,7 +78,7 @@ export class ShardManager {
 
   locate(shard: number): OwnerLocation {
     if (this.#grants.has(shard)) return { kind: 'here' }
-    const owner = this.#ownership.get(shard)?.owner
+    const owner = this.#ownership[shard]?.owner
     const node = owner === null || owner === undefined ? undefined : this.#alive(owner)
     if (node !== undefined && node.boot !== this.#options.claimant.boot) return { kind: 'node', node }
     return this.#options.membership.state.kind === 'quarantined' ? this.#successor(shard) : { kind: 'nobody' }
@@ -120,7 +122,7 @@ export class ShardManager {
     for (const shard of dropped) {
       this.#grants.delete(shard)
       // What we knew of it is out of date too.
-      this.#ownership.delete(shard)
+      this.#ownership[shard] = undefined
     }
     this.#options.counters.add('shards_lost', dropped.size)
     this.#options.logger.warn({ shards: dropped.size }, 'this node no longer owns these shards')
@@ -173,7 +175,11 @@ export class ShardManager {
 
   async #claimAndRelease(): Promise<void> {
     const { store, claimant, membership } = this.#options
-    const { claims, releases } = this.#plan()
+    const { claims, releases, strays } = this.#plan()
+    if (strays.length > 0) {
+      await store.releaseShards(claimant, strays)
+      for (const { shard, epoch } of strays) this.#ownership[shard] = { shard, epoch, owner: null }
+    }
     if (claims.length > 0 && membership.state.kind === 'member') {
       const grants = await store.claimShards(claimant, claims)
       // Quarantined meanwhile: the store says that these are ours, but we do not act on it; they are claimed anew later.
@@ -189,24 +195,34 @@ export class ShardManager {
   }
 
   #remember(rows: readonly ShardOwnership[]): void {
-    this.#ownership = new Map(rows.map((row) => [row.shard, row]))
-    const lost = [...this.#grants].filter(([shard, epoch]) => this.#ownership.get(shard)?.epoch !== epoch).map(([shard]) => shard)
-    this.drop(new Set(lost))
+    const ownership = new Array<ShardOwnership | undefined>(SHARD_COUNT).fill(undefined)
+    for (const row of rows) ownership[row.shard] = row
+    this.#ownership = ownership
+    const lost = new Set<number>()
+    for (const [shard, epoch] of this.#grants) if (ownership[shard]?.epoch !== epoch) lost.add(shard)
+    this.drop(lost)
   }
 
-  #plan(): { readonly claims: readonly ShardGrant[]; readonly releases: ReadonlySet<number> } {
+  /**
+   * `strays` are ours in the store, but this node let go of them, in quarantine or in a release that failed, and they fall to another node, which waits
+   * for us as long as we live.
+   */
+  #plan(): { readonly claims: readonly ShardGrant[]; readonly releases: ReadonlySet<number>; readonly strays: readonly ShardGrant[] } {
     const { claimant, settings } = this.#options
-    const candidates = this.#candidates()
+    const winners = this.#winners.among(this.#candidates())
     const claims: ShardGrant[] = []
     const releases = new Set<number>()
+    const strays: ShardGrant[] = []
     for (let shard = 0; shard < SHARD_COUNT; shard++) {
-      const winner = rendezvousWinner(shard, candidates)
+      const winner = winners[shard] ?? null
       const held = this.#grants.has(shard)
-      if (winner === claimant.nodeId && !held && this.#isOrphan(shard))
-        claims.push({ shard, epoch: this.#ownership.get(shard)?.epoch ?? 0 })
+      if (winner === claimant.nodeId && !held && this.#isOrphan(shard)) claims.push({ shard, epoch: this.#ownership[shard]?.epoch ?? 0 })
       if (winner !== claimant.nodeId && winner !== null && held && releases.size < settings.releasesPerTick) releases.add(shard)
+      const row = this.#ownership[shard]
+      if (winner !== claimant.nodeId && winner !== null && !held && row?.owner?.boot === claimant.boot)
+        strays.push({ shard, epoch: row.epoch })
     }
-    return { claims, releases }
+    return { claims, releases, strays }
   }
 
   /** A node that has just joined may own shards before any heartbeat of this node has seen it: an unknown owner is not a dead one. */
@@ -214,15 +230,20 @@ export class ShardManager {
     const { membership } = this.#options
     for (const { boot } of membership.view) this.#seenAlive.add(boot)
     const strangers = new Map<string, number>()
-    for (const { owner } of this.#ownership.values())
-      if (owner !== null && !this.#seenAlive.has(owner.boot)) strangers.set(owner.boot, this.#strangers.get(owner.boot) ?? membership.views)
+    let known = ''
+    for (const row of this.#ownership) {
+      const boot = row?.owner?.boot ?? known
+      if (boot === known) continue
+      if (this.#seenAlive.has(boot)) known = boot
+      else strangers.set(boot, this.#strangers.get(boot) ?? membership.views)
+    }
     this.#strangers = strangers
   }
 
   /** Whether nobody who is alive owns the shard. */
   #isOrphan(shard: number): boolean {
     const { membership, claimant } = this.#options
-    const owner = this.#ownership.get(shard)?.owner ?? null
+    const owner = this.#ownership[shard]?.owner ?? null
     if (owner === null || owner.boot === claimant.boot) return true
     if (this.#alive(owner) !== undefined) return false
     const metAt = this.#strangers.get(owner.boot)
@@ -233,7 +254,7 @@ export class ShardManager {
     const { claimant, logger, counters } = this.#options
     for (const { shard, epoch } of grants) {
       this.#grants.set(shard, epoch)
-      this.#ownership.set(shard, { shard, epoch, owner: claimant })
+      this.#ownership[shard] = { shard, epoch, owner: claimant }
     }
     counters.add('shards_claimed', grants.length)
     logger.info({ shards: grants.length, owned: this.#grants.size }, 'claimed shards')
@@ -251,7 +272,7 @@ export class ShardManager {
     for (const { shard } of grants) this.#grants.delete(shard)
     await handOver(shards)
     await store.releaseShards(claimant, grants)
-    for (const { shard, epoch } of grants) this.#ownership.set(shard, { shard, epoch, owner: null })
+    for (const { shard, epoch } of grants) this.#ownership[shard] = { shard, epoch, owner: null }
     counters.add('shards_released', grants.length)
     logger.info({ shards: grants.length, owned: this.#grants.size }, 'released shards')
   }
@@ -269,10 +290,8 @@ export class ShardManager {
   #moving(): boolean {
     const candidates = this.#candidates()
     if (candidates.length === 0) return false
-    for (let shard = 0; shard < SHARD_COUNT; shard++) {
-      const owner = this.#ownership.get(shard)?.owner
-      if (owner?.nodeId !== rendezvousWinner(shard, candidates)) return true
-    }
+    const winners = this.#winners.among(candidates)
+    for (let shard = 0; shard < SHARD_COUNT; shard++) if (this.#ownership[shard]?.owner?.nodeId !== winners[shard]) return true
     return false
   }
 

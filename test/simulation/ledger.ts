@@ -1,7 +1,7 @@
 // What really is on the disk, seen at the moment at which each write took effect: the yardstick for everything that a server says.
 import { strict as assert } from 'node:assert'
 import * as Y from 'yjs'
-import type { AppendEntry, SnapshotWrite } from '../../persistence/store.js'
+import type { AppendEntry, Fence, ShardOwnership, SnapshotWrite } from '../../persistence/store.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 
@@ -52,19 +52,37 @@ class LedgerDocument {
 
 export class Ledger {
   readonly #documents = new Map<string, LedgerDocument>()
+  /** Who has written in each epoch of a shard. */
+  readonly #appenders = new Map<string, string>()
+  /** Of each document's last row. */
+  readonly #epochs = new Map<string, number>()
 
   get documentIds(): readonly string[] {
     return [...this.#documents.keys()]
   }
 
-  /** The row is on the disk from now on. Throws if it should not be. */
-  appended({ documentId, seq, incarnation, update }: AppendEntry): void {
+  /** The row is on the disk from now on. Throws if it should not be. `current` is who owned its shard at that moment. */
+  appended({ documentId, seq, incarnation, fence, update }: AppendEntry, current: ShardOwnership | null): void {
+    this.#checkAppender(documentId, seq, fence, current)
     const document = this.#documents.get(documentId) ?? new LedgerDocument(incarnation)
     this.#documents.set(documentId, document)
     assert.equal(seq, document.rows.length + 1, `D5: the log of ${documentId} is contiguous`)
     assert.equal(incarnation, document.incarnation, `D4: ${documentId} has begun a second life`)
     assertNoAwareness(update)
     document.append(new Uint8Array(update))
+  }
+
+  /** O1, O3. */
+  #checkAppender(documentId: string, seq: number, fence: Fence, current: ShardOwnership | null): void {
+    const what = `row ${seq} of ${documentId} in epoch ${fence.epoch} of shard ${fence.shard}`
+    assert.ok(isCurrent(fence, current ?? undefined), `O1: ${what} was written when the epoch was ${current?.epoch ?? 'none'}`)
+    const grant = `${fence.shard} ${fence.epoch}`
+    const boot = this.#appenders.get(grant) ?? fence.boot
+    this.#appenders.set(grant, boot)
+    assert.equal(fence.boot, boot, `O1: ${what} was written by a second process`)
+    const last = this.#epochs.get(documentId) ?? 0
+    this.#epochs.set(documentId, fence.epoch)
+    assert.ok(fence.epoch >= last, `O1: ${what} follows one of epoch ${last}`)
   }
 
   snapshotSaved({ documentId, seq, state }: SnapshotWrite): void {
@@ -116,6 +134,11 @@ export class Ledger {
     const rest = document.integrated().subtract(inspectUpdate(state, storedBounds))
     return rest === null || document.stored.subtract(inspectUpdate(rest, storedBounds)) === null
   }
+}
+
+/** Whether a fence is the one that counts. */
+export function isCurrent(fence: Fence, owner: ShardOwnership | undefined): boolean {
+  return owner?.epoch === fence.epoch && owner.owner?.boot === fence.boot
 }
 
 function assertNoAwareness(bytes: Uint8Array): void {

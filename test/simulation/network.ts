@@ -1,255 +1,8 @@
-// A network in memory. A connection is two pipes; each delivers frames in order, in chunks, after seeded delays, and holds a bounded number of bytes:
-// what a reader does not take stays in the sender's buffer, as with TCP. Connections can be cut, or go silent without either end being told.
+// A network in memory: who listens where, who can reach whom, and the connections there are.
 import type { Random } from '../../core/random.js'
-import type { Socket, SocketEvents } from '../../server/gateway/socket.js'
+import { weftNodeSubprotocol } from '../../protocol/dialects/weft.js'
+import { type End, type EndEvents, LOST, type Quality, SimulatedConnection } from './connection.js'
 import type { HostClock, SimulatedTime } from './time.js'
-
-/** Abnormal closure: the connection went away without a close frame. */
-export const LOST = 1006
-
-type Frame =
-  | { readonly kind: 'message'; readonly bytes: Uint8Array }
-  | { readonly kind: 'ping' }
-  | { readonly kind: 'pong' }
-  | { readonly kind: 'close'; readonly code: number; readonly reason: string }
-
-interface Outgoing {
-  readonly frame: Frame
-  readonly onSent: () => void
-  remaining: number
-}
-
-interface Arrived {
-  readonly bytes: number
-  /** Null for all but the last chunk of a frame. */
-  readonly frame: Frame | null
-}
-
-export interface Quality {
-  readonly delayMsMin: number
-  readonly delayMsMax: number
-  readonly chunkBytes: number
-  /** What the network holds between the two ends. */
-  readonly windowBytes: number
-}
-
-export interface EndEvents extends Omit<SocketEvents, 'closed' | 'text'> {
-  closed(code: number, reason: string): void
-}
-
-const FRAME_HEADER_BYTES = 6
-
-/** One direction: from the buffer of `sender` to the events of `receiver`. */
-class Pipe {
-  readonly #connection: SimulatedConnection
-  #outgoing: Outgoing[] = []
-  #arrived: Arrived[] = []
-  #bufferedBytes = 0
-  #heldBytes = 0
-  #lastArrivalMs = 0
-  #receiver: End | null = null
-
-  constructor(connection: SimulatedConnection) {
-    this.#connection = connection
-  }
-
-  get bufferedBytes(): number {
-    return this.#bufferedBytes
-  }
-
-  leadTo(receiver: End): void {
-    this.#receiver = receiver
-  }
-
-  put(frame: Frame, onSent: () => void): void {
-    const bytes = FRAME_HEADER_BYTES + (frame.kind === 'message' ? frame.bytes.length : 0)
-    this.#outgoing.push({ frame, onSent, remaining: bytes })
-    this.#bufferedBytes += bytes
-    this.pump()
-  }
-
-  /** Nothing leaves any more; those who wait for their messages to be sent are told. */
-  discard(): void {
-    const outgoing = this.#outgoing
-    this.#outgoing = []
-    this.#arrived = []
-    this.#bufferedBytes = 0
-    for (const { onSent } of outgoing) this.#connection.time.soon(onSent)
-  }
-
-  /** Hands over what has arrived, while the receiver reads, and lets more in. */
-  pump(): void {
-    const { quality, time, random } = this.#connection
-    for (;;) {
-      const next = this.#outgoing[0]
-      const room = quality.windowBytes - this.#heldBytes
-      if (next === undefined || room <= 0) return
-      const bytes = Math.min(next.remaining, quality.chunkBytes, room)
-      next.remaining -= bytes
-      this.#heldBytes += bytes
-      this.#bufferedBytes -= bytes
-      const last = next.remaining === 0
-      if (last) {
-        this.#outgoing.shift()
-        time.soon(next.onSent)
-      }
-      const delayMs = quality.delayMsMin + random.fraction() * (quality.delayMsMax - quality.delayMsMin)
-      this.#lastArrivalMs = Math.max(this.#lastArrivalMs, time.nowMs + delayMs)
-      time.after(this.#lastArrivalMs - time.nowMs, () => {
-        // On a silent connection bytes vanish, and nobody says so.
-        if (this.#connection.state !== 'working') return
-        this.#arrived.push({ bytes, frame: last ? next.frame : null })
-        this.deliver()
-      })
-    }
-  }
-
-  deliver(): void {
-    const receiver = this.#receiver
-    while (receiver?.reads === true) {
-      const next = this.#arrived.shift()
-      if (next === undefined) break
-      this.#heldBytes -= next.bytes
-      if (next.frame !== null) receiver.take(next.frame)
-    }
-    this.pump()
-  }
-}
-
-type EndState = 'open' | 'closing' | 'closed'
-
-/** One end of a connection: the gateway's `Socket`, and what a client's WebSocket is made of. */
-export class End implements Socket {
-  readonly host: HostClock
-  readonly #connection: SimulatedConnection
-  readonly #out: Pipe
-  readonly #in: Pipe
-  #events: EndEvents | null = null
-  #state: EndState = 'open'
-  #reading = true
-
-  constructor(connection: SimulatedConnection, host: HostClock, incoming: Pipe, outgoing: Pipe) {
-    this.#connection = connection
-    this.host = host
-    this.#in = incoming
-    this.#out = outgoing
-    incoming.leadTo(this)
-  }
-
-  listen(events: EndEvents): void {
-    this.#events = events
-  }
-
-  get reads(): boolean {
-    return this.#reading && this.#state !== 'closed'
-  }
-
-  get isOpen(): boolean {
-    return this.#state === 'open'
-  }
-
-  get bufferedBytes(): number {
-    return this.#out.bufferedBytes
-  }
-
-  send(parts: readonly Uint8Array[], onSent: () => void): void {
-    if (this.#state !== 'open') {
-      this.#connection.time.soon(onSent)
-      return
-    }
-    this.#out.put({ kind: 'message', bytes: concatenated(parts) }, onSent)
-  }
-
-  ping(): void {
-    if (this.#state === 'open') this.#out.put({ kind: 'ping' }, ignore)
-  }
-
-  pause(): void {
-    this.#reading = false
-  }
-
-  resume(): void {
-    this.#reading = true
-    this.#connection.time.soon(() => this.#in.deliver())
-  }
-
-  close(code: number, reason: string): void {
-    if (this.#state !== 'open') return
-    this.#state = 'closing'
-    this.resume()
-    this.#out.put({ kind: 'close', code, reason }, ignore)
-  }
-
-  terminate(): void {
-    if (this.#state === 'closed') return
-    this.ended(LOST, '')
-    this.#connection.cut()
-  }
-
-  /** This end learns that the connection is over. */
-  ended(code: number, reason: string): void {
-    if (this.#state === 'closed') return
-    this.#state = 'closed'
-    this.#in.discard()
-    if (code === LOST) this.#out.discard()
-    // Never from within a call of the one who is told.
-    this.#connection.time.soon(() => {
-      if (this.host.alive) this.#events?.closed(code, reason)
-    })
-  }
-
-  take(frame: Frame): void {
-    if (!this.host.alive) return
-    switch (frame.kind) {
-      case 'message':
-        this.#events?.message(frame.bytes)
-        return
-      case 'ping':
-        if (this.#state === 'open') this.#out.put({ kind: 'pong' }, ignore)
-        return
-      case 'pong':
-        this.#events?.pong()
-        return
-      case 'close':
-        if (this.#state === 'open') this.#out.put(frame, ignore)
-        this.ended(frame.code, frame.reason)
-    }
-  }
-}
-
-type ConnectionState = 'working' | 'silent' | 'cut'
-
-export class SimulatedConnection {
-  readonly time: SimulatedTime
-  readonly random: Random
-  readonly quality: Quality
-  readonly client: End
-  readonly server: End
-  state: ConnectionState = 'working'
-
-  constructor(time: SimulatedTime, random: Random, quality: Quality, client: HostClock, server: HostClock) {
-    this.time = time
-    this.random = random
-    this.quality = quality
-    const up = new Pipe(this)
-    const down = new Pipe(this)
-    this.client = new End(this, client, down, up)
-    this.server = new End(this, server, up, down)
-  }
-
-  /** Bytes go nowhere from here on, and neither end is told. */
-  silence(): void {
-    if (this.state === 'working') this.state = 'silent'
-  }
-
-  /** Both ends hear of it, each after a delay of its own. On a silent connection the news gets lost as well. */
-  cut(): void {
-    if (this.state !== 'working') return
-    this.state = 'cut'
-    for (const end of [this.client, this.server])
-      this.time.after(this.random.fraction() * this.quality.delayMsMax, () => end.ended(LOST, ''))
-  }
-}
 
 /** What listens at an address. Null refuses the connection. */
 export interface Listener {
@@ -257,11 +10,21 @@ export interface Listener {
   accept(end: End, request: { readonly url: string; readonly protocols: readonly string[] }): EndEvents | null
 }
 
+/** The name of a host's machine: processes of one node share it. */
+export function machineOf(host: HostClock): string {
+  return host.name.split('#')[0] ?? host.name
+}
+
 export class SimulatedNetwork {
   readonly #time: SimulatedTime
   readonly #random: Random
   readonly #listeners = new Map<string, Listener>()
+  readonly #balancers = new Map<string, () => string | null>()
   readonly #blocked = new Set<HostClock>()
+  /** Pairs of machines with nothing between them. */
+  readonly #parted = new Set<string>()
+  /** Dials that a stopped process has not answered yet. */
+  #unanswered: { readonly host: HostClock; readonly failed: () => void }[] = []
   #connections: SimulatedConnection[] = []
 
   constructor(time: SimulatedTime, random: Random) {
@@ -277,24 +40,39 @@ export class SimulatedNetwork {
     }
   }
 
+  /** Whoever dials `address` gets to the address that `pick` says; null refuses. */
+  balance(address: string, pick: () => string | null): void {
+    this.#balancers.set(address, pick)
+  }
+
   /** Connects after a delay: `opened` gets this end, or `failed` is called. */
   dial(from: HostClock, url: string, protocols: readonly string[], opened: (end: End) => EndEvents, failed: () => void): void {
-    const quality = this.#quality()
+    const quality = protocols.includes(weftNodeSubprotocol) ? this.#qualityBetweenNodes() : this.#quality()
     this.#time.after(quality.delayMsMin + this.#random.fraction() * quality.delayMsMax, () => {
       if (!from.alive) return
-      const listener = this.#listeners.get(new URL(url).host)
-      if (listener === undefined || !listener.host.alive || this.#blocked.has(from) || this.#blocked.has(listener.host)) return failed()
-      const connection = new SimulatedConnection(this.#time, this.#random, quality, from, listener.host)
-      // First, so that the client is open before anything arrives.
-      connection.client.listen(opened(connection.client))
-      const events = listener.accept(connection.server, { url, protocols })
-      if (events === null) {
-        connection.state = 'cut'
-        connection.client.ended(LOST, 'refused')
-        return
+      const listener = this.#listenerAt(new URL(url).host)
+      if (listener === undefined || !this.#reaches(from, listener.host)) return from.run(failed)
+      const answer = (): void => {
+        if (!from.alive) return
+        const connection = new SimulatedConnection(this.#time, this.#random, quality, from, listener.host)
+        // First, so that the client is open before anything arrives.
+        connection.client.listen(opened(connection.client))
+        const events = listener.accept(connection.server, { url, protocols })
+        if (events === null) {
+          connection.state = 'cut'
+          connection.client.ended(LOST, 'refused')
+          return
+        }
+        connection.server.listen(events)
+        this.#connections.push(connection)
       }
-      connection.server.listen(events)
-      this.#connections.push(connection)
+      if (!listener.host.stopped) return from.run(answer)
+      const unanswered = { host: listener.host, failed: () => from.run(failed) }
+      this.#unanswered.push(unanswered)
+      listener.host.run(() => {
+        this.#unanswered = this.#unanswered.filter((other) => other !== unanswered)
+        from.run(this.#reaches(from, listener.host) ? answer : failed)
+      })
     })
   }
 
@@ -315,12 +93,52 @@ export class SimulatedNetwork {
     this.#blocked.delete(host)
   }
 
+  /** Nothing gets from one machine to the other any more; those that were connected are told, or not. */
+  part(one: string, other: string, how: 'cut' | 'silence'): void {
+    this.#parted.add(pair(one, other))
+    for (const connection of this.connections())
+      if (pair(machineOf(connection.client.host), machineOf(connection.server.host)) === pair(one, other)) connection[how]()
+  }
+
+  join(one: string, other: string): void {
+    this.#parted.delete(pair(one, other))
+  }
+
+  joinAll(): void {
+    this.#parted.clear()
+  }
+
+  /** A stopped process goes on: what fell due meanwhile, and what arrived, in either order. */
+  goOn(host: HostClock): void {
+    const deliver = (): void => {
+      for (const { client, server } of this.connections(host)) (client.host === host ? client : server).goOn()
+    }
+    const readsFirst = this.#random.below(2) === 0
+    if (readsFirst) this.#time.after(0, deliver)
+    host.goOn()
+    if (!readsFirst) this.#time.after(0, deliver)
+  }
+
   /** A process ended: its system closes its sockets. If its whole machine went, nobody tells the others. */
   ended(host: HostClock, how: 'process' | 'machine'): void {
     for (const connection of this.connections(host)) {
       if (how === 'process') connection.cut()
       else connection.silence()
     }
+    const unanswered = this.#unanswered.filter((dial) => dial.host === host)
+    this.#unanswered = this.#unanswered.filter((dial) => dial.host !== host)
+    for (const { failed } of unanswered) this.#time.soon(failed)
+  }
+
+  #listenerAt(address: string): Listener | undefined {
+    const balancer = this.#balancers.get(address)
+    const chosen = balancer === undefined ? address : balancer()
+    return chosen === null ? undefined : this.#listeners.get(chosen)
+  }
+
+  #reaches(from: HostClock, to: HostClock): boolean {
+    const parted = this.#parted.has(pair(machineOf(from), machineOf(to)))
+    return to.alive && !parted && !this.#blocked.has(from) && !this.#blocked.has(to)
   }
 
   #quality(): Quality {
@@ -333,16 +151,19 @@ export class SimulatedNetwork {
       windowBytes: 256 << random.below(7),
     }
   }
-}
 
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
+  /** One data centre: quick, mostly. */
+  #qualityBetweenNodes(): Quality {
+    const random = this.#random
+    return {
+      delayMsMin: 0,
+      delayMsMax: 1 + random.below(random.below(4) === 0 ? 60 : 6),
+      chunkBytes: random.below(2) === 0 ? 256 + random.below(2048) : 64 * 1024,
+      windowBytes: 4096 << random.below(5),
+    }
   }
-  return bytes
 }
 
-function ignore(): void {}
+function pair(one: string, other: string): string {
+  return one < other ? `${one} ${other}` : `${other} ${one}`
+}

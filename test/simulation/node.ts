@@ -1,23 +1,28 @@
-// One simulated node: boots the real server's parts on a disk, under an address, and can be drained or crash. Each boot is a process of its own.
-
+// One simulated node: boots the real server's parts on a disk, or as a member of a cluster, under an address; it can be drained, be stopped for a while,
+// or crash. Each boot is a process of its own.
 import { sleep } from '../../core/clock.js'
-import { type CounterName, counterNames } from '../../core/counters.js'
+import { type CounterName, type Counters, counterNames } from '../../core/counters.js'
 import type { Limits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
 import { type Random, seededRandom } from '../../core/random.js'
 import type { MemoryDisk } from '../../persistence/memory/memory-store.js'
-import { weftSubprotocol } from '../../protocol/dialects/weft.js'
+import type { DocumentStore } from '../../persistence/store.js'
 import { type CompactionInput, type CompactionResult, InProcessCompactor } from '../../server/document/compaction.js'
 import type { DocumentTuning } from '../../server/document/tuning.js'
 import { allowEverybody } from '../../server/gateway/authorize.js'
-import { documentIdFromTarget } from '../../server/gateway/document-path.js'
-import type { Socket } from '../../server/gateway/socket.js'
 import { ServerNode } from '../../server/node.js'
+import { Door } from './door.js'
 import type { Ledger } from './ledger.js'
-import { type End, type EndEvents, LOST, type SimulatedNetwork } from './network.js'
-import { type StoreTrouble, simulatedStore } from './store.js'
+import { createMember, type Member, type SimulatedCluster } from './member.js'
+import type { SimulatedNetwork } from './network.js'
+import { localCaller, type StoreTrouble, simulatedStore } from './store.js'
 import { HostClock, type SimulatedTime, type Skew } from './time.js'
-import { type Expectations, WeftWitness, type Witness, YWebsocketWitness } from './witness.js'
+import type { Expectations } from './witness.js'
+
+/** What a node stands on: a disk of its own, or what it shares with others. */
+export type Ground =
+  | { readonly kind: 'disk'; readonly disk: MemoryDisk; readonly trouble: () => StoreTrouble; readonly acknowledgesEarly: boolean }
+  | { readonly kind: 'cluster'; readonly cluster: SimulatedCluster }
 
 export interface SimulatedNodeOptions {
   readonly name: string
@@ -26,31 +31,34 @@ export interface SimulatedNodeOptions {
   readonly network: SimulatedNetwork
   readonly random: Random
   readonly skew: Skew
-  readonly disk: MemoryDisk
+  readonly ground: Ground
   readonly ledger: Ledger
   readonly limits: Limits
   readonly tuning: DocumentTuning
   readonly broadcast: 'after-commit' | 'before-commit'
   readonly expectations: Expectations
-  readonly trouble: () => StoreTrouble
   readonly compactionMsMax: number
   /** For negative controls. */
-  readonly acknowledgesEarly: boolean
   readonly losesMessages: boolean
+  /** The node, which is not on its way out, closes a client's connection. */
+  readonly closesClient?: (reason: string) => void
 }
 
 interface Process {
   readonly clock: HostClock
   /** Of the disk and the compactor, which may still be busy when the rest has stopped. */
   readonly devices: HostClock
+  readonly counters: Counters
+  readonly boot: string
   readonly node: ServerNode
-  readonly witnesses: Map<End, Witness>
+  readonly door: Door
+  readonly stop: (windowMs: number) => Promise<void>
   readonly unlisten: () => void
 }
 
 type NodeState =
   | { readonly kind: 'down' }
-  | { readonly kind: 'starting'; readonly devices: HostClock }
+  | { readonly kind: 'starting'; readonly clock: HostClock; readonly devices: HostClock }
   | { readonly kind: 'up'; readonly process: Process }
   | { readonly kind: 'draining'; readonly process: Process }
 
@@ -74,6 +82,8 @@ class SlowCompactor extends InProcessCompactor {
 }
 
 export class SimulatedNode {
+  readonly name: string
+  readonly address: string
   readonly #options: SimulatedNodeOptions
   #state: NodeState = { kind: 'down' }
   #boots = 0
@@ -82,6 +92,8 @@ export class SimulatedNode {
 
   constructor(options: SimulatedNodeOptions) {
     this.#options = options
+    this.name = options.name
+    this.address = options.address
   }
 
   get state(): NodeState['kind'] {
@@ -94,55 +106,93 @@ export class SimulatedNode {
 
   /** The process that runs, if one does. */
   get host(): HostClock | null {
-    return this.#state.kind === 'up' || this.#state.kind === 'draining' ? this.#state.process.clock : null
+    return this.#process?.clock ?? null
   }
 
-  /** Boots a new process on the disk, unless one runs. */
+  /** Id of the process that runs, if one does. */
+  get boot(): string | null {
+    return this.#process?.boot ?? null
+  }
+
+  get isStopped(): boolean {
+    return this.host?.stopped === true
+  }
+
+  get #process(): Process | null {
+    return this.#state.kind === 'up' || this.#state.kind === 'draining' ? this.#state.process : null
+  }
+
+  /** Boots a new process, unless one runs. */
   async start(): Promise<void> {
     if (this.#state.kind !== 'down') return
-    const { time, name, skew, disk, ledger, limits, tuning, broadcast, trouble, acknowledgesEarly, network, address } = this.#options
+    const { time, name, skew, ledger, limits, tuning, broadcast, network, address, losesMessages, expectations } = this.#options
     this.#boots += 1
     const clock = new HostClock(time, `${name}#${this.#boots}`, skew)
     const devices = new HostClock(time, `${name}#${this.#boots} devices`, skew)
-    this.#state = { kind: 'starting', devices }
+    this.#state = { kind: 'starting', clock, devices }
     const random = seededRandom(this.#options.random.below(2 ** 31))
-    const fail = (error: unknown): void => time.fail(error)
-    const store = simulatedStore({ clock: devices, disk, random, ledger, trouble, fail, acknowledgesEarly })
+    const { store, member } = this.#stand(clock, devices, random)
     const compactor = new SlowCompactor(devices, random, this.#options.compactionMsMax)
-    const common = { clock, random, limits, tuning, broadcast, store, compactor }
-    const node = await ServerNode.start({ ...common, logger: silentLogger, authorize: allowEverybody })
-    const witnesses = new Map<End, Witness>()
-    const unlisten = network.listen(address, { host: clock, accept: (end, request) => this.#accept(node, witnesses, end, request) })
-    this.#state = { kind: 'up', process: { clock, devices, node, witnesses, unlisten } }
+    const common = { clock, random, limits, tuning, broadcast, store, compactor, logger: silentLogger, authorize: allowEverybody }
+    const node = new ServerNode(
+      member === null ? common : { ...common, bus: member.bus, cluster: member.cluster, counters: member.counters },
+    )
+    await node.start()
+    const closes = (code: number, reason: string): void => {
+      if (this.#state.kind === 'up') this.#options.closesClient?.(`${name} closed a client: ${code} ${reason}`)
+    }
+    const door = new Door({ node, time, random, ledger, expectations, losesMessages, closes })
+    const unlisten = network.listen(address, { host: clock, accept: (end, request) => door.accept(end, request) })
+    const stop = async (windowMs: number): Promise<void> => {
+      await node.stop(windowMs)
+      await member?.bus.close()
+    }
+    const { boot } = node.ownership
+    this.#state = { kind: 'up', process: { clock, devices, counters: node.counters, boot, node, door, stop, unlisten } }
   }
 
-  /** The process is gone: only the disk is left. Or its whole machine is, and nobody is told. */
+  /** The process is gone. Or its whole machine is, and nobody is told. */
   crash(how: 'process' | 'machine'): void {
     const state = this.#state
     if (state.kind === 'down') return
     const { network } = this.#options
     this.#state = { kind: 'down' }
-    if (state.kind === 'starting') {
-      state.devices.kill()
-      return
-    }
-    const { clock, devices, node, unlisten } = state.process
+    const { clock, devices } = state.kind === 'starting' ? state : state.process
     clock.kill()
     devices.kill()
-    unlisten()
     network.ended(clock, how)
-    this.#count(node)
+    if (state.kind === 'starting') return
+    state.process.unlisten()
+    this.#count(state.process.counters)
   }
 
-  /** Stops in order. Throws if something is left behind, or if something was lost that had been received (G4). */
-  async drain(windowMs: number, losesNothing: boolean): Promise<void> {
+  /** Stops the process, as SIGSTOP does, until `goOn`. */
+  pause(): void {
+    this.host?.stop()
+  }
+
+  goOn(): void {
+    const { host } = this
+    if (host?.stopped === true) this.#options.network.goOn(host)
+  }
+
+  /**
+   * Stops in order, or crashes in the attempt if it `mayFail`. Throws if something is left behind, or if something was lost that had been received (G4).
+   */
+  async drain(windowMs: number, losesNothing: boolean, mayFail = false): Promise<void> {
     const state = this.#state
     if (state.kind !== 'up') return
     const { process } = state
-    const { clock, devices, node, witnesses, unlisten } = process
-    const received = losesNothing ? [...witnesses.values()].flatMap((witness) => witness.unsettled()) : []
+    const { clock, devices, counters, door, stop, unlisten } = process
+    const received = losesNothing ? door.unsettled() : []
     this.#state = { kind: 'draining', process }
-    await node.stop(windowMs)
+    try {
+      await stop(windowMs)
+    } catch (error) {
+      if (!mayFail) throw error
+      if (clock.alive) this.crash('process')
+      return
+    }
     unlisten()
     if (!clock.alive) return
     this.#state = { kind: 'down' }
@@ -152,62 +202,33 @@ export class SimulatedNode {
     if (clock.timerCount > 0) throw new Error(`${clock.timerCount} timers are left after ${clock.name} was stopped`)
     clock.kill()
     devices.kill()
-    this.#count(node)
+    this.#count(counters)
   }
 
-  #accept(
-    node: ServerNode,
-    witnesses: Map<End, Witness>,
-    end: End,
-    request: { readonly url: string; readonly protocols: readonly string[] },
-  ): EndEvents | null {
-    if (node.gateway.admission() !== 'admitted') return null
-    const { ledger, expectations, time, random, losesMessages } = this.#options
-    const { pathname, search } = new URL(request.url)
-    const target = pathname + search
-    const dialect = request.protocols.includes(weftSubprotocol) ? 'weft' : 'y-websocket'
-    const witness =
-      dialect === 'weft' ? new WeftWitness(ledger, expectations) : new YWebsocketWitness(ledger, expectations, documentIdFromTarget(target))
-    witnesses.set(end, witness)
-    const guard = (look: () => void): void => {
-      try {
-        look()
-      } catch (error) {
-        time.fail(error)
+  #stand(clock: HostClock, devices: HostClock, random: Random): { readonly store: DocumentStore; readonly member: Member | null } {
+    const { ground, ledger, time, network, name, address } = this.#options
+    switch (ground.kind) {
+      case 'disk': {
+        const { disk, trouble, acknowledgesEarly } = ground
+        const call = localCaller({ clock: devices, random, trouble })
+        const lie = acknowledgesEarly ? 'acknowledges-early' : 'none'
+        return { store: simulatedStore({ clock: devices, disk, ledger, call, fail: (error) => time.fail(error), lie }), member: null }
+      }
+      case 'cluster': {
+        const { cluster } = ground
+        const { store, membership } = cluster.database.connect(clock, random)
+        // As the server does it: this process ends, and whatever watches over it starts another.
+        const onReplaced = (): void => {
+          this.crash('process')
+          this.start().catch((error: unknown) => time.fail(error))
+        }
+        const member = createMember({ cluster, clock, random, network, nodeId: name, address, membership, onReplaced })
+        return { store, member }
       }
     }
-    const socket: Socket = {
-      get bufferedBytes() {
-        return end.bufferedBytes
-      },
-      send: (parts, onSent) => {
-        const waitingBytes = end.bufferedBytes
-        if (end.isOpen) guard(() => witness.sending(Buffer.concat(parts), waitingBytes))
-        if (losesMessages && random.below(10) === 0) time.soon(onSent)
-        else end.send(parts, onSent)
-        guard(() => witness.checkBuffered(end.bufferedBytes))
-      },
-      ping: () => end.ping(),
-      pause: () => end.pause(),
-      resume: () => end.resume(),
-      close: (code, reason) => end.close(code, reason),
-      terminate: () => end.terminate(),
-    }
-    const events = node.gateway.accept(socket, { dialect, target, origin: null })
-    return {
-      message: (bytes) => {
-        guard(() => witness.received(bytes))
-        events.message(bytes)
-      },
-      pong: () => events.pong(),
-      closed: (code) => {
-        witnesses.delete(end)
-        events.closed(code === 0 ? LOST : code)
-      },
-    }
   }
 
-  #count(node: ServerNode): void {
-    for (const name of counterNames) this.totals.set(name, (this.totals.get(name) ?? 0) + node.counters.get(name))
+  #count(counters: Counters): void {
+    for (const name of counterNames) this.totals.set(name, (this.totals.get(name) ?? 0) + counters.get(name))
   }
 }

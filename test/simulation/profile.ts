@@ -95,12 +95,12 @@ export function drawProfile(random: Random): Profile {
   }
 }
 
-export function drawAction(random: Random, weights: Profile['weights']): Action {
-  const entries = Object.entries(weights) as [Action, number][]
+export function drawWeighted<Name extends string>(random: Random, weights: Readonly<Record<Name, number>>): Name {
+  const entries = Object.entries<number>(weights) as [Name, number][]
   let rest = random.below(entries.reduce((sum, [, weight]) => sum + weight, 0))
-  for (const [action, weight] of entries) {
-    if (rest < weight) return action
+  for (const [name, weight] of entries) {
+    if (rest < weight) return name
     rest -= weight
   }
-  return 'edit'
+  throw new Error('unreachable: the rest is below the sum')
 }

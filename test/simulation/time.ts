@@ -127,12 +127,15 @@ export interface Skew {
   readonly rate: number
 }
 
-/** The clock of one process. Once the process is dead, nothing that it asked for happens. */
+/** The clock of one process. Once the process is dead, nothing that it asked for happens; while it is stopped, what falls due waits. */
 export class HostClock implements Clock {
   readonly name: string
   readonly #time: SimulatedTime
   readonly #skew: Skew
   #alive = true
+  /** What fell due while the process was stopped; null while it runs. */
+  #held: (() => void)[] | null = null
+  #wallShiftMs = 0
   #timerCount = 0
 
   constructor(time: SimulatedTime, name: string, skew: Skew = { offsetMs: 0, rate: 1 }) {
@@ -145,13 +148,17 @@ export class HostClock implements Clock {
     return this.#alive
   }
 
+  get stopped(): boolean {
+    return this.#held !== null
+  }
+
   /** Timers that have neither fired nor been cancelled. */
   get timerCount(): number {
     return this.#timerCount
   }
 
   now(): number {
-    return EPOCH_MS + Math.floor(this.monotonic())
+    return EPOCH_MS + Math.floor(this.monotonic() + this.#wallShiftMs)
   }
 
   monotonic(): number {
@@ -167,9 +174,11 @@ export class HostClock implements Clock {
       this.#timerCount -= 1
       return this.#alive
     }
-    const timer = this.#time.after(delayMs / this.#skew.rate, () => {
-      if (done()) run()
-    })
+    const timer = this.#time.after(delayMs / this.#skew.rate, () =>
+      this.run(() => {
+        if (done()) run()
+      }),
+    )
     return {
       cancel: () => {
         done()
@@ -179,13 +188,36 @@ export class HostClock implements Clock {
   }
 
   soon(run: () => void): void {
-    this.#time.soon(() => {
-      if (this.#alive) run()
-    })
+    this.#time.soon(() => this.run(run))
+  }
+
+  /** Something happens to the process: now, or when it goes on; never once it is dead. */
+  run(happening: () => void): void {
+    if (!this.#alive) return
+    if (this.#held === null) happening()
+    else this.#held.push(happening)
+  }
+
+  /** As SIGSTOP does it: everything waits, and time goes on. */
+  stop(): void {
+    if (this.#alive) this.#held ??= []
+  }
+
+  /** As SIGCONT does it: what waited happens, one after another, at a time that has moved. */
+  goOn(): void {
+    const held = this.#held ?? []
+    this.#held = null
+    for (const happening of held) this.#time.after(0, () => this.run(happening))
+  }
+
+  /** Somebody sets the wall clock. Durations are not affected. */
+  setWallClock(shiftMs: number): void {
+    this.#wallShiftMs = shiftMs
   }
 
   /** The process is gone. */
   kill(): void {
     this.#alive = false
+    this.#held = null
   }
 }

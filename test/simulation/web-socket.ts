@@ -1,6 +1,7 @@
 // The client's side of the simulated network, as a WebSocket class.
 import type { WebSocketConstructor, WebSocketLike } from '../../client/index.js'
-import { type End, LOST, type SimulatedNetwork } from './network.js'
+import { type End, LOST } from './connection.js'
+import type { SimulatedNetwork } from './network.js'
 import type { HostClock } from './time.js'
 
 type Listener = (event: never) => void

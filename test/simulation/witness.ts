@@ -1,5 +1,6 @@
 // Stands between one connection of a server and its socket, reads along, and compares what the server says with what is on the disk.
 import { strict as assert } from 'node:assert'
+import type { Limits } from '../../core/limits.js'
 import { decodeAwareness, isRemoval, parseState } from '../../protocol/awareness.js'
 import { decodeWeftClient, decodeWeftServer, type KnownOnWire, type WeftServerMessage } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
@@ -11,7 +12,9 @@ import type { Ledger } from './ledger.js'
 /** What the server promised to do. */
 export interface Expectations {
   readonly broadcast: 'after-commit' | 'before-commit'
-  readonly outboxBytesHigh: number
+  readonly limits: Limits
+  /** Whether each row is sent by itself, or several may be merged on their way from the owner. */
+  readonly beats: 'rows' | 'merged'
 }
 
 interface Channel {
@@ -20,6 +23,8 @@ interface Channel {
   known: KnownOnWire | null
   /** Of the last catch-up or update. */
   seq: number | null
+  /** Everything that was sent on this channel. */
+  readonly sent: KnownState
   readonly submissions: Map<number, Uint8Array>
 }
 
@@ -43,7 +48,7 @@ export abstract class Witness {
 
   /** G2. `waitingBytes` includes the newest message. */
   checkBuffered(waitingBytes: number): void {
-    const { outboxBytesHigh } = this.expectations
+    const { outboxBytesHigh } = this.expectations.limits
     let bound = 0
     // Up to the mark, what may not be left out past it, and one catch-up that passed it.
     for (const documentId of this.documentIds()) bound += 5 * outboxBytesHigh + 2 * this.ledger.bytes(documentId) + 4096
@@ -57,7 +62,7 @@ export abstract class Witness {
 
   /** A3. The outbox counts messages; on the socket they have headers too, at most as large as the smallest of them. */
   protected checkFlowing(waitingBytes: number): void {
-    assert.ok(waitingBytes <= 2 * this.expectations.outboxBytesHigh, 'A3: awareness is sent to a client that lags')
+    assert.ok(waitingBytes <= 2 * this.expectations.limits.outboxBytesHigh, 'A3: awareness is sent to a client that lags')
   }
 
   protected checkAwareness(update: Uint8Array): void {
@@ -130,7 +135,13 @@ export class WeftWitness extends Witness {
     switch (message.type) {
       case 'open':
         this.#openedCount += 1
-        this.#channels.set(message.channel, { documentId: message.documentId, known: message.known, seq: null, submissions: new Map() })
+        this.#channels.set(message.channel, {
+          documentId: message.documentId,
+          known: message.known,
+          seq: null,
+          sent: new KnownState(),
+          submissions: new Map(),
+        })
         return
       case 'submit':
         this.#channels.get(message.channel)?.submissions.set(message.submission, message.update)
@@ -185,34 +196,42 @@ export class WeftWitness extends Witness {
 
   /** S6, D4: with what the client said it has, this is everything through the seq. */
   #caughtUp(channel: Channel, { seq, updates }: Extract<WeftServerMessage, { readonly type: 'state' }>): void {
-    const { documentId, known } = channel
+    const { documentId } = channel
     const rows = this.ledger.rows(documentId)
     assert.ok(seq <= rows.length, `D2: a catch-up of ${documentId} says seq ${seq}, past the log's ${rows.length}`)
-    const has = new KnownState()
     for (const update of updates) {
       this.checkDurable(documentId, update, 'a catch-up')
-      has.add(inspectUpdate(update, storedBounds))
+      channel.sent.add(inspectUpdate(update, storedBounds))
     }
-    const vector =
-      known === null || known.kind === 'nothing' ? new Map<number, number>() : decodeStateVector(known.stateVector, storedBounds)
-    const continues = known?.kind === 'seq' && known.incarnation === this.ledger.incarnationOf(documentId)
-    for (const row of rows.slice(continues ? known.seq : 0, seq)) {
-      const rest = has.subtract(inspectUpdate(row.update, storedBounds))
-      if (rest === null) continue
-      const missing = inspectUpdate(rest, storedBounds)
-      const lacks = missing.deletes.length > 0 || missing.blocks.some(({ client, endClock }) => endClock > (vector.get(client) ?? 0))
-      assert.equal(lacks, false, `S6: a catch-up of ${documentId} through seq ${seq} lacks part of row ${row.seq}`)
-    }
+    this.#checkComplete(channel, seq, 'a catch-up')
     channel.seq = seq
     // From here on the client has all of that; its vector no longer matters.
     channel.known = { kind: 'seq', incarnation: this.ledger.incarnationOf(documentId) ?? '', seq, stateVector: Uint8Array.of(0) }
+  }
+
+  /** With what the client said it had, everything through the seq was sent. */
+  #checkComplete({ documentId, known, seq: last, sent }: Channel, seq: number, what: string): void {
+    const vector =
+      known === null || known.kind === 'nothing' ? new Map<number, number>() : decodeStateVector(known.stateVector, storedBounds)
+    const continues = known?.kind === 'seq' && known.incarnation === this.ledger.incarnationOf(documentId)
+    for (const row of this.ledger.rows(documentId).slice(continues ? known.seq : (last ?? 0), seq)) {
+      const rest = sent.subtract(inspectUpdate(row.update, storedBounds))
+      if (rest === null) continue
+      const missing = inspectUpdate(rest, storedBounds)
+      const lacks = missing.deletes.length > 0 || missing.blocks.some(({ client, endClock }) => endClock > (vector.get(client) ?? 0))
+      assert.equal(lacks, false, `S6: ${what} of ${documentId} through seq ${seq} lacks part of row ${row.seq}`)
+    }
   }
 
   #updated(channel: Channel, { seq, update }: Extract<WeftServerMessage, { readonly type: 'update' }>): void {
     const { documentId } = channel
     this.checkDurable(documentId, update, `the update of seq ${seq}`)
     assert.notEqual(channel.seq, null, `S6: an update of ${documentId} comes before the catch-up`)
-    if (this.expectations.broadcast === 'after-commit') {
+    channel.sent.add(inspectUpdate(update, storedBounds))
+    if (this.expectations.broadcast === 'after-commit' && this.expectations.beats === 'merged') {
+      assert.ok(seq >= (channel.seq ?? 0), `S6: an update of ${documentId} steps back`)
+      this.#checkComplete(channel, seq, 'an update')
+    } else if (this.expectations.broadcast === 'after-commit') {
       assert.equal(seq, (channel.seq ?? 0) + 1, `S6: an update of ${documentId} was left out`)
       const row = this.ledger.rows(documentId)[seq - 1]
       assert.deepEqual(Buffer.from(update), Buffer.from(row?.update ?? []), `S3: the update of seq ${seq} of ${documentId} is not its row`)

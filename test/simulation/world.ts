@@ -1,20 +1,17 @@
 // A whole simulation from one seed: a disk, a node, clients, and what happens to them; then peace, and a comparison of everything with everything.
 import { strict as assert } from 'node:assert'
-import * as Y from 'yjs'
 import { type CounterName, counterNames } from '../../core/counters.js'
 import { type Random, seededRandom } from '../../core/random.js'
-import { MemoryDisk, MemoryStore } from '../../persistence/memory/memory-store.js'
-import { encodeAwareness } from '../../protocol/awareness.js'
+import { MemoryDisk } from '../../persistence/memory/memory-store.js'
 import { canonicalState } from '../helpers/states.js'
-import { editRandomly } from './edits.js'
+import { checkEqual, spoof } from './comparison.js'
 import { Ledger } from './ledger.js'
 import { SimulatedNetwork } from './network.js'
 import { SimulatedNode } from './node.js'
-import type { Participant, SimulatedClient } from './participant.js'
-import { type Action, calm, drawAction, drawProfile, type Profile } from './profile.js'
-import { StockClient } from './stock-client.js'
-import { HostClock, SimulatedTime } from './time.js'
-import { type ClientOptions, WeftClient } from './weft-client.js'
+import type { SimulatedClient } from './participant.js'
+import { Population } from './population.js'
+import { type Action, calm, drawProfile, drawWeighted, type Profile } from './profile.js'
+import { SimulatedTime } from './time.js'
 
 /**
  * What a negative control breaks: a store that answers before it has written, a server that shows edits before they are committed though it promised not to,
@@ -24,7 +21,7 @@ export type Sabotage = 'none' | 'acknowledges-early' | 'shows-early' | 'loses-me
 
 export interface Outcome {
   readonly counters: ReadonlyMap<CounterName, number>
-  readonly actions: ReadonlyMap<Action, number>
+  readonly actions: ReadonlyMap<string, number>
   readonly virtualMs: number
   /** The documents in the end, and how many events led there. */
   readonly states: readonly string[]
@@ -43,11 +40,8 @@ export class World {
   readonly #disk = new MemoryDisk()
   readonly #network: SimulatedNetwork
   readonly #node: SimulatedNode
-  /** Whether everything that clients are shown is on the disk. */
-  readonly #shownIsDurable: boolean
   readonly #actions = new Map<Action, number>()
-  #clients: SimulatedClient[] = []
-  #lastClientId = 0
+  readonly #population: Population
   #peace = false
 
   private constructor(seed: number, sabotage: Sabotage) {
@@ -58,7 +52,6 @@ export class World {
     const { limits, tuning, compactionMsMax } = profile
     // Each control is seen by the check that it is meant for: early acknowledgements not by what is shown with them.
     const expected = sabotage === 'shows-early' ? 'after-commit' : sabotage === 'acknowledges-early' ? 'before-commit' : profile.broadcast
-    this.#shownIsDurable = expected === 'after-commit'
     this.#node = new SimulatedNode({
       name: 'node-1',
       address: ADDRESS,
@@ -66,16 +59,28 @@ export class World {
       network: this.#network,
       random: this.#random,
       skew: { offsetMs: this.#random.below(10_000), rate: 1 },
-      disk: this.#disk,
+      ground: {
+        kind: 'disk',
+        disk: this.#disk,
+        trouble: () => (this.#peace ? calm : profile.trouble),
+        acknowledgesEarly: sabotage === 'acknowledges-early',
+      },
       ledger: this.#ledger,
       limits,
       tuning,
       broadcast: sabotage === 'shows-early' ? 'before-commit' : expected,
-      expectations: { broadcast: expected, outboxBytesHigh: limits.outboxBytesHigh },
-      trouble: () => (this.#peace ? calm : profile.trouble),
+      expectations: { broadcast: expected, limits, beats: 'rows' },
       compactionMsMax,
-      acknowledgesEarly: sabotage === 'acknowledges-early',
       losesMessages: sabotage === 'loses-messages',
+    })
+    this.#population = new Population({
+      time: this.#time,
+      network: this.#network,
+      random: this.#random,
+      ledger: this.#ledger,
+      documentIds: profile.documentIds,
+      shownIsDurable: expected === 'after-commit',
+      url: () => `ws://${ADDRESS}`,
     })
   }
 
@@ -94,70 +99,32 @@ export class World {
 
   async #begin(): Promise<void> {
     this.#background(this.#node.start())
-    for (let index = 0; index < this.#profile.clientCount; index++) this.#join()
+    for (let index = 0; index < this.#profile.clientCount; index++) this.#population.join()
     await this.#advance(this.#random.below(1_000))
   }
 
   /** Clients check themselves wherever time has moved. */
   async #advance(ms: number): Promise<void> {
     await this.#time.advance(ms)
-    for (const client of this.#clients) client.check()
+    this.#population.check()
   }
 
   async #step(): Promise<void> {
     const random = this.#random
-    const action = drawAction(random, this.#profile.weights)
+    const action = drawWeighted(random, this.#profile.weights)
     this.#actions.set(action, (this.#actions.get(action) ?? 0) + 1)
-    const client = this.#clients[random.below(this.#clients.length)]
-    if (client === undefined) this.#join()
+    const { clients } = this.#population
+    const client = clients[random.below(clients.length)]
+    if (client === undefined) this.#population.join()
     else this.#act(action, client)
     await this.#advance(random.below(3) === 0 ? 0 : random.below(CALM_MS_MAX))
   }
 
   #act(action: Action, client: SimulatedClient): void {
     const random = this.#random
-    const participant = client.participants[random.below(client.participants.length)] as Participant
     switch (action) {
-      case 'edit':
-        editRandomly(participant.doc, random)
-        return
-      case 'burst': {
-        const text = participant.doc.getText('text')
-        if (random.below(3) === 0) text.insert(0, 'long '.repeat(60 + random.below(200)))
-        else for (let count = 0; count < 20; count++) editRandomly(participant.doc, random)
-        return
-      }
-      case 'move':
-        participant.awareness.move()
-        return
-      case 'cut':
-        for (const connection of this.#network.connections(client.clock)) connection.cut()
-        return
-      case 'silence':
-        for (const connection of this.#network.connections(client.clock)) connection.silence()
-        return
-      case 'slow-reader':
-        for (const connection of this.#network.connections(client.clock)) {
-          connection.client.pause()
-          this.#later(random.below(9_000), () => connection.client.resume())
-        }
-        return
-      case 'offline':
-        this.#network.block(client.clock)
-        for (const connection of this.#network.connections(client.clock)) random.below(2) === 0 ? connection.cut() : connection.silence()
-        this.#later(random.below(8_000), () => this.#network.unblock(client.clock))
-        return
       case 'join':
-        if (this.#clients.length < 8) this.#join()
-        return
-      case 'leave':
-        this.#remove(client)
-        this.#background(this.#leave(client))
-        return
-      case 'abandon':
-        this.#remove(client)
-        client.clock.kill()
-        this.#network.ended(client.clock, random.below(2) === 0 ? 'process' : 'machine')
+        if (this.#population.clients.length < 8) this.#population.join()
         return
       case 'crash':
         this.#node.crash(random.below(3) === 0 ? 'machine' : 'process')
@@ -168,6 +135,8 @@ export class World {
         return
       case 'pause':
         return
+      default:
+        this.#population.act(action, client)
     }
   }
 
@@ -193,48 +162,10 @@ export class World {
     running.catch((error: unknown) => this.#time.fail(error))
   }
 
-  #join(): void {
-    const { documentIds } = this.#profile
-    const random = this.#random
-    const clock = new HostClock(this.#time, `client-${this.#lastClientId + 1}`, { offsetMs: random.below(100_000), rate: 1 })
-    const options: ClientOptions = {
-      time: this.#time,
-      clock,
-      network: this.#network,
-      random: seededRandom(random.below(2 ** 31)),
-      url: `ws://${ADDRESS}`,
-      ledger: this.#ledger,
-      shownIsDurable: this.#shownIsDurable,
-    }
-    const documentId = (): string => documentIds[random.below(documentIds.length)] as string
-    if (random.below(2) === 0) this.#clients.push(new StockClient(options, documentId(), this.#nextClientId()))
-    else {
-      const chosen = documentIds.filter(() => random.below(2) === 0)
-      const ids = new Map((chosen.length > 0 ? chosen : [documentId()]).map((id) => [id, this.#nextClientId()]))
-      this.#clients.push(new WeftClient(options, ids))
-    }
-  }
-
-  #nextClientId(): number {
-    this.#lastClientId += 1
-    return this.#lastClientId
-  }
-
-  #remove(client: SimulatedClient): void {
-    this.#clients = this.#clients.filter((other) => other !== client)
-  }
-
-  async #leave(client: SimulatedClient): Promise<void> {
-    await client.close()
-    if (client.clock.timerCount > 0) throw new Error(`${client.clock.timerCount} timers are left after ${client.clock.name} was closed`)
-  }
-
   /** Everything is set right, nobody does anything, and in the end everybody has the same (S1, S6, A4, A5). */
   async #quiet(): Promise<void> {
     this.#peace = true
-    for (const connection of this.#network.connections()) connection.client.resume()
-    for (const client of this.#clients) this.#network.unblock(client.clock)
-    if (this.#clients.length === 0) this.#join()
+    this.#population.settleDown()
     // A drain that is under way ends and starts the next process by itself.
     if (this.#node.state === 'down') this.#background(this.#node.start())
     await this.#advance(QUIET_MS)
@@ -242,52 +173,20 @@ export class World {
     await this.#checkEqual()
   }
 
-  async #checkEqual(): Promise<void> {
-    for (const client of this.#clients) client.checkQuiet()
-    const store = new MemoryStore({ clock: new HostClock(this.#time, 'reader'), disk: this.#disk })
-    const participants = this.#clients.flatMap((client) => client.participants)
-    for (const documentId of this.#profile.documentIds) {
-      const replayed = canonicalState(this.#ledger.replica(documentId))
-      const stored = await store.openDocument(documentId)
-      assert.equal(stored.head, this.#ledger.rows(documentId).length, `D5: the head of ${documentId}`)
-      assert.equal(canonicalState(read(stored)), replayed, `D6: ${documentId} as stored differs from the log replayed`)
-      const here = participants.filter((participant) => participant.documentId === documentId)
-      for (const { doc } of here)
-        assert.equal(canonicalState(doc), replayed, `S1: ${documentId} of client ${doc.clientID} differs from the log replayed`)
-      const present = new Map(here.map(({ doc, awareness }) => [doc.clientID, awareness.getLocalState()]))
-      for (const { doc, awareness } of here)
-        assert.deepEqual(
-          new Map([...awareness.getStates()].sort()),
-          new Map([...present].sort()),
-          `A4: who client ${doc.clientID} sees in ${documentId}`,
-        )
-    }
+  #checkEqual(): Promise<void> {
+    const { clients } = this.#population
+    return checkEqual({ time: this.#time, disk: this.#disk, ledger: this.#ledger, clients, documentIds: this.#profile.documentIds })
   }
 
   /** A2: a client that speaks for all others is not heard, and the others are not disturbed. */
   async #checkSpoofing(): Promise<void> {
-    const spoofer = this.#clients.find((client) => client instanceof StockClient)
-    if (spoofer === undefined) return
-    const [own] = spoofer.participants
-    const id = own?.doc.clientID
-    const state = new TextEncoder().encode(JSON.stringify({ id }))
-    const others = this.#clients.filter((client) => client !== spoofer).flatMap((client) => client.participants)
-    const entries = others.map(({ doc }) => ({ clientId: doc.clientID, clock: 1_000, state }))
-    const removals = others.map(({ doc }) => ({ clientId: doc.clientID, clock: 1_001, state: new TextEncoder().encode('null') }))
-    spoofer.sendAwarenessAs(encodeAwareness(entries.filter(({ clientId }) => this.#isWith(own, clientId))))
-    spoofer.sendAwarenessAs(encodeAwareness(removals.filter(({ clientId }) => this.#isWith(own, clientId))))
+    if (!spoof(this.#population.clients)) return
     await this.#advance(9_000)
     await this.#checkEqual()
   }
 
-  #isWith(own: Participant | undefined, clientId: number): boolean {
-    const participants = this.#clients.flatMap((client) => client.participants)
-    return participants.some(({ documentId, doc }) => doc.clientID === clientId && documentId === own?.documentId)
-  }
-
   async #end(): Promise<void> {
-    for (const client of this.#clients) this.#background(this.#leave(client))
-    this.#clients = []
+    this.#population.leaveAll()
     // Long enough for documents to be compacted and then evicted.
     await this.#time.advance(30_000)
     assert.equal(this.#node.openDocuments, 0, 'idle documents are evicted')
@@ -295,13 +194,6 @@ export class World {
     await this.#time.advance(1_000)
     assert.equal(this.#node.state, 'down', 'the node has stopped')
   }
-}
-
-function read(stored: Awaited<ReturnType<MemoryStore['openDocument']>>): Y.Doc {
-  const doc = new Y.Doc()
-  if (stored.snapshot !== null) Y.applyUpdate(doc, stored.snapshot.state)
-  for (const row of stored.tail) Y.applyUpdate(doc, row.update)
-  return doc
 }
 
 /** Adds one run's counters to a sum. */

@@ -1,0 +1,259 @@
+// A whole simulation of a cluster from one seed: a database, Redis, nodes, clients, and what happens to them; then peace, a comparison of everything
+// with everything, the death of one node, and an orderly end.
+import { strict as assert } from 'node:assert'
+import { type CounterName, counterNames } from '../../core/counters.js'
+import { SHARD_COUNT } from '../../core/document-id.js'
+import { type Random, seededRandom } from '../../core/random.js'
+import { defaultClusterSettings } from '../../server/cluster/settings.js'
+import { canonicalState } from '../helpers/states.js'
+import { type ClusterAction, type ClusterProfile, calmRedis, drawClusterProfile } from './cluster-profile.js'
+import { checkEqual, spoof } from './comparison.js'
+import { SimulatedDatabase } from './database.js'
+import { Fleet } from './fleet.js'
+import { Ledger } from './ledger.js'
+import { SimulatedNetwork } from './network.js'
+import { SimulatedNode } from './node.js'
+import type { SimulatedClient } from './participant.js'
+import { Population } from './population.js'
+import { calm, drawWeighted } from './profile.js'
+import { SimulatedRedis } from './redis.js'
+import { SimulatedTime } from './time.js'
+
+/** What a negative control breaks: the database looks at no fence; it answers before it has written; a node reads documents before it claims them. */
+export type ClusterSabotage = 'none' | 'ignores-fences' | 'acknowledges-early' | 'reads-ahead'
+
+export interface ClusterOutcome {
+  readonly counters: ReadonlyMap<CounterName, number>
+  readonly actions: ReadonlyMap<string, number>
+  readonly virtualMs: number
+  /** The documents in the end, and how many events led there. */
+  readonly states: readonly string[]
+  readonly events: number
+}
+
+const BALANCER = 'balancer:8000'
+const CLIENTS_MAX = 7
+const TAKEOVER_MS_MAX = 5_000
+const NODE_STATES_MS_MAX = 10_000
+const CALM_MS_MAX = 500
+
+export class ClusterWorld {
+  readonly #random: Random
+  readonly #profile: ClusterProfile
+  readonly #time = new SimulatedTime()
+  readonly #ledger = new Ledger()
+  readonly #network: SimulatedNetwork
+  readonly #database: SimulatedDatabase
+  readonly #fleet: Fleet
+  readonly #population: Population
+  readonly #actions = new Map<string, number>()
+  #peace = false
+  #ended = false
+
+  private constructor(seed: number, sabotage: ClusterSabotage) {
+    const random = seededRandom(seed)
+    const profile = drawClusterProfile(random)
+    const time = this.#time
+    const ledger = this.#ledger
+    this.#random = random
+    this.#profile = profile
+    const network = new SimulatedNetwork(time, random)
+    this.#network = network
+    const trouble = () => (this.#peace ? calm : profile.trouble)
+    this.#database = new SimulatedDatabase({ time, ledger, trouble, lie: sabotage })
+    const redis = new SimulatedRedis(time, random, () => (this.#peace ? calmRedis : profile.redisTrouble))
+    const cluster = {
+      database: this.#database,
+      redis,
+      settings: { ...defaultClusterSettings, heartbeatPeriodMs: profile.heartbeatPeriodMs },
+    }
+    // Early acknowledgements are to be seen as such, not by what is shown with them.
+    const broadcast = sabotage === 'acknowledges-early' ? 'before-commit' : profile.broadcast
+    const { limits, tuning, compactionMsMax, documentIds } = profile
+    this.#fleet = new Fleet({
+      time,
+      network,
+      database: this.#database,
+      redis,
+      random,
+      staying: profile.nodeCount,
+      drainsInPeace: profile.kind === 'only-planned',
+      createNode: (number) =>
+        new SimulatedNode({
+          name: `node-${number}`,
+          address: `node-${number}:1234`,
+          time,
+          network,
+          random,
+          skew: { offsetMs: random.below(10_000), rate: 0.995 + random.fraction() / 100 },
+          ground: { kind: 'cluster', cluster },
+          ledger,
+          limits,
+          tuning,
+          broadcast,
+          expectations: { broadcast, limits, beats: 'merged' },
+          compactionMsMax,
+          losesMessages: false,
+          closesClient: (reason) => this.#clientClosed(reason),
+        }),
+    })
+    network.balance(BALANCER, () => this.#fleet.pickAddress())
+    const url = (): string => {
+      const number = random.below(2 * profile.nodeCount)
+      return number < profile.nodeCount ? `ws://node-${number + 1}:1234` : `ws://${BALANCER}`
+    }
+    this.#population = new Population({ time, network, random, ledger, documentIds, shownIsDurable: broadcast === 'after-commit', url })
+  }
+
+  /** Throws at the first broken promise. */
+  static async run(seed: number, sabotage: ClusterSabotage = 'none'): Promise<ClusterOutcome> {
+    const world = new ClusterWorld(seed, sabotage)
+    await world.#begin()
+    const epochs = world.#epochs()
+    for (let step = 0; step < world.#profile.steps; step++) await world.#step()
+    await world.#quiet()
+    if (world.#profile.kind === 'only-redis') assert.deepEqual(world.#epochs(), epochs, 'O4: Redis moves no ownership')
+    await world.#checkSpoofing()
+    await world.#checkDeath()
+    await world.#end()
+    return world.#outcome()
+  }
+
+  async #begin(): Promise<void> {
+    this.#fleet.startAll()
+    for (let index = 0; index < this.#profile.clientCount; index++) this.#population.join()
+    await this.#advance(2_000 + this.#random.below(3_000))
+  }
+
+  async #advance(ms: number): Promise<void> {
+    await this.#time.advance(ms)
+    this.#population.check()
+    this.#checkOwners()
+  }
+
+  async #step(): Promise<void> {
+    const random = this.#random
+    const action = drawWeighted(random, this.#profile.weights)
+    this.#actions.set(action, (this.#actions.get(action) ?? 0) + 1)
+    const { clients } = this.#population
+    const client = clients[random.below(clients.length)]
+    if (client === undefined) this.#population.join()
+    else this.#act(action, client)
+    await this.#advance(random.below(3) === 0 ? 0 : random.below(CALM_MS_MAX))
+  }
+
+  #act(action: ClusterAction, client: SimulatedClient): void {
+    switch (action) {
+      case 'edit':
+      case 'burst':
+      case 'move':
+      case 'cut':
+      case 'silence':
+      case 'slow-reader':
+      case 'offline':
+      case 'leave':
+      case 'abandon':
+        this.#population.act(action, client)
+        return
+      case 'join':
+        if (this.#population.clients.length < CLIENTS_MAX) this.#population.join()
+        return
+      case 'wait':
+        return
+      default:
+        this.#fleet.act(action)
+    }
+  }
+
+  /** O5, and O4: in such seeds a node has no reason to let a client go before it goes itself. */
+  #clientClosed(reason: string): void {
+    if (this.#profile.kind !== 'any' && !this.#ended) this.#time.fail(new Error(`O5: ${reason}`))
+  }
+
+  /** O2: whatever happened, every shard has an owner who is alive once takeover has had its time. */
+  #checkOwners(): void {
+    const { failBefore, failAfter, stall } = this.#profile.trouble
+    if (!this.#peace && failBefore + failAfter + stall > 0) return
+    if (this.#ended || this.#fleet.undisturbedMs < TAKEOVER_MS_MAX) return
+    const alive = new Set(this.#fleet.nodes.map((node) => (node.state === 'up' ? node.boot : null)))
+    if (alive.size === 1 && alive.has(null)) return
+    for (let shard = 0; shard < SHARD_COUNT; shard++) {
+      const boot = this.#database.disk.owners.get(shard)?.owner?.boot ?? null
+      assert.ok(boot !== null && alive.has(boot), `O2: after ${TAKEOVER_MS_MAX} ms nobody who is alive owns shard ${shard}`)
+    }
+  }
+
+  #epochs(): readonly number[] {
+    return Array.from({ length: SHARD_COUNT }, (_, shard) => this.#database.disk.owners.get(shard)?.epoch ?? 0)
+  }
+
+  /** Everything is set right, nobody does anything, and in the end everybody has the same (S1, S6, A4, A5). */
+  async #quiet(): Promise<void> {
+    this.#peace = true
+    this.#population.settleDown()
+    this.#fleet.settleDown()
+    for (let waitedMs = 0; this.#fleet.nodes.some((node) => node.state !== 'up'); waitedMs += 1_000) {
+      assert.ok(waitedMs < 60_000, 'every node comes up')
+      // One that was on its way out ends first.
+      this.#fleet.startAll()
+      await this.#advance(1_000)
+    }
+    await this.#advance(this.#profile.silent ? 50_000 : 20_000)
+    await this.#checkEqual()
+  }
+
+  #checkEqual(): Promise<void> {
+    const { clients } = this.#population
+    const { documentIds } = this.#profile
+    return checkEqual({ time: this.#time, disk: this.#database.disk, ledger: this.#ledger, clients, documentIds })
+  }
+
+  /** A2: a client that speaks for all others is not heard, on no node. */
+  async #checkSpoofing(): Promise<void> {
+    if (this.#random.below(3) > 0 || !spoof(this.#population.clients)) return
+    await this.#advance(9_000)
+    await this.#checkEqual()
+  }
+
+  /** O2, A4: a node dies, and some of its clients with it; then the others have taken over, and see the living and nobody else. */
+  async #checkDeath(): Promise<void> {
+    const { nodes } = this.#fleet
+    const node = nodes[this.#random.below(nodes.length)] as SimulatedNode
+    const host = node.host
+    if (host === null) return
+    const guests = this.#population.clients.filter(({ clock }) =>
+      this.#network.connections(clock).some(({ server }) => server.host === host),
+    )
+    for (const client of guests.slice(0, this.#random.below(guests.length + 1))) this.#population.abandon(client, 'machine')
+    this.#fleet.kill(node, 'process')
+    await this.#advance(TAKEOVER_MS_MAX)
+    const client = this.#population.clients[0]
+    if (client !== undefined) this.#population.act('edit', client)
+    await this.#advance(NODE_STATES_MS_MAX - TAKEOVER_MS_MAX)
+    if (this.#population.clients.some(({ clock }) => this.#network.connections(clock).length === 0)) this.#fleet.startAll()
+    await this.#advance(5_000)
+    await this.#checkEqual()
+  }
+
+  async #end(): Promise<void> {
+    this.#ended = true
+    this.#population.leaveAll()
+    // Long enough for documents to be compacted and then evicted.
+    await this.#time.advance(20_000)
+    for (const node of this.#fleet.nodes) {
+      assert.equal(node.openDocuments, 0, 'idle documents are evicted')
+      this.#fleet.stop(node)
+      if (this.#random.below(2) === 0) await this.#time.advance(this.#random.below(1_000))
+    }
+    await this.#time.advance(3_000)
+    for (const node of this.#fleet.nodes) assert.equal(node.state, 'down', `${node.name} has stopped`)
+    if (this.#profile.kind === 'only-redis') assert.equal(this.#fleet.total('updates_refused'), 0, 'O4: Redis refuses no edit')
+  }
+
+  #outcome(): ClusterOutcome {
+    const states = this.#ledger.documentIds.map((documentId) => canonicalState(this.#ledger.replica(documentId)))
+    const counters = new Map(counterNames.map((name) => [name, this.#fleet.total(name)]))
+    const { nowMs: virtualMs, eventCount: events } = this.#time
+    return { counters, actions: this.#actions, virtualMs, states, events }
+  }
+}

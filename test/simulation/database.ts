@@ -1,0 +1,118 @@
+// The database that the nodes of a simulated cluster share: documents, ownership and heartbeats under one clock, and the ways to it, which fail.
+import type { Clock } from '../../core/clock.js'
+import { WeftError } from '../../core/errors.js'
+import type { Random } from '../../core/random.js'
+import type { MembershipStore } from '../../persistence/membership.js'
+import { MemoryMembership, MemoryMembershipTable } from '../../persistence/memory/memory-membership.js'
+import { MemoryDisk } from '../../persistence/memory/memory-store.js'
+import type { DocumentStore } from '../../persistence/store.js'
+import type { Ledger } from './ledger.js'
+import { machineOf } from './network.js'
+import { type Caller, called, type SimulatedStoreOptions, type StoreTrouble, simulatedStore } from './store.js'
+import { HostClock, type SimulatedTime } from './time.js'
+
+/** A call to a database that refuses fails at once; one on which it hangs, in its own time, and may have taken effect. */
+export type Reach = 'open' | 'refuses' | 'hangs'
+
+export interface DatabaseOptions {
+  readonly time: SimulatedTime
+  readonly ledger: Ledger
+  /** Read at each call. */
+  readonly trouble: () => StoreTrouble
+  readonly lie: SimulatedStoreOptions['lie']
+}
+
+/** As the PostgreSQL store does it: questions about the cluster are given up soon, appends later, and reads much later. */
+const CONTROL_MS_MAX = 3_000
+const APPEND_MS_MAX = 15_000
+const control: ReadonlySet<string> = new Set(['heartbeat', 'leave', 'readOwnership', 'claimShards', 'releaseShards'])
+
+export class SimulatedDatabase {
+  readonly disk = new MemoryDisk()
+  readonly #clock: HostClock
+  readonly #table = new MemoryMembershipTable()
+  readonly #options: DatabaseOptions
+  readonly #cuts = new Map<string, Reach>()
+  #itself: Reach = 'open'
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options
+    this.#clock = new HostClock(options.time, 'database')
+  }
+
+  /** What a process connects to. */
+  connect(host: HostClock, random: Random): { readonly store: DocumentStore; readonly membership: MembershipStore } {
+    const { ledger, lie, time } = this.#options
+    const call = this.#caller(host, random)
+    const store = simulatedStore({ clock: this.#clock, disk: this.disk, ledger, lie, call, fail: (error) => time.fail(error) })
+    const membership = new MemoryMembership({ clock: this.#clock, table: this.#table })
+    return { store, membership: called<MembershipStore>(membership, call) }
+  }
+
+  /** For everybody. */
+  setReach(reach: Reach): void {
+    this.#itself = reach
+  }
+
+  /** For one machine. */
+  cut(machine: string, reach: Reach): void {
+    this.#cuts.set(machine, reach)
+  }
+
+  /** Everybody reaches it from now on. */
+  mend(): void {
+    this.#itself = 'open'
+    this.#cuts.clear()
+  }
+
+  get isTroubled(): boolean {
+    return this.#itself !== 'open' || [...this.#cuts.values()].some((reach) => reach !== 'open')
+  }
+
+  #reachOf(host: HostClock): Reach {
+    return this.#itself === 'open' ? (this.#cuts.get(machineOf(host)) ?? 'open') : this.#itself
+  }
+
+  #caller(host: HostClock, random: Random): Caller {
+    return (method, run) =>
+      new Promise((resolve, reject) => {
+        const giveUpMs = control.has(method) ? CONTROL_MS_MAX : APPEND_MS_MAX
+        // What it hears, it hears in its own time.
+        const timer = this.#clock.after(giveUpMs, () => host.run(() => reject(failed(`${method} took too long`))))
+        const answer = (settle: () => void): void =>
+          host.run(() => {
+            timer.cancel()
+            settle()
+          })
+        this.#carry(host, random, run).then(
+          (outcome) => outcome !== 'lost' && answer(() => resolve(outcome.result)),
+          (error: unknown) => answer(() => reject(error)),
+        )
+      })
+  }
+
+  /** Whatever became of the process that asked, what has left it may take effect. */
+  async #carry<Result>(host: HostClock, random: Random, run: () => Promise<Result>): Promise<'lost' | { readonly result: Result }> {
+    const { failBefore, failAfter, stall, latencyMsMax, stallMsMax } = this.#options.trouble()
+    const dice = random.below(1_000)
+    await pass(this.#clock, random.fraction() * latencyMsMax)
+    if (this.#reachOf(host) === 'refuses' || dice < failBefore) throw failed('the database refuses connections')
+    if (this.#reachOf(host) === 'hangs') return 'lost'
+    if (dice >= failBefore + failAfter && dice < failBefore + failAfter + stall) await pass(this.#clock, random.fraction() * stallMsMax)
+    if (this.#itself !== 'open') throw failed('the database has stopped')
+    const result = await run()
+    await pass(this.#clock, random.fraction() * latencyMsMax)
+    if (this.#reachOf(host) === 'hangs') return 'lost'
+    if (this.#reachOf(host) === 'refuses' || (dice >= failBefore && dice < failBefore + failAfter))
+      throw failed('the connection was lost before the answer came')
+    return { result }
+  }
+}
+
+function pass(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve))
+}
+
+function failed(reason: string): WeftError {
+  return new WeftError('store-unavailable', `Failed on demand: ${reason}.`)
+}

@@ -1,0 +1,118 @@
+// Lets connections into a simulated node, each with a witness that reads along.
+import type { Random } from '../../core/random.js'
+import { weftNodeSubprotocol, weftSubprotocol } from '../../protocol/dialects/weft.js'
+import { documentIdFromTarget } from '../../server/gateway/document-path.js'
+import type { Dialect } from '../../server/gateway/gateway.js'
+import { linkLimits } from '../../server/gateway/link-services.js'
+import type { Socket } from '../../server/gateway/socket.js'
+import type { ServerNode } from '../../server/node.js'
+import { type End, type EndEvents, LOST } from './connection.js'
+import type { Ledger } from './ledger.js'
+import type { SimulatedTime } from './time.js'
+import { type Expectations, WeftWitness, type Witness, YWebsocketWitness } from './witness.js'
+
+export interface DoorOptions {
+  readonly node: ServerNode
+  readonly time: SimulatedTime
+  readonly random: Random
+  readonly ledger: Ledger
+  readonly expectations: Expectations
+  readonly losesMessages: boolean
+  /** The node closes a client's connection, or ends it. */
+  readonly closes: (code: number, reason: string) => void
+}
+
+interface Request {
+  readonly url: string
+  readonly protocols: readonly string[]
+}
+
+export class Door {
+  readonly #options: DoorOptions
+  /** Of the clients that are connected. */
+  readonly #witnesses = new Map<End, Witness>()
+
+  constructor(options: DoorOptions) {
+    this.#options = options
+  }
+
+  /** Updates of clients that were received, and neither acknowledged nor refused as far as their dialect says. */
+  unsettled(): readonly { readonly documentId: string; readonly update: Uint8Array }[] {
+    return [...this.#witnesses.values()].flatMap((witness) => witness.unsettled())
+  }
+
+  accept(end: End, { url, protocols }: Request): EndEvents | null {
+    const { node, time, random, losesMessages, closes } = this.#options
+    if (node.gateway.admission() !== 'admitted') return null
+    const { pathname, search } = new URL(url)
+    const target = pathname + search
+    const dialect = dialectOf(protocols)
+    const witness = this.#witnessOf(dialect, target)
+    if (dialect !== 'weft-node') this.#witnesses.set(end, witness)
+    const guard = (look: () => void): void => {
+      try {
+        look()
+      } catch (error) {
+        time.fail(error)
+      }
+    }
+    const closing = (code: number, reason: string): void => {
+      if (dialect !== 'weft-node' && end.isOpen) closes(code, reason)
+    }
+    const socket: Socket = {
+      get bufferedBytes() {
+        return end.bufferedBytes
+      },
+      send: (parts, onSent) => {
+        const waitingBytes = end.bufferedBytes
+        if (end.isOpen) guard(() => witness.sending(Buffer.concat(parts), waitingBytes))
+        if (losesMessages && random.below(10) === 0) time.soon(onSent)
+        else end.send(parts, onSent)
+        guard(() => witness.checkBuffered(end.bufferedBytes))
+      },
+      ping: () => end.ping(),
+      pause: () => end.pause(),
+      resume: () => end.resume(),
+      close: (code, reason) => {
+        closing(code, reason)
+        end.close(code, reason)
+      },
+      terminate: () => {
+        closing(LOST, 'terminated')
+        end.terminate()
+      },
+    }
+    const events = node.gateway.accept(socket, { dialect, target, origin: null })
+    return {
+      message: (bytes) => {
+        guard(() => witness.received(bytes))
+        events.message(bytes)
+      },
+      pong: () => events.pong(),
+      closed: (code) => {
+        this.#witnesses.delete(end)
+        events.closed(code === 0 ? LOST : code)
+      },
+    }
+  }
+
+  #witnessOf(dialect: Dialect, target: string): Witness {
+    const { ledger, expectations } = this.#options
+    switch (dialect) {
+      case 'weft':
+        return new WeftWitness(ledger, expectations)
+      case 'weft-node': {
+        const { outboxBytesHigh } = linkLimits(expectations.limits)
+        // The owner's own stream: row by row.
+        return new WeftWitness(ledger, { ...expectations, beats: 'rows', limits: { ...expectations.limits, outboxBytesHigh } })
+      }
+      case 'y-websocket':
+        return new YWebsocketWitness(ledger, expectations, documentIdFromTarget(target))
+    }
+  }
+}
+
+function dialectOf(protocols: readonly string[]): Dialect {
+  if (protocols.includes(weftNodeSubprotocol)) return 'weft-node'
+  return protocols.includes(weftSubprotocol) ? 'weft' : 'y-websocket'
+}
