@@ -60,22 +60,20 @@ export function ensureChromium() {
 }
 
 /**
- * How tests get a Redis, as environment variables: TEST_REDIS_URL (one that runs already), WEFT_REDIS_SERVER (an executable to start) or
- * WEFT_REDIS_IMAGE (a Docker image to start). Throws an Error that says how to get one.
+ * A Redis or Valkey server that the tests can start, kill, empty and start again, as an environment variable for them: WEFT_REDIS_SERVER, an executable.
+ * One that runs already would not do. Throws an Error that says how to get one.
  */
 export function ensureRedis() {
-  const url = process.env.TEST_REDIS_URL
-  if (url) return { TEST_REDIS_URL: url }
-  const names = ['redis-server', 'valkey-server']
-  const found = onPath(names)
-  if (found !== null) return { WEFT_REDIS_SERVER: found }
-  if (aptInstall('redis-server')) {
-    const installed = onPath(names)
-    if (installed !== null) return { WEFT_REDIS_SERVER: installed }
+  const named = process.env.WEFT_REDIS_SERVER
+  if (named) {
+    if (existsSync(named)) return { WEFT_REDIS_SERVER: named }
+    throw new Error(`WEFT_REDIS_SERVER names ${named}, which does not exist.`)
   }
-  if (onPath(['docker']) !== null && runs('docker', ['info'])) return { WEFT_REDIS_IMAGE: 'redis:7-alpine' }
+  const names = ['redis-server', 'valkey-server']
+  const found = onPath(names) ?? (aptInstall('redis-server') ? onPath(names) : null)
+  if (found !== null) return { WEFT_REDIS_SERVER: found }
   throw new Error(
-    'The tests need Redis or Valkey. Install one (Debian: `apt-get install redis-server`, macOS: `brew install redis`), start Docker, ' +
-      'or set TEST_REDIS_URL to one that is running and may be written to.',
+    'The tests need the server program of Redis or Valkey, which they start, kill and start again. Install one (Debian: ' +
+      '`apt-get install redis-server`, macOS: `brew install redis`), or set WEFT_REDIS_SERVER to the path of its executable.',
   )
 }

@@ -1,6 +1,5 @@
 // A real Redis for tests, benches and the local cluster: `redis-server` from the PATH (or WEFT_REDIS_SERVER), on a free port of 127.0.0.1, with a
-// folder of its own and nothing saved. It can be killed, paused and started again on the same port. With TEST_REDIS_URL a running server is used
-// instead, where tests keep to names of their own; what would stop or empty it still takes a server of the test's own.
+// folder of its own and nothing saved. It can be killed, paused and started again on the same port.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
