@@ -65,12 +65,13 @@ export function drawClusterProfile(random: Random): ClusterProfile {
   const outboxBytesHigh = narrow ? 1024 : 64 * 1024
   return {
     kind,
-    heartbeatPeriodMs: chance(3) ? 500 : 1_000,
+    heartbeatPeriodMs: chance(6) ? 500 : 1_000,
     nodeCount: 2 + random.below(2),
     clientCount: 3 + random.below(3),
     documentIds: ['first', 'second/of two', 'third'].slice(0, 1 + random.below(3)),
     steps: 25 + random.below(20),
-    broadcast: any && chance(8) ? 'before-commit' : 'after-commit',
+    // Not with a narrow outbox: a replica of a document larger than the outbox then brings a session up to date for ever.
+    broadcast: any && !narrow && chance(8) ? 'before-commit' : 'after-commit',
     limits: {
       ...defaultLimits,
       pingPeriodMs: 5_000,

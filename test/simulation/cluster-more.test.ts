@@ -1,0 +1,10 @@
+// The second half of the cluster's seeds, so that two processes share them: see cluster.test.ts.
+import { test } from 'node:test'
+import { runClusterSeeds } from './cluster-seeds.js'
+
+const FIRST = 151
+const COUNT = Number(process.env['SEEDS'] ?? 150)
+
+test(`D1–D8, O1–O5, S1, S3, S4, S6, A1, A2, A3, A4, A5, G2, G4: ${COUNT} more seeds of a cluster`, { timeout: 390_000 }, () =>
+  runClusterSeeds(FIRST, COUNT),
+)
