@@ -122,7 +122,8 @@ export class ClusterWorld {
   async #begin(): Promise<void> {
     this.#fleet.startAll()
     for (let index = 0; index < this.#profile.clientCount; index++) this.#population.join()
-    await this.#advance(2_000 + this.#random.below(3_000))
+    // Without other faults, the nodes must have their shares before anything is compared with how it was.
+    await this.#advance((this.#profile.kind === 'any' ? 2_000 : 6_000) + this.#random.below(3_000))
   }
 
   async #advance(ms: number): Promise<void> {
