@@ -5,6 +5,9 @@ import { type FaultName, faults, isFaultName, prove } from './cluster-faults.js'
 import { ClusterScene } from './cluster-scene.js'
 import { runCrashes } from './crash-run.js'
 
+// The processes that it started end when this one exits; a signal alone would leave them behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '500' },

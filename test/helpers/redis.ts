@@ -54,6 +54,9 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       child.kill(signal)
     })
   }
+  // A test process that dies must not leave a server behind.
+  const onExit = (): void => void child.kill('SIGKILL')
+  process.once('exit', onExit)
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
@@ -68,6 +71,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
     async stop() {
+      process.removeListener('exit', onExit)
       await ended('SIGKILL')
       rmSync(folder, { recursive: true, force: true })
     },
