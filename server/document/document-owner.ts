@@ -184,7 +184,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#state = { kind: 'handing-over', refusal: this.#refusal() }
     // Sockets stop reading, so this ends: only what had been read already still comes in.
     this.updatePause()
-    while (this.#unsettled !== null) await this.flush()
+    // Or until the store refuses the shard: then nothing is left to wait for.
+    while (this.#state.kind === 'handing-over' && this.#unsettled !== null) await this.flush()
     this.stop(ownerMoved())
   }
 

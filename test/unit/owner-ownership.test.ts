@@ -92,6 +92,25 @@ test('O5: releasing a shard flushes its documents, then detaches their sessions'
   assert.equal(staying.detachedBy, null)
 })
 
+test('O3, O5: a release ends when the store refuses the shard, also with edits that wait behind the refused one', async () => {
+  const bench = await OwnerBench.start()
+  const writer = await bench.join('moving')
+  const unblock = bench.store.stall('append')
+  writer.type('a')
+  await bench.clock.settle()
+  writer.type('b', 1)
+  let released = false
+  void bench.directory.release(new Set([bench.giveUp('moving')])).then(() => {
+    released = true
+  })
+  await OwnerBench.start({ disk: bench.disk })
+  unblock()
+  await bench.clock.advanceAsync(60_000)
+  assert.ok(released)
+  assert.equal(writer.acknowledgedThrough, -1)
+  assert.equal(writer.detachedBy?.code, 'owner-moved')
+})
+
 test('O5: a shard that is released while one of its documents opens leaves nothing open', async () => {
   const bench = await OwnerBench.start()
   const unblock = bench.store.stall('openDocument')
