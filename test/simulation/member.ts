@@ -13,7 +13,7 @@ import type { Socket, SocketEvents } from '../../server/gateway/socket.js'
 import type { SimulatedDatabase } from './database.js'
 import type { SimulatedNetwork } from './network.js'
 import type { SimulatedRedis } from './redis.js'
-import type { HostClock } from './time.js'
+import type { HostClock, SimulatedTime } from './time.js'
 
 export interface SimulatedCluster {
   readonly database: SimulatedDatabase
@@ -23,6 +23,7 @@ export interface SimulatedCluster {
 
 export interface MemberOptions {
   readonly cluster: SimulatedCluster
+  readonly time: SimulatedTime
   readonly clock: HostClock
   readonly random: Random
   readonly network: SimulatedNetwork
@@ -41,7 +42,7 @@ export interface Member {
 }
 
 export function createMember(options: MemberOptions): Member {
-  const { cluster, clock, random, network, nodeId, address, membership, onReplaced } = options
+  const { cluster, time, clock, random, network, nodeId, address, membership, onReplaced } = options
   const boot = randomId(random, 16)
   const counters = new Counters()
   const transport = cluster.redis.connect(clock)
@@ -52,7 +53,7 @@ export function createMember(options: MemberOptions): Member {
     cluster: {
       self: { nodeId, boot, advertise: address, version: 'simulated' },
       membership,
-      dialer: new SimulatedDialer(network, clock),
+      dialer: new SimulatedDialer(network, clock, time),
       settings: cluster.settings,
       onReplaced,
     },
@@ -64,8 +65,10 @@ const DIAL_MS_MAX = 3_000
 class SimulatedDialer implements NodeDialer {
   readonly #network: SimulatedNetwork
   readonly #host: HostClock
+  readonly #time: SimulatedTime
 
-  constructor(network: SimulatedNetwork, host: HostClock) {
+  constructor(network: SimulatedNetwork, host: HostClock, time: SimulatedTime) {
+    this.#time = time
     this.#network = network
     this.#host = host
   }
@@ -73,9 +76,10 @@ class SimulatedDialer implements NodeDialer {
   dial({ advertise }: NodeAddress, events: SocketEvents): Promise<Socket> {
     return new Promise((resolve, reject) => {
       let over = false
-      const timer = this.#host.after(DIAL_MS_MAX, () => {
+      // Of the system, not of the process: a dial that nobody needs any more keeps nothing alive.
+      const timer = this.#time.after(DIAL_MS_MAX, () => {
         over = true
-        reject(new Error(`no answer within ${DIAL_MS_MAX} ms`))
+        this.#host.run(() => reject(new Error(`no answer within ${DIAL_MS_MAX} ms`)))
       })
       this.#network.dial(
         this.#host,

@@ -222,7 +222,7 @@ export class SimulatedNode {
           this.crash('process')
           this.start().catch((error: unknown) => time.fail(error))
         }
-        const member = createMember({ cluster, clock, random, network, nodeId: name, address, membership, onReplaced })
+        const member = createMember({ cluster, time, clock, random, network, nodeId: name, address, membership, onReplaced })
         return { store, member }
       }
     }
