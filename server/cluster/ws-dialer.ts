@@ -57,7 +57,8 @@ export class WsDialer implements NodeDialer {
         ws.terminate()
         reject(new Error(reason))
       }
-      const timer = clock.after(DIAL_MS_MAX, () => fail(`no answer within ${DIAL_MS_MAX} ms`))
+      // A dial that nobody needs any more keeps no process alive.
+      const timer = clock.after(DIAL_MS_MAX, () => fail(`no answer within ${DIAL_MS_MAX} ms`), { unref: true })
       ws.on('error', (error) => fail(error.message))
       ws.on('unexpected-response', (_request, response: IncomingMessage) => {
         const challenge = response.headers[challengeHeader]
