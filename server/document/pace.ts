@@ -1,11 +1,11 @@
 // How often to commit: the pace of one document by its session count, and the process-wide beat by the measured rate of rows.
 
 const QUIET_SESSIONS_MAX = 7
-const CROWDED_SESSIONS = 200
+const CROWDED_SESSIONS = 250
 const PERIOD_MIN_MS = 16
-const PERIOD_MAX_MS = 33
+const PERIOD_MAX_MS = 42
 
-/** Milliseconds between two beats of a document with this many sessions: 0 (at once) when few, then 16 ms rising to 33 ms. */
+/** Milliseconds between two beats of a document with this many sessions: 0 (at once) when few, then 16 ms rising to 42 ms. */
 export function documentPeriodMs(sessionCount: number): number {
   if (sessionCount <= QUIET_SESSIONS_MAX) return 0
   const crowding = Math.min(1, (sessionCount - QUIET_SESSIONS_MAX) / (CROWDED_SESSIONS - QUIET_SESSIONS_MAX))
