@@ -47,7 +47,8 @@ serve starts the sync server, with the demo at its address; migrate brings a dat
   --data <folder>         where documents are kept (WEFT_DATA; ./data)
   --log-level <level>     ${logLevels.join(', ')} (LOG_LEVEL; info)
   --broadcast <when>      after-commit: nobody sees an edit that a crash can take back (the default);
-                          before-commit: others see edits a little sooner, acknowledgements still mean committed
+                          before-commit: others see edits a little sooner, acknowledgements still mean committed;
+                          not in a cluster
   --no-demo               do not serve the demo
 
 With a database the server is a node of a cluster, and --data is not used:
@@ -101,6 +102,12 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
     if (databaseUrl === null) throw invalid('weft migrate needs --database-url (or DATABASE_URL): the database to bring up to date.')
     return { kind: 'migrate', databaseUrl: databaseUrlOf(databaseUrl), logLevel }
   }
+  const broadcast = oneOf({ name: '--broadcast', value: values.broadcast ?? 'after-commit' }, ['after-commit', 'before-commit'] as const)
+  const cluster = clusterOf(read, values['no-migrate'] !== true)
+  if (cluster !== null && broadcast === 'before-commit')
+    throw invalid(
+      '--broadcast is "before-commit", which a cluster does not offer: a move could take back what others have seen. Leave it out.',
+    )
   return {
     kind: 'serve',
     config: Object.freeze({
@@ -108,9 +115,9 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
       port: portOf(read('port', 'PORT') ?? { name: '--port', value: '1234' }),
       dataFolder: nonEmpty(read('data', 'WEFT_DATA') ?? { name: '--data', value: './data' }),
       logLevel,
-      broadcast: oneOf({ name: '--broadcast', value: values.broadcast ?? 'after-commit' }, ['after-commit', 'before-commit'] as const),
+      broadcast,
       demo: values['no-demo'] !== true,
-      cluster: clusterOf(read, values['no-migrate'] !== true),
+      cluster,
     }),
   }
 }

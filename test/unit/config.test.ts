@@ -107,6 +107,7 @@ describe('config', () => {
     { args: ['serve', '--database-url', 'postgres://x'], says: /--cluster-secret/ },
     { args: ['serve', '--redis-url', 'redis://x'], says: /--redis-url.*--database-url/ },
     { args: ['serve'], environment: { REDIS_URL: 'redis://x' }, says: /^REDIS_URL/ },
+    { args: [...node, '--broadcast', 'before-commit'], says: /--broadcast.*cluster/ },
     { args: [...node, '--node-id', 'a b'], says: /--node-id is "a b"/ },
     { args: [...node, '--advertise', 'host'], says: /--advertise is "host".*host:port/ },
     { args: [...node, '--advertise', 'host:0'], says: /--advertise/ },
