@@ -39,4 +39,8 @@ export class MemoryMembership implements MembershipStore {
   async leave(self: NodeSelf): Promise<void> {
     if (this.#table.rows.get(self.nodeId)?.boot === self.boot) this.#table.rows.delete(self.nodeId)
   }
+
+  reconnect(): void {
+    // Memory always answers.
+  }
 }

@@ -16,11 +16,15 @@ interface LaneOptions {
   readonly statementMsMax: number
 }
 
+// An append that is given up is repeated, and the store tells what the first try came to; so one connection that went dead holds nobody up for long.
 const lanes: { readonly [Name in Lane]: LaneOptions } = {
   control: { connectionsMax: 2, connectMsMax: 3_000, statementMsMax: 3_000 },
-  append: { connectionsMax: 2, connectMsMax: 5_000, statementMsMax: 15_000 },
-  bulk: { connectionsMax: 6, connectMsMax: 30_000, statementMsMax: 120_000 },
+  append: { connectionsMax: 2, connectMsMax: 5_000, statementMsMax: 5_000 },
+  bulk: { connectionsMax: 6, connectMsMax: 10_000, statementMsMax: 120_000 },
 }
+
+/** A read that takes longer is tried once more, with its lane's time, on another connection. */
+const FIRST_READ_MS_MAX = 5_000
 
 const IDLE_MS_MAX = 30_000
 const KEEP_ALIVE_AFTER_MS = 10_000
@@ -31,6 +35,9 @@ const types: pg.CustomTypesConfig = {
   getTypeParser: ((typeId: number, format?: 'text' | 'binary') =>
     typeId === INT8_TYPE_ID ? Number : pg.types.getTypeParser(typeId, format)) as typeof pg.types.getTypeParser,
 }
+
+/** The driver takes a time limit with each query; its types say so only for the whole connection. */
+type QueryWithin = pg.QueryConfig & { readonly query_timeout: number }
 
 export type Row = Readonly<Record<string, unknown>>
 
@@ -47,20 +54,23 @@ export class Database {
   readonly where: string
   readonly #pools: { readonly [Name in Lane]: pg.Pool }
   readonly #running = new Set<Promise<unknown>>()
+  /** Connections with a statement under way. */
+  readonly #busy = new Set<pg.PoolClient>()
+  /** Counts the times that all connections were given up. */
+  #generation = 0
   #closing: Promise<void> | null = null
 
   /** Connects lazily. Throws `invalid-configuration` for a URL that is none. */
   constructor(options: DatabaseOptions) {
     this.where = describe(options.url)
     const pool = (lane: Lane): pg.Pool => {
-      const { connectionsMax, connectMsMax, statementMsMax } = lanes[lane]
+      const { connectionsMax, connectMsMax } = lanes[lane]
       const made = new pg.Pool({
         connectionString: options.url,
         application_name: options.applicationName ?? 'weft',
         max: connectionsMax,
         maxUses: options.usesPerConnectionMax ?? Number.POSITIVE_INFINITY,
         connectionTimeoutMillis: connectMsMax,
-        query_timeout: statementMsMax,
         idleTimeoutMillis: IDLE_MS_MAX,
         keepAlive: true,
         keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
@@ -68,15 +78,23 @@ export class Database {
       })
       // An idle connection that breaks is dropped by the pool; the next query reports it if the database is really gone.
       made.on('error', (error) => options.logger.debug({ error: error.message }, 'an idle PostgreSQL connection ended'))
+      made.on('acquire', (client) => void this.#busy.add(client))
+      made.on('release', (_error, client) => void this.#busy.delete(client))
       return made
     }
     this.#pools = { control: pool('control'), append: pool('append'), bulk: pool('bulk') }
   }
 
   /** Runs one statement as one transaction. Throws the driver's own error; `run` and `read` map it. */
-  async raw(lane: Lane, text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+  async raw(
+    lane: Lane,
+    text: string,
+    values: readonly unknown[] = [],
+    msMax: number = lanes[lane].statementMsMax,
+  ): Promise<readonly Row[]> {
     if (this.#closing !== null) throw storeClosed()
-    const running = this.#pools[lane].query<Row>(text, [...values])
+    const query: QueryWithin = { text, values: [...values], query_timeout: msMax }
+    const running = this.#pools[lane].query<Row>(query)
     this.#running.add(running)
     try {
       return (await running).rows
@@ -94,14 +112,30 @@ export class Database {
     }
   }
 
-  /** One statement that only reads: repeated once on a connection of its own if the first one had died meanwhile. */
+  /** One statement that only reads: repeated once on another connection if the first one had died meanwhile, or does not answer. */
   async read(lane: Lane, text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    const generation = this.#generation
     try {
-      return await this.run(lane, text, values)
+      return await this.raw(lane, text, values, FIRST_READ_MS_MAX)
     } catch (thrown) {
-      if (!(thrown instanceof WeftError) || thrown.code !== 'store-unavailable') throw thrown
+      const error = asStoreError(thrown, this.where)
+      if (error.code !== 'store-unavailable' || generation !== this.#generation) throw error
       return this.run(lane, text, values)
     }
+  }
+
+  /** Every statement under way fails, and no connection that there is now is used again. See `MembershipStore.reconnect`. */
+  reconnect(): void {
+    if (this.#closing !== null) return
+    this.#generation += 1
+    // A connection with a statement under way is cut, not said goodbye to.
+    for (const client of this.#busy) void client.end()
+    for (const pool of Object.values(this.#pools))
+      for (let idle = pool.idleCount; idle > 0; idle--)
+        pool.connect().then(
+          (client) => client.release(true),
+          () => {},
+        )
   }
 
   /** Waits for what runs, then lets all connections go. Idempotent. */

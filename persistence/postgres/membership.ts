@@ -61,4 +61,8 @@ export class PostgresMembership implements MembershipStore {
   async leave(self: NodeSelf): Promise<void> {
     await this.#database.run('control', LEAVE, [self.nodeId, self.boot])
   }
+
+  reconnect(): void {
+    this.#database.reconnect()
+  }
 }

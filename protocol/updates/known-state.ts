@@ -86,15 +86,31 @@ export class KnownState {
 
   /** An encoded state vector: for each client the clock of its first gap. */
   stateVector(): Uint8Array {
-    if (this.#stateVector === null) {
-      const ends = new Map<number, number>()
-      for (const [client, known] of this.#structs) {
-        const end = typeof known === 'number' ? known : known.contiguousEnd
-        if (end > 0) ends.set(client, end)
-      }
-      this.#stateVector = encodeStateVector(ends)
-    }
+    this.#stateVector ??= encodeStateVector(this.#ends())
     return this.#stateVector
+  }
+
+  /** The state vector of what was known before `additions`: updates that were added last, and of which nothing had been known. */
+  stateVectorBefore(additions: readonly InspectedUpdate[]): Uint8Array {
+    if (additions.length === 0) return this.stateVector()
+    const ends = this.#ends()
+    for (const { blocks } of additions)
+      for (const { client, ranges } of blocks) {
+        const [first] = ranges
+        if (first === 0) ends.delete(client)
+        else if (first !== undefined && first < (ends.get(client) ?? 0)) ends.set(client, first)
+      }
+    return encodeStateVector(ends)
+  }
+
+  /** For each client that has structs from clock 0, the clock of its first gap. */
+  #ends(): Map<number, number> {
+    const ends = new Map<number, number>()
+    for (const [client, known] of this.#structs) {
+      const end = typeof known === 'number' ? known : known.contiguousEnd
+      if (end > 0) ends.set(client, end)
+    }
+    return ends
   }
 
   /**

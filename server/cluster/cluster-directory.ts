@@ -70,6 +70,7 @@ export class ClusterDirectory implements DocumentDirectory {
   readonly #attachments = new Set<MovingAttachment>()
   readonly #remotes = new Map<string, RemoteDocument>()
   readonly #waiters = new Set<Waiter>()
+  #emptied: (() => void) | null = null
   #lookedForAt = Number.NEGATIVE_INFINITY
   #state: 'open' | 'closed' = 'open'
 
@@ -102,7 +103,10 @@ export class ClusterDirectory implements DocumentDirectory {
       pause: (delayMs) => this.#pause(delayMs),
       attachMsMax: times.attachMsMax,
       moveMsMax: times.moveMsMax,
-      ended: (ended) => this.#attachments.delete(ended),
+      ended: (ended) => {
+        this.#attachments.delete(ended)
+        if (this.#attachments.size === 0) this.#emptied?.()
+      },
     })
     this.#attachments.add(attachment)
     await attachment.start()
@@ -123,6 +127,18 @@ export class ClusterDirectory implements DocumentDirectory {
       wake()
     }
     this.#waiters.clear()
+  }
+
+  /** Resolves once all sessions have left and their owners have answered what they submitted, or after `msMax`. To be asked once. */
+  async emptied(msMax: number): Promise<void> {
+    if (this.#attachments.size === 0) return
+    await new Promise<void>((resolve) => {
+      const tooLong = this.#options.clock.after(msMax, resolve)
+      this.#emptied = () => {
+        tooLong.cancel()
+        resolve()
+      }
+    })
   }
 
   /** Detaches everybody and ends the links. Idempotent. */

@@ -47,6 +47,8 @@ export interface ClusterMemberServices {
 
 /** How long a node that leaves tries to flush and hand over while the store fails. */
 const HAND_OVER_MS_MAX = 10_000
+/** How long it waits for other nodes to answer what clients that have gone had submitted: the time in which a lost owner is replaced. */
+const LAST_ANSWERS_MS_MAX = 5_000
 
 export class ClusterMember {
   readonly boot: string
@@ -67,7 +69,11 @@ export class ClusterMember {
       self,
       settings,
       onView: (view) => this.#viewed(view),
-      onQuarantined: () => this.#shards.drop('all'),
+      onQuarantined: () => {
+        this.#shards.drop('all')
+        // Or what this process asked for before it lost the store would be in the way once it is back.
+        options.membership.reconnect()
+      },
       onReplaced: options.onReplaced,
     })
     this.#shards = new ShardManager({
@@ -130,6 +136,8 @@ export class ClusterMember {
   }
 
   async end(): Promise<void> {
+    // What clients sent and did not stay for is on its way to other nodes (G4).
+    await this.directory.emptied(LAST_ANSWERS_MS_MAX)
     this.#shards.stop()
     this.directory.close()
     await this.#membership.leave()

@@ -10,8 +10,6 @@ import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
-import { storedBounds } from '../../protocol/updates/inspect.js'
-import { decodeStateVector } from '../../protocol/updates/state-vector.js'
 import type { ProcessPressure } from '../document/back-pressure.js'
 import type { Attachment, AttachRequest, Beat, CatchUp, Known, SessionSink } from '../document/port.js'
 import { Incoming } from './incoming.js'
@@ -63,8 +61,6 @@ export class MovingAttachment implements Attachment, SessionSink {
   #incarnation = ''
   #acknowledgedSeq = 0
   #stateVector: Uint8Array = emptyStateVector
-  /** The state vector that the session was given. */
-  #promised: Uint8Array = emptyStateVector
   #seq = 0
   /** Bytes counted into what the node holds for moving sessions. */
   #heldBytes = 0
@@ -95,10 +91,8 @@ export class MovingAttachment implements Attachment, SessionSink {
     return this.#attachment?.seq ?? this.#seq
   }
 
-  /** What this covers the client takes for known to the server, and does not send. */
   stateVector(): Uint8Array {
-    this.#promised = this.#attachment?.stateVector() ?? this.#stateVector
-    return this.#promised
+    return this.#attachment?.stateVector() ?? this.#stateVector
   }
 
   sync(known: Known): void {
@@ -219,13 +213,6 @@ export class MovingAttachment implements Attachment, SessionSink {
       this.#giveUp(new WeftError('owner-moved', 'The document was deleted and made anew while its owner moved; open it again.'))
       return
     }
-    // An owner knows edits that it has not committed yet, and they are lost with it. Whoever sent them does so again; but who was told that they are known
-    // would not, and would take the next acknowledgement for theirs too (D1).
-    if (this.#sink !== null && !covers(attachment.stateVector(), this.#promised)) {
-      attachment.detach()
-      this.#giveUp(new WeftError('owner-moved', 'The owner was lost with edits that it had not stored yet; open the document again.'))
-      return
-    }
     this.#incarnation = attachment.incarnation
     const state = { kind: 'attached', attachment, incoming } as const
     this.#state = state
@@ -300,13 +287,6 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.#heldBytes = 0
     this.#options.ended(this)
   }
-}
-
-/** Whether one encoded state vector has all that another one has. */
-function covers(whole: Uint8Array, part: Uint8Array): boolean {
-  const clocks = decodeStateVector(whole, storedBounds)
-  for (const [client, clock] of decodeStateVector(part, storedBounds)) if ((clocks.get(client) ?? 0) < clock) return false
-  return true
 }
 
 /** The owner is elsewhere now, or will be. */

@@ -122,8 +122,10 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     return new SessionAttachment(this, this.#sessions.add(request))
   }
 
+  /** Of what is durable: whoever is told that something is known does not send it again, also not to the next owner, if this one is lost (D1). */
   stateVector(): Uint8Array {
-    return this.#known.stateVector()
+    const updates = this.#inFlight === null ? this.#pending.updates : [this.#inFlight.entry.update, ...this.#pending.updates]
+    return this.#known.stateVectorBefore(updates.map((update) => inspectUpdate(update, storedBounds)))
   }
 
   submit(session: Session, submission: number, bytes: Uint8Array): void {

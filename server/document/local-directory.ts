@@ -34,7 +34,15 @@ export interface LocalDirectoryOptions {
   readonly tuning: DocumentTuning
 }
 
-type Entry = { readonly kind: 'opening'; readonly opened: Promise<void> } | { readonly kind: 'open'; readonly owner: DocumentOwner }
+interface Opening {
+  readonly kind: 'opening'
+  readonly shard: number
+  readonly opened: Promise<void>
+  /** Lets those who wait for it go, whenever the store answers. */
+  readonly giveUp: (error: WeftError) => void
+}
+
+type Entry = Opening | { readonly kind: 'open'; readonly owner: DocumentOwner }
 
 type DirectoryState = 'serving' | 'draining' | 'closed'
 
@@ -125,8 +133,16 @@ export class LocalDirectory implements DocumentDirectory {
     )
   }
 
-  /** These shards belong to somebody else now: their documents stop at once, with nothing acknowledged any more. */
+  /**
+   * These shards belong to somebody else now: their documents stop at once, with nothing acknowledged any more. A load that the store has not answered
+   * is not waited for: the next owner of the shard, who may be us, loads anew.
+   */
   abandon(shards: ReadonlySet<number>): void {
+    for (const [documentId, entry] of this.#entries) {
+      if (entry.kind !== 'opening' || !shards.has(entry.shard)) continue
+      this.#entries.delete(documentId)
+      entry.giveUp(ownerMoved())
+    }
     for (const owner of this.#owners()) if (shards.has(owner.fence.shard)) owner.stop(ownerMoved())
   }
 
@@ -151,17 +167,23 @@ export class LocalDirectory implements DocumentDirectory {
   }
 
   #open(documentId: string): Entry {
-    // Not in this turn: a load that fails at once must find its entry, to take it away.
-    const opened = Promise.resolve().then(() => this.#load(documentId))
+    let giveUp: (error: WeftError) => void = () => {}
+    const opened = new Promise<void>((resolve, reject) => {
+      giveUp = reject
+      // Not in this turn: a load that fails at once must find its entry, to take it away.
+      Promise.resolve()
+        .then(() => this.#load(documentId, entry))
+        .then(resolve, reject)
+    })
     // Every waiting attach gets the rejection by itself.
     opened.catch(() => {})
-    const entry: Entry = { kind: 'opening', opened }
+    const entry: Opening = { kind: 'opening', shard: shardOf(documentId), opened, giveUp }
     this.#entries.set(documentId, entry)
     return entry
   }
 
   /** One consistent read for all that wait (S5). A failure leaves nothing behind: the next attach tries anew (D4). */
-  async #load(documentId: string): Promise<void> {
+  async #load(documentId: string, entry: Opening): Promise<void> {
     try {
       const { store, fenceOf, random, counters } = this.#options
       // Ownership first, the read after it: nobody else can append in between without this fence failing.
@@ -171,13 +193,15 @@ export class LocalDirectory implements DocumentDirectory {
       if (this.#state === 'closed') throw draining()
       const current = fenceOf(documentId)
       if (current === null || current.epoch !== fence.epoch || current.boot !== fence.boot) throw ownerMoved()
+      // Given up meanwhile: whoever came since has a load of their own.
+      if (this.#entries.get(documentId) !== entry) throw ownerMoved()
       const owner = new DocumentOwner(documentId, fence, openStored(documentId, stored, random), this.#environment, this.#events)
       this.#entries.set(documentId, { kind: 'open', owner })
       counters.add('documents_opened')
       // Those who wait for it attach in the coming microtasks; should they all be gone, it is evicted in time.
       if (owner.idle) this.#becameIdle(owner)
     } catch (thrown) {
-      this.#entries.delete(documentId)
+      if (this.#entries.get(documentId) === entry) this.#entries.delete(documentId)
       throw readFailed(thrown)
     }
   }

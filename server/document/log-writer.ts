@@ -1,11 +1,11 @@
 // The log writer: one per process, one commit at a time. Takes what every due document has pending and appends it in one durable commit.
 //
 // While a commit runs, the next batch collects, so batches grow with load by themselves. A batch whose outcome is unknown is repeated with the
-// same seqs and the same bytes, which the store recognises (D7).
-import { unreachable } from '../../core/assert.js'
+// same seqs and the same bytes, which the store recognises (D7). A commit is no longer waited for once all its sources are gone: a store that does not
+// answer must not keep this process from what it was given since, under new epochs (O2).
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
-import { asWeftError, WeftError } from '../../core/errors.js'
+import { asWeftError, type WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import type { AppendEntry, AppendResult } from '../../persistence/store.js'
@@ -35,17 +35,13 @@ export interface LogWriterOptions {
   readonly onFatal: (error: WeftError) => void
 }
 
-interface BatchItem {
-  readonly source: LogSource
-  readonly entry: AppendEntry
-}
-
-type Batch = readonly BatchItem[]
+/** What one commit is for; sources that are gone are taken out of it. */
+type Batch = Map<LogSource, AppendEntry>
 
 type WriterState =
   | { readonly kind: 'idle' }
   | { readonly kind: 'waiting'; readonly wakeAt: number; readonly timer: Timer }
-  | { readonly kind: 'committing'; readonly settled: Promise<void> }
+  | { readonly kind: 'committing'; readonly batch: Batch }
   | { readonly kind: 'retrying'; readonly batch: Batch; readonly timer: Timer }
   | { readonly kind: 'closed' }
 
@@ -63,6 +59,8 @@ export class LogWriter {
   #lastStart = Number.NEGATIVE_INFINITY
   #failures = 0
   #state: WriterState = { kind: 'idle' }
+  /** Commits that have not settled: the one that runs, and those that nobody waits for any more. */
+  readonly #unsettled = new Set<Promise<void>>()
 
   constructor(options: LogWriterOptions) {
     this.#options = options
@@ -78,18 +76,24 @@ export class LogWriter {
     this.#schedule()
   }
 
-  /** The source has nothing to commit any more. */
+  /** The source is over: it is not told of what becomes of its entry. */
   forget(source: LogSource): void {
     this.#due.delete(source)
+    const state = this.#state
+    if (state.kind !== 'committing' && state.kind !== 'retrying') return
+    state.batch.delete(source)
+    if (state.batch.size > 0) return
+    if (state.kind === 'retrying') state.timer.cancel()
+    this.#idle()
   }
 
-  /** Starts nothing any more. Resolves once the commit that runs has settled. Idempotent. */
+  /** Starts nothing any more. Resolves once all commits have settled. Idempotent. */
   async close(): Promise<void> {
     const state = this.#state
     this.#state = { kind: 'closed' }
     this.#due.clear()
     if (state.kind === 'waiting' || state.kind === 'retrying') state.timer.cancel()
-    if (state.kind === 'committing') await state.settled
+    await Promise.all(this.#unsettled)
   }
 
   #schedule(): void {
@@ -124,17 +128,17 @@ export class LogWriter {
     this.#state = { kind: 'idle' }
     const now = this.#clock.monotonic()
     const batch = this.#takeDue(now)
-    if (batch.length === 0) {
+    if (batch.size === 0) {
       this.#schedule()
       return
     }
     this.#lastStart = now
-    this.#rate.record(batch.length, now)
+    this.#rate.record(batch.size, now)
     this.#commit(batch)
   }
 
   #takeDue(now: number): Batch {
-    const batch: BatchItem[] = []
+    const batch: Batch = new Map()
     let bytes = 0
     this.#earliest = Number.POSITIVE_INFINITY
     for (const [source, dueAt] of this.#due) {
@@ -145,42 +149,52 @@ export class LogWriter {
       this.#due.delete(source)
       const entry = source.take()
       if (entry === null) continue
-      batch.push({ source, entry })
+      batch.set(source, entry)
       bytes += entry.update.length
     }
     return batch
   }
 
   #commit(batch: Batch): void {
-    this.#state = { kind: 'committing', settled: this.#attempt(batch) }
+    this.#state = { kind: 'committing', batch }
+    const settled = this.#attempt(batch).finally(() => this.#unsettled.delete(settled))
+    this.#unsettled.add(settled)
   }
 
   /** Never rejects. */
   async #attempt(batch: Batch): Promise<void> {
     let result: AppendResult
     try {
-      result = await this.#options.append(batch.map(({ entry }) => entry))
+      result = await this.#options.append([...batch.values()])
     } catch (thrown) {
       return this.#attemptFailed(batch, asWeftError(thrown))
     }
     this.#failures = 0
     this.#options.counters.add('commits')
-    for (const { source, entry } of batch) {
-      if (result.fencedShards.has(entry.fence.shard)) source.fenced()
-      else {
+    this.#settle(batch, result)
+    this.#finish(batch)
+  }
+
+  /** Tells the sources that are left. */
+  #settle(batch: Batch, { fencedShards }: AppendResult): void {
+    const refused = new Set<number>()
+    for (const [source, entry] of batch) {
+      if (fencedShards.has(entry.fence.shard)) {
+        refused.add(entry.fence.shard)
+        source.fenced()
+      } else {
         this.#options.counters.add('log_rows_committed')
         this.#options.counters.add('log_bytes_committed', entry.update.length)
         source.committed()
       }
     }
-    if (result.fencedShards.size > 0) this.#options.onFenced(result.fencedShards)
-    this.#next()
+    // Shards of sources that are gone may be ours again by now, under other epochs.
+    if (refused.size > 0) this.#options.onFenced(refused)
   }
 
   async #attemptFailed(batch: Batch, error: WeftError): Promise<void> {
-    this.#failures += 1
     this.#options.counters.add('commit_failures')
-    this.#options.logger.error({ error, documents: batch.length, failures: this.#failures }, 'A commit failed')
+    this.#options.logger.error({ error, documents: batch.size, failures: this.#failures + 1 }, 'A commit failed')
     if (this.#state.kind === 'closed') return
     if (error.code === 'store-failed') {
       this.#state = { kind: 'closed' }
@@ -188,34 +202,38 @@ export class LogWriter {
       this.#options.onFatal(error)
       return
     }
+    // Of one that nobody waits for, nothing follows.
+    if (!this.#runs(batch)) return
+    this.#failures += 1
     if (error.code === 'document-corrupt') return this.#isolate(batch, error)
     this.#retry(batch)
   }
 
   /** One document's log does not take its entry: the others must not suffer for it, so each is committed alone. */
   async #isolate(batch: Batch, error: WeftError): Promise<void> {
-    const [only] = batch
-    if (batch.length === 1 && only !== undefined) {
-      only.source.failed(error)
-      return this.#next()
+    const [only] = batch.keys()
+    if (batch.size === 1 && only !== undefined) {
+      batch.delete(only)
+      only.failed(error)
+      return this.#finish(batch)
     }
-    const again: BatchItem[] = []
-    for (const item of batch) {
+    for (const [source, entry] of batch) {
       try {
-        const result = await this.#options.append([item.entry])
-        if (result.fencedShards.size > 0) {
-          item.source.fenced()
-          this.#options.onFenced(result.fencedShards)
-        } else item.source.committed()
+        const result = await this.#options.append([entry])
+        if (batch.delete(source)) this.#settle(new Map([[source, entry]]), result)
       } catch (thrown) {
         const cause = asWeftError(thrown)
-        if (cause.code === 'document-corrupt') item.source.failed(cause)
-        else again.push(item)
+        if (cause.code === 'document-corrupt' && batch.delete(source)) source.failed(cause)
       }
     }
-    if (this.#state.kind === 'closed') return
-    if (again.length > 0) this.#retry(again)
-    else this.#next()
+    if (!this.#runs(batch)) return
+    if (batch.size > 0) this.#retry(batch)
+    else this.#finish(batch)
+  }
+
+  /** Whether this is the commit that runs now. */
+  #runs(batch: Batch): boolean {
+    return this.#state.kind === 'committing' && this.#state.batch === batch
   }
 
   #retry(batch: Batch): void {
@@ -224,21 +242,12 @@ export class LogWriter {
     this.#state = { kind: 'retrying', batch, timer: this.#clock.after(delayMs, () => this.#commit(batch)) }
   }
 
-  #next(): void {
-    const state = this.#state
-    switch (state.kind) {
-      case 'committing':
-        this.#state = { kind: 'idle' }
-        this.#schedule()
-        return
-      case 'closed':
-        return
-      case 'idle':
-      case 'waiting':
-      case 'retrying':
-        throw new WeftError('internal', `The log writer finished a commit while ${state.kind}.`)
-      default:
-        unreachable(state)
-    }
+  #finish(batch: Batch): void {
+    if (this.#runs(batch)) this.#idle()
+  }
+
+  #idle(): void {
+    this.#state = { kind: 'idle' }
+    this.#schedule()
   }
 }

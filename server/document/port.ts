@@ -47,7 +47,7 @@ export interface Attachment {
   readonly incarnation: string
   /** The durable seq at the time of the call. */
   readonly seq: number
-  /** The encoded Yjs state vector of what the document has, up to the first gap of each client. */
+  /** The encoded Yjs state vector of what is durable, up to the first gap of each client. */
   stateVector(): Uint8Array
   /** Asks to be brought up to date; answered by one `catchUp`, in stream order. May be asked again at any time: meanwhile no beats are sent. */
   sync(known: Known): void

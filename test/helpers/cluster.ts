@@ -77,6 +77,10 @@ class OwnMembership implements MembershipStore {
   async leave(self: NodeSelf): Promise<void> {
     if (!this.#cut) await this.#inner.leave(self)
   }
+
+  reconnect(): void {
+    this.#inner.reconnect()
+  }
 }
 
 export class ClusterNode {

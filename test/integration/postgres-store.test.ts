@@ -13,6 +13,8 @@ import type { DocumentStore } from '../../persistence/store.js'
 import { bytesOf, contractTest, takeFence } from '../contract/fixture.js'
 import { ownershipContract } from '../contract/ownership.js'
 import { freePort, type PostgresServer, startPostgres } from '../helpers/postgres.js'
+import { TcpProxy } from '../helpers/tcp-proxy.js'
+import { until } from '../helpers/until.js'
 
 // Processes are killed here, not machines: what the server wrote is in the kernel's hands, and syncing it would only make the tests slow.
 const settings = ['fsync = off']
@@ -243,6 +245,43 @@ describe('a database that goes away', () => {
         await own.stop()
       }
     })
+
+  test('D4, D7, O2: what hangs on connections that went silent is given up at once, and what follows takes others', async () => {
+    const url = new URL(await server.createDatabase())
+    const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) })
+    const database = nameOf(url.href)
+    url.port = String(proxy.port)
+    const store = await open(url.href)
+    const self = { nodeId: 'a', boot: 'boot-a', advertise: '127.0.0.1:1', version: '1', draining: false }
+    try {
+      const fence = await takeFence(store, 'doc')
+      const entry = { documentId: 'doc', fence, incarnation: 'i', update: bytesOf('a') }
+      await store.append([{ ...entry, seq: 1 }])
+      // Two connections, of which one is idle when the path goes silent.
+      await Promise.all([store.openDocument('doc'), store.openDocument('doc')])
+      await store.membership.heartbeat(self)
+      const pids = async (): Promise<readonly number[]> => {
+        const { rows } = await server.run(`SELECT pid FROM pg_stat_activity WHERE application_name = 'weft'`, database)
+        return rows.map((row) => Number(row.pid))
+      }
+      const old = await pids()
+      assert.ok(old.length >= 4)
+      proxy.path = 'hold-both'
+      const hanging = [store.append([{ ...entry, seq: 2 }]), store.openDocument('doc'), store.membership.heartbeat(self)].map(refusal)
+      await new Promise((resolve) => setImmediate(resolve))
+      store.membership.reconnect()
+      for (const error of await Promise.all(hanging)) assert.equal(error.code, 'store-unavailable')
+      proxy.path = 'open'
+      await store.membership.heartbeat(self)
+      // Whether the first try took effect is unknown; repeating it is safe.
+      assert.equal((await store.append([{ ...entry, seq: 2 }])).fencedShards.size, 0)
+      assert.equal((await store.openDocument('doc')).head, 2)
+      await until(async () => (await pids()).every((pid) => !old.includes(pid)), 'the old connections to end')
+    } finally {
+      await store.close()
+      await proxy.stop()
+    }
+  })
 
   test('D4: a read while the database is away rejects; it never answers an empty document', async () => {
     const own = await startPostgres({ settings })

@@ -8,7 +8,7 @@ import { MemoryDisk } from '../../persistence/memory/memory-store.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import type { Ledger } from './ledger.js'
 import { machineOf } from './network.js'
-import { type Caller, called, type SimulatedStoreOptions, type StoreTrouble, simulatedStore } from './store.js'
+import { type Caller, type SimulatedStoreOptions, type StoreTrouble, simulatedStore } from './store.js'
 import { HostClock, type SimulatedTime } from './time.js'
 
 /** A call to a database that refuses fails at once; one on which it hangs, in its own time, and may have taken effect. */
@@ -22,10 +22,11 @@ export interface DatabaseOptions {
   readonly lie: SimulatedStoreOptions['lie']
 }
 
-/** As the PostgreSQL store does it: questions about the cluster are given up soon, appends later, and reads much later. */
+/** As the PostgreSQL store does it: questions about the cluster are given up soon, everything else a little later; a read is tried twice. */
 const CONTROL_MS_MAX = 3_000
-const APPEND_MS_MAX = 15_000
+const OTHER_MS_MAX = 5_000
 const control: ReadonlySet<string> = new Set(['heartbeat', 'leave', 'readOwnership', 'claimShards', 'releaseShards'])
+const reads: ReadonlySet<string> = new Set(['openDocument', 'readLog', 'readAt', 'listDocuments', 'listVersions'])
 
 export class SimulatedDatabase {
   readonly disk = new MemoryDisk()
@@ -43,10 +44,22 @@ export class SimulatedDatabase {
   /** What a process connects to. */
   connect(host: HostClock, random: Random): { readonly store: DocumentStore; readonly membership: MembershipStore } {
     const { ledger, lie, time } = this.#options
-    const call = this.#caller(host, random)
+    /** How each call that is under way is given up. */
+    const underWay = new Set<(error: WeftError) => void>()
+    const once = this.#caller(host, random, underWay)
+    const call: Caller = (method, run) => (reads.has(method) ? once(method, run).catch(() => once(method, run)) : once(method, run))
     const store = simulatedStore({ clock: this.#clock, disk: this.disk, ledger, lie, call, fail: (error) => time.fail(error) })
     const membership = new MemoryMembership({ clock: this.#clock, table: this.#table })
-    return { store, membership: called<MembershipStore>(membership, call) }
+    return {
+      store,
+      membership: {
+        heartbeat: (self) => call('heartbeat', () => membership.heartbeat(self)),
+        leave: (self) => call('leave', () => membership.leave(self)),
+        reconnect: () => {
+          for (const giveUp of underWay) giveUp(failed('the connections were given up'))
+        },
+      },
+    }
   }
 
   /** For everybody. */
@@ -73,15 +86,23 @@ export class SimulatedDatabase {
     return this.#itself === 'open' ? (this.#cuts.get(machineOf(host)) ?? 'open') : this.#itself
   }
 
-  #caller(host: HostClock, random: Random): Caller {
-    return (method, run) =>
-      new Promise((resolve, reject) => {
-        const giveUpMs = control.has(method) ? CONTROL_MS_MAX : APPEND_MS_MAX
+  #caller(host: HostClock, random: Random, underWay: Set<(error: WeftError) => void>): Caller {
+    return <Result>(method: string, run: () => Promise<Result>): Promise<Result> =>
+      new Promise<Result>((resolve, reject) => {
+        const giveUp = (error: WeftError): void => {
+          timer.cancel()
+          underWay.delete(giveUp)
+          reject(error)
+        }
         // What it hears, it hears in its own time.
-        const timer = this.#clock.after(giveUpMs, () => host.run(() => reject(failed(`${method} took too long`))))
+        const timer = this.#clock.after(control.has(method) ? CONTROL_MS_MAX : OTHER_MS_MAX, () =>
+          host.run(() => giveUp(failed(`${method} took too long`))),
+        )
+        underWay.add(giveUp)
         const answer = (settle: () => void): void =>
           host.run(() => {
             timer.cancel()
+            underWay.delete(giveUp)
             settle()
           })
         this.#carry(host, random, run).then(

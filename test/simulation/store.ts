@@ -71,7 +71,7 @@ export function localCaller({ clock, random, trouble }: LocalCallerOptions): Cal
 }
 
 /** All of an object's methods, by way of `call`. */
-export function called<Target extends object>(target: Target, call: Caller): Target {
+function called<Target extends object>(target: Target, call: Caller): Target {
   return new Proxy<Target>(target, {
     get(_target, property) {
       const member: unknown = Reflect.get(target, property, target)

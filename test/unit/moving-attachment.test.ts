@@ -452,24 +452,3 @@ test('S6: seeded: whatever moves between, a session ends up with every beat and 
     assert.equal(session.detachedBy, null, `seed ${seed}`)
   }
 })
-
-test('D1: an owner that is lost with edits which the client takes for known ends the session, with an error that says to try again', async () => {
-  // One client, up to clock 5.
-  const known = Uint8Array.of(1, 7, 5)
-  for (const [stateVector, ends] of [
-    [Uint8Array.of(1, 7, 4), true],
-    [Uint8Array.of(0), true],
-    [known, false],
-    [Uint8Array.of(2, 7, 6, 3, 1), false],
-  ] as const) {
-    const stage = new Stage()
-    stage.owner = ({ sink }) => new PlayedAttachment(sink, { stateVector: known })
-    const session = await stage.join()
-    assert.deepEqual(stage.moving?.stateVector(), known)
-    stage.owner = ({ sink }) => new PlayedAttachment(sink, { stateVector })
-    stage.last.end('owner-moved')
-    await stage.clock.advanceAsync(1_000)
-    assert.equal(session.detachedBy?.code, ends ? 'owner-moved' : undefined)
-    assert.equal(stage.last.calls.includes('detach'), ends)
-  }
-})

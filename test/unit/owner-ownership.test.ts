@@ -1,6 +1,7 @@
 // Who may write: fenced owners, shards that move, and documents that are evicted and come back.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
+import * as Y from 'yjs'
 import { OwnerBench, TestSession } from '../helpers/owner-bench.js'
 
 test('O1, O3: an owner whose epoch is stale appends nothing and acknowledges nothing; its sessions are told to move', async () => {
@@ -37,6 +38,92 @@ test('O3: an append that was under way when the shard moved is never acknowledge
   await old.clock.advanceAsync(60_000)
   assert.equal(writer.acknowledgedThrough, -1)
   assert.equal((await successor.stored('doc')).getText('text').toString(), 'new')
+})
+
+test('O2, O3: a commit that is never answered holds up nothing once its shard is lost: the next epoch commits at once', async () => {
+  const bench = await OwnerBench.start()
+  const lost = await bench.join('doc')
+  const release = bench.store.stall('append')
+  lost.type('lost ')
+  await bench.clock.settle()
+  // As in quarantine: all shards are dropped, and claimed anew under other epochs once the store answers again.
+  bench.directory.abandon(new Set([bench.giveUp('doc')]))
+  assert.equal(lost.detachedBy?.code, 'owner-moved')
+  await bench.claimAll()
+  const writer = await bench.join('doc')
+  writer.type('kept')
+  await bench.clock.settle()
+  assert.equal(writer.acknowledgedThrough, 1)
+  release()
+  await bench.clock.settle()
+  assert.deepEqual([lost.acknowledgedThrough, bench.fencedShards], [-1, []], 'the late answer is about an epoch that nobody has any more')
+  assert.equal(writer.detachedBy, null)
+  assert.equal((await bench.stored('doc')).getText('text').toString(), 'kept')
+})
+
+test('O2, D1: when one of two documents in a commit is lost, the other is acknowledged once the commit is answered, and not before', async () => {
+  const bench = await OwnerBench.start()
+  const lost = await bench.join('doc')
+  const kept = await bench.join('other')
+  const release = bench.store.stall('append')
+  lost.type('a')
+  kept.type('b')
+  await bench.clock.settle()
+  assert.equal(bench.store.calls('append'), 1)
+  bench.directory.abandon(new Set([bench.giveUp('doc')]))
+  kept.type('c', 1)
+  await bench.clock.advanceAsync(10_000)
+  assert.deepEqual([bench.store.calls('append'), kept.acknowledgedThrough], [1, -1], 'one commit at a time while somebody waits for it')
+  release()
+  await bench.clock.advanceAsync(100)
+  assert.equal(kept.acknowledgedThrough, 2)
+  assert.equal(lost.acknowledgedThrough, -1)
+})
+
+test('O2, S5: a load that is never answered holds up nothing once its shard is lost: the next epoch loads anew', async () => {
+  const bench = await OwnerBench.start()
+  const first = await bench.join('doc')
+  first.type('before')
+  await bench.clock.settle()
+  first.detach()
+  await bench.clock.advanceAsync(300_000)
+  assert.equal(bench.directory.openDocuments, 0)
+  const release = bench.store.stall('openDocument')
+  const waiting = [bench.join('doc'), bench.join('doc')]
+  const refused = Promise.all(waiting.map((join) => assert.rejects(join, { code: 'owner-moved' })))
+  await bench.clock.settle()
+  bench.directory.abandon(new Set([bench.giveUp('doc')]))
+  await refused
+  await bench.claimAll()
+  const reader = await bench.join('doc')
+  assert.equal(reader.text, 'before')
+  release()
+  await bench.clock.settle()
+  reader.type('!', 6)
+  await bench.clock.settle()
+  assert.deepEqual([reader.acknowledgedThrough, bench.directory.openDocuments], [1, 1], 'the late answer replaces nothing')
+})
+
+test('D1: what is said to be known is durable: an owner that is lost takes with it nothing that a client would not send again', async () => {
+  const bench = await OwnerBench.start()
+  const writer = await bench.join('doc')
+  writer.type('durable')
+  await bench.clock.settle()
+  const durable = writer.attachment.stateVector()
+  const release = bench.store.stall('append')
+  writer.type('in the commit', 7)
+  await bench.clock.settle()
+  writer.type('pending', 20)
+  assert.deepEqual(writer.attachment.stateVector(), durable)
+  const newcomer = await bench.join('doc', new Y.Doc())
+  newcomer.type('somebody else')
+  assert.deepEqual(newcomer.attachment.stateVector(), durable)
+  release()
+  await bench.clock.advanceAsync(100)
+  assert.deepEqual(
+    Y.decodeStateVector(newcomer.attachment.stateVector()),
+    Y.decodeStateVector(Y.encodeStateVector(await bench.stored('doc'))),
+  )
 })
 
 test('O2: a document that was asked for before its shard was owned can be opened once it is', async () => {

@@ -47,7 +47,11 @@ class Node {
     const shared = { settings, clock, logger: silentLogger, counters: this.counters }
     this.membership = new Membership({
       ...shared,
-      store: { heartbeat: (self) => cut(() => membershipStore.heartbeat(self)), leave: (self) => cut(() => membershipStore.leave(self)) },
+      store: {
+        heartbeat: (self) => cut(() => membershipStore.heartbeat(self)),
+        leave: (self) => cut(() => membershipStore.leave(self)),
+        reconnect: () => {},
+      },
       self: { nodeId, boot, advertise: `${nodeId}:1`, version: '0' },
       onView: () => void this.shards.look(),
       onQuarantined: () => this.shards.drop('all'),

@@ -282,3 +282,25 @@ test('range sets behave like sets of clocks', () => {
     assert.equal(size, clocks.size)
   }
 })
+
+test('D1: the state vector before some additions is that of what was known without them, also around gaps and Skips', () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = seededRandom(seed)
+    const updates = [7, 8, 9].flatMap((client) => typed(['ab', 'c', 'def', 'g'], client)).filter(() => random.below(5) > 0)
+    for (let index = updates.length - 1; index > 0; index--) {
+      const other = random.below(index + 1)
+      const [a, b] = [updates[index] as Uint8Array, updates[other] as Uint8Array]
+      updates[index] = b
+      updates[other] = a
+    }
+    const cut = random.below(updates.length + 1)
+    const [before, after] = [updates.slice(0, cut), updates.slice(cut)]
+    const additions = random.below(2) === 0 ? after : after.length === 0 ? [] : [mergeUpdateTree(after)]
+    const stateVector = knownStateOf(...before, ...additions).stateVectorBefore(additions.map(inspect))
+    assert.deepEqual(
+      decodeStateVector(stateVector, defaultLimits),
+      decodeStateVector(knownStateOf(...before).stateVector(), defaultLimits),
+      `seed ${seed}`,
+    )
+  }
+})
