@@ -29,6 +29,8 @@ export interface ClusterConfig {
   readonly secret: string
   /** Whether to bring the database's schema up to date at the start. */
   readonly migrate: boolean
+  /** Whether to refuse to start under an advertised address that does not lead to this node, as seen from itself. */
+  readonly checkAdvertise: boolean
 }
 
 export type Command =
@@ -57,6 +59,8 @@ With a database the server is a node of a cluster, and --data is not used:
   --cluster-secret <text> what the nodes of a cluster know and nobody else does (CLUSTER_SECRET; required)
   --node-id <name>        names this node, the same at each of its starts (NODE_ID; random)
   --advertise <host:port> where other nodes reach this one (ADVERTISE; the listening address)
+  --no-advertise-check    do not look at the start whether that address leads to this node; for networks in which it can
+                          be reached there by others, but not by itself
   --no-migrate            do not change the database's schema; refuse to start if it is not up to date
 
   --help, --version
@@ -72,6 +76,7 @@ const options = {
   'node-id': { type: 'string' },
   advertise: { type: 'string' },
   'no-migrate': { type: 'boolean' },
+  'no-advertise-check': { type: 'boolean' },
   'log-level': { type: 'string' },
   broadcast: { type: 'string' },
   'no-demo': { type: 'boolean' },
@@ -103,7 +108,7 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
     return { kind: 'migrate', databaseUrl: databaseUrlOf(databaseUrl), logLevel }
   }
   const broadcast = oneOf({ name: '--broadcast', value: values.broadcast ?? 'after-commit' }, ['after-commit', 'before-commit'] as const)
-  const cluster = clusterOf(read, values['no-migrate'] !== true)
+  const cluster = clusterOf(read, { migrate: values['no-migrate'] !== true, checkAdvertise: values['no-advertise-check'] !== true })
   if (cluster !== null && broadcast === 'before-commit')
     throw invalid(
       '--broadcast is "before-commit", which a cluster does not offer: a move could take back what others have seen. Leave it out.',
@@ -126,7 +131,7 @@ type ValueFlag = 'host' | 'port' | 'data' | 'log-level' | 'database-url' | 'redi
 
 type Read = (flag: ValueFlag, variable: string) => Setting | null
 
-function clusterOf(read: Read, migrate: boolean): ClusterConfig | null {
+function clusterOf(read: Read, switches: Pick<ClusterConfig, 'migrate' | 'checkAdvertise'>): ClusterConfig | null {
   const databaseUrl = read('database-url', 'DATABASE_URL')
   const redisUrl = read('redis-url', 'REDIS_URL')
   if (databaseUrl === null) {
@@ -146,7 +151,7 @@ function clusterOf(read: Read, migrate: boolean): ClusterConfig | null {
     nodeId: nodeId === null ? null : nodeIdOf(nodeId),
     advertise: advertise === null ? null : hostAndPortOf(advertise),
     secret: secret.value,
-    migrate,
+    ...switches,
   })
 }
 

@@ -79,11 +79,12 @@ export class NodeGatekeeper {
   admit(authorization: string | undefined): string | null {
     const [scheme, challenge, nonce, answer] = (authorization ?? '').split(' ')
     if (scheme !== SCHEME || challenge === undefined || nonce === undefined || answer === undefined) return null
-    if (!this.#isFresh(challenge) || !same(answer, proof(this.#secret, 'dial', challenge, nonce))) return null
+    if (!this.issued(challenge) || !same(answer, proof(this.#secret, 'dial', challenge, nonce))) return null
     return proof(this.#secret, 'accept', challenge, nonce)
   }
 
-  #isFresh(challenge: string): boolean {
+  /** Whether this process made the challenge, not long ago: whoever was given it has reached this process. */
+  issued(challenge: string): boolean {
     const end = challenge.lastIndexOf('.')
     const body = challenge.slice(0, Math.max(0, end))
     if (!same(challenge.slice(end + 1), mac(this.#key, body))) return false

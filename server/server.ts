@@ -91,13 +91,17 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   }
   const onFatal = options.onFatal ?? (() => process.exit(1))
   const { cluster, store = null, dataDir = './data' } = options
-  const server = new Server(options, base, files)
-  if (cluster === undefined) server.serve(await startAlone(base, { dataDir, store, onFatal }))
-  else
-    server.startWhenListening(async (url, waiting, cancelled) => {
-      const version = await packageVersion()
-      return startMember(base, { config: cluster, url, version, onFatal, waiting, cancelled })
-    })
+  if (cluster === undefined) {
+    const server = new Server(options, base, files, null)
+    server.serve(await startAlone(base, { dataDir, store, onFatal }))
+    return server
+  }
+  const gatekeeper = new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })
+  const server = new Server(options, base, files, gatekeeper)
+  server.startWhenListening(async (url, waiting, cancelled) => {
+    const version = await packageVersion()
+    return startMember(base, { config: cluster, url, version, gatekeeper, onFatal, waiting, cancelled })
+  })
   return server
 }
 
@@ -122,13 +126,13 @@ class Server implements WeftServer {
   #markClosed: () => void = () => {}
   #state: ServerState = { kind: 'created', start: null }
 
-  constructor(options: ServerOptions, base: NodeBase, files: ReadonlyMap<string, StaticFile>) {
-    const { counters, logger, limits, clock, random, authorize } = base
+  /** `gatekeeper` lets other nodes in; null for a server that is alone. */
+  constructor(options: ServerOptions, base: NodeBase, files: ReadonlyMap<string, StaticFile>, gatekeeper: NodeGatekeeper | null) {
+    const { counters, logger, limits, authorize } = base
     this.counters = counters
     this.#logger = logger
     this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
-    const secret = options.cluster?.secret
-    const nodes = secret === undefined ? null : { gatekeeper: new NodeGatekeeper({ secret, clock, random }), logger }
+    const nodes = gatekeeper === null ? null : { gatekeeper, logger }
     this.#listener = new HttpListener(
       createRequestHandler({
         counters,

@@ -17,6 +17,7 @@ import { WsDialer } from './cluster/ws-dialer.js'
 import type { ClusterConfig } from './config.js'
 import { WorkerCompactor } from './document/worker-compactor.js'
 import { type NodeOptions, ServerNode } from './node.js'
+import type { NodeGatekeeper } from './node-credentials.js'
 
 /** What every node is made of, before its store is known. */
 export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster'> & { readonly counters: Counters }
@@ -61,6 +62,8 @@ export interface MemberOptions {
   readonly url: string
   readonly version: string
   readonly onFatal: (error: WeftError) => void
+  /** Lets other nodes in, at that address. */
+  readonly gatekeeper: NodeGatekeeper
   /** Told what the node waits for, in plain words. */
   readonly waiting: (reason: string) => void
   /** Ends the waiting; `startMember` then rejects. */
@@ -83,6 +86,14 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
     await bus?.ready()
     const opened = await waitForDatabase(base, options)
     store = opened
+    const dialer = new WsDialer({
+      secret: config.secret,
+      clock,
+      random,
+      limits,
+      isOwn: (challenge) => options.gatekeeper.issued(challenge),
+    })
+    if (config.checkAdvertise) await findSelf(advertise, dialer, base, options)
     const node = new ServerNode({
       ...base,
       store: opened,
@@ -91,7 +102,7 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
       cluster: {
         self: { nodeId, boot, advertise, version: options.version },
         membership: opened.membership,
-        dialer: new WsDialer({ secret: config.secret, clock, random, limits }),
+        dialer,
         settings: defaultClusterSettings,
         onReplaced: options.onFatal,
       },
@@ -144,6 +155,30 @@ async function waitForDatabase(base: NodeBase, options: MemberOptions): Promise<
       if (error.message !== told) logger.warn({ err: error }, 'the database does not answer; waiting for it')
       told = error.message
       await sleep(clock, DATABASE_RETRY_MS)
+    }
+  }
+}
+
+const FIND_SELF_MS_MAX = 10_000
+const FIND_SELF_RETRY_MS = 250
+
+/** Others would find out only when somebody opens a document of this node, and nothing would say why it does not open. */
+async function findSelf(advertise: string, dialer: WsDialer, { clock }: NodeBase, { waiting, cancelled }: MemberOptions): Promise<void> {
+  const deadline = clock.monotonic() + FIND_SELF_MS_MAX
+  for (;;) {
+    if (cancelled()) throw new WeftError('draining', 'The server is stopping.')
+    try {
+      return await dialer.findSelf(advertise)
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown)
+      waiting(`looking whether ${advertise} leads to this node: ${reason}`)
+      if (clock.monotonic() >= deadline)
+        throw new WeftError(
+          'invalid-configuration',
+          `This node cannot be reached at the address that the other nodes are told, ${advertise}: ${reason}. Set --advertise (ADVERTISE) to a host:port ` +
+            'at which they reach it; if they do, and only the node itself does not, add --no-advertise-check.',
+        )
+      await sleep(clock, FIND_SELF_RETRY_MS)
     }
   }
 }

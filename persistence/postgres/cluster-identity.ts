@@ -23,7 +23,8 @@ export async function identifyCluster(database: Database, proposedId: string, na
   if (name !== null && identity.name !== name)
     throw new WeftError(
       'invalid-configuration',
-      `The database at ${database.where} belongs to the cluster "${identity.name}", this node is configured for "${name}": change the cluster's name, or DATABASE_URL.`,
+      `The database at ${database.where} belongs to another cluster ("${identity.name}", not "${name}"). The nodes of a cluster share one ` +
+        '--cluster-secret (CLUSTER_SECRET), and each cluster has a database of its own (DATABASE_URL): one of the two has to change here.',
     )
   return identity
 }

@@ -16,10 +16,14 @@ export interface WsDialerOptions {
   /** Fit for secrets. */
   readonly random: Random
   readonly limits: Limits
+  /** Whether this process made a challenge: then the address leads back to it. */
+  readonly isOwn: (challenge: string) => boolean
 }
 
 /** From the first byte to the end of the upgrade, both rounds. */
 const DIAL_MS_MAX = 3_000
+
+const unheard: SocketEvents = { message: () => {}, text: () => {}, pong: () => {}, closed: () => {} }
 
 type Upgrade = { readonly kind: 'open'; readonly socket: Socket } | { readonly kind: 'challenged'; readonly challenge: string }
 
@@ -30,16 +34,29 @@ export class WsDialer implements NodeDialer {
     this.#options = options
   }
 
-  async dial(address: NodeAddress, events: SocketEvents): Promise<Socket> {
-    const { secret, random } = this.#options
-    const asked = await this.#upgrade(address, null, events)
-    if (asked.kind === 'open') throw new Error('it let this node in without asking for the cluster secret')
-    const answered = await this.#upgrade(address, new NodeAnswer(secret, asked.challenge, random), events)
+  async dial({ advertise }: NodeAddress, events: SocketEvents): Promise<Socket> {
+    const { secret, random, isOwn } = this.#options
+    const challenge = await this.#challenge(advertise)
+    if (isOwn(challenge)) throw new Error('its address leads back to this node; give it another --advertise (ADVERTISE)')
+    const answered = await this.#upgrade(advertise, new NodeAnswer(secret, challenge, random), events)
     if (answered.kind === 'open') return answered.socket
     throw new Error('it has another cluster secret; give all nodes the same --cluster-secret (CLUSTER_SECRET)')
   }
 
-  #upgrade({ advertise }: NodeAddress, answer: NodeAnswer | null, events: SocketEvents): Promise<Upgrade> {
+  /** Resolves when the address (host:port) leads to this process. Rejects with why it does not, in plain words, in bounded time. */
+  async findSelf(advertise: string): Promise<void> {
+    const challenge = await this.#challenge(advertise)
+    if (!this.#options.isOwn(challenge)) throw new Error('another node listens there')
+  }
+
+  async #challenge(advertise: string): Promise<string> {
+    const asked = await this.#upgrade(advertise, null, unheard)
+    if (asked.kind === 'challenged') return asked.challenge
+    asked.socket.terminate()
+    throw new Error('it let this node in without asking for the cluster secret')
+  }
+
+  #upgrade(advertise: string, answer: NodeAnswer | null, events: SocketEvents): Promise<Upgrade> {
     const { clock, limits } = this.#options
     return new Promise((resolve, reject) => {
       const ws = new WebSocket(`ws://${advertise}/`, [weftNodeSubprotocol], {

@@ -21,6 +21,12 @@ export interface UpgradeOptions {
   readonly nodes?: { readonly gatekeeper: NodeGatekeeper; readonly logger: Logger } | null
 }
 
+const NODES_PROVE = 'Nodes of a cluster prove that they know its secret; set the same --cluster-secret on all of them.'
+
+function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
+  return ['WWW-Authenticate: Weft-Node', `${challengeHeader}: ${gatekeeper.challenge()}`]
+}
+
 /** Serves the upgrade requests of `httpServer`. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
   const { limits, counters, nodes = null } = options
@@ -47,6 +53,13 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
       )
       return
     }
+    const { authorization } = request.headers
+    if (dialect === 'weft-node' && nodes !== null && authorization === undefined) {
+      // The first request of a node is without an answer, since it has no challenge yet: nothing is wrong with it. It is answered also while this
+      // node comes up, which finds out by it whether its advertised address leads to it.
+      refuseUpgrade(stream, '401 Unauthorized', NODES_PROVE, challengeOf(nodes.gatekeeper))
+      return
+    }
     const gateway = options.gateway()
     if (gateway === null) {
       refuse('503 Service Unavailable', 'This server is starting; connect again.', ['Retry-After: 1'])
@@ -70,20 +83,13 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
     if (dialect === 'weft-node') {
       if (nodes === null) return
       const { gatekeeper, logger } = nodes
-      const { authorization } = request.headers
       const proof = gatekeeper.admit(authorization)
       if (proof === null) {
-        if (authorization !== undefined)
-          logger.error(
-            { address: request.socket.remoteAddress },
-            'a node was refused: it has another cluster secret; give all nodes the same --cluster-secret (CLUSTER_SECRET)',
-          )
-        // The first request of a node is without an answer, since it has no challenge yet: nothing is wrong with it.
-        const answer = authorization === undefined ? refuseUpgrade.bind(null, stream) : refuse
-        answer('401 Unauthorized', 'Nodes of a cluster prove that they know its secret; set the same --cluster-secret on all of them.', [
-          'WWW-Authenticate: Weft-Node',
-          `${challengeHeader}: ${gatekeeper.challenge()}`,
-        ])
+        logger.error(
+          { address: request.socket.remoteAddress },
+          'a node was refused: it has another cluster secret; give all nodes the same --cluster-secret (CLUSTER_SECRET)',
+        )
+        refuse('401 Unauthorized', NODES_PROVE, challengeOf(gatekeeper))
         return
       }
       proofs.set(request, proof)

@@ -157,9 +157,16 @@ export class ClusterNode {
       onLooked: () => this.directory.looked(membership.view.filter((node) => node.boot !== boot)),
     })
     const secret = options.secret ?? 'a secret of this test'
+    const gatekeeper = new NodeGatekeeper({ secret, clock: systemClock, random: systemRandom })
     this.links = new NodeLinks({
       ...common,
-      dialer: new WsDialer({ secret, clock: systemClock, random: systemRandom, limits }),
+      dialer: new WsDialer({
+        secret,
+        clock: systemClock,
+        random: systemRandom,
+        limits,
+        isOwn: (challenge) => gatekeeper.issued(challenge),
+      }),
       agent: nodeId,
       waitingBytesHigh: limits.pendingBytesPerDocumentMax,
     })
@@ -178,7 +185,6 @@ export class ClusterNode {
       { ...common, directory: this.directory, awareness: this.#awareness, authorize: allowEverybody, serverId: boot },
       this.local,
     )
-    const gatekeeper = new NodeGatekeeper({ secret, clock: systemClock, random: systemRandom })
     serveUpgrades(server, { gateway: () => this.gateway, limits, counters, nodes: { gatekeeper, logger } })
   }
 

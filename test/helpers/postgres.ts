@@ -151,8 +151,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     url,
     async createDatabase() {
       databases += 1
-      await server.run(`CREATE DATABASE weft_${databases}`)
-      return url(`weft_${databases}`)
+      const name = `weft_${databases}`
+      await server.run(`CREATE DATABASE ${name}`)
+      return url(name)
     },
     async run(sql, database) {
       const client = new pg.Client({ connectionString: url(database) })

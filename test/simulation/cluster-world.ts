@@ -7,7 +7,7 @@ import { type Random, seededRandom } from '../../core/random.js'
 import { defaultClusterSettings } from '../../server/cluster/settings.js'
 import { canonicalState } from '../helpers/states.js'
 import { type ClusterAction, type ClusterProfile, calmRedis, drawClusterProfile } from './cluster-profile.js'
-import { checkEqual, spoof } from './comparison.js'
+import { checkEqual, checkNobodyGone, spoof } from './comparison.js'
 import { SimulatedDatabase } from './database.js'
 import { Fleet } from './fleet.js'
 import { Ledger } from './ledger.js'
@@ -35,6 +35,8 @@ const BALANCER = 'balancer:8000'
 const CLIENTS_MAX = 7
 const TAKEOVER_MS_MAX = 5_000
 const NODE_STATES_MS_MAX = 10_000
+/** Until who has just come back sees everybody again: the others' next renewals, after 15 s at the most. */
+const RETURN_MS_MAX = 20_000
 const CALM_MS_MAX = 500
 
 export class ClusterWorld {
@@ -231,8 +233,9 @@ export class ClusterWorld {
     const client = this.#population.clients[0]
     if (client !== undefined) this.#population.act('edit', client)
     await this.#advance(NODE_STATES_MS_MAX - TAKEOVER_MS_MAX)
+    checkNobodyGone({ clients: this.#population.clients, documentIds: this.#profile.documentIds })
     if (this.#population.clients.some(({ clock }) => this.#network.connections(clock).length === 0)) this.#fleet.startAll()
-    await this.#advance(5_000)
+    await this.#advance(RETURN_MS_MAX)
     await this.#checkEqual()
   }
 

@@ -40,6 +40,18 @@ export async function checkEqual({ time, disk, ledger, clients, documentIds }: C
   }
 }
 
+/** A4: nobody sees somebody who is not there. Who is there may be missing for a while: a stock client takes a state back only at a higher clock. */
+export function checkNobodyGone({ clients, documentIds }: Pick<Compared, 'clients' | 'documentIds'>): void {
+  const participants = clients.flatMap((client) => client.participants)
+  for (const documentId of documentIds) {
+    const here = participants.filter((participant) => participant.documentId === documentId)
+    const present = new Set(here.map(({ doc }) => doc.clientID))
+    for (const { doc, awareness } of here)
+      for (const id of awareness.getStates().keys())
+        assert.ok(present.has(id), `A4: client ${doc.clientID} still sees client ${id} in ${documentId}`)
+  }
+}
+
 /** A2: a client speaks for all others of its document. They must not be disturbed. False if there is no client that could. */
 export function spoof(clients: readonly SimulatedClient[]): boolean {
   const spoofer = clients.find((client) => client instanceof StockClient)

@@ -44,6 +44,7 @@ describe('config', () => {
       advertise: null,
       secret: 's',
       migrate: true,
+      checkAdvertise: true,
     })
     const flags = [
       '--database-url',
@@ -57,13 +58,14 @@ describe('config', () => {
       '--cluster-secret',
       's',
     ]
-    assert.deepEqual(configOf([...flags, '--no-migrate'], { NODE_ID: 'other', ADVERTISE: 'other:1' }).cluster, {
+    assert.deepEqual(configOf([...flags, '--no-migrate', '--no-advertise-check'], { NODE_ID: 'other', ADVERTISE: 'other:1' }).cluster, {
       databaseUrl: url,
       redisUrl: 'redis://r',
       nodeId: 'n1',
       advertise: 'n1.internal:1234',
       secret: 's',
       migrate: false,
+      checkAdvertise: false,
     })
     assert.deepEqual(parseCommand(['migrate'], { DATABASE_URL: url }), { kind: 'migrate', databaseUrl: url, logLevel: 'info' })
   })

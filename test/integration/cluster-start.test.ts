@@ -1,0 +1,139 @@
+// Starting nodes of a cluster as processes: what is wrong with a setting is refused with the name of the setting; what will pass is waited for.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { freePort, type PostgresServer, startPostgres } from '../helpers/postgres.js'
+import { RawClient } from '../helpers/raw-client.js'
+import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { ServerProcess } from '../helpers/server-process.js'
+import { until } from '../helpers/until.js'
+
+const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const secret = 'the secret of this test'
+
+let postgres: PostgresServer
+let redis: RedisServer
+before(async () => {
+  const started = await Promise.all([startPostgres({ settings: ['fsync = off'] }), startRedis()])
+  postgres = started[0]
+  redis = started[1]
+})
+after(() => Promise.all([postgres.stop(), redis.stop()]))
+
+/** Runs a node that should not come up, and answers its exit code and what it said last. */
+async function refused(databaseUrl: string, ...flags: readonly string[]): Promise<{ readonly code: number | null; readonly says: string }> {
+  const args = [mainFile, 'serve', '--port', '0', '--log-level', 'silent', '--database-url', databaseUrl, ...flags]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, CLUSTER_SECRET: secret } })
+  let says = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    says += text
+  })
+  const killWithParent = (): void => void child.kill('SIGKILL')
+  process.once('exit', killWithParent)
+  await once(child, 'close')
+  process.off('exit', killWithParent)
+  return { code: child.exitCode, says }
+}
+
+const readiness = async (node: ServerProcess): Promise<string> => (await fetch(`${node.url}/readyz`)).text()
+
+describe('a setting that is wrong', { concurrency: 3 }, () => {
+  test('G5: a database that is not there, or not this cluster’s: exit code 2, naming DATABASE_URL or the secret', async () => {
+    const url = await postgres.createDatabase()
+    const missing = await refused(`${url}-missing`)
+    assert.equal(missing.code, 2)
+    assert.match(missing.says, /does not exist.*DATABASE_URL/s)
+    const node = await ServerProcess.start({ environment: { DATABASE_URL: url, CLUSTER_SECRET: secret } })
+    try {
+      await until(async () => (await fetch(`${node.url}/readyz`)).ok, 'the first cluster to be ready')
+      const second = await refused(url, '--cluster-secret', 'another secret')
+      assert.equal(second.code, 2)
+      assert.match(second.says, /CLUSTER_SECRET|--cluster-secret/)
+      assert.ok((await fetch(`${node.url}/readyz`)).ok, 'the first cluster goes on')
+    } finally {
+      await node.dispose()
+    }
+  })
+
+  test('G5: an advertised address that nobody can reach, or at which something else listens: exit code 2, naming --advertise', async () => {
+    const url = await postgres.createDatabase()
+    const other = createServer((socket) => socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'))
+    other.listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const address = other.address()
+    assert.ok(address !== null && typeof address === 'object')
+    try {
+      const [nobody, unknown, something] = await Promise.all([
+        refused(url, '--advertise', `127.0.0.1:${await freePort()}`),
+        refused(url, '--advertise', 'nowhere.invalid:1234'),
+        refused(url, '--advertise', `127.0.0.1:${address.port}`),
+      ])
+      for (const { code, says } of [nobody, unknown, something]) {
+        assert.equal(code, 2)
+        assert.match(says, /cannot be reached.*--advertise \(ADVERTISE\)/s)
+      }
+      assert.match(nobody.says, /ECONNREFUSED/)
+      assert.match(something.says, /HTTP 404/)
+      assert.equal((await postgres.run('SELECT FROM weft.node', new URL(url).pathname.slice(1))).rows.length, 0, 'none of them joined')
+    } finally {
+      other.close()
+    }
+  })
+
+  test('G5: the address of another node of the cluster: refused, and taken with --no-advertise-check, for which dialling says what is wrong', async () => {
+    const url = await postgres.createDatabase()
+    const environment = { DATABASE_URL: url, CLUSTER_SECRET: secret }
+    const node = await ServerProcess.start({ environment })
+    try {
+      await until(async () => (await fetch(`${node.url}/readyz`)).ok, 'the first node to be ready')
+      const advertise = ['--advertise', `127.0.0.1:${node.port}`]
+      const second = await refused(url, ...advertise)
+      assert.equal(second.code, 2)
+      assert.match(second.says, /another node listens there.*--advertise/s)
+      const unchecked = await ServerProcess.start({ environment, flags: [...advertise, '--no-advertise-check'] })
+      try {
+        await until(async () => (await fetch(`${unchecked.url}/readyz`)).ok, 'the second node to be ready')
+        // Some of these documents are the second node's, and to reach it the first would have to reach itself.
+        const clients = await Promise.all(
+          Array.from({ length: 20 }, (_, number) => RawClient.connect(`${node.webSocketUrl}/document-${number}`)),
+        )
+        await until(() => /leads back to this node.*--advertise/.test(node.output), 'the first node to say what is wrong')
+        for (const client of clients) client.socket.terminate()
+      } finally {
+        await unchecked.dispose()
+      }
+    } finally {
+      await node.dispose()
+    }
+  })
+
+  test('G5: a Redis that does not let this user publish: exit code 2, naming REDIS_URL', async () => {
+    await redis.run('ACL', 'SETUSER', 'mute', 'on', '>mute', '~*', '+@all', '-publish', '-subscribe', '-spublish', '-ssubscribe')
+    const { code, says } = await refused(await postgres.createDatabase(), '--redis-url', `redis://mute:mute@127.0.0.1:${redis.port}`)
+    assert.equal(code, 2)
+    assert.match(says, /REDIS_URL/)
+  })
+})
+
+describe('what will pass', () => {
+  test('G5: a node that starts while PostgreSQL is down says so, and serves when it comes', async () => {
+    const own = await startPostgres({ settings: ['fsync = off'] })
+    const url = await own.createDatabase()
+    await own.kill('SIGKILL')
+    const node = await ServerProcess.start({ environment: { DATABASE_URL: url, CLUSTER_SECRET: secret } })
+    try {
+      await until(async () => /waiting for the database/.test(await readiness(node)), 'the node to say what it waits for')
+      assert.equal((await fetch(`${node.url}/readyz`)).status, 503)
+      assert.equal((await fetch(`${node.url}/healthz`)).status, 200)
+      assert.match(node.output, /the database does not answer; waiting for it/)
+      await own.start()
+      await until(async () => (await fetch(`${node.url}/readyz`)).ok, 'the node to be ready')
+    } finally {
+      await node.dispose()
+      await own.stop()
+    }
+  })
+})
