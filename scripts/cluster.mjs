@@ -37,3 +37,5 @@ const stop = async () => {
 }
 process.on('SIGINT', stop)
 process.on('SIGTERM', stop)
+// The terminal was closed.
+process.on('SIGHUP', stop)

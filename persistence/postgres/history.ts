@@ -1,15 +1,20 @@
 // Reading documents: as they are now, as they were at a point, and the list of them. Each read is one statement, hence one consistent cut.
+import { shardOf } from '../../core/document-id.js'
 import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
 import type { DocumentInfo, HistoryPoint, LogRow, Page, StoredDocument, StoredSnapshot } from '../store.js'
 import { bytesIn, numberIn, textIn, utf8In } from './columns.js'
 import type { Database, Row } from './database.js'
 import { checkContiguous, logRowIn } from './log.js'
+import type { RememberedHeads } from './remembered-heads.js'
+
+const NO_LEASE = 'NULL::bigint AS lease_version, NULL::bigint AS server_life, NULL::bigint AS owner_epoch, NULL::bigint AS newest_at'
 
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'utf8')
 
 // One row about the document, at most one snapshot, then the log. `upto` is a row with the seq to read through (null for none), computed from
-// `document` and, for a time, from the log; a second statement for the tail could straddle a truncation and show a hole.
-const readThrough = (upto: string): string => `
+// `document` and, for a time, from the log; a second statement for the tail could straddle a truncation and show a hole. `lease` is what a writer has to
+// know beside: the columns lease_version, server_life, owner_epoch and newest_at, in the row about the document.
+const readThrough = (upto: string, lease: string = NO_LEASE): string => `
   WITH document AS MATERIALIZED (
     SELECT key, incarnation,
       (SELECT min(log.seq) FROM weft.log WHERE log.key = document.key) AS first,
@@ -20,16 +25,23 @@ const readThrough = (upto: string): string => `
     SELECT snapshot.seq, snapshot.saved_at, snapshot.bytes FROM document, upto, weft.snapshot
     WHERE snapshot.key = document.key AND snapshot.seq <= upto.seq ORDER BY snapshot.seq DESC LIMIT 1
   )
-  SELECT 'document' AS kind, upto.seq, document.first AS epoch, document.head AS at, NULL::bytea AS bytes, document.incarnation
+  SELECT 'document' AS kind, upto.seq, document.first AS epoch, document.head AS at, NULL::bytea AS bytes, document.incarnation,
+      document.key, ${lease}
     FROM document LEFT JOIN upto ON true
-  UNION ALL SELECT 'snapshot', seq, 0, saved_at, bytes, NULL FROM base
-  UNION ALL SELECT 'row', log.seq, log.epoch, log.committed_at, log.bytes, NULL FROM document, upto, weft.log
+  UNION ALL SELECT 'snapshot', seq, 0, saved_at, bytes, NULL, NULL, NULL, NULL, NULL, NULL FROM base
+  UNION ALL SELECT 'row', log.seq, log.epoch, log.committed_at, log.bytes, NULL, NULL, NULL, NULL, NULL, NULL FROM document, upto, weft.log
     WHERE log.key = document.key AND log.seq > coalesce((SELECT base.seq FROM base), 0) AND log.seq <= upto.seq
   ORDER BY kind, seq`
 
 // The largest bigint: a snapshot above the head would be corruption, and must be seen, not passed over.
-const OPEN = readThrough(`
-    SELECT 9223372036854775807 AS seq FROM document`)
+const OPEN = readThrough(
+  `
+    SELECT 9223372036854775807 AS seq FROM document`,
+  `
+      (SELECT lease.version FROM weft.lease WHERE lease.boot = $2) AS lease_version, weft.server_life() AS server_life,
+      (SELECT o.epoch FROM weft.shard_owner o WHERE o.shard = $3 AND o.boot = $2) AS owner_epoch,
+      (SELECT log.committed_at FROM weft.log WHERE log.key = document.key AND log.seq = document.head) AS newest_at`,
+)
 
 const READ_AT_SEQ = readThrough(`
     SELECT $2::bigint AS seq FROM document`)
@@ -79,10 +91,29 @@ function complete(documentId: string, found: Found, seq: number): StoredDocument
   return { incarnation, snapshot, tail, head: seq }
 }
 
-/** See `DocumentStore.openDocument`. */
-export async function openDocument(database: Database, documentId: string): Promise<StoredDocument> {
-  const found = find(documentId, await database.read('bulk', OPEN, [bytesOf(documentId)]))
-  return found === null ? { incarnation: null, snapshot: null, tail: [], head: 0 } : complete(documentId, found, found.head)
+/** See `DocumentStore.openDocument`. What it reads of a document whose shard this process holds is remembered for its next append. */
+export async function openDocument(database: Database, heads: RememberedHeads, documentId: string): Promise<StoredDocument> {
+  const boot = heads.boot
+  const rows = await database.read('bulk', OPEN, [bytesOf(documentId), boot, shardOf(documentId)])
+  const found = find(documentId, rows)
+  if (found === null) return { incarnation: null, snapshot: null, tail: [], head: 0 }
+  const stored = complete(documentId, found, found.head)
+  const [about] = rows
+  if (boot !== null && about !== undefined && about['lease_version'] !== null && about['owner_epoch'] !== null)
+    heads.learn({
+      documentId,
+      view: {
+        boot,
+        leaseVersion: numberIn(about, 'lease_version'),
+        serverLife: numberIn(about, 'server_life'),
+        newestAt: numberIn(about, 'newest_at'),
+      },
+      key: numberIn(about, 'key'),
+      epoch: numberIn(about, 'owner_epoch'),
+      incarnation: found.incarnation,
+      seq: found.head,
+    })
+  return stored
 }
 
 /** See `DocumentStore.readAt`. */

@@ -24,8 +24,9 @@ const COLLISIONS_MAX = 5
  */
 export async function append(database: Database, heads: RememberedHeads, entries: readonly AppendEntry[]): Promise<AppendResult> {
   if (entries.length === 0) return { fencedShards: new Set() }
+  if (await appendKnown(database, heads, entries)) return { fencedShards: new Set() }
   checkEntries(entries)
-  if ((await appendKnown(database, heads, entries)) || (await appendAll(database, heads, entries))) return { fencedShards: new Set() }
+  if (await appendAll(database, heads, entries)) return { fencedShards: new Set() }
   heads.forget(entries)
   return { fencedShards: fencedShards(entries, await appendSome(database, valuesOf(entries))) }
 }
@@ -45,19 +46,19 @@ async function straight(database: Database, text: string, values: readonly unkno
 async function appendKnown(database: Database, heads: RememberedHeads, entries: readonly AppendEntry[]): Promise<boolean> {
   const known = heads.recall(entries)
   if (known === null) return false
-  const { view, keys } = known
+  const { view } = known
   const row = await straight(database, APPEND_KNOWN, [
     view.boot,
     view.leaseVersion,
     view.serverLife,
     view.newestAt,
-    int8Array(keys),
+    int8Array(known.heads.map(({ key }) => key)),
     int8Array(entries.map(({ seq }) => seq)),
     int8Array(entries.map(({ fence }) => fence.epoch)),
     byteaArray(entries.map(({ update }) => update)),
   ])
   if (row === undefined) return false
-  heads.remember({ ...view, newestAt: numberIn(row, 'at') }, entries, keys)
+  heads.advance(known, numberIn(row, 'at'))
   return true
 }
 

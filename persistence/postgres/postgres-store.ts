@@ -84,6 +84,7 @@ export class PostgresStore implements DocumentStore {
   }
 
   async claimShards(claimant: Claimant, seen: readonly ShardGrant[]): Promise<readonly ShardGrant[]> {
+    this.#heads.claimed(claimant.boot)
     return claimShards(this.#open(), claimant, seen)
   }
 
@@ -96,7 +97,7 @@ export class PostgresStore implements DocumentStore {
   }
 
   async openDocument(documentId: string): Promise<StoredDocument> {
-    return openDocument(this.#open(), documentId)
+    return openDocument(this.#open(), this.#heads, documentId)
   }
 
   async readLog(documentId: string, afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly LogRow[] | null> {
