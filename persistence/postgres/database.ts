@@ -93,11 +93,10 @@ export class Database {
     msMax: number = lanes[lane].statementMsMax,
   ): Promise<readonly Row[]> {
     if (this.#closing !== null) throw storeClosed()
-    const query: QueryWithin = { text, values: [...values], query_timeout: msMax }
-    const running = this.#pools[lane].query<Row>(query)
+    const running = runOn(this.#pools[lane], { text, values: [...values], query_timeout: msMax })
     this.#running.add(running)
     try {
-      return (await running).rows
+      return await running
     } finally {
       this.#running.delete(running)
     }
@@ -148,6 +147,27 @@ export class Database {
     await Promise.allSettled(this.#running)
     await Promise.allSettled(Object.values(this.#pools).map((pool) => pool.end()))
   }
+}
+
+/** As `pool.query`, but keeps the connection when it was only the statement that failed: an append that raises is part of the day. */
+async function runOn(pool: pg.Pool, query: QueryWithin): Promise<readonly Row[]> {
+  const client = await pool.connect()
+  // The query hears of it too.
+  client.on('error', ignore)
+  let broken = false
+  try {
+    return (await client.query<Row>(query)).rows
+  } catch (thrown) {
+    broken = !(thrown instanceof pg.DatabaseError)
+    throw thrown
+  } finally {
+    client.off('error', ignore)
+    client.release(broken)
+  }
+}
+
+function ignore(): void {
+  // Nothing to do.
 }
 
 function describe(url: string): string {

@@ -31,6 +31,8 @@ interface Arena {
   readonly old: PostgresStore
   readonly young: PostgresStore
   readonly admin: pg.Client
+  /** Whose round trips measure out a delay. */
+  readonly bystander: pg.Client
   close(): Promise<void>
 }
 
@@ -38,15 +40,16 @@ async function arena(): Promise<Arena> {
   const url = await server.createDatabase()
   const open = () => openPostgresStore({ url, logger: silentLogger, random: systemRandom })
   const [old, young] = [await open(), await open()]
-  const admin = new pg.Client({ connectionString: url })
-  await admin.connect()
+  const [admin, bystander] = [new pg.Client({ connectionString: url }), new pg.Client({ connectionString: url })]
+  await Promise.all([admin.connect(), bystander.connect()])
   await admin.query(STRETCH)
   return {
     old,
     young,
     admin,
+    bystander,
     close: async () => {
-      await Promise.all([old.close(), young.close(), admin.end()])
+      await Promise.all([old.close(), young.close(), admin.end(), bystander.end()])
     },
   }
 }
@@ -70,27 +73,34 @@ const claimAndReadInOneSnapshot: TakeOver = async ({ admin }, claimant, epoch) =
 
 /** Runs takeovers against appends of the owner of the moment. Answers how often the new owner missed a row that the old one was told is written. */
 async function race(place: Arena, takeOver: TakeOver, random: Random, rounds: number, stopAtFirst: boolean): Promise<number> {
+  let { old, young } = place
   let fence: Fence = { shard, epoch: 0, boot: 'boot 0' }
   let missed = 0
   let lateWrites = 0
   for (let round = 1; round <= rounds; round++) {
-    let { head } = await place.old.openDocument(DOCUMENT)
-    // Every second round the owner has appended before, so that its next append goes by what it remembers.
+    let { head } = await old.openDocument(DOCUMENT)
+    // The append goes by what the owner remembers: of opening the document, and every second round of having appended to it.
     if (round % 2 === 0) {
       head += 1
       const first = { documentId: DOCUMENT, fence, seq: head, incarnation: 'life', update: random.bytes(20) }
-      assert.equal((await place.old.append([first])).fencedShards.size, 0)
+      assert.equal((await old.append([first])).fencedShards.size, 0)
     }
     const entry = { documentId: DOCUMENT, fence, seq: head + 1, incarnation: 'life', update: random.bytes(20) }
     const claimant = { nodeId: 'node', boot: `boot ${round}` }
-    const appending = place.old.append([entry])
-    // Let the append get ahead by a varying number of round trips, so that the claim meets it at every stage.
-    for (let step = random.below(4); step > 0; step--) await place.admin.query('SELECT 1')
-    const [{ fencedShards }, seen] = await Promise.all([appending, takeOver(place, claimant, fence.epoch)])
+    // One of the two gets ahead by a varying number of round trips, so that they meet at every stage.
+    const ahead = random.below(7) - 2
+    const roundTrips = async (count: number): Promise<void> => {
+      for (let step = count; step > 0; step--) await place.bystander.query('SELECT 1')
+    }
+    const [{ fencedShards }, seen] = await Promise.all([
+      roundTrips(-ahead).then(() => old.append([entry])),
+      roundTrips(ahead).then(() => takeOver({ ...place, old, young }, claimant, fence.epoch)),
+    ])
     if (fencedShards.size === 0 && seen < entry.seq) missed += 1
     if (fencedShards.size === 0) lateWrites += 1
     if (missed > 0 && stopAtFirst) return missed
     fence = { shard, epoch: fence.epoch + 1, boot: claimant.boot }
+    ;[old, young] = [young, old]
   }
   if (!stopAtFirst)
     assert.ok(lateWrites > 0 && lateWrites < rounds, `both outcomes occurred: ${lateWrites} of ${rounds} appends were in time`)

@@ -283,6 +283,27 @@ describe('a database that goes away', () => {
     }
   })
 
+  test('O1: a statement that fails keeps its connection; refusals cost no new ones', async () => {
+    const url = await server.createDatabase()
+    const store = await open(url)
+    try {
+      const pids = async (): Promise<readonly number[]> => {
+        const { rows } = await server.run(`SELECT pid FROM pg_stat_activity WHERE application_name = 'weft' ORDER BY pid`, nameOf(url))
+        return rows.map((row) => Number(row.pid))
+      }
+      const fence = await takeFence(store, 'doc')
+      const entry = { documentId: 'doc', fence, incarnation: 'i', update: bytesOf('a') }
+      await store.append([{ ...entry, seq: 1 }])
+      const before = await pids()
+      // Raises in both straight ways, and is then refused.
+      for (let time = 0; time < 3; time++)
+        assert.equal((await store.append([{ ...entry, seq: 2, fence: { ...fence, epoch: fence.epoch + 1 } }])).fencedShards.size, 1)
+      assert.deepEqual(await pids(), before)
+    } finally {
+      await store.close()
+    }
+  })
+
   test('D4: a read while the database is away rejects; it never answers an empty document', async () => {
     const own = await startPostgres({ settings })
     try {
