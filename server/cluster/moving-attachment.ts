@@ -60,7 +60,6 @@ export class MovingAttachment implements Attachment, SessionSink {
   #state: MovingState = { kind: 'looking' }
   #incarnation = ''
   #acknowledgedSeq = 0
-  #stateVector: Uint8Array = emptyStateVector
   #seq = 0
   /** Bytes counted into what the node holds for moving sessions. */
   #heldBytes = 0
@@ -91,8 +90,9 @@ export class MovingAttachment implements Attachment, SessionSink {
     return this.#attachment?.seq ?? this.#seq
   }
 
+  /** Of nothing while there is no owner: a client may send too much, never too little. */
   stateVector(): Uint8Array {
-    return this.#attachment?.stateVector() ?? this.#stateVector
+    return this.#attachment?.stateVector() ?? emptyStateVector
   }
 
   sync(known: Known): void {
@@ -169,7 +169,6 @@ export class MovingAttachment implements Attachment, SessionSink {
   detached(error: WeftError): void {
     if (this.#state.kind !== 'attached') return
     this.#seq = this.#state.attachment.seq
-    this.#stateVector = this.#state.attachment.stateVector()
     this.#state = { kind: 'looking' }
     this.#search.lost()
     if (isMove(error) || error.code === 'store-unavailable') {
