@@ -33,6 +33,9 @@ export interface ClusterConfig {
   readonly checkAdvertise: boolean
 }
 
+/** What holds where nothing is said. */
+export const clusterDefaults = { redisUrl: null, nodeId: null, advertise: null, migrate: true, checkAdvertise: true } as const
+
 export type Command =
   | { readonly kind: 'serve'; readonly config: Config }
   | { readonly kind: 'migrate'; readonly databaseUrl: string; readonly logLevel: LogLevel }

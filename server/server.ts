@@ -8,7 +8,8 @@ import { defaultLimits, type Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
 import { type Random, systemRandom } from '../core/random.js'
 import type { DocumentStore } from '../persistence/store.js'
-import type { ClusterConfig } from './config.js'
+import type { PresenceRegistry } from './awareness/presence-registry.js'
+import { type ClusterConfig, clusterDefaults } from './config.js'
 import { type DocumentTuning, defaultTuning } from './document/tuning.js'
 import { type Authorize, allowEverybody } from './gateway/authorize.js'
 import { serveUpgrades } from './gateway/upgrade.js'
@@ -27,8 +28,8 @@ export interface ServerOptions {
   readonly dataDir?: string
   /** A store instead of the embedded one. It stays open when the server closes. Unused with `cluster`. */
   readonly store?: DocumentStore
-  /** Makes the server a node of a cluster, on PostgreSQL instead of the embedded store. */
-  readonly cluster?: ClusterConfig
+  /** Makes the server a node of a cluster, on PostgreSQL instead of the embedded store. What is left out is as on the command line. */
+  readonly cluster?: ClusterOptions
   readonly clock?: Clock
   readonly random?: Random
   /** Overrides of single limits. */
@@ -51,6 +52,8 @@ export interface ServerOptions {
   readonly onFatal?: (error: WeftError) => void
 }
 
+export type ClusterOptions = Pick<ClusterConfig, 'databaseUrl' | 'secret'> & Partial<ClusterConfig>
+
 export interface WeftServer {
   /**
    * Listens. Resolves when clients can connect; a node of a cluster may still be waiting for its database then, see `ready`. Port 0 takes any free
@@ -62,6 +65,8 @@ export interface WeftServer {
   /** Such as `http://127.0.0.1:1234`. Throws before `listen`. */
   readonly url: string
   readonly counters: Counters
+  /** Who is where, on all nodes; see `PresenceRegistry`. Null while the server does not serve. Nobody's rights are asked for: that is for the caller. */
+  readonly presence: Pick<PresenceRegistry, 'documentPresence' | 'connectionsOf'> | null
   /** Takes no new clients, commits and acknowledges what was received, closes everybody with 1012 over the drain window, and stops. Idempotent. */
   drain(): Promise<void>
   /** As `drain`, without spreading the closes. Idempotent. */
@@ -90,12 +95,13 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     tuning: { ...defaultTuning, ...options.tuning },
   }
   const onFatal = options.onFatal ?? (() => process.exit(1))
-  const { cluster, store = null, dataDir = './data' } = options
-  if (cluster === undefined) {
+  const { store = null, dataDir = './data' } = options
+  if (options.cluster === undefined) {
     const server = new Server(options, base, files, null)
     server.serve(await startAlone(base, { dataDir, store, onFatal }))
     return server
   }
+  const cluster = { ...clusterDefaults, ...options.cluster }
   const gatekeeper = new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })
   const server = new Server(options, base, files, gatekeeper)
   server.startWhenListening(async (url, waiting, cancelled) => {
@@ -162,6 +168,10 @@ class Server implements WeftServer {
 
   get url(): string {
     return this.#listener.url
+  }
+
+  get presence(): WeftServer['presence'] {
+    return this.#started?.presence ?? null
   }
 
   /** The node is there. */

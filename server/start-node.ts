@@ -48,7 +48,7 @@ export async function startAlone(base: NodeBase, options: AloneOptions): Promise
   const closeStore = (): Promise<void> => (options.store === null ? store.close() : Promise.resolve())
   try {
     const node = await ServerNode.start({ ...base, store, compactor: new WorkerCompactor({ clock }) })
-    const presence = new LocalPresenceRegistry(node.awareness, ALONE)
+    const presence = new LocalPresenceRegistry(node.awareness, ALONE, true)
     return { node, presence, crossesNodes: () => false, stop: (windowMs) => inOrder([() => node.stop(windowMs), closeStore]) }
   } catch (thrown) {
     await closeStore()
@@ -111,7 +111,7 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
     await node.start()
     const presence =
       bus === null
-        ? new LocalPresenceRegistry(node.awareness, nodeId)
+        ? new LocalPresenceRegistry(node.awareness, nodeId, false)
         : new RedisPresenceRegistry({
             hub: node.awareness,
             commands: bus.commands,

@@ -42,14 +42,16 @@ export interface PresenceRegistry {
 
 export const CLIENTS_MAX = 1_000
 
-/** The presence of one machine: nothing is written down. */
+/** The presence of one machine: nothing is written down. `isAlone` is false for a node of a cluster that has no way to ask the others. */
 export class LocalPresenceRegistry implements PresenceRegistry {
   readonly #hub: AwarenessHub
   readonly #nodeId: string
+  readonly #isAlone: boolean
 
-  constructor(hub: AwarenessHub, nodeId: string) {
+  constructor(hub: AwarenessHub, nodeId: string, isAlone: boolean) {
     this.#hub = hub
     this.#nodeId = nodeId
+    this.#isAlone = isAlone
   }
 
   documentPresence(documentId: string): Promise<DocumentPresence> {
@@ -59,7 +61,7 @@ export class LocalPresenceRegistry implements PresenceRegistry {
       clients: clients.slice(0, CLIENTS_MAX).map((client) => clientPresence(client, this.#nodeId)),
       clientCount: clients.length,
       sessionCount: this.#hub.documents().get(documentId)?.sessionCount ?? 0,
-      complete: true,
+      complete: this.#isAlone,
     })
   }
 

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { silentLogger } from '../../core/log.js'
+import { createServer } from '../../server/index.js'
 import { freePort, type PostgresServer, startPostgres } from '../helpers/postgres.js'
 import { RawClient } from '../helpers/raw-client.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
@@ -60,7 +62,7 @@ describe('a setting that is wrong', { concurrency: 3 }, () => {
 
   test('G5: an advertised address that nobody can reach, or at which something else listens: exit code 2, naming --advertise', async () => {
     const url = await postgres.createDatabase()
-    const other = createServer((socket) => socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'))
+    const other = createTcpServer((socket) => socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'))
     other.listen(0, '127.0.0.1')
     await once(other, 'listening')
     const address = other.address()
@@ -116,6 +118,22 @@ describe('a setting that is wrong', { concurrency: 3 }, () => {
     assert.equal(code, 2)
     assert.match(says, /REDIS_URL/)
   })
+})
+
+test('a node in a program: a database and a secret are enough; without Redis it says that it knows only its own presence', async () => {
+  const server = await createServer({
+    cluster: { databaseUrl: await postgres.createDatabase(), secret },
+    demo: false,
+    logger: silentLogger,
+  })
+  try {
+    await server.listen(0)
+    await server.ready
+    const { complete, clients } = await (await fetch(`${server.url}/api/documents/plan/presence`)).json()
+    assert.deepEqual([complete, clients], [false, []])
+  } finally {
+    await server.close()
+  }
 })
 
 describe('what will pass', () => {

@@ -43,6 +43,7 @@ test('presence over HTTP: who is on a document, by its percent-encoded id, until
     sessionCount: 1,
     complete: true,
   })
+  assert.deepEqual(await local.server.presence?.documentPresence('notes/täglich'), JSON.parse(body), 'a program may ask the server itself')
   await connection.close()
   await until(async () => !(await get(local, path)).body.includes('Ada'), 'Ada is gone', 1_000)
   assert.deepEqual(JSON.parse((await get(local, '/api/documents/nobody/presence')).body).clients, [])
@@ -84,4 +85,19 @@ test('G5: who may not open a document may not ask who is on it', async (t) => {
   assert.equal((await get(local, '/api/documents/gone/presence?token=right')).status, 404)
   assert.equal((await get(local, path, { authorization: 'Bearer right' })).status, 200)
   assert.equal((await get(local, `${path}?token=right`)).status, 200)
+})
+
+test('a program asks where a user is connected, by the name that authorization gave', async (t) => {
+  const local = await start(t, { authorize: ({ token }) => Promise.resolve({ user: token, permission: 'read-write' }) })
+  const connection = connect(local.webSocketUrl, { token: 'ada@example.org' })
+  t.after(() => connection.close())
+  for (const id of ['plan', 'notes']) await connection.open(id, new Doc()).synced
+  const found = await local.server.presence?.connectionsOf('ada@example.org')
+  assert.deepEqual(found?.map(({ documentId, node, sessionCount }) => [documentId, node, sessionCount]).sort(), [
+    ['notes', 'local', 1],
+    ['plan', 'local', 1],
+  ])
+  assert.deepEqual(await local.server.presence?.connectionsOf('bob@example.org'), [])
+  await local.server.close()
+  assert.equal(local.server.presence, null)
 })
