@@ -170,6 +170,8 @@ export class Fleet {
   }
 
   #start(node: SimulatedNode): void {
+    // Killed, and taken away before it was to come back.
+    if (!this.#nodes.includes(node)) return
     this.#disturbed()
     const { time } = this.#options
     node.start().then(
