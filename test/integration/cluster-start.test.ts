@@ -6,6 +6,7 @@ import { createServer as createTcpServer } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { silentLogger } from '../../core/log.js'
+import { migrations } from '../../persistence/postgres/migrations/index.js'
 import { createServer } from '../../server/index.js'
 import { freePort, type PostgresServer, startPostgres } from '../helpers/postgres.js'
 import { RawClient } from '../helpers/raw-client.js'
@@ -25,20 +26,34 @@ before(async () => {
 })
 after(() => Promise.all([postgres.stop(), redis.stop()]))
 
-/** Runs a node that should not come up, and answers its exit code and what it said last. */
-async function refused(databaseUrl: string, ...flags: readonly string[]): Promise<{ readonly code: number | null; readonly says: string }> {
-  const args = [mainFile, 'serve', '--port', '0', '--log-level', 'silent', '--database-url', databaseUrl, ...flags]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, CLUSTER_SECRET: secret } })
-  let says = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    says += text
+interface Ended {
+  readonly code: number | null
+  /** What it wrote for people, to either stream. */
+  readonly says: string
+}
+
+/** Runs the program until it ends by itself. */
+async function run(...args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [mainFile, ...args, '--log-level', 'silent'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, CLUSTER_SECRET: secret },
   })
+  let says = ''
+  const hear = (text: string): void => {
+    says += text
+  }
+  child.stdout.setEncoding('utf8').on('data', hear)
+  child.stderr.setEncoding('utf8').on('data', hear)
   const killWithParent = (): void => void child.kill('SIGKILL')
   process.once('exit', killWithParent)
   await once(child, 'close')
   process.off('exit', killWithParent)
   return { code: child.exitCode, says }
 }
+
+/** Runs a node that should not come up. */
+const refused = (databaseUrl: string, ...flags: readonly string[]): Promise<Ended> =>
+  run('serve', '--port', '0', '--database-url', databaseUrl, ...flags)
 
 const readiness = async (node: ServerProcess): Promise<string> => (await fetch(`${node.url}/readyz`)).text()
 
@@ -118,6 +133,24 @@ describe('a setting that is wrong', { concurrency: 3 }, () => {
     assert.equal(code, 2)
     assert.match(says, /REDIS_URL/)
   })
+})
+
+test('weft migrate brings a database up to date, says so when there is nothing to do, and refuses a wrong address with exit code 2', async () => {
+  const url = await postgres.createDatabase()
+  const early = await refused(url, '--no-migrate')
+  assert.equal(early.code, 2)
+  assert.match(early.says, /weft migrate/)
+  assert.deepEqual(await run('migrate', '--database-url', url), {
+    code: 0,
+    says: `Migrated the database from version 0 to ${migrations.length}.\n`,
+  })
+  assert.deepEqual(await run('migrate', '--database-url', url), {
+    code: 0,
+    says: `The database is up to date (version ${migrations.length}).\n`,
+  })
+  const wrong = await run('migrate', '--database-url', `${url}-missing`)
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.says, /DATABASE_URL/)
 })
 
 test('a node in a program: a database and a secret are enough; without Redis it says that it knows only its own presence', async () => {

@@ -9,7 +9,7 @@ import { Database } from '../../persistence/postgres/database.js'
 import { migrate, schemaVersion } from '../../persistence/postgres/migrate.js'
 import { migrations } from '../../persistence/postgres/migrations/index.js'
 import { openPostgresStore, PostgresStore, type PostgresStoreOptions } from '../../persistence/postgres/postgres-store.js'
-import type { DocumentStore } from '../../persistence/store.js'
+import type { Claimant, DocumentStore, Fence } from '../../persistence/store.js'
 import { bytesOf, contractTest, takeFence } from '../contract/fixture.js'
 import { ownershipContract } from '../contract/ownership.js'
 import { freePort, type PostgresServer, startPostgres } from '../helpers/postgres.js'
@@ -280,6 +280,47 @@ describe('a database that goes away', () => {
     } finally {
       await store.close()
       await proxy.stop()
+    }
+  })
+
+  test('O1: leases of boots that are long gone are forgotten, and one that comes back all the same is not misled by what it remembers', async () => {
+    const url = await server.createDatabase()
+    const [a, b] = await Promise.all([open(url), open(url)])
+    const sql = (text: string) => server.run(text, nameOf(url))
+    const leases = async (): Promise<readonly string[]> => {
+      const { rows } = await sql('SELECT boot FROM weft.lease ORDER BY boot')
+      return rows.map((row) => String(row.boot))
+    }
+    const shard = shardOf('doc')
+    const claimants = { a: { nodeId: 'a', boot: 'boot-a' }, b: { nodeId: 'b', boot: 'boot-b' } }
+    const claim = async (store: PostgresStore, claimant: Claimant, epoch: number): Promise<Fence> => {
+      const [grant] = await store.claimShards(claimant, [{ shard, epoch }])
+      assert.equal(grant?.epoch, epoch + 1)
+      return { shard, epoch: epoch + 1, boot: claimant.boot }
+    }
+    const entry = (fence: Fence, seq: number, text: string) => ({ documentId: 'doc', fence, seq, incarnation: 'i', update: bytesOf(text) })
+    try {
+      const first = await claim(a, claimants.a, 0)
+      await a.append([entry(first, 1, 'a')])
+      await a.append([entry(first, 2, 'a')])
+      await a.releaseShards(claimants.a, [first])
+      await sql(`UPDATE weft.lease SET created_at = now() - interval '2 days'`)
+      const second = await claim(b, claimants.b, 1)
+      assert.deepEqual(await leases(), ['boot-b'])
+      await b.append([entry(second, 3, 'b')])
+      await sql(`UPDATE weft.lease SET created_at = now() - interval '2 days'`)
+      await b.releaseShards(claimants.b, [second])
+      const third = await claim(a, claimants.a, 2)
+      assert.deepEqual(await leases(), ['boot-a'])
+      // As an owner would that went by what its process remembers, without reading the document anew.
+      assert.equal((await a.append([entry(third, 3, 'lost')])).fencedShards.size, 1)
+      assert.equal((await a.openDocument('doc')).head, 3)
+      assert.equal((await a.append([entry(third, 4, 'a')])).fencedShards.size, 0)
+      await sql(`UPDATE weft.lease SET created_at = now() - interval '2 days'`)
+      await b.claimShards(claimants.b, [{ shard: shard === 0 ? 1 : 0, epoch: 0 }])
+      assert.deepEqual(await leases(), ['boot-a', 'boot-b'], 'an old boot that owns something keeps its lease')
+    } finally {
+      await Promise.all([a.close(), b.close()])
     }
   })
 

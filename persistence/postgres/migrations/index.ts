@@ -1,6 +1,7 @@
 // All migrations, oldest first. A migration that was ever released is never edited: a change is a new one at the end.
 // They are TypeScript rather than .sql files so that the compiled package holds them without a copying step.
 import { initial } from './0001-initial.js'
+import { forgetLeases } from './0002-forget-leases.js'
 
 export interface Migration {
   readonly version: number
@@ -8,4 +9,7 @@ export interface Migration {
   readonly sql: string
 }
 
-export const migrations: readonly Migration[] = [{ version: 1, name: 'initial', sql: initial }]
+export const migrations: readonly Migration[] = [
+  { version: 1, name: 'initial', sql: initial },
+  { version: 2, name: 'forget-leases', sql: forgetLeases },
+]
