@@ -29,7 +29,7 @@ import { listDocuments, openDocument, readAt } from './history.js'
 import { append, readLog } from './log.js'
 import { PostgresMembership } from './membership.js'
 import { checkSchema, migrate } from './migrate.js'
-import { claimShards, readOwnership, releaseShards } from './ownership.js'
+import { claimShards, OwnershipReader, releaseShards } from './ownership.js'
 import { prune } from './prune.js'
 import { RememberedHeads } from './remembered-heads.js'
 import { deleteDocument, dropVersion, listVersions, saveSnapshot, type VersionLabel } from './snapshots.js'
@@ -71,6 +71,7 @@ export class PostgresStore implements DocumentStore {
   readonly membership: MembershipStore
   readonly #database: Database
   readonly #heads = new RememberedHeads()
+  readonly #ownership = new OwnershipReader()
   #closed = false
 
   constructor(database: Database, clusterId: string) {
@@ -80,7 +81,7 @@ export class PostgresStore implements DocumentStore {
   }
 
   async readOwnership(): Promise<readonly ShardOwnership[]> {
-    return readOwnership(this.#open())
+    return this.#ownership.read(this.#open())
   }
 
   async claimShards(claimant: Claimant, seen: readonly ShardGrant[]): Promise<readonly ShardGrant[]> {

@@ -283,6 +283,42 @@ describe('a database that goes away', () => {
     }
   })
 
+  test('O1: ownership that was read before is read anew after every change, a restart and a failover that lost a claim among them', async () => {
+    const own = await startPostgres({ settings: ['fsync = off'] })
+    const store = await open(await own.createDatabase())
+    const database = 'weft_1'
+    const [a, b] = ['a', 'b'].map((name) => ({ nodeId: name, boot: `boot-${name}` })) as [Claimant, Claimant]
+    const owners = async () => (await store.readOwnership()).map(({ shard, epoch, owner }) => `${shard}:${epoch}:${owner?.nodeId ?? ''}`)
+    try {
+      assert.deepEqual(await owners(), [])
+      const grants = await store.claimShards(a, [
+        { shard: 1, epoch: 0 },
+        { shard: 2, epoch: 0 },
+      ])
+      assert.deepEqual(
+        [await owners(), await owners()],
+        [
+          ['1:1:a', '2:1:a'],
+          ['1:1:a', '2:1:a'],
+        ],
+      )
+      await store.releaseShards(a, grants.slice(1))
+      assert.deepEqual(await owners(), ['1:1:a', '2:1:'])
+      await store.claimShards(b, [{ shard: 2, epoch: 1 }])
+      assert.deepEqual(await owners(), ['1:1:a', '2:2:b'])
+      // The standby that took over never had this claim, and gave the same epoch to somebody else.
+      await own.run(`UPDATE weft.shard_owner SET node_id = 'a', boot = 'boot-a' WHERE shard = 2`, database)
+      await own.kill('SIGKILL')
+      await own.start()
+      await until(async () => (await owners().catch(() => [])).join() === '1:1:a,2:2:a', 'the new owner to be seen')
+      await own.run(`UPDATE weft.shard_owner SET epoch = 0, node_id = NULL, boot = NULL`, database)
+      assert.deepEqual(await owners(), [])
+    } finally {
+      await store.close()
+      await own.stop()
+    }
+  })
+
   test('O1: leases of boots that are long gone are forgotten, and one that comes back all the same is not misled by what it remembers', async () => {
     const url = await server.createDatabase()
     const [a, b] = await Promise.all([open(url), open(url)])
