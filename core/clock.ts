@@ -34,6 +34,18 @@ export const systemClock: Clock = {
   soon: scheduleSoon,
 }
 
+/** Whether `work` settles, either way, within `msMax`. It goes on in any case; nobody hears of it if it fails. */
+export function settlesWithin(clock: Clock, msMax: number, work: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = clock.after(msMax, () => resolve(false))
+    const settled = (): void => {
+      timer.cancel()
+      resolve(true)
+    }
+    work.then(settled, settled)
+  })
+}
+
 /** Resolves `delayMs` from now on the given clock. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => void clock.after(delayMs, resolve))

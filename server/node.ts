@@ -1,6 +1,6 @@
 // A node without its HTTP side: everything between a socket and the store, constructed and taken apart in order. The server puts a listener in front
 // of it; a simulation hands it sockets of its own.
-import type { Clock } from '../core/clock.js'
+import { type Clock, settlesWithin } from '../core/clock.js'
 import { Counters } from '../core/counters.js'
 import type { Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
@@ -35,6 +35,9 @@ export interface NodeOptions {
   /** Makes the node a member of a cluster. Default: it is alone and owns everything. */
   readonly cluster?: ClusterMemberOptions
 }
+
+/** How long a node that stops tries to commit what the clients wrote that have been closed, while the store fails. */
+const LAST_COMMITS_MS_MAX = 5_000
 
 export class ServerNode {
   readonly counters: Counters
@@ -104,13 +107,16 @@ export class ServerNode {
    */
   async stop(windowMs: number): Promise<void> {
     const { gateway, documents, awareness, ownership } = this
-    const { compactor, logger } = this.#options
+    const { compactor, clock, logger } = this.#options
     const failures: unknown[] = []
     const steps: readonly (() => unknown)[] = [
       () => ownership.handOver(),
       () => gateway.drain(windowMs),
       () => gateway.close(),
-      () => documents.drain(),
+      async () => {
+        if (!(await settlesWithin(clock, LAST_COMMITS_MS_MAX, documents.drain())))
+          logger.error({}, 'the store did not take the last edits; none of them was acknowledged, and their clients still have them')
+      },
       () => documents.close(),
       () => awareness.close(),
       () => compactor.close(),

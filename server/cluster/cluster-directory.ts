@@ -1,6 +1,6 @@
 // Finds documents wherever in the cluster they are owned: in this process, or at the far end of a node link. What it hands out follows the owner around.
 import { unreachable } from '../../core/assert.js'
-import type { Clock, Timer } from '../../core/clock.js'
+import { type Clock, settlesWithin, type Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { shardOf } from '../../core/document-id.js'
 import { WeftError } from '../../core/errors.js'
@@ -132,13 +132,10 @@ export class ClusterDirectory implements DocumentDirectory {
   /** Resolves once all sessions have left and their owners have answered what they submitted, or after `msMax`. To be asked once. */
   async emptied(msMax: number): Promise<void> {
     if (this.#attachments.size === 0) return
-    await new Promise<void>((resolve) => {
-      const tooLong = this.#options.clock.after(msMax, resolve)
-      this.#emptied = () => {
-        tooLong.cancel()
-        resolve()
-      }
+    const emptied = new Promise<void>((resolve) => {
+      this.#emptied = resolve
     })
+    await settlesWithin(this.#options.clock, msMax, emptied)
   }
 
   /** Detaches everybody and ends the links. Idempotent. */

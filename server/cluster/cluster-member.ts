@@ -1,5 +1,5 @@
 // This node as a member of a cluster: membership, its share of the shards, links to the other nodes, and a directory that reaches every document.
-import type { Clock } from '../../core/clock.js'
+import { type Clock, settlesWithin } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import type { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
@@ -129,10 +129,10 @@ export class ClusterMember {
 
   /** Tells the others, flushes, and gives up its shards, in bounded time. */
   async handOver(): Promise<void> {
-    await this.#bounded(async () => {
-      await this.#membership.drain()
-      await this.#shards.drain()
-    })
+    const { clock, logger } = this.#services
+    const handedOver = this.#membership.drain().then(() => this.#shards.drain())
+    if (!(await settlesWithin(clock, HAND_OVER_MS_MAX, handedOver)))
+      logger.warn({}, 'the hand-over took too long; the other nodes take these documents when this one is gone')
   }
 
   async end(): Promise<void> {
@@ -151,20 +151,5 @@ export class ClusterMember {
     for (const { nodeId, boot } of this.#seen) if (!view.some((node) => node.boot === boot)) this.#services.onNodeGone(nodeId, boot)
     this.#seen = view
     void this.#shards.look()
-  }
-
-  /** Runs `work`; stops waiting for it, but not the work, after HAND_OVER_MS_MAX. */
-  #bounded(work: () => Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#services.clock.after(HAND_OVER_MS_MAX, () => {
-        this.#services.logger.warn({}, 'the hand-over took too long; the other nodes take these documents when this one is gone')
-        resolve()
-      })
-      const done = (): void => {
-        timer.cancel()
-        resolve()
-      }
-      work().then(done, done)
-    })
   }
 }
