@@ -202,6 +202,8 @@ export class SimulatedNode {
     if (clock.timerCount > 0) throw new Error(`${clock.timerCount} timers are left after ${clock.name} was stopped`)
     clock.kill()
     devices.kill()
+    // Its system answers for it who still waits for it to accept a connection.
+    this.#options.network.ended(clock, 'process')
     this.#count(counters)
   }
 
