@@ -85,7 +85,7 @@ export class Database {
     this.#pools = { control: pool('control'), append: pool('append'), bulk: pool('bulk') }
   }
 
-  /** Runs one statement as one transaction. Throws the driver's own error; `run` and `read` map it. */
+  /** Runs one statement as one transaction, within `msMax`. Throws the driver's own error; `run` and `read` map it. */
   async raw(
     lane: Lane,
     text: string,
@@ -115,7 +115,7 @@ export class Database {
   async read(lane: Lane, text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
     const generation = this.#generation
     try {
-      return await this.raw(lane, text, values, FIRST_READ_MS_MAX)
+      return await this.raw(lane, text, values, Math.min(FIRST_READ_MS_MAX, lanes[lane].statementMsMax))
     } catch (thrown) {
       const error = asStoreError(thrown, this.where)
       if (error.code !== 'store-unavailable' || generation !== this.#generation) throw error

@@ -122,8 +122,12 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     return new SessionAttachment(this, this.#sessions.add(request))
   }
 
-  /** Of what is durable: whoever is told that something is known does not send it again, also not to the next owner, if this one is lost (D1). */
+  /**
+   * Of what is durable: whoever is told that something is known does not send it again, also not to the next owner, if this one is lost (D1). Where edits
+   * are shown first there is no next owner, and a reader must not be asked for what it was shown.
+   */
   stateVector(): Uint8Array {
+    if (this.#environment.broadcast === 'before-commit') return this.#known.stateVector()
     const updates = this.#inFlight === null ? this.#pending.updates : [this.#inFlight.entry.update, ...this.#pending.updates]
     return this.#known.stateVectorBefore(updates.map((update) => inspectUpdate(update, storedBounds)))
   }

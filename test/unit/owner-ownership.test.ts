@@ -126,6 +126,18 @@ test('D1: what is said to be known is durable: an owner that is lost takes with 
   )
 })
 
+test('D1: where edits are shown before the commit, a reader who was shown one is not asked for it', async () => {
+  const bench = await OwnerBench.start({ broadcast: 'before-commit' })
+  const writer = await bench.join('doc')
+  const release = bench.store.stall('append')
+  writer.type('early')
+  await bench.clock.settle()
+  const reader = await bench.join('doc')
+  assert.equal(reader.text, 'early')
+  assert.deepEqual(Y.decodeStateVector(reader.attachment.stateVector()), Y.decodeStateVector(Y.encodeStateVector(reader.doc)))
+  release()
+})
+
 test('O2: a document that was asked for before its shard was owned can be opened once it is', async () => {
   const bench = await OwnerBench.start()
   bench.giveUp('doc')
