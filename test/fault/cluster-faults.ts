@@ -28,6 +28,7 @@ export type FaultName =
   | 'join-leave'
   | 'rolling-restart'
   | 'clock'
+  | 'mixed'
 
 export const faults: Readonly<Record<FaultName, Fault>> = {
   'owner-kill': { play: ownerKill },
@@ -64,7 +65,19 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
     scene: { node: (node) => (node === 0 ? clockShift(3_600_000) : node === 1 ? clockShift(-3_600_000) : {}) },
     play: wrongClock,
   },
+  // One after the other on the same cluster, so that what one leaves behind meets the next.
+  mixed: {
+    scene: { proxied: true },
+    play: (scene, time) => {
+      const name = mixable[scene.random.below(mixable.length)] as FaultName
+      console.log(`${time}: ${name}`)
+      return faults[name].play(scene, time)
+    },
+  },
 }
+
+/** All that need nothing of the scene but its proxies. */
+const mixable = (Object.keys(faults) as FaultName[]).filter((name) => name !== 'clock' && name !== 'mixed')
 
 export function isFaultName(name: string): name is FaultName {
   return Object.hasOwn(faults, name)
