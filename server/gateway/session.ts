@@ -1,5 +1,5 @@
-// One client on one document: attaches to the document, joins its awareness, checks permission on every write (G6), and keeps the client
-// up to date without ever holding more for it than its outbox allows (G2, S6).
+// One client on one document: attaches to the document, joins its awareness, checks permission on every write (G6), and knows which writes are settled.
+// What the client is sent, and when, is its delivery's business.
 import { unreachable } from '../../core/assert.js'
 import { checkDocumentId } from '../../core/document-id.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
@@ -7,7 +7,8 @@ import type { AwarenessFrame, AwarenessMembership, AwarenessSink } from '../awar
 import type { Attachment, Beat, CatchUp, Known, SessionSink } from '../document/port.js'
 import type { Authorization, Permission } from './authorize.js'
 import type { Connection } from './connection.js'
-import { type Message, Outbox } from './outbox.js'
+import { Delivery, type Sources } from './delivery.js'
+import type { Message } from './outbox.js'
 import type { GatewayServices } from './services.js'
 import type { SessionDialect } from './session-dialect.js'
 import { Submissions } from './submissions.js'
@@ -24,33 +25,14 @@ export interface SessionOptions {
 type SessionState =
   /** What the client sends meanwhile waits, in order. */
   | { readonly kind: 'attaching'; readonly held: (() => void)[]; heldBytes: number; holdsReading: boolean }
-  | { readonly kind: 'attached'; readonly attachment: Attachment; readonly membership: AwarenessMembership }
+  | ({ readonly kind: 'attached' } & Sources)
   | { readonly kind: 'ended' }
-
-type Flow =
-  /** The client has not asked for the document yet. */
-  | { readonly kind: 'unsynced' }
-  /** Asked of the document and not answered; `next` is what the client asked meanwhile. */
-  | { readonly kind: 'syncing'; readonly next: Known | null }
-  | { readonly kind: 'live' }
-  /** The outbox is full: nothing new until it has drained. `next` is what the client asked meanwhile; else it continues after the last seq. */
-  | { readonly kind: 'lagging'; readonly next: Known | null }
-
-/** The encoded state vector of nothing. */
-const emptyStateVector = Uint8Array.of(0)
 
 export class Session implements SessionSink, AwarenessSink {
   readonly #options: SessionOptions
-  readonly #outbox: Outbox
+  readonly #delivery: Delivery
   #state: SessionState = { kind: 'attaching', held: [], heldBytes: 0, holdsReading: false }
-  #flow: Flow = { kind: 'unsynced' }
   #permission: Permission = 'read-only'
-  /** Whether the client lacks awareness states that it should have: at first, and after some were dropped (A3). */
-  #awareness: 'current' | 'owed' = 'owed'
-  /** The newest acknowledgement that a lagging client has not been told. */
-  #owedAcknowledgement: { readonly through: number; readonly seq: number } | null = null
-  /** What this client has once it has read all that was sent. */
-  #seq = 0
   readonly #submissions = new Submissions()
   #settledWaiters: (() => void)[] = []
   /** The document asked us to stop reading from this client. */
@@ -58,14 +40,13 @@ export class Session implements SessionSink, AwarenessSink {
 
   constructor(options: SessionOptions) {
     this.#options = options
-    const { services, connection } = options
-    this.#outbox = new Outbox({
-      clock: services.clock,
-      carrier: connection,
-      limits: services.limits,
-      lagging: () => this.#lag(),
-      drained: () => this.#drained(),
-      tooSlow: () => this.#tooSlow(),
+    const { services, connection, dialect } = options
+    this.#delivery = new Delivery({
+      services,
+      connection,
+      dialect,
+      sources: () => (this.#state.kind === 'attached' ? this.#state : null),
+      failed: (error) => this.#end(naming('state vector', error)),
     })
   }
 
@@ -85,7 +66,7 @@ export class Session implements SessionSink, AwarenessSink {
   // What the client asks. Each may be called in any state.
 
   sync(known: Known): void {
-    this.#whenAttached(0, () => this.#requestSync(known))
+    this.#whenAttached(0, () => this.#delivery.sync(known))
   }
 
   /** Writes an update under the client's number; numbers count up from 1. */
@@ -102,8 +83,7 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   queryAwareness(): void {
-    this.#awareness = 'owed'
-    if (this.#flow.kind === 'live') this.#sendOwedAwareness()
+    this.#delivery.queryAwareness()
   }
 
   /** Checks the client's rights anew, with a new token. */
@@ -113,7 +93,7 @@ export class Session implements SessionSink, AwarenessSink {
       if (this.#state.kind === 'ended' || permission === this.#permission) return
       this.#permission = permission
       const message = this.#options.dialect.permission(permission)
-      if (message !== null) this.#outbox.send(message)
+      if (message !== null) this.#delivery.send(message)
     } catch (thrown) {
       this.#end(asWeftError(thrown))
     }
@@ -121,7 +101,7 @@ export class Session implements SessionSink, AwarenessSink {
 
   /** Sends a message of the dialect's own, unless the client is lagging. */
   sendWhenFlowing(message: Message): void {
-    if (!this.#outbox.isLagging) this.#outbox.send(message)
+    this.#delivery.sendWhenFlowing(message)
   }
 
   /** Resolves when every write so far is committed or refused, or the session is over. */
@@ -135,7 +115,7 @@ export class Session implements SessionSink, AwarenessSink {
     const state = this.#state
     if (state.kind === 'ended') return
     this.#state = { kind: 'ended' }
-    this.#outbox.close()
+    this.#delivery.close()
     if (state.kind === 'attaching' && state.holdsReading) this.#options.connection.releaseReading()
     if (this.#paused === 'paused') this.#options.connection.releaseReading()
     if (state.kind === 'attached') {
@@ -148,32 +128,17 @@ export class Session implements SessionSink, AwarenessSink {
   // What the document says.
 
   catchUp(state: CatchUp): void {
-    if (this.#flow.kind !== 'syncing') return
-    const next = this.#flow.next
-    this.#seq = state.seq
-    this.#flow = { kind: 'live' }
-    for (const message of this.#options.dialect.catchUp(state)) this.#outbox.send(message)
-    // Lagging by this state, or since before it.
-    if (this.#outbox.isLagging) {
-      this.#fallBehind(next)
-      return
-    }
-    this.#sendOwedAcknowledgement()
-    this.#sendOwedAwareness()
-    if (next !== null) this.#requestSync(next)
+    this.#delivery.catchUp(state)
   }
 
   beat(beat: Beat): void {
-    if (this.#flow.kind !== 'live') return
-    this.#seq = beat.seq
-    this.#outbox.send(this.#options.dialect.beat(beat))
+    this.#delivery.beat(beat)
   }
 
   acknowledged(through: number, seq: number): void {
     this.#submissions.committed(through)
     this.#tellSettled()
-    this.#owedAcknowledgement = { through, seq }
-    if (!this.#outbox.isLagging) this.#sendOwedAcknowledgement()
+    this.#delivery.acknowledged(through, seq)
   }
 
   refused(submission: number, error: WeftError): void {
@@ -182,7 +147,7 @@ export class Session implements SessionSink, AwarenessSink {
     this.#options.services.counters.add('updates_refused')
     const named = naming('update', error)
     const { message, fatal } = this.#options.dialect.refused(submission, named)
-    this.#outbox.send(message)
+    this.#delivery.send(message)
     if (fatal) this.#end(named)
   }
 
@@ -206,12 +171,7 @@ export class Session implements SessionSink, AwarenessSink {
   // What the awareness hub says.
 
   awareness(frame: AwarenessFrame): void {
-    if (this.#flow.kind === 'live') {
-      this.#outbox.send(this.#options.dialect.awareness(frame))
-      return
-    }
-    this.#awareness = 'owed'
-    this.#options.services.counters.add('awareness_frames_dropped')
+    this.#delivery.awareness(frame)
   }
 
   probe(): Promise<boolean> {
@@ -232,7 +192,7 @@ export class Session implements SessionSink, AwarenessSink {
     }
     const membership = services.awareness.join(documentId, this, user)
     this.#state = { kind: 'attached', attachment, membership }
-    for (const message of this.#options.dialect.opened(attachment, permission)) this.#outbox.send(message)
+    for (const message of this.#options.dialect.opened(attachment, permission)) this.#delivery.send(message)
     for (const run of state.held) run()
     if (state.holdsReading) this.#options.connection.releaseReading()
     this.#tellSettled()
@@ -256,76 +216,6 @@ export class Session implements SessionSink, AwarenessSink {
       default:
         unreachable(state)
     }
-  }
-
-  #requestSync(known: Known): void {
-    if (this.#state.kind !== 'attached') return
-    switch (this.#flow.kind) {
-      case 'unsynced':
-      case 'live':
-        this.#outbox.check()
-        if (this.#outbox.isLagging) this.#flow = { kind: 'lagging', next: known }
-        else this.#askDocument(this.#state.attachment, known)
-        return
-      case 'syncing':
-      case 'lagging':
-        this.#flow = { kind: this.#flow.kind, next: known }
-        return
-      default:
-        unreachable(this.#flow)
-    }
-  }
-
-  #askDocument(attachment: Attachment, known: Known): void {
-    this.#flow = { kind: 'syncing', next: null }
-    try {
-      attachment.sync(known)
-    } catch (thrown) {
-      this.#end(naming('state vector', asWeftError(thrown)))
-    }
-  }
-
-  #lag(): void {
-    this.#options.services.counters.add('sessions_lagging')
-    if (this.#flow.kind === 'live') this.#fallBehind(null)
-  }
-
-  #fallBehind(next: Known | null): void {
-    this.#flow = { kind: 'lagging', next }
-    if (this.#state.kind === 'attached') this.#state.attachment.suspend()
-  }
-
-  #drained(): void {
-    if (this.#flow.kind !== 'lagging' || this.#state.kind !== 'attached') {
-      this.#sendOwedAcknowledgement()
-      return
-    }
-    const { attachment } = this.#state
-    const after: Known = { kind: 'seq', incarnation: attachment.incarnation, seq: this.#seq, stateVector: emptyStateVector }
-    this.#askDocument(attachment, this.#flow.next ?? after)
-  }
-
-  #tooSlow(): void {
-    this.#options.services.counters.add('sessions_too_slow')
-    // The whole socket is what does not drain.
-    this.#options.connection.fail(
-      new WeftError('too-slow', 'The connection takes data too slowly to keep up with the document; connect again to catch up.'),
-    )
-  }
-
-  #sendOwedAcknowledgement(): void {
-    const owed = this.#owedAcknowledgement
-    if (owed === null) return
-    this.#owedAcknowledgement = null
-    const message = this.#options.dialect.acknowledged(owed.through, owed.seq)
-    if (message !== null) this.#outbox.send(message)
-  }
-
-  #sendOwedAwareness(): void {
-    if (this.#awareness === 'current' || this.#flow.kind !== 'live' || this.#state.kind !== 'attached') return
-    this.#awareness = 'current'
-    const update = this.#state.membership.fullState()
-    if (update !== null) this.#outbox.send(this.#options.dialect.awarenessState(update))
   }
 
   #end(error: WeftError): void {

@@ -1,0 +1,193 @@
+// What one client is sent of its document, and when: it is kept up to date without ever holding more for it than its outbox allows (G2, S6), and
+// awareness is what it is not sent first (A3).
+import { unreachable } from '../../core/assert.js'
+import { asWeftError, WeftError } from '../../core/errors.js'
+import type { AwarenessFrame, AwarenessMembership } from '../awareness/contract.js'
+import type { Attachment, Beat, CatchUp, Known } from '../document/port.js'
+import type { Connection } from './connection.js'
+import { type Message, Outbox } from './outbox.js'
+import type { GatewayServices } from './services.js'
+import type { SessionDialect } from './session-dialect.js'
+
+/** Where what is sent comes from. */
+export interface Sources {
+  readonly attachment: Attachment
+  readonly membership: AwarenessMembership
+}
+
+export interface DeliveryOptions {
+  readonly services: Pick<GatewayServices, 'clock' | 'limits' | 'counters'>
+  readonly connection: Connection
+  readonly dialect: SessionDialect
+  /** Null before the session is attached, and after it has ended. */
+  readonly sources: () => Sources | null
+  /** What the client says that it has cannot be understood. */
+  readonly failed: (error: WeftError) => void
+}
+
+type Flow =
+  /** The client has not asked for the document yet. */
+  | { readonly kind: 'unsynced' }
+  /** Asked of the document and not answered; `next` is what the client asked meanwhile. */
+  | { readonly kind: 'syncing'; readonly next: Known | null }
+  | { readonly kind: 'live' }
+  /** The outbox is full: nothing new until it has drained. `next` is what the client asked meanwhile; else it continues after the last seq. */
+  | { readonly kind: 'lagging'; readonly next: Known | null }
+
+/** The encoded state vector of nothing. */
+const emptyStateVector = Uint8Array.of(0)
+
+export class Delivery {
+  readonly #options: DeliveryOptions
+  readonly #outbox: Outbox
+  #flow: Flow = { kind: 'unsynced' }
+  /** Whether the client lacks awareness states that it should have: at first, and after some were dropped (A3). */
+  #awareness: 'current' | 'owed' = 'owed'
+  /** The newest acknowledgement that a lagging client has not been told. */
+  #owedAcknowledgement: { readonly through: number; readonly seq: number } | null = null
+  /** What this client has once it has read all that was sent. */
+  #seq = 0
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options
+    const { services, connection } = options
+    this.#outbox = new Outbox({
+      clock: services.clock,
+      carrier: connection,
+      limits: services.limits,
+      lagging: () => this.#lag(),
+      drained: () => this.#drained(),
+      tooSlow: () => this.#tooSlow(),
+    })
+  }
+
+  /** Sends what may not be left out. */
+  send(message: Message): void {
+    this.#outbox.send(message)
+  }
+
+  /** Sends a message unless the client is lagging. */
+  sendWhenFlowing(message: Message): void {
+    if (!this.#outbox.isLagging) this.#outbox.send(message)
+  }
+
+  /** The client asks to be brought up to date. */
+  sync(known: Known): void {
+    const sources = this.#options.sources()
+    if (sources === null) return
+    switch (this.#flow.kind) {
+      case 'unsynced':
+      case 'live':
+        this.#outbox.check()
+        if (this.#outbox.isLagging) this.#flow = { kind: 'lagging', next: known }
+        else this.#ask(sources.attachment, known)
+        return
+      case 'syncing':
+      case 'lagging':
+        this.#flow = { kind: this.#flow.kind, next: known }
+        return
+      default:
+        unreachable(this.#flow)
+    }
+  }
+
+  /** The client asks for all awareness states. */
+  queryAwareness(): void {
+    this.#awareness = 'owed'
+    this.#sendOwedAwareness()
+  }
+
+  catchUp(state: CatchUp): void {
+    if (this.#flow.kind !== 'syncing') return
+    const next = this.#flow.next
+    this.#seq = state.seq
+    this.#flow = { kind: 'live' }
+    for (const message of this.#options.dialect.catchUp(state)) this.#outbox.send(message)
+    // Lagging by this state, or since before it.
+    if (this.#outbox.isLagging) {
+      this.#fallBehind(next)
+      return
+    }
+    this.#sendOwedAcknowledgement()
+    this.#sendOwedAwareness()
+    if (next !== null) this.sync(next)
+  }
+
+  beat(beat: Beat): void {
+    if (this.#flow.kind !== 'live') return
+    this.#seq = beat.seq
+    this.#outbox.send(this.#options.dialect.beat(beat))
+  }
+
+  acknowledged(through: number, seq: number): void {
+    this.#owedAcknowledgement = { through, seq }
+    if (!this.#outbox.isLagging) this.#sendOwedAcknowledgement()
+  }
+
+  awareness(frame: AwarenessFrame): void {
+    if (this.#flow.kind === 'live') {
+      this.#outbox.send(this.#options.dialect.awareness(frame))
+      return
+    }
+    this.#awareness = 'owed'
+    this.#options.services.counters.add('awareness_frames_dropped')
+  }
+
+  close(): void {
+    this.#outbox.close()
+  }
+
+  #ask(attachment: Attachment, known: Known): void {
+    this.#flow = { kind: 'syncing', next: null }
+    try {
+      attachment.sync(known)
+    } catch (thrown) {
+      this.#options.failed(asWeftError(thrown))
+    }
+  }
+
+  #lag(): void {
+    this.#options.services.counters.add('sessions_lagging')
+    if (this.#flow.kind === 'live') this.#fallBehind(null)
+  }
+
+  #fallBehind(next: Known | null): void {
+    this.#flow = { kind: 'lagging', next }
+    this.#options.sources()?.attachment.suspend()
+  }
+
+  #drained(): void {
+    const sources = this.#options.sources()
+    if (this.#flow.kind !== 'lagging' || sources === null) {
+      this.#sendOwedAcknowledgement()
+      return
+    }
+    const { attachment } = sources
+    const after: Known = { kind: 'seq', incarnation: attachment.incarnation, seq: this.#seq, stateVector: emptyStateVector }
+    this.#ask(attachment, this.#flow.next ?? after)
+  }
+
+  #tooSlow(): void {
+    this.#options.services.counters.add('sessions_too_slow')
+    // The whole socket is what does not drain.
+    this.#options.connection.fail(
+      new WeftError('too-slow', 'The connection takes data too slowly to keep up with the document; connect again to catch up.'),
+    )
+  }
+
+  #sendOwedAcknowledgement(): void {
+    const owed = this.#owedAcknowledgement
+    if (owed === null) return
+    this.#owedAcknowledgement = null
+    const message = this.#options.dialect.acknowledged(owed.through, owed.seq)
+    if (message !== null) this.#outbox.send(message)
+  }
+
+  #sendOwedAwareness(): void {
+    const sources = this.#options.sources()
+    if (this.#awareness === 'current' || this.#flow.kind !== 'live' || sources === null) return
+    this.#awareness = 'current'
+    const update = sources.membership.fullState()
+    if (update !== null) this.#outbox.send(this.#options.dialect.awarenessState(update))
+  }
+}
