@@ -58,6 +58,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   #inFlight: InFlight | null = null
   /** The durable head of the log. */
   #head: number
+  /** The state vector of what is durable, once somebody has asked for it. */
+  #durable: { readonly head: number; readonly stateVector: Uint8Array } | null = null
   #lastBeatAt = Number.NEGATIVE_INFINITY
 
   constructor(documentId: string, fence: Fence, opened: OpenedDocument, environment: OwnerEnvironment, events: OwnerEvents) {
@@ -128,8 +130,12 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
    */
   stateVector(): Uint8Array {
     if (this.#environment.broadcast === 'before-commit') return this.#known.stateVector()
+    // Only a commit changes it. What waits for one may be megabytes, and everybody asks at once when a store is back.
+    if (this.#durable?.head === this.#head) return this.#durable.stateVector
     const updates = this.#inFlight === null ? this.#pending.updates : [this.#inFlight.entry.update, ...this.#pending.updates]
-    return this.#known.stateVectorBefore(updates.map((update) => inspectUpdate(update, storedBounds)))
+    const stateVector = this.#known.stateVectorBefore(updates.map((update) => inspectUpdate(update, storedBounds)))
+    this.#durable = { head: this.#head, stateVector }
+    return stateVector
   }
 
   submit(session: Session, submission: number, bytes: Uint8Array): void {

@@ -117,6 +117,7 @@ test('D1: what is said to be known is durable: an owner that is lost takes with 
   assert.deepEqual(writer.attachment.stateVector(), durable)
   const newcomer = await bench.join('doc', new Y.Doc())
   newcomer.type('somebody else')
+  assert.equal(newcomer.attachment.stateVector(), writer.attachment.stateVector(), 'until a commit it is worked out once')
   assert.deepEqual(newcomer.attachment.stateVector(), durable)
   release()
   await bench.clock.advanceAsync(100)
