@@ -78,6 +78,8 @@ export class Database {
       })
       // An idle connection that breaks is dropped by the pool; the next query reports it if the database is really gone.
       made.on('error', (error) => options.logger.debug({ error: error.message }, 'an idle PostgreSQL connection ended'))
+      // A connection may be ended in the same breath as it is made, before anybody who asked for it can listen; an error that nobody hears ends the process.
+      made.on('connect', (client) => client.on('error', ignore))
       made.on('acquire', (client) => void this.#busy.add(client))
       made.on('release', (_error, client) => void this.#busy.delete(client))
       return made
@@ -152,22 +154,19 @@ export class Database {
 /** As `pool.query`, but keeps the connection when it was only the statement that failed: an append that raises is part of the day. */
 async function runOn(pool: pg.Pool, query: QueryWithin): Promise<readonly Row[]> {
   const client = await pool.connect()
-  // The query hears of it too.
-  client.on('error', ignore)
   let broken = false
   try {
     return (await client.query<Row>(query)).rows
   } catch (thrown) {
-    broken = !(thrown instanceof pg.DatabaseError)
+    broken = !(thrown instanceof pg.DatabaseError) || thrown.severity === 'FATAL' || thrown.severity === 'PANIC'
     throw thrown
   } finally {
-    client.off('error', ignore)
     client.release(broken)
   }
 }
 
 function ignore(): void {
-  // Nothing to do.
+  // Whoever uses the connection is told by what fails.
 }
 
 function describe(url: string): string {

@@ -1,5 +1,7 @@
 // How errors of PostgreSQL and its driver become Weft's: what passes, what an operator must change, and which setting is named.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { WeftError, type WeftErrorCode } from '../../core/errors.js'
 import { silentLogger } from '../../core/log.js'
@@ -58,4 +60,33 @@ test('G5: a URL that is none is refused with the name of the setting, and withou
     )
   }
   assert.equal(new Database({ url: 'postgres://user:secret@host:5433/weft', logger: silentLogger }).where, 'host:5433/weft')
+})
+
+/** A message of the server's: its type, its length with these four bytes, its body. */
+function serverMessage(type: string, body: Uint8Array): Buffer {
+  const head = Buffer.alloc(5)
+  head.write(type)
+  head.writeInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body])
+}
+
+// As of a server that dies while it lets somebody in. Ended by the operating system's timing, this took hours to happen once.
+test('O2: a connection that is ended in the same breath as it is made is an error of that statement, not the end of the process', async () => {
+  const authenticated = serverMessage('R', Buffer.alloc(4))
+  const readyForQuery = serverMessage('Z', Buffer.from('I'))
+  const fatal = serverMessage('E', Buffer.from('SFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0'))
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => socket.end(Buffer.concat([authenticated, readyForQuery, fatal])))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  const database = new Database({ url: `postgres://weft@127.0.0.1:${address.port}/weft`, logger: silentLogger })
+  const code = (error: unknown): boolean => error instanceof WeftError && error.code === 'store-unavailable'
+  await assert.rejects(database.read('bulk', 'SELECT 1'), code)
+  await assert.rejects(database.run('append', 'SELECT 1'), code)
+  await database.close()
+  server.close()
 })
