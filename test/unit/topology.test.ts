@@ -47,6 +47,20 @@ test('the nodes are told apart, reachable under what they advertise, and set onl
   }
 })
 
+test('the load balancer hashes documents that are in the path, and spreads the connections of clients that name theirs inside', () => {
+  const sections = new Map(
+    read('docker/haproxy.cfg')
+      .split(/^(?=\S)/m)
+      .map((section) => [section.split('\n')[0] ?? '', section]),
+  )
+  assert.match(sections.get('backend nodes') ?? '', /balance uri path-only\n/)
+  assert.match(sections.get('backend any-node') ?? '', /balance leastconn\n/)
+  assert.match(sections.get('frontend clients') ?? '', /use_backend any-node if \{ path \/ \}\n {2}default_backend nodes\n/)
+  const serversOf = (backend: string): readonly string[] =>
+    [...(sections.get(backend) ?? '').matchAll(/^ {2}server (\S+ \S+)/gm)].map((match) => match[1] ?? '')
+  assert.deepEqual(serversOf('backend any-node'), serversOf('backend nodes'))
+})
+
 test('the image runs as a user of its own, without the development dependencies, and checks its health', () => {
   const lines = read('Dockerfile').split('\n')
   const last = lines.slice(lines.findLastIndex((line) => line.startsWith('FROM ')))
