@@ -1,23 +1,20 @@
-// Keeps one document and the server in step: opens channels, resumes by seq, applies what comes, submits what was typed until it is acknowledged.
+// Keeps one document and the server in step: opens channels, resumes by seq, applies what comes, and hands what was typed to its saving.
 //
-// Invariants: what this client cannot prove to be on the server's disk is in `#submissions`; the resume point only advances with what was applied;
-// a channel number is used once.
+// Invariants: the resume point only advances with what was applied; a channel number is used once.
 import * as Y from 'yjs'
 import { unreachable } from '../core/assert.js'
 import type { Clock } from '../core/clock.js'
 import { closeCodes } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { KnownOnWire } from '../protocol/dialects/weft.js'
-import { emptyUpdate } from '../protocol/updates/merge.js'
 import type { Backoff } from './backoff.js'
-import { hasAllOf, hasContent, hasPending, lacksOnly } from './document-content.js'
+import { hasAllOf, hasContent, hasPending } from './document-content.js'
 import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
 import type { ChannelMessage, Link } from './link.js'
 import { readToken, type TokenSource } from './options.js'
-import { SavedWaiters } from './saved-waiters.js'
+import { Saving } from './saving.js'
 import type { Permission, SessionStatus } from './status.js'
-import { isEmptyUpdate, Submissions } from './submissions.js'
-import { type SubmissionFlow, type SyncPhase, statusOf } from './sync-phase.js'
+import { type SyncPhase, statusOf } from './sync-phase.js'
 
 export interface DocumentSyncEvents {
   /** The status or the number of unsaved updates may have changed. */
@@ -51,35 +48,33 @@ interface Resume {
   readonly seq: number
 }
 
-/** The type, channel, submission number and length in front of an update. */
-const submitOverheadBytes = 64
-
 export class DocumentSync {
   readonly #options: DocumentSyncOptions
-  readonly #submissions = new Submissions()
+  readonly #saving: Saving
   #phase: SyncPhase = { kind: 'loading', link: null, reason: null }
-  #flow: SubmissionFlow = { kind: 'open' }
   #resume: Resume | null = null
   /** The incarnation of the channel that is open. */
   #incarnation = ''
   #permission: Permission | null = null
-  /** The server's state vector decides what is submitted next, not the list of local updates. */
-  #needsDifference = true
-  /** Tickets through this one stand for what the document held before anybody typed. */
-  #inheritedThrough = 0
-  readonly #waiters = new SavedWaiters()
-  #flushQueued = false
   /** What the server sends may complete updates that came from elsewhere: those are ours to submit. */
   #completesOthers = false
 
   constructor(options: DocumentSyncOptions) {
     this.#options = options
-    if (hasContent(options.doc)) this.#submissions.add(emptyUpdate)
-    options.doc.on('update', this.#onUpdate)
+    const { doc, backoff, clock, events } = options
+    this.#saving = new Saving({
+      doc,
+      backoff,
+      clock,
+      channel: () => (this.#phase.kind === 'catching-up' || this.#phase.kind === 'live' ? this.#phase : null),
+      reopen: () => this.#reopen(),
+      changed: () => events.changed(),
+    })
+    doc.on('update', this.#onUpdate)
   }
 
   get unsaved(): number {
-    return this.#submissions.unsaved
+    return this.#saving.unsaved
   }
 
   get permission(): Permission | null {
@@ -87,14 +82,14 @@ export class DocumentSync {
   }
 
   get status(): SessionStatus {
-    return statusOf(this.#phase, this.#flow, this.unsaved)
+    return statusOf(this.#phase, this.#saving.flow, this.unsaved)
   }
 
   /** What was stored on this device is in the document, or cannot be had: the server may be asked. */
   loaded(): void {
     const phase = this.#phase
     if (phase.kind !== 'loading') return
-    this.#inheritedThrough = this.#submissions.lastTicket
+    this.#saving.inherited()
     if (phase.link === null) this.#enter({ kind: 'offline', reason: phase.reason })
     else this.#open(phase.link)
   }
@@ -131,12 +126,12 @@ export class DocumentSync {
     if (phase.kind === 'refused' && phase.link !== null) this.#open(phase.link)
     else if (phase.kind === 'refused' && phase.scope === 'document') this.#enter({ kind: 'offline', reason: phase.refusal.reason })
     else if (phase.kind === 'retrying') this.#open(phase.link)
-    else if (phase.kind === 'live' && this.#flow.kind !== 'open') this.#reopen()
+    else if (phase.kind === 'live' && this.#saving.flow.kind !== 'open') this.#reopen()
   }
 
   /** Resolves when every update there is now has been acknowledged; rejects with RefusedError or SessionClosedError. */
   saved(): Promise<void> {
-    const saved = this.#waiters.add(this.#submissions.lastTicket)
+    const saved = this.#saving.saved()
     this.#settleWaiters()
     return saved
   }
@@ -151,7 +146,7 @@ export class DocumentSync {
   close(): void {
     const phase = this.#phase
     if (phase.kind === 'closed') return
-    this.#flush()
+    this.#saving.flush()
     if (phase.kind === 'opening' || phase.kind === 'catching-up' || phase.kind === 'live') {
       phase.link.send({ type: 'close', channel: phase.channel })
     }
@@ -160,7 +155,7 @@ export class DocumentSync {
     this.#enter({ kind: 'closed' })
     const error = new SessionClosedError('The session was closed before its work was done.')
     this.#options.events.failed(error)
-    this.#waiters.rejectAll(error)
+    this.#saving.fail(error)
   }
 
   #enter(phase: SyncPhase): void {
@@ -174,12 +169,7 @@ export class DocumentSync {
     const phase = this.#phase
     if (phase.kind === 'retrying') phase.timer.cancel()
     if (phase.kind === 'opening' || phase.kind === 'catching-up' || phase.kind === 'live') phase.link.releaseChannel(phase.channel)
-    if (this.#flow.kind !== 'open') {
-      this.#flow.timer?.cancel()
-      this.#needsDifference = true
-      this.#flow = { kind: 'open' }
-    }
-    this.#submissions.restart()
+    this.#saving.left()
     if (phase.kind === 'catching-up' || phase.kind === 'live') this.#options.events.disconnected()
   }
 
@@ -229,12 +219,11 @@ export class DocumentSync {
         this.#updated(message.seq, message.update)
         return
       case 'acknowledged':
-        this.#submissions.acknowledged(message.through)
-        this.#flush()
+        this.#saving.acknowledged(message.through)
         this.#progressed()
         return
       case 'refused':
-        this.#submissionRefused(message)
+        this.#saving.refused(message)
         return
       case 'closed':
         this.#ended(message)
@@ -256,32 +245,13 @@ export class DocumentSync {
     this.#incarnation = incarnation
     const resume = this.#resume
     // The same life of the document, not set back to an earlier state, and nothing missing that this client believes to be saved.
-    const continues =
-      resume !== null &&
-      resume.incarnation === incarnation &&
-      resume.seq <= seq &&
-      lacksOnly(this.#options.doc, stateVector, this.#submissions.merged())
-    if (!continues) this.#resume = null
-    if (!continues || this.#needsDifference) this.#submitDifference(stateVector, permission)
-    this.#needsDifference = false
+    const resumable = resume !== null && resume.incarnation === incarnation && resume.seq <= seq
+    if (!this.#saving.opened(stateVector, permission, resumable)) this.#resume = null
     this.#phase = { ...phase, kind: 'catching-up', resumed: resume === null ? null : stateVector }
     this.#permissionIs(permission)
     this.#options.events.opened()
-    this.#flush()
+    this.#saving.flush()
     this.#options.events.changed()
-  }
-
-  /** Everything that the document holds and the server may not have is to be submitted, whoever brought it into the document. */
-  #submitDifference(stateVector: Uint8Array, permission: Permission): void {
-    const difference = Y.encodeStateAsUpdate(this.#options.doc, stateVector)
-    if (this.unsaved === 0 && isEmptyUpdate(difference)) return
-    // A reader's stored copy, of which the server has every struct: nobody typed, so there is nothing to refuse.
-    if (permission === 'read-only' && difference[0] === 0 && this.#submissions.lastTicket === this.#inheritedThrough) {
-      this.#submissions.clear()
-      return
-    }
-    // Even an empty difference is submitted when something was unsaved: the server may know it without having it on disk, and its answer says when.
-    this.#submissions.replaceAll(difference)
   }
 
   #caughtUp(seq: number, updates: readonly Uint8Array[]): void {
@@ -336,55 +306,7 @@ export class DocumentSync {
 
   readonly #onUpdate = (update: Uint8Array, origin: unknown): void => {
     if (origin === this.#options.origin && !this.#completesOthers) return
-    this.#submissions.add(update)
-    if (this.#flow.kind === 'refused' && this.#permission === 'read-write') this.#retryAfterEdit(this.#flow)
-    this.#options.events.changed()
-    if (this.#flushQueued) return
-    this.#flushQueued = true
-    queueMicrotask(() => {
-      this.#flushQueued = false
-      this.#flush()
-    })
-  }
-
-  #flush(): void {
-    const phase = this.#phase
-    if ((phase.kind !== 'catching-up' && phase.kind !== 'live') || this.#flow.kind !== 'open') return
-    const bytesMax = phase.link.messageBytesMax - submitOverheadBytes
-    try {
-      for (let next = this.#submissions.next(bytesMax); next !== null; next = this.#submissions.next(bytesMax)) {
-        phase.link.send({ type: 'submit', channel: phase.channel, ...next })
-      }
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error
-      this.#refuseFlow({ code: 'message-too-large', closeCode: closeCodes.tooLarge, reason: error.message })
-    }
-  }
-
-  #submissionRefused({ closeCode, code, reason, retryable }: Extract<ChannelMessage, { readonly type: 'refused' }>): void {
-    this.#submissions.takeBack()
-    if (this.#flow.kind !== 'open') return
-    if (!retryable) {
-      this.#refuseFlow({ code, closeCode, reason })
-      return
-    }
-    const timer = this.#options.clock.after(this.#options.backoff.next(), () => {
-      this.#flow = { kind: 'open' }
-      this.#flush()
-    })
-    this.#flow = { kind: 'pausing', timer }
-  }
-
-  #refuseFlow(refusal: Refusal): void {
-    this.#submissions.takeBack()
-    this.#flow = { kind: 'refused', refusal, timer: null }
-    this.#waiters.rejectAll(new RefusedError(refusal))
-    this.#options.events.changed()
-  }
-
-  #retryAfterEdit(flow: Extract<SubmissionFlow, { readonly kind: 'refused' }>): void {
-    if (flow.timer !== null) return
-    this.#flow = { ...flow, timer: this.#options.clock.after(this.#options.backoff.next(), () => this.#reopen()) }
+    this.#saving.edited(update, this.#permission)
   }
 
   #ended({ closeCode, code, reason, retryable }: Extract<ChannelMessage, { readonly type: 'closed' }>): void {
@@ -414,7 +336,7 @@ export class DocumentSync {
     this.#permission = permission
     if (before === permission) return
     this.#options.events.permission(permission)
-    if (permission === 'read-write' && this.#flow.kind === 'refused') this.#reopen()
+    if (permission === 'read-write' && this.#saving.flow.kind === 'refused') this.#reopen()
   }
 
   /** Something was applied or acknowledged. */
@@ -428,9 +350,10 @@ export class DocumentSync {
     const phase = this.#phase
     // What is stored on this device is typed text too, once it is read.
     if (phase.kind === 'loading') return
-    this.#waiters.settle(this.#submissions.savedThrough)
-    if (phase.kind === 'refused') this.#waiters.rejectAll(new RefusedError(phase.refusal))
-    else if (phase.kind === 'live' && this.#flow.kind === 'refused') this.#waiters.rejectAll(new RefusedError(this.#flow.refusal))
-    else if (phase.kind === 'closed') this.#waiters.rejectAll(new SessionClosedError('The session is closed.'))
+    this.#saving.settle()
+    const { flow } = this.#saving
+    if (phase.kind === 'refused') this.#saving.fail(new RefusedError(phase.refusal))
+    else if (phase.kind === 'live' && flow.kind === 'refused') this.#saving.fail(new RefusedError(flow.refusal))
+    else if (phase.kind === 'closed') this.#saving.fail(new SessionClosedError('The session is closed.'))
   }
 }
