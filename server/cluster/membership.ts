@@ -44,6 +44,8 @@ export class Membership {
   #state: MembershipState = { kind: 'joining' }
   #view: ClusterView = []
   #views = 0
+  /** When the store last answered again after it had been away for too long. */
+  #returnedAt = Number.NEGATIVE_INFINITY
   #beat: Timer | null = null
   #deadline: Timer | null = null
   #lastFailure: string | null = null
@@ -135,7 +137,8 @@ export class Membership {
       }
       // An answer that took longer than the limit says only that the node was alive when it asked.
       if (clock.monotonic() - sentAt >= settings.quarantineAfterMs) return
-      this.#view = nodes.filter(({ ageMs }) => ageMs <= settings.deadAfterMs)
+      if (this.#state.kind === 'quarantined') this.#returnedAt = sentAt
+      this.#view = nodes.filter((node) => node.ageMs <= settings.deadAfterMs || this.#isGranted(node, sentAt))
       this.#views++
       this.#confirmed(sentAt)
       this.#options.onView(this.#view)
@@ -145,6 +148,10 @@ export class Membership {
       if (reason !== this.#lastFailure) logger.warn({ err: thrown }, 'a heartbeat was not confirmed')
       this.#lastFailure = reason
     }
+  }
+
+  #isGranted({ boot }: NodeRow, now: number): boolean {
+    return now - this.#returnedAt < this.#options.settings.returnGraceMs && this.#view.some((known) => known.boot === boot)
   }
 
   #confirmed(sentAt: number): void {

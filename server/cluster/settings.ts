@@ -8,6 +8,11 @@ export interface ClusterSettings {
   readonly deadAfterMs: number
   /** A node that could not confirm a heartbeat for this long, by its own monotonic clock, stops acting as owner. */
   readonly quarantineAfterMs: number
+  /**
+   * After the store was away for longer than that, nodes that were alive before it are not taken for dead for this long: it was away for them too, and they
+   * need a heartbeat to show that they live.
+   */
+  readonly returnGraceMs: number
   /** Between two looks at who owns what: while everything is settled, and while something is about to move. */
   readonly settledTickMs: number
   readonly movingTickMs: number
@@ -19,6 +24,7 @@ export const defaultClusterSettings: ClusterSettings = {
   heartbeatPeriodMs: 500,
   deadAfterMs: 3_000,
   quarantineAfterMs: 2_000,
+  returnGraceMs: 1_000,
   settledTickMs: 1_000,
   movingTickMs: 100,
   releasesPerTick: 64,

@@ -50,6 +50,7 @@ const settings: ClusterSettings = {
   heartbeatPeriodMs: 100,
   deadAfterMs: 1_000,
   quarantineAfterMs: 700,
+  returnGraceMs: 250,
   settledTickMs: 200,
   movingTickMs: 25,
   releasesPerTick: 512,

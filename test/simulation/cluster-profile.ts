@@ -21,7 +21,7 @@ export type NodeAction =
   | 'cut-redis'
   | 'set-clock'
 
-export type ClusterAction = ClientAction | NodeAction | 'join' | 'wait'
+export type ClusterAction = ClientAction | NodeAction | 'join' | 'lose-author' | 'wait'
 
 export interface ClusterProfile {
   /** Some kinds of faults leave no trace at all: a Redis that fails moves nothing (O4), planned moves close nothing (O5). */
@@ -40,6 +40,11 @@ export interface ClusterProfile {
   /** Whether something may get lost without anybody being told, so that only timeouts find it. */
   readonly silent: boolean
   readonly weights: Readonly<Record<ClusterAction, number>>
+}
+
+/** A profile in which anything may happen, and one action happens often. */
+export function withFavoured(profile: ClusterProfile, action: ClusterAction): ClusterProfile {
+  return { ...profile, kind: 'any', silent: true, weights: { ...profile.weights, [action]: 40 } }
 }
 
 export const calmRedis: RedisTrouble = { lost: 0, repeated: 0, delayMsMax: 3, reorders: false }
@@ -116,6 +121,7 @@ export function drawClusterProfile(random: Random): ClusterProfile {
       'remove-node': moves ? 3 : 0,
       'part-nodes': badLinks ? 5 : 0,
       'cut-database': badDatabase ? 5 : 0,
+      'lose-author': badNodes ? 6 : 0,
       'database-away': badDatabase ? 3 : 0,
       'redis-away': badRedis ? 4 : 0,
       'redis-wiped': badRedis ? 2 : 0,

@@ -22,6 +22,7 @@ const reached = [
   'action remove-node',
   'action part-nodes',
   'action cut-database',
+  'action lose-author',
   'action database-away',
   'action redis-away',
   'action redis-wiped',

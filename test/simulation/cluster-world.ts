@@ -2,13 +2,14 @@
 // with everything, the death of one node, and an orderly end.
 import { strict as assert } from 'node:assert'
 import { type CounterName, counterNames } from '../../core/counters.js'
-import { SHARD_COUNT } from '../../core/document-id.js'
+import { SHARD_COUNT, shardOf } from '../../core/document-id.js'
 import { type Random, seededRandom } from '../../core/random.js'
 import { defaultClusterSettings } from '../../server/cluster/settings.js'
 import { canonicalState } from '../helpers/states.js'
-import { type ClusterAction, type ClusterProfile, calmRedis, drawClusterProfile } from './cluster-profile.js'
+import { type ClusterAction, type ClusterProfile, calmRedis, drawClusterProfile, withFavoured } from './cluster-profile.js'
 import { checkEqual, checkNobodyGone, spoof } from './comparison.js'
 import { SimulatedDatabase } from './database.js'
+import { editRandomly } from './edits.js'
 import { Fleet } from './fleet.js'
 import { Ledger } from './ledger.js'
 import { SimulatedNetwork } from './network.js'
@@ -38,6 +39,8 @@ const NODE_STATES_MS_MAX = 10_000
 /** Until who has just come back sees everybody again: the others' next renewals, after 15 s at the most. */
 const RETURN_MS_MAX = 20_000
 const CALM_MS_MAX = 500
+/** Enough for an edit to get as far as the way to the database. */
+const TOGETHER_MS = 300
 
 export class ClusterWorld {
   readonly #random: Random
@@ -52,9 +55,10 @@ export class ClusterWorld {
   #peace = false
   #ended = false
 
-  private constructor(seed: number, sabotage: ClusterSabotage) {
+  private constructor(seed: number, sabotage: ClusterSabotage, favoured: ClusterAction | null) {
     const random = seededRandom(seed)
-    const profile = drawClusterProfile(random)
+    const drawn = drawClusterProfile(random)
+    const profile = favoured === null ? drawn : withFavoured(drawn, favoured)
     const time = this.#time
     const ledger = this.#ledger
     this.#random = random
@@ -107,9 +111,9 @@ export class ClusterWorld {
     this.#population = new Population({ time, network, random, ledger, documentIds, shownIsDurable: broadcast === 'after-commit', url })
   }
 
-  /** Throws at the first broken promise. */
-  static async run(seed: number, sabotage: ClusterSabotage = 'none'): Promise<ClusterOutcome> {
-    const world = new ClusterWorld(seed, sabotage)
+  /** Throws at the first broken promise. One action may be favoured, so that what it alone can show is not left to chance. */
+  static async run(seed: number, sabotage: ClusterSabotage = 'none', favoured: ClusterAction | null = null): Promise<ClusterOutcome> {
+    const world = new ClusterWorld(seed, sabotage, favoured)
     await world.#begin()
     const epochs = world.#epochs()
     for (let step = 0; step < world.#profile.steps; step++) await world.#step()
@@ -163,9 +167,26 @@ export class ClusterWorld {
         return
       case 'wait':
         return
+      case 'lose-author':
+        this.#loseAuthor(client)
+        return
       default:
         this.#fleet.act(action)
     }
+  }
+
+  /** A client and the owner of its document die together, with the client's last edit held up on its way to the database: nobody sends it again. */
+  #loseAuthor(client: SimulatedClient): void {
+    const [participant] = client.participants
+    if (participant === undefined) return
+    const boot = this.#database.disk.owners.get(shardOf(participant.documentId))?.owner?.boot
+    const owner = this.#fleet.nodes.find((node) => node.state === 'up' && node.boot === boot)
+    if (owner === undefined) return
+    this.#fleet.lose(owner, TOGETHER_MS)
+    editRandomly(participant.doc, this.#random)
+    this.#time.after(TOGETHER_MS, () => {
+      if (!this.#peace && this.#population.clients.includes(client)) this.#population.abandon(client, 'machine')
+    })
   }
 
   /** O5, and O4: in such seeds a node has no reason to let a client go before it goes itself. */

@@ -3,6 +3,7 @@
 // SEED and SEEDS choose others; test/simulation/run.ts does the same without the test runner.
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
+import type { ClusterAction } from './cluster-profile.js'
 import { runClusterSeeds } from './cluster-seeds.js'
 import { type ClusterSabotage, ClusterWorld } from './cluster-world.js'
 
@@ -18,10 +19,10 @@ test('a seed of a cluster replays: the same happens, to the byte', async () => {
 })
 
 /** The first seed that fails under a sabotage, and why. */
-async function firstCaught(sabotage: ClusterSabotage, seeds: number): Promise<string> {
+async function firstCaught(sabotage: ClusterSabotage, seeds: number, favoured: ClusterAction | null = null): Promise<string> {
   for (let seed = 1; seed <= seeds; seed++) {
     try {
-      await ClusterWorld.run(seed, sabotage)
+      await ClusterWorld.run(seed, sabotage, favoured)
     } catch (error) {
       return String(error)
     }
@@ -30,15 +31,16 @@ async function firstCaught(sabotage: ClusterSabotage, seeds: number): Promise<st
 }
 
 describe('negative controls', () => {
-  test('O1: a database that looks at no fence is caught within 10 seeds', async () => {
-    assert.match(await firstCaught('ignores-fences', 10), /O1:/)
+  // A row under an old epoch takes an owner that is lost with an edit on its way, and nobody who sends the edit again to the next one.
+  test('O1: a database that looks at no fence is caught within 10 seeds in which owners and authors die together', async () => {
+    assert.match(await firstCaught('ignores-fences', 10, 'lose-author'), /O1:/)
   })
 
   test('D1: an acknowledgement before the commit is caught within 3 seeds', async () => {
     assert.match(await firstCaught('acknowledges-early', 3), /D1:|D2: .* was opened at seq/)
   })
 
-  test('O1: a takeover that reads before its claim is committed is caught within 20 seeds', async () => {
-    assert.match(await firstCaught('reads-ahead', 20), /O1:/)
+  test('O1: a takeover that reads before its claim is committed is caught within 20 seeds in which nodes keep joining', async () => {
+    assert.match(await firstCaught('reads-ahead', 20, 'add-node'), /O1:/)
   })
 })

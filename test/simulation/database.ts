@@ -11,8 +11,11 @@ import { machineOf } from './network.js'
 import { type Caller, type SimulatedStoreOptions, type StoreTrouble, simulatedStore } from './store.js'
 import { HostClock, type SimulatedTime } from './time.js'
 
-/** A call to a database that refuses fails at once; one on which it hangs, in its own time, and may have taken effect. */
-export type Reach = 'open' | 'refuses' | 'hangs'
+/**
+ * A call to a database that refuses fails at once; one on which it hangs, in its own time, and may have taken effect. One that is held up fails as well, but
+ * is delivered once the way is open, when whoever asked has long given up and may have lost what it owned.
+ */
+export type Reach = 'open' | 'refuses' | 'hangs' | 'holds'
 
 export interface DatabaseOptions {
   readonly time: SimulatedTime
@@ -26,6 +29,8 @@ export interface DatabaseOptions {
 const CONTROL_MS_MAX = 3_000
 const OTHER_MS_MAX = 5_000
 const control: ReadonlySet<string> = new Set(['heartbeat', 'leave', 'readOwnership', 'claimShards', 'releaseShards'])
+/** How soon what was held up is delivered when the way is open again. */
+const HELD_MS = 20
 const reads: ReadonlySet<string> = new Set(['openDocument', 'readLog', 'readAt', 'listDocuments', 'listVersions'])
 
 export class SimulatedDatabase {
@@ -118,12 +123,13 @@ export class SimulatedDatabase {
     const dice = random.below(1_000)
     await pass(this.#clock, random.fraction() * latencyMsMax)
     if (this.#reachOf(host) === 'refuses' || dice < failBefore) throw failed('the database refuses connections')
+    while (this.#reachOf(host) === 'holds') await pass(this.#clock, HELD_MS)
     if (this.#reachOf(host) === 'hangs') return 'lost'
     if (dice >= failBefore + failAfter && dice < failBefore + failAfter + stall) await pass(this.#clock, random.fraction() * stallMsMax)
     if (this.#itself !== 'open') throw failed('the database has stopped')
     const result = await run()
     await pass(this.#clock, random.fraction() * latencyMsMax)
-    if (this.#reachOf(host) === 'hangs') return 'lost'
+    if (this.#reachOf(host) === 'hangs' || this.#reachOf(host) === 'holds') return 'lost'
     if (this.#reachOf(host) === 'refuses' || (dice >= failBefore && dice < failBefore + failAfter))
       throw failed('the connection was lost before the answer came')
     return { result }

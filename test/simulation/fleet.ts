@@ -92,7 +92,7 @@ export class Fleet {
       }
       case 'cut-database':
         this.#disturbed()
-        database.cut(node.name, random.below(2) === 0 ? 'hangs' : 'refuses')
+        database.cut(node.name, (['hangs', 'refuses', 'holds'] as const)[random.below(3)] ?? 'hangs')
         this.#later(500 + random.below(10_000), () => {
           this.#disturbed()
           database.cut(node.name, 'open')
@@ -121,6 +121,19 @@ export class Fleet {
         node.host?.setWallClock((random.below(2) === 0 ? 1 : -1) * random.below(HOUR_MS + 1))
         return
     }
+  }
+
+  /** A node's way to the database is held up, the node dies, and what it had sent arrives when others have taken its shards. */
+  lose(node: SimulatedNode, afterMs: number): void {
+    const { random, database } = this.#options
+    this.#disturbed()
+    database.cut(node.name, 'holds')
+    this.#later(afterMs, () => this.kill(node, 'machine'))
+    this.#later(4_000 + random.below(4_000), () => {
+      this.#disturbed()
+      database.cut(node.name, 'open')
+      this.#start(node)
+    })
   }
 
   startAll(): void {

@@ -190,6 +190,47 @@ test('O3: a node that was cut off only briefly takes its own shards back under n
   assert.equal(cluster.disk.owners.get(0)?.epoch, 2)
 })
 
+test('O2: when the store was away for everybody, everybody takes back what was theirs, and nothing else', async () => {
+  for (const awayMs of [2_500, 3_500, 8_000]) {
+    const cluster = new Cluster()
+    const nodes = [cluster.node('a')]
+    for (const nodeId of ['b', 'c']) {
+      // Their heartbeats do not fall together.
+      await cluster.clock.advanceAsync(170)
+      nodes.push(cluster.node(nodeId))
+    }
+    await cluster.clock.advanceAsync(10_000)
+    const owners = (): readonly (string | undefined)[] =>
+      Array.from({ length: SHARD_COUNT }, (_, shard) => cluster.disk.owners.get(shard)?.owner?.nodeId)
+    const epochs = (): readonly number[] => Array.from({ length: SHARD_COUNT }, (_, shard) => cluster.disk.owners.get(shard)?.epoch ?? 0)
+    const [ownersBefore, epochsBefore] = [owners(), epochs()]
+    for (const node of nodes) node.reachable = false
+    await cluster.clock.advanceAsync(awayMs)
+    for (const node of nodes) node.reachable = true
+    await cluster.clock.advanceAsync(6_000)
+    assert.equal(total(nodes), SHARD_COUNT)
+    assert.deepEqual(owners(), ownersBefore, `after ${awayMs} ms`)
+    assert.deepEqual(
+      epochs(),
+      epochsBefore.map((epoch) => epoch + 1),
+      `after ${awayMs} ms each shard was claimed once`,
+    )
+  }
+})
+
+test('O2: a node that died while the store was away is found dead soon after its return', async () => {
+  const cluster = new Cluster()
+  const nodes = ['a', 'b', 'c'].map((nodeId) => cluster.node(nodeId))
+  await cluster.clock.advanceAsync(10_000)
+  for (const node of nodes) node.reachable = false
+  await cluster.clock.advanceAsync(4_000)
+  const [dead, ...rest] = nodes as [Node, Node, Node]
+  dead.shards.stop()
+  for (const node of rest) node.reachable = true
+  await cluster.clock.advanceAsync(settings.returnGraceMs + 1_500)
+  assert.equal(total(rest), SHARD_COUNT)
+})
+
 test('G4: a node that drains hands everything over before it leaves', async () => {
   const cluster = new Cluster()
   const a = cluster.node('a')
