@@ -18,7 +18,7 @@ export interface Ownership {
   fenced(shards: ReadonlySet<number>): void
   /** Why this node cannot serve everything at the moment, in plain words; null when it can. */
   impediment(): string | null
-  /** Gives what it owns to others, if there are any, while its clients are still there (G4). */
+  /** Gives what it owns to others, if there are any, while its clients are still there (G4). Else they are served until they are gone. */
   handOver(): Promise<void>
   /** Lets go of everything; the clients are gone. */
   end(): Promise<void>

@@ -138,6 +138,7 @@ export class ClusterMember {
   async end(): Promise<void> {
     // What clients sent and did not stay for is on its way to other nodes (G4).
     await this.directory.emptied(LAST_ANSWERS_MS_MAX)
+    await this.#shards.letGo()
     this.#shards.stop()
     this.directory.close()
     await this.#membership.leave()

@@ -130,19 +130,24 @@ export class ShardManager {
   }
 
   /**
-   * Hands over everything, for good (G4). Resolves when the store knows it, or cannot be told. The looks go on until `stop`: sessions that are still
-   * here have to find the new owners, or what they wrote last is never acknowledged.
+   * Hands over everything, for good (G4), if there is anybody to take it; else its clients are served until `letGo`. Resolves when the store knows it, or
+   * cannot be told. The looks go on until `stop`: sessions that are still here have to find the new owners, or what they wrote last is never acknowledged.
    */
   async drain(): Promise<void> {
     if (this.#state !== 'running') return
     this.#state = 'draining'
     await this.#looking?.catch(() => {})
+    if (this.#candidates().length > 0) await this.letGo()
+    void this.look()
+  }
+
+  /** Releases everything that is left. */
+  async letGo(): Promise<void> {
     try {
       await this.#release(new Set(this.#grants.keys()))
     } catch (thrown) {
       this.#options.logger.warn({ err: thrown }, 'the shards could not be released; the others take them when this node is gone')
     }
-    void this.look()
   }
 
   /** Stops looking. Idempotent. */

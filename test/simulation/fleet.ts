@@ -75,13 +75,13 @@ export class Fleet {
         this.#later(1_000 + random.below(14_000), () => this.#goOn(node))
         return
       case 'drain-node':
-        this.#drain(node, () => this.#start(node))
+        if (this.#mayDrain) this.#drain(node, () => this.#start(node))
         return
       case 'add-node':
         if (this.#nodes.length < NODES_MAX) this.#start(this.#add())
         return
       case 'remove-node':
-        if (this.#nodes.length > this.#options.staying) this.#remove(this.#nodes.at(-1) as SimulatedNode)
+        if (this.#nodes.length > this.#options.staying && this.#mayDrain) this.#remove(this.#nodes.at(-1) as SimulatedNode)
         return
       case 'part-nodes': {
         const other = this.#nodes[random.below(this.#nodes.length)] as SimulatedNode
@@ -160,6 +160,11 @@ export class Fleet {
   /** Stops a node in order, for good. */
   stop(node: SimulatedNode): void {
     this.#drain(node, () => {})
+  }
+
+  /** Where drains are to lose nothing, nodes are taken out one at a time: what the last one has received nobody is there to take. */
+  get #mayDrain(): boolean {
+    return !this.#options.drainsInPeace || [...this.#nodes, ...this.#left].every(({ state }) => state === 'up' || state === 'down')
   }
 
   #add(): SimulatedNode {

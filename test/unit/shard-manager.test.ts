@@ -253,6 +253,26 @@ test('G4: a node that drains hands everything over before it leaves', async () =
   )
 })
 
+test('G4: a node that drains with nobody there to take over owns its shards until it lets go', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  const b = cluster.node('b')
+  await cluster.clock.advanceAsync(10_000)
+  const owned = b.shards.owned
+  const draining = [a.membership.drain().then(() => a.shards.drain())]
+  await cluster.clock.advanceAsync(1_000)
+  assert.equal(a.shards.owned, 0, 'there was b')
+  assert.equal(b.shards.owned, SHARD_COUNT)
+  draining.push(b.membership.drain().then(() => b.shards.drain()))
+  await cluster.clock.advanceAsync(5_000)
+  await Promise.all(draining)
+  assert.ok(owned > 0)
+  assert.equal(b.shards.owned, SHARD_COUNT)
+  await b.shards.letGo()
+  assert.equal(b.shards.owned, 0)
+  assert.ok([...cluster.disk.owners.values()].every(({ owner }) => owner === null))
+})
+
 test('a second process with the same node id replaces the first, which stops and says why', async () => {
   const cluster = new Cluster()
   const first = cluster.node('a')
