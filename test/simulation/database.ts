@@ -25,7 +25,7 @@ export interface DatabaseOptions {
   readonly lie: SimulatedStoreOptions['lie']
 }
 
-/** As the PostgreSQL store does it: questions about the cluster are given up soon, everything else a little later; a read is tried twice. */
+/** As the PostgreSQL store does it: questions about the cluster are given up soon, everything else a little later; a read is tried twice, unless all was given up. */
 const CONTROL_MS_MAX = 3_000
 const OTHER_MS_MAX = 5_000
 const control: ReadonlySet<string> = new Set(['heartbeat', 'leave', 'readOwnership', 'claimShards', 'releaseShards'])
@@ -52,7 +52,14 @@ export class SimulatedDatabase {
     /** How each call that is under way is given up. */
     const underWay = new Set<(error: WeftError) => void>()
     const once = this.#caller(host, random, underWay)
-    const call: Caller = (method, run) => (reads.has(method) ? once(method, run).catch(() => once(method, run)) : once(method, run))
+    let reconnected = 0
+    const call: Caller = (method, run) => {
+      const before = reconnected
+      const first = once(method, run)
+      return reads.has(method)
+        ? first.catch((error: unknown) => (before === reconnected ? once(method, run) : Promise.reject(error)))
+        : first
+    }
     const store = simulatedStore({ clock: this.#clock, disk: this.disk, ledger, lie, call, fail: (error) => time.fail(error) })
     const membership = new MemoryMembership({ clock: this.#clock, table: this.#table })
     return {
@@ -61,6 +68,7 @@ export class SimulatedDatabase {
         heartbeat: (self) => call('heartbeat', () => membership.heartbeat(self)),
         leave: (self) => call('leave', () => membership.leave(self)),
         reconnect: () => {
+          reconnected += 1
           for (const giveUp of underWay) giveUp(failed('the connections were given up'))
         },
       },
