@@ -7,6 +7,7 @@ import { closeCodes, WeftError } from '../core/errors.js'
 import { weftSubprotocol } from '../protocol/dialects/weft.js'
 import { Backoff } from './backoff.js'
 import { deferred } from './deferred.js'
+import { checkDocument } from './document-content.js'
 import { DocumentSession, type SessionHost } from './document-session.js'
 import type { DocumentSync } from './document-sync.js'
 import { Emitter } from './emitter.js'
@@ -76,7 +77,8 @@ export class WeftConnection {
 
   /**
    * Keeps `doc` in step with the server's document of this id until the session is closed or the doc destroyed.
-   * Throws `invalid-document-id` for an id that cannot be sent as UTF-8, SessionClosedError after `close()`.
+   * Throws `invalid-document-id` for an id that cannot be sent as UTF-8, `foreign-document` for a `doc` of another copy of Yjs, SessionClosedError after
+   * `close()`.
    */
   open<Presence extends Awareness | null = Awareness>(
     documentId: string,
@@ -84,7 +86,9 @@ export class WeftConnection {
     options: OpenOptions<Presence> = {},
   ): DocumentSession<Presence> {
     if (this.#closing !== null) throw new SessionClosedError('The connection is closed.')
-    if (!documentId.isWellFormed()) throw new WeftError('invalid-document-id', 'The document id is not valid UTF-16.')
+    // With the flag u a surrogate matches only where it has no partner. (String.prototype.isWellFormed is not everywhere.)
+    if (/[\ud800-\udfff]/u.test(documentId)) throw new WeftError('invalid-document-id', 'The document id is not valid UTF-16.')
+    checkDocument(doc)
     const host: SessionHost = {
       settings: this.#settings,
       attach: (sync, close) => this.#attach(sync, close),

@@ -1,5 +1,22 @@
-// Questions about what a Y.Doc holds, answered from its store without encoding the document.
+// Questions about a Y.Doc: whether Yjs here can work with it, and what it holds, answered from its store without encoding the document.
 import * as Y from 'yjs'
+import { WeftError } from '../core/errors.js'
+
+/**
+ * Throws unless `doc` was made by the copy of Yjs that this client uses. Another copy tells its types by classes of its own: what this one writes into
+ * its documents would read as empty there, while everything says saved.
+ */
+export function checkDocument(doc: unknown): void {
+  if (doc instanceof Y.Doc) return
+  if (typeof (doc as Partial<Y.Doc> | null | undefined)?.getText !== 'function')
+    throw new TypeError('open() takes the document id, and then a Y.Doc.')
+  throw new WeftError(
+    'foreign-document',
+    'This Y.Doc was made by another copy of Yjs than the one that the client of weft-sync uses; what the server sends would read as empty in it. ' +
+      'Load one copy: get yjs and weft-sync/client in the same way, both with `import` or both with `require`; let your bundler resolve `yjs` to one ' +
+      'place (`resolve.dedupe` in Vite, an alias elsewhere); and see with `npm ls yjs` that one version of yjs 13 is installed.',
+  )
+}
 
 /** Whether it holds anything at all, applied or waiting for what it depends on. */
 export function hasContent(doc: Y.Doc): boolean {

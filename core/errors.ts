@@ -50,6 +50,8 @@ const errorKinds = {
   'store-failed': kind(closeCodes.internal, true, 'error'),
   'document-corrupt': kind(closeCodes.internal, true, 'error'),
   'document-quarantined': kind(closeCodes.forbidden, false, 'warn'),
+  // What an application passed.
+  'foreign-document': kind(closeCodes.malformed, false, 'error'),
   // What an operator set up.
   'invalid-configuration': kind(closeCodes.internal, false, 'error'),
   'data-folder-in-use': kind(closeCodes.internal, false, 'error'),

@@ -445,13 +445,6 @@ test('close is idempotent, sends what waits, and rejects what can no longer happ
   assert.equal(clock.timerCount, 0)
 })
 
-test('a document id that is not valid Unicode is refused before it could name another document', () => {
-  const { connect } = clientFixture()
-  const connection = connect()
-  assert.throws(() => connection.open('\ud800', new Y.Doc()), { code: 'invalid-document-id' })
-  return connection.close()
-})
-
 test('G5: a refused document is not asked for again by a mere reconnect, only by retry', async () => {
   const { clock, server, network, connect } = clientFixture()
   const connection = connect()
