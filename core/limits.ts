@@ -22,6 +22,8 @@ export const defaultLimits = {
   pendingBytesPerDocumentMax: 32 * MiB,
   /** Received and not yet committed, whole process. At this mark all writers' sockets are paused. */
   pendingBytesMax: 256 * MiB,
+  /** What one process holds for its clients: documents, pending edits, outboxes, frames, answers, compactions. From four fifths of it newcomers are refused. */
+  memoryBytesMax: 1024 * MiB,
   /** A session's outbox. Above `outboxBytesHigh` it is lagging and gets nothing new; below `outboxBytesLow` it is brought up to date. */
   outboxBytesHigh: 1 * MiB,
   outboxBytesLow: 128 * KiB,

@@ -4,6 +4,7 @@ import { type Clock, settlesWithin } from '../core/clock.js'
 import { Counters } from '../core/counters.js'
 import type { Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
+import { MemoryBudget } from '../core/memory-budget.js'
 import type { Random } from '../core/random.js'
 import type { DocumentStore } from '../persistence/store.js'
 import { type AwarenessBus, soloAwarenessBus } from './awareness/bus.js'
@@ -30,6 +31,8 @@ export interface NodeOptions {
   readonly broadcast: 'after-commit' | 'before-commit'
   readonly tuning: DocumentTuning
   readonly counters?: Counters
+  /** What this process holds in memory. Default: nothing yet, bounded by `memoryBytesMax`. */
+  readonly budget?: MemoryBudget
   /** Carries cursors to other nodes. Default: there are none. */
   readonly bus?: AwarenessBus
   /** Makes the node a member of a cluster. Default: it is alone and owns everything. */
@@ -41,6 +44,7 @@ const LAST_COMMITS_MS_MAX = 5_000
 
 export class ServerNode {
   readonly counters: Counters
+  readonly budget: MemoryBudget
   readonly gateway: Gateway
   /** The documents that this process owns. */
   readonly documents: LocalDirectory
@@ -58,7 +62,9 @@ export class ServerNode {
   constructor(options: NodeOptions) {
     const { store, compactor, clock, random, limits, logger, authorize, broadcast, tuning, bus = soloAwarenessBus, cluster } = options
     const counters = options.counters ?? new Counters()
+    const budget = options.budget ?? new MemoryBudget(limits.memoryBytesMax)
     this.counters = counters
+    this.budget = budget
     this.#options = options
     this.documents = new LocalDirectory({
       store,
@@ -68,6 +74,7 @@ export class ServerNode {
       logger,
       counters,
       limits,
+      budget,
       compactor,
       broadcast,
       onFenced: (shards) => this.ownership.fenced(shards),
@@ -86,12 +93,13 @@ export class ServerNode {
             logger,
             counters,
             limits,
+            budget,
             broadcast,
             onNodeGone: (nodeId, boot) => awareness.removeNode(nodeId, boot),
           })
     const { ownership } = this
     this.gateway = new Gateway(
-      { clock, random, limits, counters, logger, directory: ownership.directory, awareness, authorize, serverId: ownership.boot },
+      { clock, random, limits, budget, counters, logger, directory: ownership.directory, awareness, authorize, serverId: ownership.boot },
       documents,
     )
   }

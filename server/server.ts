@@ -6,6 +6,7 @@ import { Counters } from '../core/counters.js'
 import type { WeftError } from '../core/errors.js'
 import { defaultLimits, type Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
+import { MemoryBudget, memoryAccountNames } from '../core/memory-budget.js'
 import { type Random, systemRandom } from '../core/random.js'
 import type { DocumentStore } from '../persistence/store.js'
 import type { PresenceRegistry } from './awareness/presence-registry.js'
@@ -84,12 +85,14 @@ const DRAIN_WINDOW_MS = 5_000
  */
 export async function createServer(options: ServerOptions = {}): Promise<WeftServer> {
   const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
+  const limits = { ...defaultLimits, ...options.limits }
   const base: NodeBase = {
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     logger: options.logger ?? createLogger('warn'),
-    limits: { ...defaultLimits, ...options.limits },
+    limits,
     counters: new Counters(),
+    budget: new MemoryBudget(limits.memoryBytesMax),
     authorize: options.authorize ?? allowEverybody,
     broadcast: options.broadcast ?? 'after-commit',
     tuning: { ...defaultTuning, ...options.tuning },
@@ -134,7 +137,7 @@ class Server implements WeftServer {
 
   /** `gatekeeper` lets other nodes in; null for a server that is alone. */
   constructor(options: ServerOptions, base: NodeBase, files: ReadonlyMap<string, StaticFile>, gatekeeper: NodeGatekeeper | null) {
-    const { counters, logger, limits, authorize } = base
+    const { counters, logger, limits, budget, authorize } = base
     this.counters = counters
     this.#logger = logger
     this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
@@ -142,10 +145,13 @@ class Server implements WeftServer {
     this.#listener = new HttpListener(
       createRequestHandler({
         counters,
-        gauges: gaugesOf(
-          () => this.#node,
-          () => this.#started,
-        ),
+        gauges: [
+          ...gaugesOf(
+            () => this.#node,
+            () => this.#started,
+          ),
+          ...memoryGauges(budget),
+        ],
         files,
         presence: () => {
           const registry = this.#started?.presence
@@ -289,5 +295,26 @@ function gaugesOf(node: () => ServerNode | null, started: () => StartedNode | nu
     { name: 'redis_connected', help: 'Whether cursors cross to other nodes.', read: () => (started()?.crossesNodes() === true ? 1 : 0) },
     { name: 'owned_shards', help: 'Shards that this node owns, of 1024.', read: () => node()?.ownership.ownedShards ?? 0 },
     { name: 'nodes_alive', help: 'Nodes of the cluster that are alive, this one included.', read: () => node()?.ownership.nodesAlive ?? 0 },
+  ]
+}
+
+const accountHelp = {
+  documents: 'open documents and their indexes',
+  pending: 'edits that are not committed yet',
+  outboxes: 'what clients have yet to take',
+  received: 'frames that are not handled yet',
+  answers: 'HTTP answers that are not taken yet',
+  compaction: 'compactions that wait or run',
+} as const
+
+function memoryGauges(budget: MemoryBudget): readonly Gauge[] {
+  return [
+    ...memoryAccountNames.map((name) => ({
+      name: `memory_${name}_bytes`,
+      help: `Counted against the memory budget: ${accountHelp[name]}.`,
+      read: () => budget.account(name).bytes,
+    })),
+    { name: 'memory_counted_bytes', help: 'All that is counted against the memory budget.', read: () => budget.bytes },
+    { name: 'memory_budget_bytes', help: 'The memory budget, memoryBytesMax.', read: () => budget.bytesMax },
   ]
 }

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { sleep } from '../core/clock.js'
 import type { Counters } from '../core/counters.js'
 import { asWeftError, WeftError } from '../core/errors.js'
+import type { MemoryBudget } from '../core/memory-budget.js'
 import { randomId } from '../core/random.js'
 import { openLmdbStore } from '../persistence/index.js'
 import { openPostgresStore, type PostgresStore } from '../persistence/postgres/postgres-store.js'
@@ -20,7 +21,10 @@ import { type NodeOptions, ServerNode } from './node.js'
 import type { NodeGatekeeper } from './node-credentials.js'
 
 /** What every node is made of, before its store is known. */
-export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster'> & { readonly counters: Counters }
+export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster'> & {
+  readonly counters: Counters
+  readonly budget: MemoryBudget
+}
 
 export interface StartedNode {
   readonly node: ServerNode

@@ -6,6 +6,7 @@ import { shardOf } from '../../core/document-id.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
+import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { ProcessPressure } from '../document/back-pressure.js'
@@ -37,6 +38,8 @@ export interface ClusterDirectoryOptions {
   readonly logger: Logger
   readonly counters: Counters
   readonly limits: Limits
+  /** What sessions keep until it is acknowledged counts into its pending edits. */
+  readonly budget: MemoryBudget
   readonly broadcast: 'after-commit' | 'before-commit'
   readonly times: ClusterDirectoryTimes
 }
@@ -76,7 +79,7 @@ export class ClusterDirectory implements DocumentDirectory {
 
   constructor(options: ClusterDirectoryOptions) {
     this.#options = options
-    this.#held = new ProcessPressure(options.limits.pendingBytesMax, () => {
+    this.#held = new ProcessPressure(options.limits.pendingBytesMax, options.budget.account('pending'), () => {
       for (const attachment of this.#attachments) attachment.updatePause()
     })
   }

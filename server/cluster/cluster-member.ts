@@ -4,6 +4,7 @@ import type { Counters } from '../../core/counters.js'
 import type { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
+import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { MembershipStore, NodeSelf } from '../../persistence/membership.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
@@ -42,6 +43,7 @@ export interface ClusterMemberServices {
   readonly logger: Logger
   readonly counters: Counters
   readonly limits: Limits
+  readonly budget: MemoryBudget
   readonly broadcast: 'after-commit' | 'before-commit'
 }
 

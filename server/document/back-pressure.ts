@@ -1,5 +1,7 @@
 // Counts bytes that were received and are not yet committed, per document and for the whole process, with a high and a low mark each.
 
+import type { MemoryAccount } from '../../core/memory-budget.js'
+
 /** Bytes between two marks. `full` turns true at the high mark and false again at the low mark, half of it. */
 class Gauge {
   readonly #high: number
@@ -39,10 +41,12 @@ class Gauge {
 /** The pending bytes of the process. `onChange` runs when all writers must pause or may resume. */
 export class ProcessPressure {
   readonly #gauge: Gauge
+  readonly #account: MemoryAccount
   readonly #onChange: () => void
 
-  constructor(pendingBytesMax: number, onChange: () => void) {
+  constructor(pendingBytesMax: number, account: MemoryAccount, onChange: () => void) {
     this.#gauge = new Gauge(pendingBytesMax)
+    this.#account = account
     this.#onChange = onChange
   }
 
@@ -55,6 +59,7 @@ export class ProcessPressure {
   }
 
   add(bytes: number): void {
+    this.#account.add(bytes)
     if (this.#gauge.add(bytes)) this.#onChange()
   }
 

@@ -5,6 +5,7 @@ import { shardOf } from '../../core/document-id.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
+import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
 import { ProcessPressure } from './back-pressure.js'
@@ -26,6 +27,8 @@ export interface LocalDirectoryOptions {
   readonly logger: Logger
   readonly counters: Counters
   readonly limits: Limits
+  /** What this process holds; the directory counts its documents into it. */
+  readonly budget: MemoryBudget
   /** Not closed with the directory. */
   readonly compactor: Compactor
   readonly broadcast: BroadcastOrder
@@ -62,7 +65,7 @@ export class LocalDirectory implements DocumentDirectory {
   #state: DirectoryState = 'serving'
 
   constructor(options: LocalDirectoryOptions) {
-    const { store, clock, random, logger, counters, limits, compactor, broadcast, tuning } = options
+    const { store, clock, random, logger, counters, limits, budget, compactor, broadcast, tuning } = options
     this.#options = options
     this.#writer = new LogWriter({
       append: (entries) => store.append(entries),
@@ -73,7 +76,7 @@ export class LocalDirectory implements DocumentDirectory {
       onFenced: (shards) => this.#fenced(shards),
       onFatal: (error) => this.#stopAll(error),
     })
-    const pressure = new ProcessPressure(limits.pendingBytesMax, () => {
+    const pressure = new ProcessPressure(limits.pendingBytesMax, budget.account('pending'), () => {
       for (const owner of this.#owners()) owner.updatePause()
     })
     this.#environment = {

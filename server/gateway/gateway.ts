@@ -64,7 +64,9 @@ export class Gateway {
   /** Whether a further connection may come, or why not. */
   admission(): 'admitted' | 'full' | 'draining' {
     if (this.#state.kind !== 'accepting') return 'draining'
-    return this.#connections.size >= this.#services.limits.connectionsMax ? 'full' : 'admitted'
+    const { limits, budget } = this.#services
+    // G8: what is held for those who are here comes first.
+    return this.#connections.size >= limits.connectionsMax || budget.level === 'full' ? 'full' : 'admitted'
   }
 
   /** Takes over a socket that is open. The answer is what the socket has to tell. */

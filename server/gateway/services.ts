@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
+import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { AwarenessHub } from '../awareness/hub.js'
 import type { DocumentDirectory } from '../document/port.js'
@@ -12,6 +13,8 @@ export interface GatewayServices {
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
+  /** What this process holds; the gateway counts its outboxes and frames into it. */
+  readonly budget: MemoryBudget
   readonly counters: Counters
   readonly logger: Logger
   readonly directory: DocumentDirectory

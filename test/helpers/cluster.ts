@@ -7,6 +7,7 @@ import { Counters } from '../../core/counters.js'
 import { SHARD_COUNT, shardOf } from '../../core/document-id.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { type Logger, silentLogger } from '../../core/log.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
 import { randomId, systemRandom } from '../../core/random.js'
 import { MemoryDisk, MemoryStore } from '../../persistence/index.js'
 import type { Heartbeat, MembershipStore, NodeSelf } from '../../persistence/membership.js'
@@ -123,7 +124,8 @@ export class ClusterNode {
     const logger = options.logger ?? silentLogger
     const limits: Limits = { ...defaultLimits, ...cluster.options.limits }
     const broadcast = cluster.options.broadcast ?? 'after-commit'
-    const common = { clock: systemClock, random: systemRandom, logger, counters, limits }
+    const budget = new MemoryBudget(limits.memoryBytesMax)
+    const common = { clock: systemClock, random: systemRandom, logger, counters, limits, budget }
     this.memory = new MemoryStore({ clock: systemClock, disk: cluster.disk })
     this.store = new FaultyStore(this.memory)
     const { store } = this

@@ -5,6 +5,7 @@ import { SHARD_COUNT, shardOf } from '../../core/document-id.js'
 import type { WeftError } from '../../core/errors.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
 import { seededRandom } from '../../core/random.js'
 import { MemoryDisk, MemoryStore } from '../../persistence/memory/memory-store.js'
 import type { Fence } from '../../persistence/store.js'
@@ -30,6 +31,7 @@ export class OwnerBench {
   readonly disk: MemoryDisk
   readonly store: FaultyStore
   readonly counters = new Counters()
+  readonly budget: MemoryBudget
   readonly fencedShards: number[] = []
   readonly directory: LocalDirectory
   readonly boot: string
@@ -40,6 +42,8 @@ export class OwnerBench {
     this.disk = options.disk ?? new MemoryDisk()
     this.store = new FaultyStore(new MemoryStore({ clock: this.clock, disk: this.disk }))
     this.boot = boot
+    const limits = { ...defaultLimits, ...options.limits }
+    this.budget = new MemoryBudget(limits.memoryBytesMax)
     this.directory = new LocalDirectory({
       store: this.store,
       fenceOf: (documentId) => this.fenceOf(documentId),
@@ -47,7 +51,8 @@ export class OwnerBench {
       random: seededRandom(1),
       logger: silentLogger,
       counters: this.counters,
-      limits: { ...defaultLimits, ...options.limits },
+      limits,
+      budget: this.budget,
       compactor: options.compactor ?? new InProcessCompactor(),
       broadcast: options.broadcast ?? 'after-commit',
       onFenced: (shards) => {

@@ -41,6 +41,7 @@ class Bench {
       store: near.store,
       counters: new Counters(),
       limits: defaultLimits,
+      budget: near.budget,
       broadcast: 'after-commit',
       times: defaultDirectoryTimes,
     })

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { Counters } from '../../core/counters.js'
 import { defaultLimits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
 import { seededRandom } from '../../core/random.js'
 import { MemoryStore } from '../../persistence/index.js'
 import { encodeWeftClient } from '../../protocol/dialects/weft.js'
@@ -64,7 +65,8 @@ async function setUp() {
   const random = seededRandom(1)
   const counters = new Counters()
   const store = new MemoryStore({ clock })
-  const common = { clock, random, counters, limits: defaultLimits, logger: silentLogger }
+  const budget = new MemoryBudget(defaultLimits.memoryBytesMax)
+  const common = { clock, random, counters, limits: defaultLimits, budget, logger: silentLogger }
   const directory: LocalDirectory = new LocalDirectory({
     ...common,
     store,

@@ -7,6 +7,7 @@ import { Counters } from '../../core/counters.js'
 import { WeftError, type WeftErrorCode } from '../../core/errors.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
 import { seededRandom } from '../../core/random.js'
 import { MovingAttachment } from '../../server/cluster/moving-attachment.js'
 import { ProcessPressure } from '../../server/document/back-pressure.js'
@@ -83,7 +84,9 @@ class Stage {
 
   constructor(limits: Partial<Limits> = {}) {
     this.limits = { ...defaultLimits, ...limits }
-    this.held = new ProcessPressure(this.limits.pendingBytesMax, () => this.moving?.updatePause())
+    this.held = new ProcessPressure(this.limits.pendingBytesMax, new MemoryBudget(this.limits.memoryBytesMax).account('pending'), () =>
+      this.moving?.updatePause(),
+    )
   }
 
   readonly directory: DocumentDirectory = {
