@@ -2,7 +2,7 @@
 import { ByteReader } from './byte-reader.js'
 import { checkTypeNesting } from './nesting.js'
 import { normalizeRanges, pushRange } from './ranges.js'
-import { CLOCK_MAX, REF_SKIP, REF_TYPE, StructReader } from './struct-reader.js'
+import { CLOCK_MAX, REF_GC, REF_SKIP, REF_TYPE, StructReader } from './struct-reader.js'
 
 export interface UpdateBounds {
   /** Structs, and delete ranges, in one update. */
@@ -36,6 +36,13 @@ export interface ClientDeletes {
 export interface InspectedUpdate {
   readonly bytes: Uint8Array
   readonly structCount: number
+  /** How many of the structs are GCs and Skips. */
+  readonly emptyCount: number
+  /** How many of them are shared types. */
+  readonly typeCount: number
+  /** Values inside the contents of the others. */
+  readonly valueCount: number
+  readonly deleteRangeCount: number
   /** In descending order of client ids, each client once. */
   readonly blocks: readonly ClientBlock[]
   /** In descending order of client ids, each client once. */
@@ -62,6 +69,7 @@ export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): Inspecte
   const blocks: ClientBlock[] = []
   const checkpoints: number[] = []
   let structCount = 0
+  let emptyCount = 0
   let typeCount = 0
   // A block has at least 5 bytes: count, client, clock, and a struct of two.
   const blockCount = reader.readCount(5)
@@ -87,6 +95,7 @@ export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): Inspecte
       }
       structs.read(client, clock)
       const end = clock + structs.length
+      if (structs.ref === REF_GC || structs.ref === REF_SKIP) emptyCount++
       if (structs.ref === REF_SKIP) ranges ??= clock > firstClock ? [firstClock, clock] : []
       else {
         if (structs.ref === REF_TYPE) typeCount++
@@ -105,11 +114,15 @@ export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): Inspecte
     })
   }
   const deletesOffset = reader.offset
-  const deletes = readDeletes(reader, bounds)
+  const { deletes, rangeCount } = readDeletes(reader, bounds)
   if (reader.remaining > 0) reader.fail('The update is followed by something else')
   const inspected: InspectedUpdate = {
     bytes,
     structCount,
+    emptyCount,
+    typeCount,
+    valueCount: structs.values,
+    deleteRangeCount: rangeCount,
     blocks,
     deletes,
     deletesOffset,
@@ -120,7 +133,7 @@ export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): Inspecte
   return inspected
 }
 
-function readDeletes(reader: ByteReader, bounds: UpdateBounds): ClientDeletes[] {
+function readDeletes(reader: ByteReader, bounds: UpdateBounds): { readonly deletes: ClientDeletes[]; readonly rangeCount: number } {
   const clientCount = reader.readCount(2)
   const deletes: ClientDeletes[] = []
   let rangeCount = 0
@@ -142,7 +155,7 @@ function readDeletes(reader: ByteReader, bounds: UpdateBounds): ClientDeletes[] 
     if (previous !== undefined && previous.client <= client) sorted = false
     if (count > 0) deletes.push({ client, ranges: normalizeRanges(ranges) })
   }
-  return sorted ? deletes : sortDeletes(deletes)
+  return { deletes: sorted ? deletes : sortDeletes(deletes), rangeCount }
 }
 
 // Yjs sorts its delete sets but reads them in any order, also with a client in several places.

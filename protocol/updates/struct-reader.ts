@@ -35,6 +35,8 @@ export class StructReader {
   length = 0
   ref = REF_GC
   parentLink: ParentLink = 'none'
+  /** Values inside contents of all structs read so far, each of which Yjs makes an object of its own. */
+  values = 0
   /** The id that `parentLink` is about. */
   linkClient = 0
   linkClock = 0
@@ -111,7 +113,7 @@ export class StructReader {
         return reader.readVarUint()
       case 2: {
         const count = reader.readCount(1)
-        for (let index = 0; index < count; index++) skipJson(reader, this.#depthMax, true)
+        for (let index = 0; index < count; index++) this.values += skipJson(reader, this.#depthMax, true)
         return count
       }
       case 3: // binary
@@ -120,11 +122,11 @@ export class StructReader {
       case 4:
         return reader.skipString()
       case 5: // embed
-        skipJson(reader, this.#depthMax, false)
+        this.values += skipJson(reader, this.#depthMax, false)
         return 1
       case 6: // format: key, value
         reader.skipString()
-        skipJson(reader, this.#depthMax, false)
+        this.values += skipJson(reader, this.#depthMax, false)
         return 1
       case REF_TYPE: {
         const type = reader.readVarUint()
@@ -134,12 +136,12 @@ export class StructReader {
       }
       case 8: {
         const count = reader.readCount(1)
-        for (let index = 0; index < count; index++) skipAny(reader, this.#depthMax)
+        for (let index = 0; index < count; index++) this.values += skipAny(reader, this.#depthMax)
         return count
       }
       case 9: // subdocument: guid, options
         reader.skipString()
-        skipDocOptions(reader, this.#depthMax)
+        this.values += skipDocOptions(reader, this.#depthMax)
         return 1
       default:
         return reader.fail('A struct has content of an unknown kind')

@@ -4,14 +4,16 @@ import type { ByteReader } from './byte-reader.js'
 const ANY_STRING = 119
 const ANY_OBJECT = 118
 
-/** Steps over one lib0 "any" value. Throws if it is malformed or nested deeper than `depthMax`. */
-export function skipAny(reader: ByteReader, depthMax: number): void {
-  if (!skipAnyHead(reader)) return
+/** Steps over one lib0 "any" value; returns how many values it is made of. Throws if it is malformed or nested deeper than `depthMax`. */
+export function skipAny(reader: ByteReader, depthMax: number): number {
+  if (!skipAnyHead(reader)) return 1
+  let values = 0
   // One number per open container: twice the values left in it, plus one for an object.
   const open: number[] = []
   // The head of a container was read: step back to it and read it as one.
   reader.offset--
   for (;;) {
+    values++
     const tag = reader.bytes[reader.offset] as number
     if (skipAnyHead(reader)) {
       const isObject = tag === ANY_OBJECT
@@ -24,7 +26,7 @@ export function skipAny(reader: ByteReader, depthMax: number): void {
       open.pop()
       left = open.at(-1)
     }
-    if (left === undefined) return
+    if (left === undefined) return values
     open[open.length - 1] = left - 2
     if (left % 2 === 1) reader.skipString()
   }
@@ -62,8 +64,12 @@ function skipAnyHead(reader: ByteReader): boolean {
   }
 }
 
-/** Steps over the options of a subdocument: an object that Yjs can hand to `new Doc` and later write again. */
-export function skipDocOptions(reader: ByteReader, depthMax: number): void {
+/** A subdocument is a whole Y.Doc, which weighs as much as this many values. */
+const SUBDOCUMENT_VALUES = 16
+
+/** Steps over the options of a subdocument: an object that Yjs can hand to `new Doc` and later write again. Returns what it weighs, in values. */
+export function skipDocOptions(reader: ByteReader, depthMax: number): number {
+  let values = SUBDOCUMENT_VALUES
   if (reader.readByte() !== ANY_OBJECT) reader.fail('The options of a subdocument are not an object')
   const count = reader.readCount(2)
   for (let index = 0; index < count; index++) {
@@ -72,8 +78,9 @@ export function skipDocOptions(reader: ByteReader, depthMax: number): void {
     // Yjs spreads the options over the guid: a guid that is no string breaks every later encoding of the document.
     if (isAscii(key, 'guid') && reader.bytes[reader.offset] !== ANY_STRING) reader.fail('The guid of a subdocument is not a string')
     if (isAscii(key, 'gcFilter')) reader.fail('The options of a subdocument hold a function')
-    skipAny(reader, depthMax - 1)
+    values += skipAny(reader, depthMax - 1)
   }
+  return values
 }
 
 /** Whether `bytes` are exactly the ASCII string `text`. */
@@ -83,15 +90,19 @@ function isAscii(bytes: Uint8Array, text: string): boolean {
   return true
 }
 
-/** Steps over a length-prefixed string that `JSON.parse` accepts and that nests at most `depthMax` deep. */
-export function skipJson(reader: ByteReader, depthMax: number, allowUndefined: boolean): void {
+/** A value in JSON takes at least this many bytes with its comma, if it is more than one digit. */
+const JSON_BYTES_PER_VALUE = 3
+
+/** Steps over a length-prefixed string that `JSON.parse` accepts and that nests at most `depthMax` deep. Returns how many values it can hold. */
+export function skipJson(reader: ByteReader, depthMax: number, allowUndefined: boolean): number {
   const lengthAt = reader.offset
   const length = reader.readVarUint()
   const start = reader.offset
   reader.offset = lengthAt
   reader.skipString()
-  if (allowUndefined && length === 9 && isAscii(reader.bytes.subarray(start, reader.offset), 'undefined')) return
+  if (allowUndefined && length === 9 && isAscii(reader.bytes.subarray(start, reader.offset), 'undefined')) return 1
   if (!isJson(reader.bytes, start, reader.offset, depthMax)) reader.fail('A JSON value is malformed or nested too deeply')
+  return Math.ceil(length / JSON_BYTES_PER_VALUE)
 }
 
 const QUOTE = 0x22
