@@ -18,6 +18,7 @@ export const counterNames = [
   'documents_quarantined',
   'compactions',
   'compactions_failed',
+  'compactions_refused',
   'sessions_lagging',
   'sessions_too_slow',
   'awareness_entries_received',

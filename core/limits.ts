@@ -24,6 +24,8 @@ export const defaultLimits = {
   pendingBytesMax: 256 * MiB,
   /** What one process holds for its clients: documents, pending edits, outboxes, frames, answers, compactions. From four fifths of it newcomers are refused. */
   memoryBytesMax: 1024 * MiB,
+  /** What one compaction may take, in a process of its own beside this one. Past it that document is not compacted. */
+  compactionBytesMax: 1536 * MiB,
   /** A session's outbox. Above `outboxBytesHigh` it is lagging and gets nothing new; below `outboxBytesLow` it is brought up to date. */
   outboxBytesHigh: 1 * MiB,
   outboxBytesLow: 128 * KiB,

@@ -16,7 +16,7 @@ import { RedisPresenceRegistry } from './awareness/redis-presence.js'
 import { defaultClusterSettings } from './cluster/settings.js'
 import { WsDialer } from './cluster/ws-dialer.js'
 import type { ClusterConfig } from './config.js'
-import { WorkerCompactor } from './document/worker-compactor.js'
+import { ContainedCompactor } from './document/compactor/contained-compactor.js'
 import { type NodeOptions, ServerNode } from './node.js'
 import type { NodeGatekeeper } from './node-credentials.js'
 
@@ -51,13 +51,17 @@ export async function startAlone(base: NodeBase, options: AloneOptions): Promise
   const store = options.store ?? (await openLmdbStore({ folder: options.dataDir, clock, logger, onFatal: options.onFatal }))
   const closeStore = (): Promise<void> => (options.store === null ? store.close() : Promise.resolve())
   try {
-    const node = await ServerNode.start({ ...base, store, compactor: new WorkerCompactor({ clock }) })
+    const node = await ServerNode.start({ ...base, store, compactor: compactorOf(base) })
     const presence = new LocalPresenceRegistry(node.awareness, ALONE, true)
     return { node, presence, crossesNodes: () => false, stop: (windowMs) => inOrder([() => node.stop(windowMs), closeStore]) }
   } catch (thrown) {
     await closeStore()
     throw thrown
   }
+}
+
+function compactorOf({ clock, limits, budget }: NodeBase): ContainedCompactor {
+  return new ContainedCompactor({ clock, compactionBytesMax: limits.compactionBytesMax, account: budget.account('compaction') })
 }
 
 export interface MemberOptions {
@@ -101,7 +105,7 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
     const node = new ServerNode({
       ...base,
       store: opened,
-      compactor: new WorkerCompactor({ clock }),
+      compactor: compactorOf(base),
       bus: bus ?? soloAwarenessBus,
       cluster: {
         self: { nodeId, boot, advertise, version: options.version },

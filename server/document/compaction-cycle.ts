@@ -48,6 +48,7 @@ export class CompactionCycle {
   readonly #environment: CompactionEnvironment
   readonly #subject: CompactionSubject
   readonly #events: CompactionEvents
+  #toldOfCost = false
   #state: CycleState = { kind: 'waiting', notBefore: Number.NEGATIVE_INFINITY, failures: 0 }
 
   constructor(environment: CompactionEnvironment, subject: CompactionSubject, events: CompactionEvents) {
@@ -92,7 +93,8 @@ export class CompactionCycle {
     const { documentId } = this.#subject
     let waiting: CycleState = { kind: 'waiting', notBefore: Number.NEGATIVE_INFINITY, failures: 0 }
     try {
-      await this.#compact()
+      const refused = await this.#compact()
+      if (refused) waiting = { kind: 'waiting', notBefore: clock.monotonic() + RETRY_MS_MAX, failures: 0 }
     } catch (error) {
       // A compactor that is closed under a stopped document is no failure.
       if (!this.#events.abandoned()) {
@@ -106,23 +108,46 @@ export class CompactionCycle {
     this.#events.ended()
   }
 
-  async #compact(): Promise<void> {
+  /** True if it costs too much, now and after any retry with more of the same. */
+  async #compact(): Promise<boolean> {
     const { store, compactor, counters } = this.#environment
     const { documentId, fence, incarnation, image } = this.#subject
     // The image holds only what is durable, so the snapshot is never ahead of the log.
     const seq = image.head
     const result = await compactor.compact(image.snapshotInput())
-    if (this.#events.abandoned()) return
-    if (result.outcome === 'poisoned') return this.#events.poisoned(result.index, result.reason)
+    if (this.#events.abandoned()) return false
+    if (result.outcome === 'too-costly') {
+      this.#refused(result)
+      return true
+    }
+    if (result.outcome === 'poisoned') {
+      this.#events.poisoned(result.index, result.reason)
+      return false
+    }
     if (result.state.length < 2) throw new WeftError('internal', 'The compactor answered with something that is not an update.')
     const state = inOwnBuffer(result.state)
     const written = await store.saveSnapshot({ documentId, fence, incarnation, seq, state })
-    if (this.#events.abandoned()) return
-    if (written === 'fenced') return this.#events.fenced()
+    if (this.#events.abandoned()) return false
+    if (written === 'fenced') {
+      this.#events.fenced()
+      return false
+    }
     image.replaceBase(seq, state)
     counters.add('compactions')
     this.#events.compacted(result.gained)
     this.#prune()
+    return false
+  }
+
+  #refused({ memoryBytes, ms }: { readonly memoryBytes: number; readonly ms: number }): void {
+    const { logger, counters } = this.#environment
+    counters.add('compactions_refused')
+    if (this.#toldOfCost) return
+    this.#toldOfCost = true
+    logger.warn(
+      { documentId: this.#subject.documentId, memoryBytes, ms },
+      'A document is not compacted: it would take more memory or time than a compaction may; it keeps its base and tail',
+    )
   }
 
   #prune(): void {

@@ -18,6 +18,8 @@ export interface Compacted {
 
 export type CompactionResult =
   | ({ readonly outcome: 'compacted' } & Compacted)
+  /** Not begun: it would take more memory, or more processor time, than a compaction may. */
+  | { readonly outcome: 'too-costly'; readonly memoryBytes: number; readonly ms: number }
   /** `index` of the first tail update that cannot be applied; -1 for the base. */
   | { readonly outcome: 'poisoned'; readonly index: number; readonly reason: string }
 

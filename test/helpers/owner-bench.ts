@@ -32,6 +32,8 @@ export class OwnerBench {
   readonly store: FaultyStore
   readonly counters = new Counters()
   readonly budget: MemoryBudget
+  /** What was logged as a warning. */
+  readonly warnings: string[] = []
   readonly fencedShards: number[] = []
   readonly directory: LocalDirectory
   readonly boot: string
@@ -49,7 +51,7 @@ export class OwnerBench {
       fenceOf: (documentId) => this.fenceOf(documentId),
       clock: this.clock,
       random: seededRandom(1),
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: (_fields, message) => void this.warnings.push(message) },
       counters: this.counters,
       limits,
       budget: this.budget,

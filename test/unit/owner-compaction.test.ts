@@ -2,8 +2,6 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import * as Y from 'yjs'
-import { systemClock } from '../../core/clock.js'
-import { seededRandom } from '../../core/random.js'
 import {
   type CompactionInput,
   CompactionMismatch,
@@ -13,8 +11,7 @@ import {
   InProcessCompactor,
   verifyCompaction,
 } from '../../server/document/compaction.js'
-import { WorkerCompactor } from '../../server/document/worker-compactor.js'
-import { ManualClock } from '../helpers/manual-clock.js'
+import { history } from '../helpers/history.js'
 import { OwnerBench, type TestSession } from '../helpers/owner-bench.js'
 import { canonicalState } from '../helpers/states.js'
 
@@ -31,34 +28,6 @@ class HeldCompactor implements Compactor {
   }
 
   async close(): Promise<void> {}
-}
-
-/** Updates of several authors who edit concurrently: inserts, deletes, maps with conflicts. */
-function history(seed: number, edits: number): { readonly updates: Uint8Array[]; readonly doc: Y.Doc } {
-  const random = seededRandom(seed)
-  const updates: Uint8Array[] = []
-  const docs = [1, 2, 3].map((clientId) => {
-    const doc = new Y.Doc()
-    doc.clientID = clientId
-    doc.on('update', (update: Uint8Array, origin: unknown) => {
-      if (origin !== 'sync') updates.push(update)
-    })
-    return doc
-  })
-  for (let edit = 0; edit < edits; edit++) {
-    const doc = docs[random.below(3)] as Y.Doc
-    const text = doc.getText('text')
-    const map = doc.getMap<unknown>('map')
-    const choice = random.below(5)
-    if (choice === 0 && text.length > 3) text.delete(random.below(text.length - 2), 2)
-    else if (choice === 1) map.set(`key${random.below(3)}`, edit)
-    else if (choice === 2) map.set(`nested${random.below(2)}`, new Y.Map([['inner', new Y.Text('deep')]]))
-    else text.insert(random.below(text.length + 1), 'ab')
-    if (random.below(10) === 0) for (const other of docs) for (const update of updates) Y.applyUpdate(other, update, 'sync')
-  }
-  const doc = new Y.Doc()
-  for (const update of updates) Y.applyUpdate(doc, update)
-  return { updates, doc }
 }
 
 test('D6: a compacted document reads as its base and tail do, over 60 seeds', () => {
@@ -149,6 +118,28 @@ test('D6: when the compactor rejects its own result the base and tail stay as th
   assert.equal((await bench.join('doc')).text, writer.text)
 })
 
+test('G8: a document that costs too much to compact is not compacted, stays readable and writable, and is told of once', async () => {
+  const compactor = new HeldCompactor()
+  compactor.replaceWith = () => ({ outcome: 'too-costly', memoryBytes: 1e12, ms: 1e9 })
+  const bench = await OwnerBench.start({ compactor, tuning: { tailRowsMax: 5 } })
+  const writer = await bench.join('doc')
+  await typeRows(bench, writer, 6)
+  compactor.held.shift()?.()
+  await bench.clock.settle()
+  await typeRows(bench, writer, 6)
+  assert.equal(writer.acknowledgedThrough, 12)
+  assert.equal((await bench.join('doc')).text, writer.text)
+  assert.equal(compactor.held.length, 0, 'it is not asked again at once')
+  bench.clock.advance(3_600_000)
+  await typeRows(bench, writer, 1)
+  assert.equal(compactor.held.length, 1, 'but in an hour')
+  compactor.held.shift()?.()
+  await bench.clock.settle()
+  assert.equal(bench.counters.get('compactions_refused'), 2)
+  assert.equal(bench.counters.get('compactions_failed'), 0)
+  assert.equal(bench.warnings.filter((message) => message.includes('not compacted')).length, 1)
+})
+
 test('D8: poison that only the compaction finds quarantines the document from there on', async () => {
   const compactor = new HeldCompactor()
   compactor.replaceWith = () => ({ outcome: 'poisoned', index: 3, reason: 'made up' })
@@ -178,38 +169,6 @@ test('D8: the first update that cannot be applied is found by bisection', async 
     assert.equal(result.outcome, 'poisoned')
     assert.equal(result.outcome === 'poisoned' && result.index, index)
   }
-})
-
-test('D6, D8: the worker compacts, names poison, survives it, and ends', async () => {
-  const compactor = new WorkerCompactor({ clock: systemClock })
-  const { updates, doc } = history(5, 200)
-  const [first, poisoned, second] = await Promise.all([
-    compactor.compact({ base: null, tail: updates }),
-    compactor.compact({ base: null, tail: [...updates.slice(0, 4), Uint8Array.of(1, 1, 1, 0, 0x1f, 0, 0), ...updates.slice(4)] }),
-    compactor.compact({ base: null, tail: updates.slice(0, 100) }),
-  ])
-  assert.equal(first.outcome, 'compacted')
-  const compacted = new Y.Doc()
-  if (first.outcome === 'compacted') Y.applyUpdate(compacted, first.state)
-  assert.equal(canonicalState(compacted), canonicalState(doc))
-  assert.equal(poisoned.outcome === 'poisoned' && poisoned.index, 4)
-  assert.equal(second.outcome, 'compacted')
-  await compactor.close()
-  await compactor.close()
-  await assert.rejects(compactor.compact({ base: null, tail: updates }))
-})
-
-test('D6: the worker ends when it has been idle for a while, and the next compaction starts another', async () => {
-  const clock = new ManualClock()
-  const compactor = new WorkerCompactor({ clock })
-  const { updates } = history(6, 20)
-  for (let round = 0; round < 2; round++) {
-    assert.equal((await compactor.compact({ base: null, tail: updates })).outcome, 'compacted')
-    assert.equal(clock.timerCount, 1, 'the idle timer only')
-    clock.advance(10_000)
-    assert.equal(clock.timerCount, 0)
-  }
-  await compactor.close()
 })
 
 test('S3: deletes that only integrating the edits brought about are known after a compaction', async () => {

@@ -1,0 +1,47 @@
+// The messages between the server and a process that compacts, as frames.
+import type { CompactionCost } from './cost.js'
+import { type Frame, frameOf } from './frames.js'
+import type { CompactionAnswer, CompactionRequest } from './place.js'
+
+/** The exit code of a process that would have taken too much memory. */
+export const EXIT_TOO_MUCH_MEMORY = 71
+
+interface RequestHead {
+  readonly hasBase: boolean
+  readonly bounds: CompactionCost
+}
+
+export function requestFrame({ input, bounds }: CompactionRequest): readonly Uint8Array[] {
+  const head: RequestHead = { hasBase: input.base !== null, bounds }
+  return frameOf(head, input.base === null ? input.tail : [input.base, ...input.tail])
+}
+
+export function requestIn({ message, parts }: Frame): CompactionRequest {
+  const { hasBase, bounds } = message as RequestHead
+  const input = { base: hasBase ? (parts[0] ?? null) : null, tail: hasBase ? parts.slice(1) : parts }
+  return { input, bounds }
+}
+
+type AnswerHead =
+  | { readonly kind: 'cost'; readonly cost: CompactionCost }
+  | { readonly kind: 'compacted' }
+  | Exclude<CompactionAnswer, { readonly kind: 'compacted' }>
+
+export function costFrame(cost: CompactionCost): readonly Uint8Array[] {
+  const head: AnswerHead = { kind: 'cost', cost }
+  return frameOf(head, [])
+}
+
+export function answerFrame(answer: CompactionAnswer): readonly Uint8Array[] {
+  if (answer.kind !== 'compacted') return frameOf(answer, [])
+  const head: AnswerHead = { kind: 'compacted' }
+  return frameOf(head, answer.gained === null ? [answer.state] : [answer.state, answer.gained])
+}
+
+export function answerIn({ message, parts }: Frame): CompactionAnswer | { readonly kind: 'cost'; readonly cost: CompactionCost } {
+  const head = message as AnswerHead
+  if (head.kind !== 'compacted') return head
+  const [state, gained = null] = parts
+  if (state === undefined) throw new Error('A compacted document came without its bytes.')
+  return { kind: 'compacted', state, gained }
+}
