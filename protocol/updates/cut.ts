@@ -1,48 +1,50 @@
-// Cuts clock ranges out of a client's structs in an inspected update, copying whole structs as bytes.
+// Cuts clock ranges out of a client's structs in an inspected update, copying whole structs as bytes. One pass: its cost grows with the block and the ranges.
 import { ByteReader } from './byte-reader.js'
-import { type BlockPieces, encodeVarUints, structFrom, structUntil } from './encoding.js'
+import type { ByteWriter } from './byte-writer.js'
 import { CHECKPOINT_FIELDS, type ClientBlock, type InspectedUpdate } from './inspect.js'
+import { StructCutter } from './struct-cutter.js'
 import { REF_SKIP, StructReader } from './struct-reader.js'
 
 /**
- * The clocks `ranges` (sorted, not empty, none of them a Skip) of block `blockIndex` as structs, with Skips in between.
+ * Writes the clocks `ranges` (sorted, not empty, none of them a Skip) of block `blockIndex` as structs, with Skips in between; returns how many.
  * Exact at both ends: a log in which no clock stands twice never makes Yjs integrate a struct in part, which can throw on a forged history.
  */
-export function cutBlock(update: InspectedUpdate, blockIndex: number, ranges: readonly number[]): BlockPieces {
+export function cutBlock(update: InspectedUpdate, blockIndex: number, ranges: readonly number[], writer: ByteWriter): number {
   const block = update.blocks[blockIndex] as ClientBlock
   const { client } = block
   const reader = new ByteReader(update.bytes, 'malformed-update')
   const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
+  const cutter = new StructCutter(update.bytes)
   let clock = seek(reader, update, blockIndex, ranges[0] as number)
-  const pieces: Uint8Array[] = []
   let structCount = 0
-  // End of what was taken so far, and where the run of whole structs that is not yet in `pieces` begins.
+  // End of what was taken so far, and where the run of whole structs that is not yet written begins.
   let takenEnd = ranges[0] as number
   let runStart = -1
   const endRun = (offset: number): void => {
-    if (runStart >= 0) pieces.push(update.bytes.subarray(runStart, offset))
+    if (runStart >= 0) writer.write(update.bytes, runStart, offset)
     runStart = -1
   }
   let range = 0
   while (range < ranges.length && reader.offset < block.end) {
     structs.read(client, clock)
     const end = clock + structs.length
-    const { start, contentStart, ref } = structs
-    const structEnd = reader.offset
+    const { start } = structs
     if ((ranges[range] as number) >= end) endRun(start)
+    let begun = false
     while (range < ranges.length && (ranges[range] as number) < end) {
       const from = Math.max(clock, ranges[range] as number)
       const to = Math.min(end, ranges[range + 1] as number)
       if (from > takenEnd) {
         endRun(start)
-        pieces.push(encodeVarUints([REF_SKIP, from - takenEnd]))
+        writer.writeByte(REF_SKIP)
+        writer.writeVarUint(from - takenEnd)
         structCount++
       }
       if (from > clock || to < end) {
         endRun(start)
-        const struct = update.bytes.subarray(start, structEnd)
-        const head = to < end ? structUntil(struct, contentStart - start, ref, to - clock) : struct
-        pieces.push(from > clock ? structFrom(head, client, clock, from) : head)
+        if (!begun) cutter.begin(client, structs)
+        begun = true
+        cutter.write(writer, from, to)
       } else if (runStart < 0) runStart = start
       structCount++
       takenEnd = to
@@ -52,9 +54,8 @@ export function cutBlock(update: InspectedUpdate, blockIndex: number, ranges: re
     clock = end
   }
   endRun(reader.offset)
-  return { client, firstClock: ranges[0] as number, structCount, pieces }
+  return structCount
 }
-
 /** Puts the reader on the last checkpoint of a block that is not behind `clock`; returns the clock there. */
 function seek(reader: ByteReader, update: InspectedUpdate, blockIndex: number, clock: number): number {
   const { checkpoints } = update

@@ -1,7 +1,6 @@
 // Puts updates together out of byte ranges of others.
 import { diffUpdate } from 'yjs'
-import { ByteReader } from './byte-reader.js'
-import { skipAny } from './values.js'
+import { ByteWriter } from './byte-writer.js'
 
 const emptyDeleteSet = Uint8Array.of(0)
 
@@ -13,20 +12,10 @@ export interface BlockPieces {
   readonly pieces: readonly Uint8Array[]
 }
 
-function pushVarUint(target: number[], value: number): void {
-  let rest = value
-  // No bit operations: client ids have 53 bits.
-  while (rest > 0x7f) {
-    target.push(0x80 | (rest % 128))
-    rest = Math.floor(rest / 128)
-  }
-  target.push(rest)
-}
-
 export function encodeVarUints(values: readonly number[]): Uint8Array {
-  const target: number[] = []
-  for (const value of values) pushVarUint(target, value)
-  return Uint8Array.from(target)
+  const writer = new ByteWriter(values.length * 4)
+  for (const value of values) writer.writeVarUint(value)
+  return writer.toBytes()
 }
 
 /** An update of `blocks` (descending client ids) and an encoded delete set. */
@@ -52,19 +41,20 @@ function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
   return result
 }
 
-/** A delete set: flat start, end pairs per client, in descending order of client ids. */
-export function encodeDeletes(deletes: readonly { readonly client: number; readonly ranges: readonly number[] }[]): Uint8Array {
-  const target: number[] = []
-  pushVarUint(target, deletes.length)
+/** Writes a delete set: flat start, end pairs per client, in descending order of client ids. */
+export function writeDeletes(
+  writer: ByteWriter,
+  deletes: readonly { readonly client: number; readonly ranges: readonly number[] }[],
+): void {
+  writer.writeVarUint(deletes.length)
   for (const { client, ranges } of deletes) {
-    pushVarUint(target, client)
-    pushVarUint(target, ranges.length / 2)
+    writer.writeVarUint(client)
+    writer.writeVarUint(ranges.length / 2)
     for (let index = 0; index < ranges.length; index += 2) {
-      pushVarUint(target, ranges[index] as number)
-      pushVarUint(target, (ranges[index + 1] as number) - (ranges[index] as number))
+      writer.writeVarUint(ranges[index] as number)
+      writer.writeVarUint((ranges[index + 1] as number) - (ranges[index] as number))
     }
   }
-  return Uint8Array.from(target)
 }
 
 /** The part of an encoded struct (client, clock) from `cut` on (clock < cut < its end): what Yjs itself would write. */
@@ -74,44 +64,3 @@ export function structFrom(struct: Uint8Array, client: number, clock: number, cu
   const headLength = encodeVarUints([1, 1, client, cut]).length
   return difference.subarray(headLength, difference.length - emptyDeleteSet.length)
 }
-
-const replacementCharacter = Uint8Array.of(0xef, 0xbf, 0xbd)
-
-/**
- * The first `length` clocks of an encoded struct of more than that. `contentStart` is where its content begins, `ref` of which kind it is.
- * Like Yjs, it replaces a surrogate pair that is cut in two by U+FFFD on both sides.
- */
-export function structUntil(struct: Uint8Array, contentStart: number, ref: number, length: number): Uint8Array {
-  const head = struct.subarray(0, contentStart)
-  const reader = new ByteReader(struct, 'malformed-update')
-  reader.offset = contentStart
-  const claimed = reader.readVarUint()
-  const start = reader.offset
-  switch (ref) {
-    case 0: // GC
-    case 1: // deleted
-      return concatenate([head, encodeVarUints([length])])
-    case 2: // JSON
-      for (let index = 0; index < length; index++) reader.skipString()
-      return concatenate([head, encodeVarUints([length]), struct.subarray(start, reader.offset)])
-    case 4: {
-      let end = start
-      let units = 0
-      for (let next = start; units < length; ) {
-        end = next
-        next += utf8Size(struct[next] as number)
-        units += next - end > 3 ? 2 : 1
-        if (units <= length) end = next
-      }
-      const tail = units > length ? replacementCharacter : new Uint8Array(0)
-      return concatenate([head, encodeVarUints([end - start + tail.length]), struct.subarray(start, end), tail])
-    }
-    case 8: // any
-      for (let index = 0; index < length; index++) skipAny(reader, Number.POSITIVE_INFINITY)
-      return concatenate([head, encodeVarUints([length]), struct.subarray(start, reader.offset)])
-    default:
-      throw new Error(`Invariant broken: a struct of kind ${ref} and ${claimed} clocks is cut at ${length}`)
-  }
-}
-
-const utf8Size = (lead: number): number => (lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4)

@@ -38,7 +38,9 @@ export interface InspectedUpdate {
   readonly structCount: number
   /** How many of the structs are GCs and Skips. */
   readonly emptyCount: number
-  /** How many of them are shared types. */
+  /** How many of those follow on one of their own kind. */
+  readonly mergeableCount: number
+  /** How many of the structs are shared types. */
   readonly typeCount: number
   /** Values inside the contents of the others. */
   readonly valueCount: number
@@ -47,6 +49,8 @@ export interface InspectedUpdate {
   readonly blocks: readonly ClientBlock[]
   /** In descending order of client ids, each client once. */
   readonly deletes: readonly ClientDeletes[]
+  /** Whether the delete set stands in the bytes as it does in `deletes`: as Yjs writes it. */
+  readonly deletesInOrder: boolean
   /** Where the delete set begins. */
   readonly deletesOffset: number
   /** Where to start reading in the middle of a block: flat (index of the block, clock, byte offset, ordinal in the block), every CHECKPOINT_BYTES. */
@@ -70,6 +74,7 @@ export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): Inspecte
   const checkpoints: number[] = []
   let structCount = 0
   let emptyCount = 0
+  let mergeableCount = 0
   let typeCount = 0
   // A block has at least 5 bytes: count, client, clock, and a struct of two.
   const blockCount = reader.readCount(5)
@@ -87,6 +92,7 @@ export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): Inspecte
     const offset = reader.offset
     let ranges: number[] | null = null
     let clock = firstClock
+    let previousRef = -1
     let nextCheckpoint = offset + CHECKPOINT_BYTES
     for (let ordinal = 0; ordinal < count; ordinal++) {
       if (reader.offset >= nextCheckpoint) {
@@ -95,7 +101,11 @@ export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): Inspecte
       }
       structs.read(client, clock)
       const end = clock + structs.length
-      if (structs.ref === REF_GC || structs.ref === REF_SKIP) emptyCount++
+      if (structs.ref === REF_GC || structs.ref === REF_SKIP) {
+        emptyCount++
+        if (structs.ref === previousRef) mergeableCount++
+      }
+      previousRef = structs.ref
       if (structs.ref === REF_SKIP) ranges ??= clock > firstClock ? [firstClock, clock] : []
       else {
         if (structs.ref === REF_TYPE) typeCount++
@@ -114,17 +124,19 @@ export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): Inspecte
     })
   }
   const deletesOffset = reader.offset
-  const { deletes, rangeCount } = readDeletes(reader, bounds)
+  const { deletes, rangeCount, inOrder } = readDeletes(reader, bounds)
   if (reader.remaining > 0) reader.fail('The update is followed by something else')
   const inspected: InspectedUpdate = {
     bytes,
     structCount,
     emptyCount,
+    mergeableCount,
     typeCount,
     valueCount: structs.values,
     deleteRangeCount: rangeCount,
     blocks,
     deletes,
+    deletesInOrder: inOrder,
     deletesOffset,
     checkpoints: checkpoints.length > 0 ? checkpoints : none,
   }
@@ -133,11 +145,18 @@ export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): Inspecte
   return inspected
 }
 
-function readDeletes(reader: ByteReader, bounds: UpdateBounds): { readonly deletes: ClientDeletes[]; readonly rangeCount: number } {
+interface DeleteSet {
+  readonly deletes: ClientDeletes[]
+  readonly rangeCount: number
+  readonly inOrder: boolean
+}
+
+function readDeletes(reader: ByteReader, bounds: UpdateBounds): DeleteSet {
   const clientCount = reader.readCount(2)
   const deletes: ClientDeletes[] = []
   let rangeCount = 0
-  let sorted = true
+  let clientsSorted = true
+  let inOrder = true
   for (let index = 0; index < clientCount; index++) {
     const client = reader.readVarUint()
     const count = reader.readCount(2)
@@ -152,10 +171,16 @@ function readDeletes(reader: ByteReader, bounds: UpdateBounds): { readonly delet
       ranges.push(clock, clock + length)
     }
     const previous = deletes.at(-1)
-    if (previous !== undefined && previous.client <= client) sorted = false
-    if (count > 0) deletes.push({ client, ranges: normalizeRanges(ranges) })
+    if (previous !== undefined && previous.client <= client) clientsSorted = false
+    if (count === 0) {
+      inOrder = false
+      continue
+    }
+    const normal = normalizeRanges(ranges)
+    if (normal !== ranges) inOrder = false
+    deletes.push({ client, ranges: normal })
   }
-  return { deletes: sorted ? deletes : sortDeletes(deletes), rangeCount }
+  return { deletes: clientsSorted ? deletes : sortDeletes(deletes), rangeCount, inOrder: inOrder && clientsSorted }
 }
 
 // Yjs sorts its delete sets but reads them in any order, also with a client in several places.

@@ -1,6 +1,8 @@
 // What a document has: which structs and which deletes, with gaps. It decides what of an update is new (rule S3).
+
+import { ByteWriter } from './byte-writer.js'
 import { cutBlock } from './cut.js'
-import { type BlockPieces, encodeDeletes, encodeUpdate } from './encoding.js'
+import { writeDeletes } from './encoding.js'
 import type { ClientDeletes, InspectedUpdate } from './inspect.js'
 import { RangeSet, rangesFrom } from './ranges.js'
 import { encodeStateVector } from './state-vector.js'
@@ -9,6 +11,8 @@ import { encodeStateVector } from './state-vector.js'
 type Clocks = number | RangeSet
 
 const MAP_ENTRY_BYTES = 48
+/** What the writer of a part begins with, at most. */
+const PART_BYTES = 4096
 
 function missingFrom(known: Clocks | undefined, ranges: readonly number[]): readonly number[] {
   if (known === undefined) return ranges
@@ -20,6 +24,25 @@ function isAll(missing: readonly number[], ranges: readonly number[]): boolean {
   if (missing.length !== ranges.length) return false
   for (let index = 0; index < ranges.length; index++) if (missing[index] !== ranges[index]) return false
   return true
+}
+
+/** `newRanges` of each block of `update`, and `deletes`, as an update. */
+function encodeParts(update: InspectedUpdate, newRanges: readonly (readonly number[])[], deletes: readonly ClientDeletes[]): Uint8Array {
+  const writer = new ByteWriter(Math.min(update.bytes.length, PART_BYTES))
+  const structs = new ByteWriter()
+  let blockCount = 0
+  for (const ranges of newRanges) if (ranges.length > 0) blockCount++
+  writer.writeVarUint(blockCount)
+  for (const [index, ranges] of newRanges.entries()) {
+    if (ranges.length === 0) continue
+    structs.clear()
+    writer.writeVarUint(cutBlock(update, index, ranges, structs))
+    writer.writeVarUint(update.blocks[index]?.client ?? 0)
+    writer.writeVarUint(ranges[0] ?? 0)
+    writer.write(structs.written)
+  }
+  writeDeletes(writer, deletes)
+  return writer.toBytes()
 }
 
 export class KnownState {
@@ -62,7 +85,6 @@ export class KnownState {
    * What of `update` is not known, as an update: the same buffer if all of it is new, null if nothing is. Exact: nothing that is known is in it.
    */
   subtract(update: InspectedUpdate): Uint8Array | null {
-    const blocks: BlockPieces[] = []
     const newRanges: (readonly number[])[] = []
     let all = true
     let any = false
@@ -80,8 +102,7 @@ export class KnownState {
     }
     if (!any && deletes.length === 0) return null
     if (all) return update.bytes
-    for (const [index, ranges] of newRanges.entries()) if (ranges.length > 0) blocks.push(cutBlock(update, index, ranges))
-    return encodeUpdate(blocks, encodeDeletes(deletes))
+    return encodeParts(update, newRanges, deletes)
   }
 
   /** An encoded state vector: for each client the clock of its first gap. */

@@ -9,9 +9,9 @@ export const REF_GC = 0
 export const REF_SKIP = 10
 export const REF_TYPE = 7
 
-const HAS_ORIGIN = 0x80
-const HAS_RIGHT_ORIGIN = 0x40
-const HAS_PARENT_SUB = 0x20
+export const HAS_ORIGIN = 0x80
+export const HAS_RIGHT_ORIGIN = 0x40
+export const HAS_PARENT_SUB = 0x20
 const TYPE_XML_ELEMENT = 3
 const TYPE_XML_HOOK = 5
 const TYPE_MAX = 6
@@ -31,6 +31,8 @@ export class StructReader {
   start = 0
   /** Offset of the content: of what follows the ids, the parent and its key. */
   contentStart = 0
+  /** Offset of the right origin, which ends where the content begins. Of the last struct that had one. */
+  rightOriginStart = 0
   clock = 0
   length = 0
   ref = REF_GC
@@ -65,10 +67,13 @@ export class StructReader {
       if ((info & HAS_RIGHT_ORIGIN) === 0) {
         if ((info & HAS_ORIGIN) !== 0) this.#readLink('neighbour', client, clock)
         else this.#readParent(client, clock, (info & HAS_PARENT_SUB) !== 0)
-      } else if ((info & HAS_ORIGIN) === 0) this.#readLink('neighbour', client, clock)
-      else {
+      } else if ((info & HAS_ORIGIN) === 0) {
+        this.rightOriginStart = reader.offset
+        this.#readLink('neighbour', client, clock)
+      } else {
         this.#readLink('neighbour', client, clock)
         const { linkClient, linkClock } = this
+        this.rightOriginStart = reader.offset
         this.#readLink('neighbour', client, clock)
         this.linkClient = linkClient
         this.linkClock = linkClock

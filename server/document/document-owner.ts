@@ -153,10 +153,10 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
         this.#acknowledgeRepeat(session, submission)
         return
       case 'new':
-        this.#known.add(admission.inspected)
-        this.#pending.add(admission.update)
+        this.#known.add(admission.added)
+        this.#pending.add(admission.added.bytes)
         this.#pending.submitters.set(session, submission)
-        this.#pressure.add(admission.update.length)
+        this.#pressure.add(admission.added.bytes.length)
         this.updatePause()
         this.#requestCommit()
         return
