@@ -27,7 +27,7 @@ export function appendingContract(test: ContractTest): void {
     )
   })
 
-  test('D1: the store keeps its own copy of what it is given', async (store) => {
+  test('the store keeps its own copy of what it is given', async (store) => {
     const writer = await Writer.claim(store, 'a')
     const update = bytesOf('as it was when appended')
     const appended = store.append([writer.entry(update)])
@@ -68,7 +68,7 @@ export function appendingContract(test: ContractTest): void {
     }
   })
 
-  test('D1: an empty batch is a batch', async (store) => {
+  test('an empty batch is a batch', async (store) => {
     assert.equal((await store.append([])).fencedShards.size, 0)
   })
 
@@ -217,7 +217,7 @@ export function appendingContract(test: ContractTest): void {
     )
   })
 
-  test('D1: after close everything is refused with store-unavailable, and close may be repeated', async (store) => {
+  test('after close everything is refused with store-unavailable, and close may be repeated', async (store) => {
     const writer = await (await Writer.claim(store, 'a')).appendMany(1)
     await Promise.all([store.close(), store.close()])
     await store.close()

@@ -31,7 +31,7 @@ async function caught(scene: ClusterScene, name: FaultName, rule: RegExp, timesM
 test('D1: a cluster that acknowledges before it commits is caught within 3 kills', async () => {
   const scene = await sceneWith('acknowledge-first')
   try {
-    console.log(`caught after ${await caught(scene, 'owner-kill', /^D1: busy lacks/, 3)}`)
+    console.log(`caught after ${await caught(scene, 'owner-kill', /^D1 D3: busy lacks/, 3)}`)
   } finally {
     await scene.close()
   }
@@ -40,7 +40,7 @@ test('D1: a cluster that acknowledges before it commits is caught within 3 kills
 test('O1 O3: a cluster without the fence is caught within 5 pauses of the owner', async () => {
   const scene = await sceneWith('slow-unfenced')
   try {
-    console.log(`caught after ${await caught(scene, 'owner-pause', /^O1 D5:/, 5)}`)
+    console.log(`caught after ${await caught(scene, 'owner-pause', /^O1 O3 D5:/, 5)}`)
   } finally {
     await scene.close()
   }

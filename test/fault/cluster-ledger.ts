@@ -65,7 +65,7 @@ export class ClusterLedger {
     for (const { writer, acknowledged, seen } of told) {
       const tokens = stored.get(writer.documentId)
       for (const token of acknowledged)
-        if (tokens?.has(token) !== true) wrong.push(`D1: ${writer.documentId} lacks ${token}, which was acknowledged`)
+        if (tokens?.has(token) !== true) wrong.push(`D1 D3: ${writer.documentId} lacks ${token}, which was acknowledged`)
       for (const token of seen)
         if (tokens?.has(token) !== true) wrong.push(`D2: ${writer.documentId} lacks ${token}, which ${writer.name} was shown`)
     }
@@ -127,7 +127,7 @@ export class ClusterLedger {
     const broken = await this.#query(BROKEN, [documentIds, documentIds.map(shardOf)])
     for (const { id, seq, epoch, before_seq: beforeSeq, before_epoch: beforeEpoch, current } of broken)
       wrong.push(
-        `O1 D5: ${id} has seq ${seq} of epoch ${epoch} after seq ${beforeSeq} of epoch ${beforeEpoch}, and its shard is at ${current}`,
+        `O1 O3 D5: ${id} has seq ${seq} of epoch ${epoch} after seq ${beforeSeq} of epoch ${beforeEpoch}, and its shard is at ${current}`,
       )
     return wrong
   }

@@ -84,7 +84,7 @@ export async function cutFromPostgres(scene: ClusterScene, modes: readonly Proxy
       waiting = waiting.filter((documentId) => now.get(shardOf(documentId))?.epoch === before.get(shardOf(documentId))?.epoch)
       for (const documentId of waiting)
         if (counted.get(documentId) !== known.get(documentId))
-          wrong.push(`D1: an edit of ${documentId} was acknowledged though its owner had no PostgreSQL`)
+          wrong.push(`D1 O3: an edit of ${documentId} was acknowledged though its owner had no PostgreSQL`)
       await sleep(50)
     }
     scene.note('ownership moved', performance.now() - cutAt)

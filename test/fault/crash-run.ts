@@ -136,11 +136,11 @@ export async function runCrashes(options: CrashOptions): Promise<CrashResult> {
     for (const writer of writers) {
       const stored = tokensOf(disk.get(writer.documentId)?.doc ?? new Y.Doc())
       for (const token of writer.acknowledged)
-        if (!stored.has(token)) lost.push(`kill ${kill}: ${writer.documentId} lacks acknowledged ${token}`)
+        if (!stored.has(token)) lost.push(`D1 D3: kill ${kill}: ${writer.documentId} lacks acknowledged ${token}`)
     }
     for (const { documentId, doc } of watched) {
       const stored = tokensOf(disk.get(documentId)?.doc ?? new Y.Doc())
-      for (const token of tokensOf(doc)) if (!stored.has(token)) lost.push(`kill ${kill}: ${documentId} lacks broadcast ${token}`)
+      for (const token of tokensOf(doc)) if (!stored.has(token)) lost.push(`D2 D3: kill ${kill}: ${documentId} lacks broadcast ${token}`)
     }
     return disk
   }

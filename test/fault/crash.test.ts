@@ -5,7 +5,7 @@ import { runCrashes } from './crash-run.js'
 
 const seed = Number(process.env['WEFT_CRASH_SEED'] ?? 20_261)
 
-test('D1 D2 D3 D5 D6 S1: 25 kills lose no acknowledged and no broadcast edit', async () => {
+test('D1 D2 D3 D5 S1: 25 kills lose no acknowledged and no broadcast edit', async () => {
   console.log(`seed ${seed}`)
   const result = await runCrashes({ seed, kills: 25 })
   console.log(JSON.stringify(result))

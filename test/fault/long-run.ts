@@ -1,9 +1,10 @@
 // The fault runs for as long as one likes. `npm run fault -- --kills 500 [--seed N]`: one node, killed again and again.
-// `npm run fault -- --fault owner-kill --times 200 [--seed N]`: a cluster.
+// `npm run fault -- --fault owner-kill --times 200 [--seed N]`: a cluster. `npm run fault -- --quiet 65`: stock clients that do nothing, for 65 s.
 import { parseArgs } from 'node:util'
 import { type FaultName, faults, isFaultName, prove } from './cluster-faults.js'
 import { ClusterScene } from './cluster-scene.js'
 import { runCrashes } from './crash-run.js'
+import { runQuiet } from './quiet-run.js'
 
 // The processes that it started end when this one exits; a signal alone would leave them behind.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
@@ -12,6 +13,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '500' },
     fault: { type: 'string' },
+    quiet: { type: 'string' },
     times: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
   },
@@ -19,11 +21,13 @@ const { values } = parseArgs({
 const kills = Number(values.kills)
 const times = Number(values.times)
 const seed = Number(values.seed)
-if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(times) || times < 1 || !Number.isInteger(seed)) {
-  console.error('--kills and --times take a whole number from 1, --seed a whole number.')
+const quiet = Number(values.quiet ?? 0)
+if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(times) || times < 1 || !Number.isInteger(seed) || !(quiet >= 0)) {
+  console.error('--kills and --times take a whole number from 1, --seed a whole number, --quiet seconds.')
   process.exit(2)
 }
-if (values.fault === undefined) await killOneNode()
+if (values.quiet !== undefined) await stayQuiet(quiet)
+else if (values.fault === undefined) await killOneNode()
 else if (isFaultName(values.fault)) await breakCluster(values.fault)
 else {
   console.error(`--fault takes one of: ${Object.keys(faults).join(', ')}.`)
@@ -35,6 +39,12 @@ async function killOneNode(): Promise<void> {
   const result = await runCrashes({ seed, kills, progress: (kill) => kill % 25 === 0 && console.log(`${kill} kills`) })
   console.log(JSON.stringify(result))
   process.exit(result.lost.length === 0 ? 0 : 1)
+}
+
+async function stayQuiet(seconds: number): Promise<void> {
+  const closes = await runQuiet(seconds)
+  console.log(`${seconds} s of silence: ${JSON.stringify(closes)} connections lost`)
+  process.exit(closes.present + closes.silent === 0 ? 0 : 1)
 }
 
 async function breakCluster(name: FaultName): Promise<void> {

@@ -40,7 +40,7 @@ async function refusal(promise: Promise<unknown>): Promise<WeftError> {
 }
 
 describe('migrations', () => {
-  test('D6: five nodes that start at once on an empty database agree on one schema and one cluster', async () => {
+  test('five nodes that start at once on an empty database agree on one schema and one cluster', async () => {
     const url = await server.createDatabase()
     const stores = await Promise.all(Array.from({ length: 5 }, () => open(url)))
     assert.equal(new Set(stores.map((store) => store.clusterId)).size, 1)
@@ -52,7 +52,7 @@ describe('migrations', () => {
     await Promise.all(stores.map((store) => store.close()))
   })
 
-  test('D6: migrating again changes nothing; a failed step leaves the schema as it was', async () => {
+  test('migrating again changes nothing; a failed step leaves the schema as it was', async () => {
     const url = await server.createDatabase()
     const database = new Database({ url, logger: silentLogger })
     const newest = migrations.length

@@ -49,7 +49,7 @@ test('presence over HTTP: who is on a document, by its percent-encoded id, until
   assert.deepEqual(JSON.parse((await get(local, '/api/documents/nobody/presence')).body).clients, [])
 })
 
-test('G1, G5: bad ids get 400 and unknown addresses 404, with a reason', async (t) => {
+test('G5: bad ids get 400 and unknown addresses 404, with a reason', async (t) => {
   const local = await start(t)
   const bad = ['%ff', '%', 'x'.repeat(513), '%ED%A0%80']
   for (const id of bad) {

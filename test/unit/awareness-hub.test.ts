@@ -490,7 +490,7 @@ test('closing leaves no timer, and calls no sink', async () => {
   assert.equal(clock.timerCount, 0)
 })
 
-test('A1: nothing is kept: the last session to leave takes the document and the timers with it', () => {
+test('nothing is kept: the last session to leave takes the document and the timers with it', () => {
   const { clock, session, present } = setUp()
   const ada = session()
   ada.say([1, 1, {}])

@@ -177,7 +177,7 @@ test('O5: a node that cannot be reached is dialled less and less often', async (
   assert.ok(bench.far.dials >= 5 && bench.far.dials <= 20, `${bench.far.dials} dials`)
 })
 
-test('D4: what the owner says against a join is passed on at once', async () => {
+test('G5: what the owner says against a join is passed on at once', async () => {
   const bench = await Bench.start()
   bench.location = bench.there
   const { joined } = bench.join()

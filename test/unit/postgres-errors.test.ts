@@ -71,7 +71,7 @@ function serverMessage(type: string, body: Uint8Array): Buffer {
 }
 
 // As of a server that dies while it lets somebody in. Ended by the operating system's timing, this took hours to happen once.
-test('O2: a connection that is ended in the same breath as it is made is an error of that statement, not the end of the process', async () => {
+test('a connection that is ended in the same breath as it is made is an error of that statement, not the end of the process', async () => {
   const authenticated = serverMessage('R', Buffer.alloc(4))
   const readyForQuery = serverMessage('Z', Buffer.from('I'))
   const fatal = serverMessage('E', Buffer.from('SFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0'))

@@ -283,7 +283,7 @@ test('range sets behave like sets of clocks', () => {
   }
 })
 
-test('D1: the state vector before some additions is that of what was known without them, also around gaps and Skips', () => {
+test('the state vector before some additions is that of what was known without them, also around gaps and Skips', () => {
   for (let seed = 1; seed <= 200; seed++) {
     const random = seededRandom(seed)
     const updates = [7, 8, 9].flatMap((client) => typed(['ab', 'c', 'def', 'g'], client)).filter(() => random.below(5) > 0)
