@@ -4,13 +4,13 @@ import { describe, test } from 'node:test'
 import * as Y from 'yjs'
 import { systemClock } from '../../core/clock.js'
 import { MemoryBudget } from '../../core/memory-budget.js'
+import type { DecodingCost } from '../../protocol/updates/decoding-cost.js'
 import { ContainedCompactor } from '../../server/document/compactor/contained-compactor.js'
-import type { CompactionCost } from '../../server/document/compactor/cost.js'
 import { CompactionLane } from '../../server/document/compactor/lane.js'
 import type { CompactionAnswer, CompactionPlace, CompactionRequest } from '../../server/document/compactor/place.js'
 import { CompactionProcess } from '../../server/document/compactor/process.js'
+import { alternatingGaps, gcStructs, manyClients } from '../attack/shapes.js'
 import { history } from '../helpers/history.js'
-import { collectedOneByOne } from '../helpers/hostile-updates.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 import { canonicalState } from '../helpers/states.js'
 
@@ -59,7 +59,7 @@ describe('in a thread', () => {
 describe('in a process', () => {
   test('D6: it compacts as a thread does, and gains what a thread gains', async () => {
     const { updates, doc } = history(8, 300)
-    const costs: CompactionCost[] = []
+    const costs: DecodingCost[] = []
     const place = new CompactionProcess(512 * MiB)
     const request = { input: { base: Y.mergeUpdates(updates.slice(0, 100)), tail: updates.slice(100) }, bounds: anything }
     const answer = await place.ask(request, (cost) => void costs.push(cost))
@@ -76,9 +76,9 @@ describe('in a process', () => {
     assert.equal(answer.kind, 'unappliable')
   })
 
-  test('G8: millions of collected structs end the process that decodes them, and nothing else', async () => {
+  test('G8: a million structs between gaps end the process that decodes them, and nothing else', async () => {
     const place = new CompactionProcess(160 * MiB)
-    const tail = [collectedOneByOne(1, 0, 1_500_000), collectedOneByOne(1, 1_500_000, 1_500_000)]
+    const tail = [alternatingGaps(1, 1_000_000)]
     await assert.rejects(
       place.ask({ input: { base: null, tail }, bounds: anything }, () => {}),
       /would have taken more than 167772160 bytes/,
@@ -99,14 +99,15 @@ describe('in a process', () => {
 
 describe('by cost', () => {
   test('G8: what costs too much for a thread goes to a process; what costs too much for that is not begun', async () => {
-    const tail = [collectedOneByOne(1, 0, 2_000_000)]
+    const tail = [alternatingGaps(1, 20_000)]
     const held = account()
-    const roomy = new ContainedCompactor({ clock: systemClock, compactionBytesMax: 1024 * MiB, account: held })
+    const threadBounds = { memoryBytes: 2 * MiB, ms: 1_000 }
+    const roomy = new ContainedCompactor({ clock: systemClock, compactionBytesMax: 256 * MiB, threadBounds, account: held })
     const compacted = await roomy.compact({ base: null, tail })
     await roomy.close()
     assert.equal(compacted.outcome, 'compacted')
     assert.equal(held.bytes, 0, 'nothing is held once it is over')
-    const narrow = new ContainedCompactor({ clock: systemClock, compactionBytesMax: 64 * MiB, account: held })
+    const narrow = new ContainedCompactor({ clock: systemClock, compactionBytesMax: 4 * MiB, threadBounds, account: held })
     const refused = await narrow.compact({ base: null, tail })
     const small = await narrow.compact({ base: null, tail: history(3, 30).updates })
     await narrow.close()
@@ -114,16 +115,31 @@ describe('by cost', () => {
     assert.equal(small.outcome, 'compacted')
     assert.equal(held.bytes, 0)
   })
+
+  test('G8: collected structs one by one, as older versions stored them, cost no more than if they were one', async () => {
+    const compactor = new ContainedCompactor({ clock: systemClock, compactionBytesMax: 64 * MiB, account: account() })
+    const tail = [gcStructs(1, 0, 1_000_000), gcStructs(1, 1_000_000, 1_000_000)]
+    const result = await compactor.compact({ base: null, tail })
+    await compactor.close()
+    assert.ok(result.outcome === 'compacted' && result.state.length < 20)
+  })
+
+  test('G7: many clients behind gaps cost the square of their number, and are not begun', async () => {
+    const compactor = new ContainedCompactor({ clock: systemClock, compactionBytesMax: 1024 * MiB, account: account() })
+    const result = await compactor.compact({ base: null, tail: [manyClients(1, 200_000, 5)] })
+    await compactor.close()
+    assert.ok(result.outcome === 'too-costly' && result.ms > 60_000)
+  })
 })
 
 /** Answers when it is told to; ends when it is told to. */
 class PlayedPlace implements CompactionPlace {
   readonly lasting = true
-  readonly asked: { readonly bytes: number; answer(): void; readonly costed: (cost: CompactionCost) => void }[] = []
+  readonly asked: { readonly bytes: number; answer(): void; readonly costed: (cost: DecodingCost) => void }[] = []
   #end: (error: Error) => void = () => {}
   ended = false
 
-  ask({ input }: CompactionRequest, costed: (cost: CompactionCost) => void): Promise<CompactionAnswer> {
+  ask({ input }: CompactionRequest, costed: (cost: DecodingCost) => void): Promise<CompactionAnswer> {
     return new Promise((resolve, reject) => {
       this.#end = reject
       const bytes = input.tail[0]?.length ?? 0

@@ -14,6 +14,8 @@ export interface ContainedCompactorOptions {
   readonly clock: Clock
   /** What one compaction may take, in a process of its own. */
   readonly compactionBytesMax: number
+  /** What may be begun in a thread. */
+  readonly threadBounds?: CostBounds
   /** Told of what compactions hold in this process. */
   readonly account: MemoryAccount
 }
@@ -28,12 +30,14 @@ const THREAD_IDLE_MS = 10_000
 const PROCESS_MS_MAX = 60_000
 
 export class ContainedCompactor implements Compactor {
-  readonly #bounds: CostBounds
+  readonly #threadBounds: CostBounds
+  readonly #processBounds: CostBounds
   readonly #thread: CompactionLane
   readonly #process: CompactionLane
 
-  constructor({ clock, compactionBytesMax, account }: ContainedCompactorOptions) {
-    this.#bounds = { memoryBytes: compactionBytesMax, ms: PROCESS_MS_MAX }
+  constructor({ clock, compactionBytesMax, account, threadBounds = THREAD_BOUNDS }: ContainedCompactorOptions) {
+    this.#threadBounds = threadBounds
+    this.#processBounds = { memoryBytes: compactionBytesMax, ms: PROCESS_MS_MAX }
     this.#thread = new CompactionLane({ clock, account, idleMs: THREAD_IDLE_MS, start: () => new CompactionThread(THREAD_HEAP_BYTES_MAX) })
     this.#process = new CompactionLane({ clock, account, idleMs: 0, start: () => new CompactionProcess(compactionBytesMax) })
   }
@@ -68,10 +72,11 @@ export class ContainedCompactor implements Compactor {
   }
 
   async #ask(input: CompactionInput): Promise<CompactionAnswer> {
-    if (requestBytes({ input, bounds: THREAD_BOUNDS }) <= THREAD_REQUEST_BYTES_MAX) {
-      const answer = await this.#thread.run({ input, bounds: THREAD_BOUNDS })
-      if (answer.kind !== 'too-costly' || exceeds(answer.cost, this.#bounds)) return answer
+    const bounds = this.#threadBounds
+    if (requestBytes({ input, bounds }) <= THREAD_REQUEST_BYTES_MAX) {
+      const answer = await this.#thread.run({ input, bounds })
+      if (answer.kind !== 'too-costly' || exceeds(answer.cost, this.#processBounds)) return answer
     }
-    return this.#process.run({ input, bounds: this.#bounds })
+    return this.#process.run({ input, bounds: this.#processBounds })
   }
 }

@@ -1,31 +1,45 @@
-// What a compaction would cost, told from the bytes that go into it. Decided before anything is decoded.
-import { inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
+// What goes into a compaction, made ready for it, and what it would cost, told from the bytes. Decided before anything is decoded.
+import { contentsOf, type DecodingCost, decodingCost } from '../../../protocol/updates/decoding-cost.js'
+import { type InspectedUpdate, inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
+import { KnownState } from '../../../protocol/updates/known-state.js'
+import { isNormal, normalForm } from '../../../protocol/updates/normal-form.js'
+import { decodeStateVector } from '../../../protocol/updates/state-vector.js'
 import type { CompactionInput } from '../compaction.js'
 
-export interface CompactionCost {
-  /** Memory at its highest, the bytes that go in not counted. */
-  readonly memoryBytes: number
-  /** Processor time. */
-  readonly ms: number
-}
-
 /** What a place where compactions run can take. */
-export type CostBounds = CompactionCost
+export type CostBounds = DecodingCost
 
-/** Bytes that do not parse cost nothing: compacting them will say so. */
-export function compactionCost({ base, tail }: CompactionInput): CompactionCost {
-  let memoryBytes = 0
-  let ms = 0
-  for (const update of base === null ? tail : [base, ...tail]) {
-    try {
-      const { structCount } = inspectUpdate(update, storedBounds)
-      memoryBytes += update.length * 3 + structCount * 350
-      ms += structCount * 0.002
-    } catch {}
-  }
-  return { memoryBytes, ms }
+export interface PreparedCompaction {
+  /** The same, in the form in which it costs least. */
+  readonly input: CompactionInput
+  readonly cost: DecodingCost
 }
 
-export function exceeds(cost: CompactionCost, bounds: CostBounds): boolean {
+/** Throws `malformed-update` for what does not parse: what that would cost nobody knows. */
+export function prepareCompaction({ base, tail, ...rest }: CompactionInput): PreparedCompaction {
+  const inspected: InspectedUpdate[] = []
+  const ready = (update: Uint8Array): Uint8Array => {
+    let found = inspectUpdate(update, storedBounds)
+    // Documents of older versions may hold garbage struct by struct.
+    if (!isNormal(found)) found = inspectUpdate(normalForm(found), storedBounds)
+    inspected.push(found)
+    return found.bytes
+  }
+  const input = { ...rest, base: base === null ? null : ready(base), tail: tail.map(ready) }
+  return { input, cost: decodingCost(contentsOf(inspected, waitingClients(inspected))) }
+}
+
+/** Clients with structs behind a gap: Yjs keeps those waiting, and looks at all of them again for each. */
+function waitingClients(updates: readonly InspectedUpdate[]): number {
+  const known = new KnownState()
+  for (const update of updates) known.add(update)
+  const ends = decodeStateVector(known.stateVector(), storedBounds)
+  const waiting = new Set<number>()
+  for (const { blocks } of updates)
+    for (const { client, ranges } of blocks) if ((ranges.at(-1) ?? 0) > (ends.get(client) ?? 0)) waiting.add(client)
+  return waiting.size
+}
+
+export function exceeds(cost: DecodingCost, bounds: CostBounds): boolean {
   return cost.memoryBytes > bounds.memoryBytes || cost.ms > bounds.ms
 }

@@ -2,7 +2,7 @@
 import type { Clock, Timer } from '../../../core/clock.js'
 import { WeftError } from '../../../core/errors.js'
 import type { MemoryAccount } from '../../../core/memory-budget.js'
-import type { CompactionCost } from './cost.js'
+import type { DecodingCost } from '../../../protocol/updates/decoding-cost.js'
 import { FairQueue } from './fair-queue.js'
 import type { CompactionAnswer, CompactionPlace, CompactionRequest } from './place.js'
 
@@ -86,7 +86,7 @@ export class CompactionLane {
         void place.end()
       })
     let limit = within(INSPECTION_MS + (requestBytes(request) / MiB) * INSPECTION_MS_PER_MIB)
-    const costed = (cost: CompactionCost): void => {
+    const costed = (cost: DecodingCost): void => {
       limit.cancel()
       limit = within(COMPACTION_MS + cost.ms * COMPACTION_MS_PER_MS)
     }

@@ -1,6 +1,7 @@
 // What a place where compactions run is asked and answers: a thread of this process, or a process of its own.
+import type { DecodingCost } from '../../../protocol/updates/decoding-cost.js'
 import { type CompactionInput, CompactionMismatch, compactState } from '../compaction.js'
-import { type CompactionCost, type CostBounds, compactionCost, exceeds } from './cost.js'
+import { type CostBounds, exceeds, prepareCompaction } from './cost.js'
 
 export interface CompactionRequest {
   readonly input: CompactionInput
@@ -15,23 +16,23 @@ export type CompactionAnswer =
   /** Says nothing about the document. */
   | { readonly kind: 'failed'; readonly reason: string }
   /** Not begun. */
-  | { readonly kind: 'too-costly'; readonly cost: CompactionCost }
+  | { readonly kind: 'too-costly'; readonly cost: DecodingCost }
 
 /** Where one compaction at a time runs. */
 export interface CompactionPlace {
   /** Whether it takes another request after an answer. */
   readonly lasting: boolean
   /** `costed` is told the cost when it is known and within the bounds. Rejects when the place has ended, which it has for good then. */
-  ask(request: CompactionRequest, costed: (cost: CompactionCost) => void): Promise<CompactionAnswer>
+  ask(request: CompactionRequest, costed: (cost: DecodingCost) => void): Promise<CompactionAnswer>
   /** Ends it whatever it does. Idempotent. */
   end(): Promise<void>
 }
 
 /** The work itself. Does not throw. */
-export function answerTo({ input, bounds }: CompactionRequest, costed: (cost: CompactionCost) => void): CompactionAnswer {
+export function answerTo(request: CompactionRequest, costed: (cost: DecodingCost) => void): CompactionAnswer {
   try {
-    const cost = compactionCost(input)
-    if (exceeds(cost, bounds)) return { kind: 'too-costly', cost }
+    const { input, cost } = prepareCompaction(request.input)
+    if (exceeds(cost, request.bounds)) return { kind: 'too-costly', cost }
     costed(cost)
     return { kind: 'compacted', ...compactState(input) }
   } catch (thrown) {

@@ -1,5 +1,5 @@
 // The messages between the server and a process that compacts, as frames.
-import type { CompactionCost } from './cost.js'
+import type { DecodingCost } from '../../../protocol/updates/decoding-cost.js'
 import { type Frame, frameOf } from './frames.js'
 import type { CompactionAnswer, CompactionRequest } from './place.js'
 
@@ -8,7 +8,7 @@ export const EXIT_TOO_MUCH_MEMORY = 71
 
 interface RequestHead {
   readonly hasBase: boolean
-  readonly bounds: CompactionCost
+  readonly bounds: DecodingCost
 }
 
 export function requestFrame({ input, bounds }: CompactionRequest): readonly Uint8Array[] {
@@ -23,11 +23,11 @@ export function requestIn({ message, parts }: Frame): CompactionRequest {
 }
 
 type AnswerHead =
-  | { readonly kind: 'cost'; readonly cost: CompactionCost }
+  | { readonly kind: 'cost'; readonly cost: DecodingCost }
   | { readonly kind: 'compacted' }
   | Exclude<CompactionAnswer, { readonly kind: 'compacted' }>
 
-export function costFrame(cost: CompactionCost): readonly Uint8Array[] {
+export function costFrame(cost: DecodingCost): readonly Uint8Array[] {
   const head: AnswerHead = { kind: 'cost', cost }
   return frameOf(head, [])
 }
@@ -38,7 +38,7 @@ export function answerFrame(answer: CompactionAnswer): readonly Uint8Array[] {
   return frameOf(head, answer.gained === null ? [answer.state] : [answer.state, answer.gained])
 }
 
-export function answerIn({ message, parts }: Frame): CompactionAnswer | { readonly kind: 'cost'; readonly cost: CompactionCost } {
+export function answerIn({ message, parts }: Frame): CompactionAnswer | { readonly kind: 'cost'; readonly cost: DecodingCost } {
   const head = message as AnswerHead
   if (head.kind !== 'compacted') return head
   const [state, gained = null] = parts

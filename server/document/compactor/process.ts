@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { WeftError } from '../../../core/errors.js'
-import type { CompactionCost } from './cost.js'
+import type { DecodingCost } from '../../../protocol/updates/decoding-cost.js'
 import { FrameReader } from './frames.js'
 import type { CompactionAnswer, CompactionPlace, CompactionRequest } from './place.js'
 import { answerIn, EXIT_TOO_MUCH_MEMORY, requestFrame } from './process-messages.js'
@@ -39,7 +39,7 @@ export class CompactionProcess implements CompactionPlace {
     child.stdout?.on('error', () => {})
   }
 
-  ask(request: CompactionRequest, costed: (cost: CompactionCost) => void): Promise<CompactionAnswer> {
+  ask(request: CompactionRequest, costed: (cost: DecodingCost) => void): Promise<CompactionAnswer> {
     const { stdin, stdout } = this.#child
     return new Promise<CompactionAnswer>((resolve, reject) => {
       void this.#ended.then((cause) => reject(new WeftError('internal', `The process that compacts a document ended: ${cause}.`)))

@@ -2,11 +2,11 @@
 // ends the whole process, so nothing is begun here that could come near them.
 import { Worker } from 'node:worker_threads'
 import { WeftError } from '../../../core/errors.js'
-import type { CompactionCost } from './cost.js'
+import type { DecodingCost } from '../../../protocol/updates/decoding-cost.js'
 import type { CompactionAnswer, CompactionPlace, CompactionRequest } from './place.js'
 
 export type ThreadMessage =
-  | { readonly kind: 'cost'; readonly cost: CompactionCost }
+  | { readonly kind: 'cost'; readonly cost: DecodingCost }
   | { readonly kind: 'answer'; readonly answer: CompactionAnswer }
 
 const MiB = 1024 * 1024
@@ -29,7 +29,7 @@ export class CompactionThread implements CompactionPlace {
     this.#worker.unref()
   }
 
-  ask(request: CompactionRequest, costed: (cost: CompactionCost) => void): Promise<CompactionAnswer> {
+  ask(request: CompactionRequest, costed: (cost: DecodingCost) => void): Promise<CompactionAnswer> {
     const worker = this.#worker
     worker.ref()
     return new Promise<CompactionAnswer>((resolve, reject) => {
