@@ -63,6 +63,19 @@ export interface StoredSnapshot {
   readonly savedAt: number
 }
 
+/** From this seq on a document cannot be applied (D8): it is readable up to the row before. */
+export interface Quarantine {
+  readonly seq: number
+  /** For operators; never document content. */
+  readonly reason: string
+}
+
+export interface QuarantineWrite extends Quarantine {
+  readonly documentId: string
+  readonly fence: Fence
+  readonly incarnation: string
+}
+
 /** A document as of one consistent read. A document that was never written has incarnation null, no snapshot, no tail, head 0. */
 export interface StoredDocument {
   readonly incarnation: string | null
@@ -70,6 +83,8 @@ export interface StoredDocument {
   /** Contiguous from `snapshot.seq + 1` (or 1) through `head`. */
   readonly tail: readonly LogRow[]
   readonly head: number
+  /** What was found to be unusable in this tail. Null when nothing was, and when the snapshot reaches that far: then it supersedes what was found. */
+  readonly quarantine: Quarantine | null
 }
 
 export interface SnapshotWrite {
@@ -161,6 +176,13 @@ export interface DocumentStore {
    * that was never written, is answered as fenced.
    */
   saveSnapshot(write: SnapshotWrite): Promise<FencedWrite>
+  /**
+   * Remembers that the document cannot be applied from a seq on, for whoever opens it next (D8). Durable when it resolves; a later one replaces it. It holds
+   * until a snapshot at its seq or above is there, or `liftQuarantine`. Fenced like a snapshot.
+   */
+  saveQuarantine(write: QuarantineWrite): Promise<FencedWrite>
+  /** Forgets the quarantine; who opens the document next tries all of it anew. False when there was none. */
+  liftQuarantine(documentId: string): Promise<boolean>
 
   /**
    * The newest readable snapshot at or before the point, and the log from there to it; `head` is the seq of the point. Rejects with `no-such-document` for a
@@ -179,9 +201,9 @@ export interface DocumentStore {
   deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite>
   /**
    * Removes from one document what neither the window, nor the policy, nor a version, nor the second-newest snapshot's tail needs (H3).
-   * `now` is milliseconds since the Unix epoch.
+   * The window ends at the present of the store's clock, which also stamped the rows: how late it is for the caller plays no part.
    */
-  prune(documentId: string, policy: RetentionPolicy, now: number): Promise<PruneResult>
+  prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult>
 
   /** Finishes what runs and lets go of the engine. Idempotent; everything after it rejects with `store-unavailable`. */
   close(): Promise<void>

@@ -34,6 +34,8 @@ export interface Environment {
   readonly snapshots: Table
   /** state key → a piece of a snapshot's state */
   readonly states: Table
+  /** document key → quarantine record. Programs from before there was one leave it alone, so the format stays as it is. */
+  readonly quarantines: Table
   /** Lets go of the file, then of the folder. */
   close(): Promise<void>
 }
@@ -118,6 +120,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
       log: table('log'),
       snapshots: table('snapshots'),
       states: table('states'),
+      quarantines: table('quarantines'),
     }
     // A new file survives a power cut only if its name does, and that is written in the folder.
     syncDirectory(folder)

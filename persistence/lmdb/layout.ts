@@ -6,7 +6,7 @@
 // value          u8 layout version (1), u32 CRC-32 over key and body, body. The key is in the sum, so that a value under a wrong key is found out.
 import { crc32 } from 'node:zlib'
 import { assert } from '../../core/assert.js'
-import type { Claimant, LogRow } from '../store.js'
+import type { Claimant, LogRow, Quarantine } from '../store.js'
 
 const LAYOUT_VERSION = 1
 const HEADER_BYTES = 5
@@ -34,6 +34,11 @@ export interface SnapshotRecord {
   readonly stateBytes: number
   readonly stateCrc: number
   readonly label: { readonly name: string; readonly author: string | null; readonly createdAt: number } | null
+}
+
+/** Of one life of a document: a program that knows nothing of quarantines may have deleted it since. */
+export interface QuarantineRecord extends Quarantine {
+  readonly incarnation: string
 }
 
 export interface OwnerRecord {
@@ -154,6 +159,17 @@ export function sealSnapshot(key: Buffer, record: SnapshotRecord): Buffer {
 export function unsealSnapshot(key: Buffer, value: Buffer): SnapshotRecord {
   // The checksum vouches for the shape: only sealSnapshot writes these.
   return JSON.parse(unseal(key, value, 2).toString('utf8')) as SnapshotRecord
+}
+
+/** Body: the record as JSON. */
+export function sealQuarantine(key: Buffer, record: QuarantineRecord): Buffer {
+  const text = Buffer.from(JSON.stringify(record), 'utf8')
+  return seal(key, text.length, (body) => void text.copy(body))
+}
+
+export function unsealQuarantine(key: Buffer, value: Buffer): QuarantineRecord {
+  // The checksum vouches for the shape: only sealQuarantine writes these.
+  return JSON.parse(unseal(key, value, 2).toString('utf8')) as QuarantineRecord
 }
 
 function seal(key: Buffer, bodyBytes: number, fill: (body: Buffer) => void): Buffer {

@@ -15,6 +15,7 @@ import type {
   LogRow,
   Page,
   PruneResult,
+  QuarantineWrite,
   RetentionPolicy,
   ShardGrant,
   ShardOwnership,
@@ -22,11 +23,21 @@ import type {
   StoredDocument,
   Version,
 } from '../store.js'
+import { StoreTime } from '../store-time.js'
 import { CommitQueue } from './commit-queue.js'
 import { type Environment, openEnvironment } from './environment.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, sealOwner, sealSnapshot } from './layout.js'
 import { readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
-import { assertShard, decideAppend, decidePrune, decideSnapshot, isCurrent, type Label, removeDocument } from './writing.js'
+import {
+  assertShard,
+  decideAppend,
+  decidePrune,
+  decideQuarantine,
+  decideSnapshot,
+  isCurrent,
+  type Label,
+  removeDocument,
+} from './writing.js'
 
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
 /** What a row costs beside its update: its key and header, and the document's record. */
@@ -57,6 +68,7 @@ class LmdbStore implements DocumentStore {
   readonly #queue: CommitQueue
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #time: StoreTime
   #closed: Promise<void> | null = null
 
   constructor(environment: Environment, options: LmdbStoreOptions) {
@@ -65,6 +77,7 @@ class LmdbStore implements DocumentStore {
     this.#queue = new CommitQueue({ environment, folder, reserveBytes, clock, onFatal })
     this.#clock = clock
     this.#logger = logger
+    this.#time = new StoreTime(clock)
   }
 
   async readOwnership(): Promise<readonly ShardOwnership[]> {
@@ -101,7 +114,7 @@ class LmdbStore implements DocumentStore {
   async openDocument(documentId: string): Promise<StoredDocument> {
     this.#queue.check()
     const document = readDocument(this.#environment, documentId)
-    if (document === null) return { incarnation: null, snapshot: null, tail: [], head: 0 }
+    if (document === null) return { incarnation: null, snapshot: null, tail: [], head: 0, quarantine: null }
     return readThrough(this.#environment, this.#logger, documentId, document, document.head)
   }
 
@@ -123,6 +136,22 @@ class LmdbStore implements DocumentStore {
 
   async saveSnapshot(write: SnapshotWrite): Promise<FencedWrite> {
     return this.#putSnapshot(write, null)
+  }
+
+  async saveQuarantine(write: QuarantineWrite): Promise<FencedWrite> {
+    // Nothing that a full disk should keep from being remembered.
+    return this.#queue.run<FencedWrite>(0, () => decideQuarantine(this.#environment, write))
+  }
+
+  async liftQuarantine(documentId: string): Promise<boolean> {
+    return this.#queue.run(0, () => {
+      const key = documentKey(documentId)
+      const present = this.#environment.quarantines.get(key) !== undefined
+      return () => {
+        if (present) void this.#environment.quarantines.remove(key)
+        return present
+      }
+    })
   }
 
   async readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument> {
@@ -192,8 +221,8 @@ class LmdbStore implements DocumentStore {
     })
   }
 
-  async prune(documentId: string, policy: RetentionPolicy, now: number): Promise<PruneResult> {
-    return this.#queue.run(0, () => decidePrune(this.#environment, documentId, policy, now))
+  async prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult> {
+    return this.#queue.run(0, () => decidePrune(this.#environment, documentId, policy, this.#time.credible()))
   }
 
   close(): Promise<void> {

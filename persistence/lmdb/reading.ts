@@ -4,7 +4,8 @@ import { crc32 } from 'node:zlib'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
-import type { HistoryPoint, LogRow, StoredDocument, StoredSnapshot } from '../store.js'
+import { quarantineOfRead } from '../quarantine.js'
+import type { HistoryPoint, LogRow, Quarantine, StoredDocument, StoredSnapshot } from '../store.js'
 import type { Environment, Table } from './environment.js'
 import {
   DamagedValue,
@@ -20,6 +21,7 @@ import {
   stateKey,
   unsealDocument,
   unsealOwner,
+  unsealQuarantine,
   unsealRow,
   unsealSnapshot,
 } from './layout.js'
@@ -40,6 +42,15 @@ export function readDocument(environment: Environment, documentId: string): Docu
   for (const table of [environment.log, environment.snapshots])
     if (rowKeys(table, rowPrefix(documentId), 0, SEQ_MAX, 1).length > 0) throw documentCorrupt(documentId, 'its record is missing')
   return null
+}
+
+/** What was found to be unusable in the document, or null. */
+export function readQuarantine(environment: Environment, documentId: string, { incarnation }: DocumentRecord): Quarantine | null {
+  const key = documentKey(documentId)
+  const value = environment.quarantines.get(key)
+  if (value === undefined) return null
+  const record = checked(documentId, 'the record of its quarantine', () => unsealQuarantine(key, value))
+  return record.incarnation === incarnation ? record : null
 }
 
 export function readOwner(environment: Environment, shard: number): OwnerRecord {
@@ -119,6 +130,7 @@ export function readThrough(
   seq: number,
 ): StoredDocument {
   const prefix = rowPrefix(documentId)
+  const quarantine = readQuarantine(environment, documentId, document)
   let damaged = 0
   const withBase = (snapshot: StoredSnapshot | null): StoredDocument => {
     const base = snapshot?.seq ?? 0
@@ -127,7 +139,7 @@ export function readThrough(
       throw prunedAway(documentId)
     }
     const tail = Array.from({ length: seq - base }, (_, index) => readRow(environment, documentId, prefix, base + 1 + index))
-    return { incarnation: document.incarnation, snapshot, tail, head: seq }
+    return { incarnation: document.incarnation, snapshot, tail, head: seq, quarantine: quarantineOfRead(quarantine, base, seq) }
   }
   for (const { seq: snapshotSeq, record } of readSnapshots(environment, prefix, seq)) {
     const state = record === null ? null : readState(environment, prefix, snapshotSeq, record)

@@ -3,8 +3,18 @@ import { crc32 } from 'node:zlib'
 import { assert } from '../../core/assert.js'
 import { shardOf } from '../../core/document-id.js'
 import { documentCorrupt } from '../failures.js'
+import { reasonToStore } from '../quarantine.js'
 import { planPrune } from '../retention.js'
-import type { AppendEntry, AppendResult, Fence, PruneResult, RetentionPolicy, SnapshotWrite } from '../store.js'
+import type {
+  AppendEntry,
+  AppendResult,
+  Fence,
+  FencedWrite,
+  PruneResult,
+  QuarantineWrite,
+  RetentionPolicy,
+  SnapshotWrite,
+} from '../store.js'
 import type { Environment } from './environment.js'
 import {
   type DocumentRecord,
@@ -13,6 +23,7 @@ import {
   rowPrefix,
   STATE_PIECE_BYTES,
   sealDocument,
+  sealQuarantine,
   sealRow,
   sealSnapshot,
   stateKey,
@@ -87,12 +98,7 @@ export interface Label {
 }
 
 /** Adds a snapshot, or labels the one that is there. A readable state is left as it is; a damaged one is replaced. */
-export function decideSnapshot(
-  environment: Environment,
-  write: SnapshotWrite,
-  label: Label | null,
-  now: number,
-): () => 'written' | 'fenced' {
+export function decideSnapshot(environment: Environment, write: SnapshotWrite, label: Label | null, now: number): () => FencedWrite {
   const { documentId, seq, state } = write
   assertShard(documentId, write.fence)
   const document = isCurrent(environment, write.fence) ? readDocument(environment, documentId) : null
@@ -110,6 +116,20 @@ export function decideSnapshot(
   return () => {
     if (!isReadable) putState(environment, prefix, seq, state)
     void environment.snapshots.put(key, sealSnapshot(key, { ...kept, label: newLabel }))
+    return 'written'
+  }
+}
+
+export function decideQuarantine(
+  environment: Environment,
+  { documentId, fence, incarnation, seq, reason }: QuarantineWrite,
+): () => FencedWrite {
+  assertShard(documentId, fence)
+  const document = isCurrent(environment, fence) ? readDocument(environment, documentId) : null
+  if (document === null || document.incarnation !== incarnation) return () => 'fenced'
+  const key = documentKey(documentId)
+  return () => {
+    void environment.quarantines.put(key, sealQuarantine(key, { seq, reason: reasonToStore(reason), incarnation }))
     return 'written'
   }
 }
@@ -137,6 +157,7 @@ export function removeDocument(environment: Environment, documentId: string): vo
     for (const key of Array.from(table.getKeys(range), (found) => Buffer.from(found))) void table.remove(key)
   }
   void environment.documents.remove(documentKey(documentId))
+  void environment.quarantines.remove(documentKey(documentId))
 }
 
 /** Works out what may go (H3) and answers the change that removes it. */

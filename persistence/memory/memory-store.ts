@@ -4,6 +4,7 @@ import { assert } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { shardOf } from '../../core/document-id.js'
 import { documentCorrupt, noSuchDocument, prunedAway, storeClosed } from '../failures.js'
+import { quarantineOfRead, reasonToStore } from '../quarantine.js'
 import { planPrune } from '../retention.js'
 import type {
   AppendEntry,
@@ -17,6 +18,8 @@ import type {
   LogRow,
   Page,
   PruneResult,
+  Quarantine,
+  QuarantineWrite,
   RetentionPolicy,
   ShardGrant,
   ShardOwnership,
@@ -25,6 +28,7 @@ import type {
   StoredSnapshot,
   Version,
 } from '../store.js'
+import { StoreTime } from '../store-time.js'
 
 interface MemorySnapshot extends StoredSnapshot {
   /** Null for an ordinary snapshot. */
@@ -39,6 +43,7 @@ interface MemoryDocument {
   readonly log: LogRow[]
   /** In rising order of seq. */
   snapshots: MemorySnapshot[]
+  quarantine: Quarantine | null
 }
 
 /** What a MemoryStore keeps. Several stores over one disk are like several processes over one database. */
@@ -51,10 +56,12 @@ export class MemoryStore implements DocumentStore {
   readonly kind = 'memory'
   readonly #clock: Clock
   readonly #disk: MemoryDisk
+  readonly #time: StoreTime
   #closed = false
 
   constructor(options: { readonly clock: Clock; readonly disk?: MemoryDisk }) {
     this.#clock = options.clock
+    this.#time = new StoreTime(options.clock)
     this.#disk = options.disk ?? new MemoryDisk()
   }
 
@@ -107,7 +114,7 @@ export class MemoryStore implements DocumentStore {
   async openDocument(documentId: string): Promise<StoredDocument> {
     this.#checkOpen()
     const document = this.#disk.documents.get(documentId)
-    if (document === undefined) return { incarnation: null, snapshot: null, tail: [], head: 0 }
+    if (document === undefined) return { incarnation: null, snapshot: null, tail: [], head: 0, quarantine: null }
     return stateAt(documentId, document, document.head)
   }
 
@@ -131,6 +138,23 @@ export class MemoryStore implements DocumentStore {
   async saveSnapshot(write: SnapshotWrite): Promise<FencedWrite> {
     this.#checkOpen()
     return this.#putSnapshot(write, null)
+  }
+
+  async saveQuarantine({ documentId, fence, incarnation, seq, reason }: QuarantineWrite): Promise<FencedWrite> {
+    this.#checkOpen()
+    assert(fence.shard === shardOf(documentId), 'a quarantine is fenced by the shard of its document')
+    const document = this.#disk.documents.get(documentId)
+    if (!this.#holds(fence) || document === undefined || document.incarnation !== incarnation) return 'fenced'
+    document.quarantine = { seq, reason: reasonToStore(reason) }
+    return 'written'
+  }
+
+  async liftQuarantine(documentId: string): Promise<boolean> {
+    this.#checkOpen()
+    const document = this.#disk.documents.get(documentId)
+    const lifted = document !== undefined && document.quarantine !== null
+    if (lifted) document.quarantine = null
+    return lifted
   }
 
   async readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument> {
@@ -191,11 +215,11 @@ export class MemoryStore implements DocumentStore {
     return 'written'
   }
 
-  async prune(documentId: string, policy: RetentionPolicy, now: number): Promise<PruneResult> {
+  async prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult> {
     this.#checkOpen()
     const document = this.#disk.documents.get(documentId)
     if (document === undefined) return { logRowsRemoved: 0, snapshotsRemoved: 0 }
-    const windowStart = now - policy.logWindowMs
+    const windowStart = this.#time.credible() - policy.logWindowMs
     const plan = planPrune(
       {
         snapshots: document.snapshots.map(({ seq, savedAt, label }) => ({ seq, savedAt, kept: label !== null })),
@@ -223,7 +247,14 @@ export class MemoryStore implements DocumentStore {
   }
 
   #write({ documentId, incarnation, seq, fence, update }: AppendEntry): void {
-    const document = this.#disk.documents.get(documentId) ?? { incarnation, head: 0, updatedAt: 0, log: [], snapshots: [] }
+    const document = this.#disk.documents.get(documentId) ?? {
+      incarnation,
+      head: 0,
+      updatedAt: 0,
+      log: [],
+      snapshots: [],
+      quarantine: null,
+    }
     this.#disk.documents.set(documentId, document)
     const committedAt = Math.max(this.#clock.now(), document.updatedAt)
     document.log.push({ seq, epoch: fence.epoch, update: new Uint8Array(update), committedAt })
@@ -294,5 +325,6 @@ function stateAt(documentId: string, document: MemoryDocument, seq: number): Sto
     snapshot: snapshot === undefined ? null : { seq: snapshot.seq, state: snapshot.state, savedAt: snapshot.savedAt },
     tail: base < seq ? rowsBetween(document, base, seq) : [],
     head: seq,
+    quarantine: quarantineOfRead(document.quarantine, base, seq),
   }
 }

@@ -1,7 +1,8 @@
 // Reading documents: as they are now, as they were at a point, and the list of them. Each read is one statement, hence one consistent cut.
 import { shardOf } from '../../core/document-id.js'
 import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
-import type { DocumentInfo, HistoryPoint, LogRow, Page, StoredDocument, StoredSnapshot } from '../store.js'
+import { quarantineOfRead } from '../quarantine.js'
+import type { DocumentInfo, HistoryPoint, LogRow, Page, Quarantine, StoredDocument, StoredSnapshot } from '../store.js'
 import { bytesIn, numberIn, textIn, utf8In } from './columns.js'
 import type { Database, Row } from './database.js'
 import { checkContiguous, logRowIn } from './log.js'
@@ -16,7 +17,7 @@ const bytesOf = (text: string): Buffer => Buffer.from(text, 'utf8')
 // know beside: the columns lease_version, server_life, owner_epoch and newest_at, in the row about the document.
 const readThrough = (upto: string, lease: string = NO_LEASE): string => `
   WITH document AS MATERIALIZED (
-    SELECT key, incarnation,
+    SELECT key, incarnation, quarantine_seq, quarantine_reason,
       (SELECT min(log.seq) FROM weft.log WHERE log.key = document.key) AS first,
       (SELECT max(log.seq) FROM weft.log WHERE log.key = document.key) AS head
     FROM weft.document WHERE id = $1
@@ -26,10 +27,10 @@ const readThrough = (upto: string, lease: string = NO_LEASE): string => `
     WHERE snapshot.key = document.key AND snapshot.seq <= upto.seq ORDER BY snapshot.seq DESC LIMIT 1
   )
   SELECT 'document' AS kind, upto.seq, document.first AS epoch, document.head AS at, NULL::bytea AS bytes, document.incarnation,
-      document.key, ${lease}
+      document.key, document.quarantine_seq, document.quarantine_reason, ${lease}
     FROM document LEFT JOIN upto ON true
-  UNION ALL SELECT 'snapshot', seq, 0, saved_at, bytes, NULL, NULL, NULL, NULL, NULL, NULL FROM base
-  UNION ALL SELECT 'row', log.seq, log.epoch, log.committed_at, log.bytes, NULL, NULL, NULL, NULL, NULL, NULL FROM document, upto, weft.log
+  UNION ALL SELECT 'snapshot', seq, 0, saved_at, bytes, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM base
+  UNION ALL SELECT 'row', log.seq, log.epoch, log.committed_at, log.bytes, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM document, upto, weft.log
     WHERE log.key = document.key AND log.seq > coalesce((SELECT base.seq FROM base), 0) AND log.seq <= upto.seq
   ORDER BY kind, seq`
 
@@ -63,6 +64,7 @@ interface Found {
   readonly head: number
   readonly snapshot: StoredSnapshot | null
   readonly tail: readonly LogRow[]
+  readonly quarantine: Quarantine | null
 }
 
 function find(documentId: string, rows: readonly Row[]): Found | null {
@@ -79,16 +81,18 @@ function find(documentId: string, rows: readonly Row[]): Found | null {
     head: numberIn(about, 'at'),
     snapshot: snapshot ?? null,
     tail,
+    quarantine:
+      about['quarantine_seq'] === null ? null : { seq: numberIn(about, 'quarantine_seq'), reason: utf8In(about, 'quarantine_reason') },
   }
 }
 
 /** Throws unless snapshot and tail reach `seq` without a gap. */
 function complete(documentId: string, found: Found, seq: number): StoredDocument {
-  const { incarnation, snapshot, tail } = found
+  const { incarnation, snapshot, tail, quarantine } = found
   const base = snapshot?.seq ?? 0
   checkContiguous(documentId, tail, base)
   if (base + tail.length !== seq) throw documentCorrupt(documentId, `it ends at row ${base + tail.length} instead of row ${seq}`)
-  return { incarnation, snapshot, tail, head: seq }
+  return { incarnation, snapshot, tail, head: seq, quarantine: quarantineOfRead(quarantine, base, seq) }
 }
 
 /** See `DocumentStore.openDocument`. What it reads of a document whose shard this process holds is remembered for its next append. */
@@ -96,7 +100,7 @@ export async function openDocument(database: Database, heads: RememberedHeads, d
   const boot = heads.boot
   const rows = await database.read('bulk', OPEN, [bytesOf(documentId), boot, shardOf(documentId)])
   const found = find(documentId, rows)
-  if (found === null) return { incarnation: null, snapshot: null, tail: [], head: 0 }
+  if (found === null) return { incarnation: null, snapshot: null, tail: [], head: 0, quarantine: null }
   const stored = complete(documentId, found, found.head)
   const [about] = rows
   if (boot !== null && about !== undefined && about['lease_version'] !== null && about['owner_epoch'] !== null)

@@ -16,6 +16,7 @@ import type {
   LogRow,
   Page,
   PruneResult,
+  QuarantineWrite,
   RetentionPolicy,
   ShardGrant,
   ShardOwnership,
@@ -31,6 +32,7 @@ import { PostgresMembership } from './membership.js'
 import { checkSchema, migrate } from './migrate.js'
 import { claimShards, OwnershipReader, releaseShards } from './ownership.js'
 import { prune } from './prune.js'
+import { liftQuarantine, saveQuarantine } from './quarantine.js'
 import { RememberedHeads } from './remembered-heads.js'
 import { deleteDocument, dropVersion, listVersions, saveSnapshot, type VersionLabel } from './snapshots.js'
 
@@ -109,6 +111,14 @@ export class PostgresStore implements DocumentStore {
     return saveSnapshot(this.#open(), write, null)
   }
 
+  async saveQuarantine(write: QuarantineWrite): Promise<FencedWrite> {
+    return saveQuarantine(this.#open(), write)
+  }
+
+  async liftQuarantine(documentId: string): Promise<boolean> {
+    return liftQuarantine(this.#open(), documentId)
+  }
+
   async readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument> {
     return readAt(this.#open(), documentId, point)
   }
@@ -137,8 +147,8 @@ export class PostgresStore implements DocumentStore {
     return deleteDocument(this.#open(), documentId, fence)
   }
 
-  async prune(documentId: string, policy: RetentionPolicy, now: number): Promise<PruneResult> {
-    return prune(this.#open(), documentId, policy, now)
+  async prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult> {
+    return prune(this.#open(), documentId, policy)
   }
 
   async close(): Promise<void> {

@@ -11,7 +11,7 @@ const OUTLINE = `
     SELECT key, (SELECT min(log.seq) FROM weft.log WHERE log.key = document.key) AS first FROM weft.document WHERE id = $1
   )
   SELECT document.key, coalesce(document.first, 1) AS first, coalesce(
-    (SELECT log.seq FROM weft.log WHERE log.key = document.key AND log.committed_at <= $2::bigint ORDER BY log.seq DESC LIMIT 1), document.first - 1, 0
+    (SELECT log.seq FROM weft.log WHERE log.key = document.key AND log.committed_at <= weft.now_ms() - $2::bigint ORDER BY log.seq DESC LIMIT 1), document.first - 1, 0
   ) AS at_window_start, snapshot.seq, snapshot.saved_at, snapshot.version_name IS NOT NULL AS kept
   FROM document LEFT JOIN weft.snapshot ON snapshot.key = document.key ORDER BY snapshot.seq`
 
@@ -22,9 +22,9 @@ const REMOVE_ROWS = `
   WITH gone AS (DELETE FROM weft.log WHERE key = $1 AND seq > $2 AND seq <= $3 RETURNING 1) SELECT count(*)::int AS removed FROM gone`
 
 /** See `DocumentStore.prune`. Oldest rows go first, so a crash in between leaves a log that reaches back less far, without a hole. */
-export async function prune(database: Database, documentId: string, policy: RetentionPolicy, now: number): Promise<PruneResult> {
-  const windowStart = Math.max(0, Math.floor(now - policy.logWindowMs))
-  const rows = await database.read('bulk', OUTLINE, [Buffer.from(documentId, 'utf8'), windowStart])
+export async function prune(database: Database, documentId: string, policy: RetentionPolicy): Promise<PruneResult> {
+  // The rows carry the database's time, so their age is its business: a node's clock may be days away from it.
+  const rows = await database.read('bulk', OUTLINE, [Buffer.from(documentId, 'utf8'), Math.ceil(policy.logWindowMs)])
   const [about] = rows
   if (about === undefined) return { logRowsRemoved: 0, snapshotsRemoved: 0 }
   const key = numberIn(about, 'key')

@@ -155,7 +155,7 @@ export class CompactionCycle {
     const { documentId } = this.#subject
     clock.soon(() => {
       if (this.#events.abandoned()) return
-      store.prune(documentId, tuning.retention, clock.now()).catch((error: unknown) => {
+      store.prune(documentId, tuning.retention).catch((error: unknown) => {
         logger.warn({ documentId, error }, 'Pruning failed; it is tried again after the next compaction')
       })
     })

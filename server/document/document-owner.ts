@@ -20,6 +20,7 @@ import type { OwnerEnvironment } from './owner-environment.js'
 import { documentPeriodMs } from './pace.js'
 import { type InFlight, Pending, Repeats } from './pending.js'
 import type { Attachment, AttachRequest, Known } from './port.js'
+import { QuarantineRecord } from './quarantine-record.js'
 import { ownerMoved, type Session, Sessions } from './sessions.js'
 
 /** What an owner tells its directory. */
@@ -54,6 +55,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   readonly #catchUps: CatchUps
   readonly #repeats: Repeats
   #state: OwnerState = { kind: 'open' }
+  /** While what was found to be unusable is on its way to the store. */
+  #quarantineRecord: QuarantineRecord | null = null
   #pending = new Pending()
   #inFlight: InFlight | null = null
   /** The durable head of the log. */
@@ -107,9 +110,10 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     return this.#head
   }
 
-  /** Nobody and nothing to do: may be evicted. A quarantined document stays, so that it is not taken for a sound one when it is opened again. */
+  /** Nobody and nothing to do: may be evicted. A quarantined document stays until the store knows it, or it would be taken for a sound one when it is opened again. */
   get idle(): boolean {
-    return this.#state.kind === 'open' && this.#sessions.size === 0 && this.#unsettled === null && !this.#compaction.running
+    const settled = this.#state.kind === 'open' || (this.#state.kind === 'quarantined' && this.#quarantineRecord === null)
+    return settled && this.#sessions.size === 0 && this.#unsettled === null && !this.#compaction.running
   }
 
   /** Throws `owner-moved`, `too-many-sessions`, or why the owner stopped. */
@@ -206,6 +210,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     if (this.#state.kind === 'stopped') return
     this.#state = { kind: 'stopped', error }
     this.#environment.writer.forget(this)
+    this.#quarantineRecord?.cancel()
     this.#pressure.clear()
     this.#sessions.detachAll(error)
     this.#pending.settle()
@@ -310,9 +315,21 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   }
 
   #poisonedTail(index: number, reason: string): void {
-    const seq = this.#image.baseSeq + index + 1
-    this.#image.truncateTail(Math.max(0, index))
+    // Of a base that cannot be applied nothing is cut off, and nothing is added to it.
+    const rowsKept = Math.max(0, index)
+    const seq = this.#image.baseSeq + rowsKept + 1
+    this.#image.truncateTail(rowsKept)
     this.#quarantine(seq, reason)
+    const { documentId, fence, incarnation } = this
+    this.#quarantineRecord = new QuarantineRecord({
+      ...this.#environment,
+      write: { documentId, fence, incarnation, seq, reason },
+      saved: () => {
+        this.#quarantineRecord = null
+        this.#checkIdle()
+      },
+      fenced: () => this.#events.fenced(fence.shard),
+    })
   }
 
   #quarantine(seq: number, reason: string): void {

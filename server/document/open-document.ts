@@ -1,17 +1,13 @@
-// What the store read of a document → what an owner keeps in memory. A row that does not parse is poison: the document stays readable up to it (D8).
+// What the store read of a document → what an owner keeps in memory. A row that does not parse, or that was found to be unusable before,
+// is poison: the document stays readable up to it (D8).
 
 import { WeftError } from '../../core/errors.js'
 import { type Random, randomId } from '../../core/random.js'
-import type { StoredDocument } from '../../persistence/store.js'
+import type { Quarantine, StoredDocument } from '../../persistence/store.js'
 import { EncodedDocument } from '../../protocol/updates/encoded-document.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { Image, inOwnBuffer, type TailRow } from './image.js'
-
-export interface Poison {
-  readonly seq: number
-  readonly reason: string
-}
 
 export interface OpenedDocument {
   readonly incarnation: string
@@ -19,7 +15,7 @@ export interface OpenedDocument {
   readonly known: KnownState
   /** The last seq of the log. Above the image's only if there is poison. */
   readonly head: number
-  readonly poison: Poison | null
+  readonly poison: Quarantine | null
 }
 
 const INCARNATION_BYTES = 8
@@ -41,11 +37,12 @@ export function openStored(documentId: string, stored: StoredDocument, random: R
   }
   const baseSeq = snapshot?.seq ?? 0
   const tail: TailRow[] = []
-  let poison: Poison | null = null
+  let poison: Quarantine | null = null
   let head = baseSeq
   for (const row of stored.tail) {
     head += 1
     if (row.seq !== head) throw corrupt(documentId, `seq ${head} is missing from its log`)
+    if (poison === null && row.seq === stored.quarantine?.seq) poison = stored.quarantine
     if (poison !== null) continue
     try {
       known.add(inspectUpdate(row.update, storedBounds))

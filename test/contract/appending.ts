@@ -4,7 +4,13 @@ import { bytesOf, type ContractTest, idsInDistinctShards, nodeB, rejectsWith, sa
 
 export function appendingContract(test: ContractTest): void {
   test('D4: a document that was never written is empty, without incarnation', async (store) => {
-    assert.deepEqual(await store.openDocument('nobody wrote this'), { incarnation: null, snapshot: null, tail: [], head: 0 })
+    assert.deepEqual(await store.openDocument('nobody wrote this'), {
+      incarnation: null,
+      snapshot: null,
+      tail: [],
+      head: 0,
+      quarantine: null,
+    })
     assert.deepEqual(await store.readLog('nobody wrote this', 0, 10, 1000), [])
   })
 
@@ -149,7 +155,7 @@ export function appendingContract(test: ContractTest): void {
       for (let round = 0; round < 10; round++) {
         await writer.appendMany(4)
         await writer.save()
-        await store.prune('a', { logWindowMs: 0, hourlySnapshots: 0, dailySnapshots: 0 }, Number.MAX_SAFE_INTEGER)
+        await store.prune('a', { logWindowMs: 0, hourlySnapshots: 0, dailySnapshots: 0 })
       }
     })()
     let done = false
@@ -237,7 +243,9 @@ export function appendingContract(test: ContractTest): void {
       () => writer.keep('v'),
       () => store.dropVersion('a', 1),
       () => store.deleteDocument('a', writer.fence),
-      () => store.prune('a', policy, 0),
+      () => store.prune('a', policy),
+      () => store.saveQuarantine(writer.quarantine(1, 'made up')),
+      () => store.liftQuarantine('a'),
     ]
     for (const call of calls) await rejectsWith('store-unavailable', call())
   })

@@ -1,6 +1,7 @@
 // What the groups of the store contract share: one fresh store per test, and a writer that owns a document's shard.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type Clock, systemClock, type Timer } from '../../core/clock.js'
 import { shardOf } from '../../core/document-id.js'
 import type { WeftErrorCode } from '../../core/errors.js'
 import type {
@@ -9,6 +10,7 @@ import type {
   DocumentStore,
   Fence,
   FencedWrite,
+  QuarantineWrite,
   RetentionPolicy,
   SnapshotWrite,
   StoredDocument,
@@ -18,7 +20,30 @@ export interface StoreUnderTest {
   readonly store: DocumentStore
   /** Closes the store and opens what it left behind. Absent where a store cannot outlive its object. */
   reopen?(): Promise<DocumentStore>
+  /** From now on the clock of the machine that the store's program runs on is wrong by this much. Mended by `cleanup`. */
+  setClockWrong(ms: number): void
   cleanup(): Promise<void>
+}
+
+/** The system's clock, which a test can set wrong. */
+export class FallibleClock implements Clock {
+  wrongMs = 0
+
+  now(): number {
+    return systemClock.now() + this.wrongMs
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic()
+  }
+
+  after(...timer: Parameters<Clock['after']>): Timer {
+    return systemClock.after(...timer)
+  }
+
+  soon(run: () => void): void {
+    systemClock.soon(run)
+  }
 }
 
 export type MakeStore = () => Promise<StoreUnderTest>
@@ -106,6 +131,10 @@ export class Writer {
 
   snapshot(seq = this.head): SnapshotWrite {
     return { documentId: this.documentId, fence: this.fence, incarnation: this.incarnation, seq, state: this.state(seq) }
+  }
+
+  quarantine(seq: number, reason: string): QuarantineWrite {
+    return { documentId: this.documentId, fence: this.fence, incarnation: this.incarnation, seq, reason }
   }
 
   async save(seq = this.head): Promise<void> {

@@ -201,7 +201,7 @@ export function historyContract(test: ContractTest): void {
     await writer.save(3)
     await writer.keep('v', 4)
     assert.equal(await store.deleteDocument('a', writer.fence), 'written')
-    assert.deepEqual(await store.openDocument('a'), { incarnation: null, snapshot: null, tail: [], head: 0 })
+    assert.deepEqual(await store.openDocument('a'), { incarnation: null, snapshot: null, tail: [], head: 0, quarantine: null })
     assert.deepEqual((await store.listVersions('a', { limit: 5 })).items, [])
     assert.deepEqual(
       (await store.listDocuments({ limit: 5 })).items.map((item) => item.documentId),

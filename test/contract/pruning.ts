@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { seededRandom } from '../../core/random.js'
 import { bytesOf, type ContractTest, keepNothing, rejectsWith, Writer } from './fixture.js'
 
-const farFuture = 1e15
+const HOUR_MS = 3_600_000
 
 export function pruningContract(test: ContractTest): void {
   test('H3: pruning truncates the log to the second-newest snapshot, not to the newest', async (store) => {
@@ -11,43 +11,64 @@ export function pruningContract(test: ContractTest): void {
     await writer.save(3)
     await writer.save(6)
     await writer.save(9)
-    assert.deepEqual(await store.prune('a', keepNothing, farFuture), { logRowsRemoved: 6, snapshotsRemoved: 1 })
+    assert.deepEqual(await store.prune('a', keepNothing), { logRowsRemoved: 6, snapshotsRemoved: 1 })
     writer.check(await store.openDocument('a'))
     for (const seq of [6, 7, 8, 9, 10]) writer.check(await store.readAt('a', { seq }), seq)
     for (const seq of [1, 3, 5]) await rejectsWith('document-corrupt', store.readAt('a', { seq }))
-    assert.deepEqual(
-      await store.prune('a', keepNothing, farFuture),
-      { logRowsRemoved: 0, snapshotsRemoved: 0 },
-      'pruning again finds nothing',
-    )
+    assert.deepEqual(await store.prune('a', keepNothing), { logRowsRemoved: 0, snapshotsRemoved: 0 }, 'pruning again finds nothing')
     await writer.appendMany(2)
     writer.check(await store.openDocument('a'))
   })
 
   test('H3: with one snapshot, or none, the whole log stays', async (store) => {
     const writer = await (await Writer.claim(store, 'a')).appendMany(4)
-    assert.deepEqual(await store.prune('a', keepNothing, farFuture), { logRowsRemoved: 0, snapshotsRemoved: 0 })
+    assert.deepEqual(await store.prune('a', keepNothing), { logRowsRemoved: 0, snapshotsRemoved: 0 })
     await writer.save(3)
-    assert.deepEqual(await store.prune('a', keepNothing, farFuture), { logRowsRemoved: 0, snapshotsRemoved: 0 })
+    assert.deepEqual(await store.prune('a', keepNothing), { logRowsRemoved: 0, snapshotsRemoved: 0 })
     for (let seq = 1; seq <= 4; seq++) writer.check(await store.readAt('a', { seq }), seq)
-    assert.deepEqual(await store.prune('nobody wrote this', keepNothing, farFuture), { logRowsRemoved: 0, snapshotsRemoved: 0 })
+    assert.deepEqual(await store.prune('nobody wrote this', keepNothing), { logRowsRemoved: 0, snapshotsRemoved: 0 })
   })
 
   test('H3: the window holds on to the log, however many snapshots there are', async (store) => {
     const writer = await (await Writer.claim(store, 'a')).appendMany(6)
     for (const seq of [2, 4, 6]) await writer.save(seq)
-    const first = (await store.readLog('a', 0, 1, 1000))?.[0]?.committedAt ?? 0
-    const policy = { ...keepNothing, logWindowMs: 1000 }
-    await store.prune('a', policy, first + 999)
+    await store.prune('a', { ...keepNothing, logWindowMs: HOUR_MS })
     for (let seq = 1; seq <= 6; seq++) writer.check(await store.readAt('a', { seq }), seq)
     assert.deepEqual((await store.readLog('a', 0, 6, 1000))?.length, 6)
+  })
+
+  test('H1, H3: a node whose clock is days ahead, or behind, prunes nothing of the window', async (store, { setClockWrong }) => {
+    const writer = await (await Writer.claim(store, 'a')).appendMany(6)
+    for (const seq of [2, 4, 6]) await writer.save(seq)
+    for (const days of [30, -30, 4000]) {
+      setClockWrong(days * 24 * HOUR_MS)
+      const { logRowsRemoved } = await store.prune('a', { ...keepNothing, logWindowMs: 7 * 24 * HOUR_MS })
+      assert.equal(logRowsRemoved, 0)
+    }
+    for (let seq = 1; seq <= 6; seq++) writer.check(await store.readAt('a', { seq }), seq)
+    setClockWrong(0)
+    assert.deepEqual(await store.prune('a', keepNothing), { logRowsRemoved: 4, snapshotsRemoved: 0 })
+  })
+
+  test('H3: rows that were written while the clock was days ahead make nothing before them older', async (store, { setClockWrong }) => {
+    const writer = await (await Writer.claim(store, 'a')).appendMany(3)
+    setClockWrong(30 * 24 * HOUR_MS)
+    await writer.appendMany(3)
+    for (const seq of [2, 4, 6]) await writer.save(seq)
+    setClockWrong(0)
+    await writer.appendMany(1)
+    const rows = (await store.readLog('a', 0, 7, 1_000_000)) ?? []
+    for (const [index, row] of rows.entries()) assert.ok(row.committedAt >= (rows[index - 1]?.committedAt ?? 0), 'commit times do not fall')
+    const { logRowsRemoved } = await store.prune('a', { ...keepNothing, logWindowMs: 7 * 24 * HOUR_MS })
+    assert.equal(logRowsRemoved, 0)
+    for (let seq = 1; seq <= 7; seq++) writer.check(await store.readAt('a', { seq }), seq)
   })
 
   test('H3: readLog says when the log no longer reaches back', async (store) => {
     const writer = await (await Writer.claim(store, 'a')).appendMany(8)
     await writer.save(4)
     await writer.save(7)
-    await store.prune('a', keepNothing, farFuture)
+    await store.prune('a', keepNothing)
     assert.equal(await store.readLog('a', 0, 8, 1000), null)
     assert.equal(await store.readLog('a', 3, 8, 1000), null)
     assert.equal(await store.readLog('a', 3, 4, 1000), null)
@@ -61,11 +82,11 @@ export function pruningContract(test: ContractTest): void {
     const writer = await (await Writer.claim(store, 'a')).appendMany(9)
     await writer.keep('release', 2, 'ada')
     for (const seq of [4, 6, 8]) await writer.save(seq)
-    await store.prune('a', keepNothing, farFuture)
+    await store.prune('a', keepNothing)
     writer.check(await store.readAt('a', { seq: 2 }), 2)
     assert.equal((await store.listVersions('a', { limit: 5 })).items[0]?.name, 'release')
     await store.dropVersion('a', 2)
-    assert.deepEqual(await store.prune('a', keepNothing, farFuture), { logRowsRemoved: 0, snapshotsRemoved: 1 })
+    assert.deepEqual(await store.prune('a', keepNothing), { logRowsRemoved: 0, snapshotsRemoved: 1 })
     await rejectsWith('document-corrupt', store.readAt('a', { seq: 2 }))
     writer.check(await store.openDocument('a'))
   })
@@ -74,7 +95,7 @@ export function pruningContract(test: ContractTest): void {
     const writer = await (await Writer.claim(store, 'a')).appendMany(6)
     await writer.save(4)
     await writer.save(5)
-    await store.prune('a', keepNothing, farFuture)
+    await store.prune('a', keepNothing)
     assert.equal((await store.append([writer.entry(writer.updates[0] ?? bytesOf('?'), 1)])).fencedShards.size, 1)
     writer.check(await store.openDocument('a'))
   })
@@ -85,7 +106,7 @@ export function pruningContract(test: ContractTest): void {
     await turnOfTheClock(store, writer)
     for (const seq of [writer.head - 1, writer.head]) await writer.save(seq)
     const early = (await store.readAt('a', { seq: 2 })).snapshot?.savedAt ?? 0
-    await store.prune('a', keepNothing, farFuture)
+    await store.prune('a', keepNothing)
     writer.check(await store.readAt('a', { time: early }), 2)
     await rejectsWith('document-corrupt', store.readAt('a', { time: 1 }))
   })
@@ -130,10 +151,12 @@ async function randomHistory(store: Writer['store'], documentId: string, random:
     } else if (roll === 8) {
       assert.equal(await store.dropVersion(documentId, seq), versions.delete(seq))
     } else {
-      const logWindowMs = random.below(1000)
-      const windowStart = (committedAt[1 + random.below(writer.head)] ?? 0) + random.below(3) - 1
-      const policy = { logWindowMs, hourlySnapshots: random.below(2), dailySnapshots: random.below(2) }
-      await store.prune(documentId, policy, windowStart + logWindowMs)
+      // The window begins about when that row was committed; by how much later, the time that the call takes bounds.
+      const intendedStart = (committedAt[1 + random.below(writer.head)] ?? 0) + random.below(3) - 1
+      const before = Date.now()
+      const policy = { logWindowMs: Math.max(0, before - intendedStart), hourlySnapshots: random.below(2), dailySnapshots: random.below(2) }
+      await store.prune(documentId, policy)
+      const windowStart = Date.now() - policy.logWindowMs
       readableFrom = Math.max(
         readableFrom,
         committedAt.findLastIndex((time) => time <= windowStart),

@@ -5,6 +5,7 @@ import { contractTest, type MakeStore } from './fixture.js'
 import { historyContract } from './history.js'
 import { ownershipContract } from './ownership.js'
 import { pruningContract } from './pruning.js'
+import { quarantineContract } from './quarantine.js'
 
 /** Declares the whole suite for one implementation. `makeStore` gives each test a store of its own, with nothing in it. */
 export function storeContract(name: string, makeStore: MakeStore): void {
@@ -14,5 +15,6 @@ export function storeContract(name: string, makeStore: MakeStore): void {
     appendingContract(test)
     historyContract(test)
     pruningContract(test)
+    quarantineContract(test)
   })
 }

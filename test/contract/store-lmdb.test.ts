@@ -2,19 +2,20 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { systemClock } from '../../core/clock.js'
 import { silentLogger } from '../../core/log.js'
 import { openLmdbStore } from '../../persistence/index.js'
 import type { DocumentStore } from '../../persistence/store.js'
+import { FallibleClock } from './fixture.js'
 import { storeContract } from './store-contract.js'
 
 storeContract('lmdb', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'weft-store-'))
   const opened: DocumentStore[] = []
+  const clock = new FallibleClock()
   const open = async (): Promise<DocumentStore> => {
     const store = await openLmdbStore({
       folder,
-      clock: systemClock,
+      clock,
       logger: silentLogger,
       onFatal: (error) => {
         throw error
@@ -29,6 +30,9 @@ storeContract('lmdb', async () => {
     reopen: async () => {
       await store.close()
       return open()
+    },
+    setClockWrong: (ms) => {
+      clock.wrongMs = ms
     },
     cleanup: async () => {
       for (const each of opened) await each.close()

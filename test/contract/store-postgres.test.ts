@@ -28,6 +28,8 @@ async function empty(): Promise<void> {
 
 const open = (url: string): Promise<PostgresStore> => openPostgresStore({ url, logger: silentLogger, random: systemRandom })
 
+const rightDate = Date.now
+
 storeContract('postgres', async () => {
   await empty()
   const store = await open(url)
@@ -40,7 +42,12 @@ storeContract('postgres', async () => {
       opened.push(again)
       return again
     },
+    // Of this process; the database's clock is that of the machine.
+    setClockWrong: (ms) => {
+      Date.now = () => rightDate() + ms
+    },
     cleanup: async () => {
+      Date.now = rightDate
       await Promise.all(opened.map((each) => each.close()))
     },
   }

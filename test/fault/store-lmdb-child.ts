@@ -74,7 +74,7 @@ for (let round = 1; rows === '0' || round <= Number(rows); round++) {
     const state = new TextEncoder().encode(Array.from({ length: head }, (_, index) => rowText(documentId, index + 1)).join(''))
     // Not awaited: the next rows, and the kill, come while these run.
     void store.saveSnapshot({ documentId, fence, incarnation, seq: head, state })
-    void store.prune(documentId, { logWindowMs: 0, hourlySnapshots: 1, dailySnapshots: 1 }, systemClock.now() + 1)
+    void store.prune(documentId, { logWindowMs: 0, hourlySnapshots: 1, dailySnapshots: 1 })
   }
 }
 await store.close()

@@ -111,7 +111,7 @@ for (const [what, damage] of damages) {
       const stranger = { ...writer.entry(bytesOf('a fresh start'), 1), incarnation: 'another life' }
       await isCorrupt(store.append([stranger]))
       await isCorrupt(store.saveSnapshot(writer.snapshot()))
-      await isCorrupt(store.prune('damaged', keepNothing, 1e15))
+      await isCorrupt(store.prune('damaged', keepNothing))
     }))
 
   test(`D4: a newest snapshot whose record is ${what} is passed over for the one before it`, () =>
@@ -142,7 +142,7 @@ for (const [what, damage] of [
 
   test(`D4: a fallback snapshot whose state is ${what} too, with the log cut off behind it, is document-corrupt`, () =>
     scene(async ({ writer, damaged }) => {
-      await writer.store.prune('damaged', keepNothing, 1e15)
+      await writer.store.prune('damaged', keepNothing)
       let store = await damaged('states', stateKey(prefix, 8, 0), damage)
       writer.check(await store.openDocument('damaged'))
       store = await damaged('states', stateKey(prefix, 4, 0), damage)
@@ -153,7 +153,7 @@ for (const [what, damage] of [
 
 test('D4: a lost snapshot record, with the log cut off behind it, is document-corrupt and not an empty document', () =>
   scene(async ({ writer, damaged }) => {
-    await writer.store.prune('damaged', keepNothing, 1e15)
+    await writer.store.prune('damaged', keepNothing)
     await damaged('snapshots', rowKey(prefix, 8), lose)
     await isCorrupt((await damaged('snapshots', rowKey(prefix, 4), lose)).openDocument('damaged'))
   }))
@@ -182,7 +182,7 @@ test('D4: a damaged document can be deleted for good, and begins anew', () =>
   scene(async ({ damaged }) => {
     const store = await damaged('documents', documentKey('damaged'), tear)
     assert.equal(await store.deleteDocument('damaged', await takeFence(store, 'damaged')), 'written')
-    assert.deepEqual(await store.openDocument('damaged'), { incarnation: null, snapshot: null, tail: [], head: 0 })
+    assert.deepEqual(await store.openDocument('damaged'), { incarnation: null, snapshot: null, tail: [], head: 0, quarantine: null })
   }))
 
 test('D4: a data file that is not one is refused by name', async () => {

@@ -12,6 +12,7 @@ import type {
   LogRow,
   Page,
   PruneResult,
+  QuarantineWrite,
   RetentionPolicy,
   ShardGrant,
   ShardOwnership,
@@ -20,7 +21,7 @@ import type {
   Version,
 } from '../../persistence/store.js'
 
-export type FaultyMethod = 'append' | 'openDocument' | 'readLog' | 'saveSnapshot' | 'prune'
+export type FaultyMethod = 'append' | 'openDocument' | 'readLog' | 'saveSnapshot' | 'saveQuarantine' | 'prune'
 
 type Fault =
   | { readonly kind: 'fail-before'; readonly error: unknown }
@@ -93,8 +94,16 @@ export class FaultyStore implements DocumentStore {
     return this.#call('saveSnapshot', () => this.#inner.saveSnapshot(write))
   }
 
-  prune(documentId: string, policy: RetentionPolicy, now: number): Promise<PruneResult> {
-    return this.#call('prune', () => this.#inner.prune(documentId, policy, now))
+  saveQuarantine(write: QuarantineWrite): Promise<FencedWrite> {
+    return this.#call('saveQuarantine', () => this.#inner.saveQuarantine(write))
+  }
+
+  liftQuarantine(documentId: string): Promise<boolean> {
+    return this.#inner.liftQuarantine(documentId)
+  }
+
+  prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult> {
+    return this.#call('prune', () => this.#inner.prune(documentId, policy))
   }
 
   readOwnership(): Promise<readonly ShardOwnership[]> {

@@ -68,6 +68,30 @@ describe('migrations', () => {
     await database.close()
   })
 
+  test('D6: what a node of the version before does is not disturbed by a migration beside it', async () => {
+    const url = await server.createDatabase()
+    const database = new Database({ url, logger: silentLogger })
+    await migrate(database, migrations.slice(0, -1))
+    const before = new PostgresStore(database, 'a cluster')
+    const fence = await takeFence(before, 'a')
+    const append = async (seq: number): Promise<void> => {
+      const { fencedShards } = await before.append([{ documentId: 'a', fence, seq, incarnation: 'life', update: bytesOf(`${seq}`) }])
+      assert.equal(fencedShards.size, 0)
+    }
+    let seq = 0
+    let migrated = false
+    const appending = (async () => {
+      while (!migrated) await append(++seq)
+      for (let more = 0; more < 3; more++) await append(++seq)
+    })()
+    const after = await open(url)
+    migrated = true
+    await appending
+    assert.equal((await after.openDocument('a')).head, seq)
+    assert.equal(await before.deleteDocument('a', fence), 'written')
+    await Promise.all([before.close(), after.close()])
+  })
+
   test('G5: a schema from the future is refused, with or without migrating', async () => {
     const url = await server.createDatabase()
     await (await open(url)).close()
@@ -149,7 +173,7 @@ describe('behind a transaction pooler', () => {
       )
       const database = new Database({ url, logger: silentLogger, usesPerConnectionMax: 1 })
       const store = new PostgresStore(database, 'a cluster')
-      return { store, cleanup: () => store.close() }
+      return { store, setClockWrong: () => assert.fail('unused'), cleanup: () => store.close() }
     }),
   )
 

@@ -47,7 +47,7 @@ const subjects: Readonly<Record<string, RegExp>> = {
   G8: /memory|budget|held|bytes|account/i,
   G9: /piece|slow|rate|bytes/i,
   H1: /readAt|readLog|\bat\b|replay/i,
-  H3: /prune|retention|window|version/i,
+  H3: /prune|retention|window|version|credible/i,
 }
 
 const promises = fs.readFileSync(path.join(repositoryRoot, 'docs/promises.md'), 'utf8')

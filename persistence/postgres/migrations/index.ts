@@ -2,6 +2,7 @@
 // They are TypeScript rather than .sql files so that the compiled package holds them without a copying step.
 import { initial } from './0001-initial.js'
 import { forgetLeases } from './0002-forget-leases.js'
+import { quarantine } from './0003-quarantine.js'
 
 export interface Migration {
   readonly version: number
@@ -12,4 +13,5 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { version: 1, name: 'initial', sql: initial },
   { version: 2, name: 'forget-leases', sql: forgetLeases },
+  { version: 3, name: 'quarantine', sql: quarantine },
 ]
