@@ -40,6 +40,7 @@ export class Attacker {
   bytesReceived = 0
   messagesReceived = 0
   closedWith: string | null = null
+  #ended = false
   /** Sockets that do not read hear nothing either. */
   onMessage: ((data: Buffer) => void) | null = null
 
@@ -51,7 +52,7 @@ export class Attacker {
     socket.on('message', (data: Buffer) => this.#received(data))
     socket.on('close', (code, reason) => {
       this.closedWith = `closed ${code} ${reason.toString()}`.trim()
-      tally.add(this.closedWith)
+      if (!this.#ended) tally.add(this.closedWith)
     })
     socket.on('error', () => {})
   }
@@ -129,6 +130,7 @@ export class Attacker {
   }
 
   end(): void {
+    this.#ended = true
     this.socket.terminate()
   }
 
@@ -151,7 +153,7 @@ export class Attacker {
         return
       case 'refused':
         this.#answered.set(message.channel, message.submission)
-        this.#tally.add(`refused ${message.code}`)
+        this.#tally.add(`refused ${message.code} (${message.reason.slice(0, 90)})`)
         break
       case 'closed':
         this.#answered.set(message.channel, Number.POSITIVE_INFINITY)

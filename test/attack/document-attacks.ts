@@ -1,8 +1,11 @@
 // Attacks on one document's bytes: updates that are cheap to send and dear to merge, cut, compact or hand out.
 import { setTimeout as sleep } from 'node:timers/promises'
+import * as Y from 'yjs'
 import { decodeWeftServer } from '../../protocol/dialects/weft.js'
+import { decodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
 import { until } from '../helpers/until.js'
 import type { Attacker } from './attacker.js'
+import { bytes } from './report.js'
 import type { Attack, AttackScene } from './scene.js'
 import { alternatingGaps, deleteRanges, gcStructs, keystroke, manyClients, nested, oneString, stateVector } from './shapes.js'
 
@@ -21,11 +24,11 @@ async function submitAll(attacker: Attacker, channel: number, updates: Iterable<
 }
 
 /** Fills a document with text: what an application would put there that pastes. */
-async function fill(scene: AttackScene, documentId: string, bytes: number, { client = 900, pieceBytes = 2 * MiB } = {}): Promise<void> {
+async function fill(scene: AttackScene, documentId: string, total: number, { client = 900, pieceBytes = 2 * MiB } = {}): Promise<void> {
   const honest = await scene.weft()
   honest.openDocument(1, documentId)
   const pieces = function* (): Iterable<Uint8Array> {
-    for (let written = 0; written < bytes; written += pieceBytes) yield oneString(client, written, Math.min(pieceBytes, bytes - written))
+    for (let written = 0; written < total; written += pieceBytes) yield oneString(client, written, Math.min(pieceBytes, total - written))
   }
   await submitAll(honest, 1, pieces())
   honest.end()
@@ -43,6 +46,8 @@ async function joinStock(scene: AttackScene, documentId: string, { atLeastBytes 
     reader.sendY({ type: 'sync-step-1', stateVector: stateVector() })
     await until(() => !reader.open || (stepTwo && reader.bytesReceived >= atLeastBytes), 'the document', limitMs)
     const tookMs = performance.now() - startMs
+    // One that is thrown out as soon as it has everything has not joined.
+    await sleep(1_500)
     const { closedWith, bytesReceived } = reader
     reader.end()
     return closedWith === null ? tookMs : `${closedWith} after ${bytesReceived} bytes`
@@ -258,20 +263,24 @@ const rangesAgainstMillion: Attack = {
   },
 }
 
-/** S11: delete ranges that grow a document past what it may hold. */
+/** S11: every second character of a long string is deleted: what was one struct is millions. */
 const growingRanges: Attack = {
-  about: 'delete ranges of many clients, more than a document may hold',
+  about: 'a string of 6 million characters, of which every second is deleted: more than a document may hold',
   async run(scene) {
+    const documentId = scene.documentId('growing')
     const attacker = await scene.weft()
-    attacker.openDocument(1, scene.documentId('growing'))
+    attacker.openDocument(1, documentId)
+    const million = 1_000_000
     const updates = function* (): Iterable<Uint8Array> {
-      // Behind gaps and out of order: what is stored is one range for each.
-      for (let client = 1; client <= 12 && !scene.signal.aborted; client++)
-        yield deleteRanges(2 ** 50 + client, 900_000, (index) => [2 * index, 1])
+      yield oneString(1, 0, 6 * million)
+      for (let third = 0; third < 3 && !scene.signal.aborted; third++)
+        yield deleteRanges(1, million, (index) => [2 * (third * million + index), 1])
     }
     await submitAll(attacker, 1, updates())
-    await compacted(scene, 20_000)
-    scene.note(`documents hold ${await scene.server.metric('weft_document_bytes')} bytes`)
+    await compacted(scene, 40_000)
+    scene.tally.bytesReceived = 0
+    await noteJoins(scene, 'then', [joinStock(scene, documentId)])
+    scene.note(`${bytes(scene.tally.bytesReceived)} for a join`)
   },
 }
 
@@ -287,7 +296,29 @@ const deepNesting: Attack = {
     }
     await submitAll(attacker, 1, updates())
     await noteJoins(scene, 'then', [joinStock(scene, documentId)])
+    scene.note(await readByYjs(scene, documentId))
   },
+}
+
+/** What Yjs makes of a document: whether it can be applied, and read. */
+async function readByYjs(scene: AttackScene, documentId: string): Promise<string> {
+  const doc = new Y.Doc()
+  let thrown: unknown = null
+  const reader = await scene.stock(documentId)
+  reader.onMessage = (data) => {
+    const message = decodeYWebsocket(data)
+    if (message.type !== 'sync-step-2' && message.type !== 'update') return
+    try {
+      Y.applyUpdate(doc, message.update)
+      doc.getArray('n').toJSON()
+    } catch (error) {
+      thrown ??= error
+    }
+  }
+  reader.sendY({ type: 'sync-step-1', stateVector: stateVector() })
+  await sleep(3_000)
+  reader.end()
+  return thrown === null ? 'Yjs can read it' : `YJS CANNOT READ IT: ${String(thrown).slice(0, 80)}`
 }
 
 export const documentAttacks = {

@@ -2,6 +2,7 @@
 // `npm run attack -- --name NAME | --all | --list [--server PATH] [--seed N]`; `--hour [--minutes N]` plays all of them at once.
 import { parseArgs } from 'node:util'
 import { documentAttacks } from './document-attacks.js'
+import { playHour } from './hostile-hour.js'
 import { reportHead, reportRow } from './report.js'
 import { type Attack, playAttack } from './scene.js'
 import { socketAttacks } from './socket-attacks.js'
@@ -16,13 +17,16 @@ const { values } = parseArgs({
     name: { type: 'string', multiple: true },
     all: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    hour: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '60' },
     server: { type: 'string' },
     seed: { type: 'string', default: '1' },
   },
 })
 const names = values.all ? Object.keys(attacks) : (values.name ?? [])
 const unknown = names.filter((name) => attacks[name] === undefined)
-if (values.list) for (const [name, { about }] of Object.entries(attacks)) console.log(`${name}: ${about}`)
+if (values.hour) await hostileHour()
+else if (values.list) for (const [name, { about }] of Object.entries(attacks)) console.log(`${name}: ${about}`)
 else if (names.length === 0 || unknown.length > 0) {
   console.error(
     `${unknown.map((name) => `There is no attack "${name}". `).join('')}--name takes one of: ${Object.keys(attacks).join(', ')}.`,
@@ -40,3 +44,20 @@ for (const name of names) {
   }
 }
 process.exit(0)
+
+async function hostileHour(): Promise<never> {
+  const minutes = Number(values.minutes)
+  const seed = Number(values.seed)
+  console.log(`seed ${seed}, ${minutes} minutes`)
+  const { played, wrong, told, ...numbers } = await playHour({
+    minutes,
+    seed,
+    attacks,
+    main: values.server,
+    progress: (line) => console.log(line),
+  })
+  console.log([...played].map(([name, count]) => `${name} ×${count}`).join(', '))
+  console.log(JSON.stringify({ ...numbers, told: [...new Set(told)].slice(0, 10) }, null, 2))
+  for (const what of wrong) console.log(what)
+  process.exit(wrong.length === 0 ? 0 : 1)
+}

@@ -1,10 +1,10 @@
 // One attack on one server, with a bystander: starts both, measures before, meanwhile and afterwards, and ends them, whatever happens.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
 import { type Random, seededRandom } from '../../core/random.js'
 import { AttackedServer, memoryOf } from './attacked-server.js'
 import { Attacker, Tally } from './attacker.js'
-import type { BystanderData, Phase, ToBystander } from './bystander.js'
+import type { Phase } from './bystander.js'
+import { BystanderThread } from './bystander-thread.js'
 
 const GiB = 1024 ** 3
 /** Past this the attack has won, and the machine is needed for other things. */
@@ -55,35 +55,9 @@ export interface AttackReport {
   readonly notes: readonly string[]
 }
 
-/** A thread with an honest editor in it. */
-export class BystanderThread {
-  readonly #worker: Worker
-
-  constructor(data: BystanderData) {
-    this.#worker = new Worker(new URL('./bystander.js', import.meta.url), { workerData: data })
-    this.#worker.on('error', (error) => console.error('the bystander failed', error))
-  }
-
-  /** Reads the memory of this process from now on. */
-  watch(pid: number | null): void {
-    this.#post({ kind: 'watch', pid })
-  }
-
-  /** What was measured since the last call. */
-  async phase(): Promise<Phase> {
-    const answer = new Promise<Phase>((resolve) => this.#worker.once('message', resolve))
-    this.#post({ kind: 'phase' })
-    return answer
-  }
-
-  async end(): Promise<void> {
-    this.#post({ kind: 'stop' })
-    await this.#worker.terminate()
-  }
-
-  #post(message: ToBystander): void {
-    this.#worker.postMessage(message)
-  }
+/** Connections that may still be opened, by all attacks that share them. */
+export interface Slots {
+  free: number
 }
 
 /** The sockets that one attack opens, and its place among the documents. */
@@ -94,13 +68,21 @@ export class AttackHands implements AttackScene {
   readonly tally = new Tally()
   readonly notes: string[] = []
   readonly #prefix: string
+  readonly #slots: Slots
   readonly #attackers: Attacker[] = []
 
-  constructor(server: AttackedServer, random: Random, signal: AbortSignal, prefix: string) {
+  constructor(
+    server: AttackedServer,
+    random: Random,
+    signal: AbortSignal,
+    prefix: string,
+    slots: Slots = { free: Number.POSITIVE_INFINITY },
+  ) {
     this.server = server
     this.random = random
     this.signal = signal
     this.#prefix = prefix
+    this.#slots = slots
   }
 
   get url(): string {
@@ -111,12 +93,12 @@ export class AttackHands implements AttackScene {
     return `${this.#prefix}-${name}`
   }
 
-  async weft(): Promise<Attacker> {
-    return this.#keep(await Attacker.weft(this.url, this.tally))
+  weft(): Promise<Attacker> {
+    return this.#keep(() => Attacker.weft(this.url, this.tally))
   }
 
-  async stock(documentId: string): Promise<Attacker> {
-    return this.#keep(await Attacker.stock(this.url, documentId, this.tally))
+  stock(documentId: string): Promise<Attacker> {
+    return this.#keep(() => Attacker.stock(this.url, documentId, this.tally))
   }
 
   note(text: string): void {
@@ -127,10 +109,21 @@ export class AttackHands implements AttackScene {
     for (const attacker of this.#attackers) attacker.end()
   }
 
-  #keep(attacker: Attacker): Attacker {
-    this.#attackers.push(attacker)
-    if (this.signal.aborted) attacker.end()
-    return attacker
+  async #keep(connect: () => Promise<Attacker>): Promise<Attacker> {
+    if (this.#slots.free <= 0) throw new Error('No connection is left to attack with.')
+    this.#slots.free -= 1
+    try {
+      const attacker = await connect()
+      this.#attackers.push(attacker)
+      attacker.socket.once('close', () => {
+        this.#slots.free += 1
+      })
+      if (this.signal.aborted) attacker.end()
+      return attacker
+    } catch (error) {
+      this.#slots.free += 1
+      throw error
+    }
   }
 }
 
@@ -141,7 +134,10 @@ export async function playAttack(
 ): Promise<AttackReport> {
   const place = attack.place?.()
   const server = await AttackedServer.start({ main, flags: attack.flags ?? [], dataFolder: place?.dataFolder })
-  const bystander = new BystanderThread({ url: server.webSocketUrl, documentId: 'bystander', clientId: 77_777_777, periodMs: 50 })
+  const bystander = new BystanderThread({
+    editors: [{ kind: 'raw', url: server.webSocketUrl, documentId: 'bystander', clientId: 77_777_777 }],
+    periodMs: 50,
+  })
   const over = new AbortController()
   try {
     await sleep(1_000)

@@ -53,10 +53,11 @@ export function keystroke(client: number, clock: number, character = 'k'): Uint8
   })
 }
 
-/** `count` clients with one struct each, at `clock`: past 0 all of them wait behind gaps that never close. In descending order, without which it is refused. */
+/** `count` clients with one struct each, at `clock`: past 0 all of them wait behind gaps that never close. */
 export function manyClients(firstClient: number, count: number, clock: number): Uint8Array {
   return encoded((encoder) => {
     encoding.writeVarUint(encoder, count)
+    // Highest first, as Yjs writes them.
     for (let index = count - 1; index >= 0; index--) {
       encoding.writeVarUint(encoder, 1)
       encoding.writeVarUint(encoder, firstClient + index)

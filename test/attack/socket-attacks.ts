@@ -46,7 +46,7 @@ const namesThatDoNotExist: Attack = {
     }
     await sleep(5_000)
     scene.note(`${sockets.filter(({ open }) => open).length} of 579 sockets are open`)
-    scene.note(`${await scene.server.metric('weft_documents_open')} documents open`)
+    scene.note(`${await scene.server.metric('weft_open_documents')} documents open`)
   },
 }
 
