@@ -16,6 +16,7 @@ import {
   encodeRecords,
   frameOf,
   isKnown,
+  isUnheardRemoval,
   type LiveRecord,
   type Speaker,
   tellRemoved,
@@ -109,10 +110,10 @@ export class DocumentAwareness {
     // Stock clients send back every state that they receive. What is known is dropped here, at the cost of reading three numbers.
     scanAwareness(bytes, (clientId, clock, stateStart, stateEnd) => {
       received += 1
-      const record = this.#table.get(clientId)
+      const record = this.#table.recall(clientId, clock)
       if (record === undefined || !isKnown(record, clock, bytes, stateStart, stateEnd)) {
         news.push({ clientId, clock, stateStart, stateEnd })
-      } else if (record.state === null && clock === record.clock && !isRemovalState(bytes, stateStart, stateEnd)) {
+      } else if (isUnheardRemoval(record, clock, bytes, stateStart, stateEnd) && mayAnnounce(record, session, clock)) {
         removedUnheard.push(record)
       }
     })
@@ -128,8 +129,9 @@ export class DocumentAwareness {
       session.ownId = first.clientId
     }
     for (const entry of news) this.#consider(session, entry, bytes)
-    // A client that reconnects repeats its state at the clock at which its old session's end removed it, and everybody would ignore it as known.
-    // Told of the removal, now or with the full state if this frame is dropped, it announces itself again at a higher clock.
+    // A client that reconnects repeats its state at the clock at which its old session's end removed it, and a document that is opened again begins at a
+    // lower one: everybody would ignore it as known. Told of the removal, now or with the full state if this frame is dropped, the client announces
+    // itself again at a higher clock.
     if (removedUnheard.length > 0) {
       for (const record of removedUnheard) session.heardRemovalsThrough = Math.min(session.heardRemovalsThrough, record.change - 1)
       session.sink.awareness(frameOf(removedUnheard))
@@ -270,6 +272,11 @@ export class DocumentAwareness {
     if (toTell.length > 0) this.#channel.publish(toTell.length === all.length ? frame.update : encodeRecords(toTell))
     for (const session of this.#sessions) session.sink.awareness(frame)
   }
+}
+
+/** Whether a client that was removed may be there again: nobody else speaks for its id, or it is at the very clock of its removal. */
+function mayAnnounce(record: ClientRecord, session: Speaker, clock: number): boolean {
+  return clock === record.clock || record.binding.kind === 'none' || isBoundTo(record, session)
 }
 
 function isBoundTo(record: ClientRecord, session: Speaker): boolean {

@@ -5,6 +5,8 @@ import { type Binding, type ClientRecord, type LiveRecord, unbound } from './rec
 /** How long, and how many, removals are remembered, so that a late echo does not revive them. */
 const TOMBSTONE_AGE_MS_MAX = 60_000
 const TOMBSTONES_MAX = 10_000
+/** Clients that hear of a state keep its clock for as long as they live, and take nothing back below it: so many clocks are kept after that. */
+const FORMER_CLOCKS_MAX = 10_000
 /** How long it takes to hear from the other nodes who speaks for which id. */
 const INTRODUCTION_MS = 1_000
 
@@ -14,6 +16,8 @@ export class RecordTable {
   readonly #records = new Map<number, ClientRecord>()
   /** Removed and unbound records, oldest removal first. */
   readonly #tombstones = new Map<number, ClientRecord>()
+  /** The last clocks of clients whose removal is forgotten, the one forgotten first in front. */
+  readonly #formerClocks = new Map<number, number>()
   /** Changed since the last beat; true for what other nodes have to hear too. */
   readonly #changed = new Map<ClientRecord, boolean>()
   readonly #openedAtMs: number
@@ -56,9 +60,26 @@ export class RecordTable {
     for (const record of this.#records.values()) if (isLive(record)) yield record
   }
 
+  /**
+   * The record of a client, brought back as a removal if it was forgotten at this clock or a higher one: others would not take a state at `clock` from it.
+   */
+  recall(clientId: number, clock: number): ClientRecord | undefined {
+    const known = this.#records.get(clientId)
+    const formerClock = this.#formerClocks.get(clientId)
+    if (known !== undefined || formerClock === undefined || formerClock < clock) return known
+    const record = this.getOrCreate(clientId)
+    record.clock = formerClock
+    record.changedAtMs = this.#clock.monotonic()
+    this.#changeCount += 1
+    record.change = this.#changeCount
+    this.bind(record, unbound)
+    return record
+  }
+
   getOrCreate(clientId: number): ClientRecord {
     const known = this.#records.get(clientId)
     if (known !== undefined) return known
+    this.#formerClocks.delete(clientId)
     const record: ClientRecord = {
       clientId,
       clock: 0,
@@ -131,6 +152,10 @@ export class RecordTable {
   #forget(record: ClientRecord): void {
     this.#tombstones.delete(record.clientId)
     this.#records.delete(record.clientId)
+    this.#formerClocks.set(record.clientId, record.clock)
+    if (this.#formerClocks.size <= FORMER_CLOCKS_MAX) return
+    const [oldest] = this.#formerClocks.keys()
+    if (oldest !== undefined) this.#formerClocks.delete(oldest)
   }
 }
 

@@ -6,7 +6,7 @@ import { checkState, encodeAwareness, isRemovalState, removalState, scanAwarenes
 import { type AwarenessSubscriber, isSameOrigin, type Origin } from './bus.js'
 import type { Claims } from './claims.js'
 import type { AwarenessEnvironment } from './document-awareness.js'
-import { CLOCK_MAX, type ClientRecord, encodeRecords, isKnown, tellRemoved, unbound } from './record.js'
+import { CLOCK_MAX, type ClientRecord, encodeRecords, isKnown, isUnheardRemoval, tellRemoved, unbound } from './record.js'
 import type { RecordTable } from './record-table.js'
 
 interface RemoteEntry {
@@ -64,12 +64,13 @@ export class RemoteStates implements AwarenessSubscriber {
         this.#options.environment.counters.add(refusal)
         return
       }
-      const record = this.#options.table.get(clientId)
+      const record = this.#options.table.recall(clientId, clock)
       if (record === undefined || !isKnown(record, clock, update, stateStart, stateEnd)) this.#takeNews(entry, record)
-      else if (isRevival(record, entry)) {
-        // The clients here were told of the removal, and will not take back the same clock. Denied by us, its client announces itself at a higher one.
+      else if (isUnheardRemoval(record, clock, update, stateStart, stateEnd) && record.binding.kind !== 'session') {
+        // The clients here were told of the removal, and take back neither its clock nor a lower one. Denied by us, its client announces itself at a
+        // higher one.
         denied.push(record)
-        if (record.presumedGone) this.#set(record, entry)
+        if (record.presumedGone && record.clock === clock) this.#set(record, entry)
       }
     })
     if (denied.length > 0) {
@@ -92,8 +93,8 @@ export class RemoteStates implements AwarenessSubscriber {
     if (record === undefined) return
     switch (record.binding.kind) {
       case 'session':
-        // Not theirs to remove. But others may have believed it.
-        if (clock === record.clock) tellRemoved(record.binding.session, clientId, clock)
+        // Not theirs to remove. But others may have believed it, or know the client from before, at a clock that it has not reached again.
+        if (clock >= record.clock) tellRemoved(record.binding.session, clientId, clock)
         return
       case 'remote':
         if (clock === record.clock && !isSameOrigin(record.binding.origin, origin)) return
@@ -134,10 +135,4 @@ export class RemoteStates implements AwarenessSubscriber {
 
 function isHeldTo({ binding }: ClientRecord, origin: Origin): boolean {
   return binding.kind === 'remote' && isSameOrigin(binding.origin, origin)
-}
-
-/** Whether an entry has a state at the very clock at which the client was removed here. */
-function isRevival(record: ClientRecord, { clock, update, stateStart, stateEnd }: RemoteEntry): boolean {
-  if (record.state !== null || record.clock !== clock || record.binding.kind === 'session') return false
-  return !isRemovalState(update, stateStart, stateEnd)
 }

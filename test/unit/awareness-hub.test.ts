@@ -250,6 +250,70 @@ test('a stock client that reconnects at its old clock is told of its removal, an
   assert.equal(present().length, 2)
 })
 
+/** As a component that unmounts and mounts again does it: the same document, and an awareness that counts from 0. */
+class Remounted extends StockClient {
+  constructor(hub: AwarenessHub, t: TestContext, before: StockClient) {
+    super(hub, t)
+    this.awarenessStates.clientID = before.id
+    this.awarenessStates.meta.clear()
+    this.awarenessStates.states.clear()
+  }
+
+  override get id(): number {
+    return this.awarenessStates.clientID
+  }
+}
+
+test('A5: a document that is opened again, with an awareness that begins at 0, is seen at once, also long after its removal was forgotten', async (t) => {
+  for (const awayMs of [0, 10_000, 600_000]) {
+    const { clock, hub, present } = setUp()
+    const bob = new StockClient(hub, t)
+    const ada = new StockClient(hub, t)
+    for (let at = 1; at <= 20; at++) ada.awarenessStates.setLocalState({ at })
+    await clock.advanceAsync(MANY_MS)
+    ada.membership.leave()
+    await clock.advanceAsync(awayMs)
+    const again = new Remounted(hub, t, ada)
+    again.awarenessStates.setLocalState({ name: 'Ada' })
+    await clock.advanceAsync(MANY_MS)
+    assert.deepEqual(bob.awarenessStates.getStates().get(ada.id), { name: 'Ada' }, `away for ${awayMs} ms`)
+    assert.deepEqual(
+      present().filter(([clientId]) => clientId === ada.id),
+      [[ada.id, { name: 'Ada' }]],
+    )
+  }
+})
+
+test('A2, A5: an old echo of a removed client tells the one that sent it of the removal, and revives nobody', async () => {
+  const { clock, session, present } = setUp()
+  const ada = session()
+  const bob = session()
+  ada.say([1, 4, { name: 'Ada' }])
+  clock.advance(MANY_MS)
+  ada.membership.leave()
+  for (const awayMs of [MANY_MS, 600_000]) {
+    await clock.advanceAsync(awayMs)
+    bob.heard()
+    bob.say([1, 3, { name: 'Ada' }])
+    assert.deepEqual(bob.heard(), [[1, 4, null]])
+    assert.deepEqual(present(), [])
+  }
+})
+
+test('A2: a client that hides its state keeps its id against older states from others', () => {
+  const { clock, session } = setUp()
+  const ada = session()
+  const eve = session()
+  ada.say([1, 4, { name: 'Ada' }])
+  ada.say([1, 5, null])
+  clock.advance(MANY_MS)
+  eve.heard()
+  eve.say([1, 3, { name: 'Eve' }])
+  assert.deepEqual(eve.heard(), [])
+  ada.say([1, 3, { name: 'Ada' }])
+  assert.deepEqual(ada.heard().at(-1), [1, 5, null], 'its own client is told')
+})
+
 test('A3: a session that dropped the frame with its own removal finds it in its full state', () => {
   const { clock, session } = setUp()
   const bob = session()

@@ -311,6 +311,32 @@ test('A5: a client taken for gone by mistake is told so by its own node, announc
   )
 })
 
+test('A5: a document that is opened again on another node, with an awareness that begins at 0, is seen on both, whatever the new node has heard', async () => {
+  for (const newNodeKnows of [true, false]) {
+    for (const awayMs of [0, A_WHILE_MS, 600_000]) {
+      const { clock, startNode } = setUp()
+      const [a, b] = [startNode('a'), startNode('b')]
+      const bob = a.session()
+      if (newNodeKnows) b.session()
+      const ada = new Insistent(a.hub)
+      ada.announce(1, 40, { name: 'Ada' })
+      await clock.advanceAsync(A_WHILE_MS)
+      ada.clientId = 0
+      ada.membership.leave()
+      await clock.advanceAsync(awayMs)
+      bob.heard()
+      const again = new Insistent(b.hub)
+      again.announce(1, 0, { name: 'Ada' })
+      await clock.advanceAsync(2 * A_WHILE_MS)
+      const when = `${newNodeKnows ? 'known' : 'unknown'} there, away for ${awayMs} ms`
+      assert.deepEqual(a.present(), [[1, { name: 'Ada' }, 'b']], when)
+      assert.deepEqual(b.present(), [[1, { name: 'Ada' }, null]], when)
+      const [, heardClock = 0] = bob.heard().findLast(([clientId, , state]) => clientId === 1 && state !== null) ?? []
+      assert.ok(heardClock > 40, `${when}: heard at ${heardClock}, and those who knew the client at 40 take nothing lower`)
+    }
+  }
+})
+
 test('a lost frame is noticed with the next one, and mended', async () => {
   let losing = false
   const { clock, startNode } = setUp(() => (losing ? null : 0))
