@@ -18,7 +18,7 @@ export const defaultLimits = {
   sessionsPerConnectionMax: 1_000,
   /** Sockets on one node. Past it an upgrade is answered with HTTP 503. */
   connectionsMax: 100_000,
-  /** Received and not yet committed, per document. At this mark the writers' sockets are paused, at half of it resumed. */
+  /** Received and not yet committed, per document, by what it costs in memory. At this mark the writers' sockets are paused, at half of it resumed. */
   pendingBytesPerDocumentMax: 32 * MiB,
   /** Received and not yet committed, whole process. At this mark all writers' sockets are paused. */
   pendingBytesMax: 256 * MiB,

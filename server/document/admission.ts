@@ -13,7 +13,7 @@ export type Admission =
   /** What of it is new. */
   | { readonly kind: 'new'; readonly added: InspectedUpdate }
 
-/** `documentBytes`: base plus tail. Does not throw, and changes nothing. */
+/** `documentBytes`: base, tail, and what waits. Does not throw, and changes nothing. */
 export function admit(bytes: Uint8Array, known: KnownState, limits: Limits, documentBytes: number, pressure: DocumentPressure): Admission {
   let inspected: InspectedUpdate
   try {
@@ -28,7 +28,7 @@ export function admit(bytes: Uint8Array, known: KnownState, limits: Limits, docu
   }
   const update = inspected.bytes
   const { documentBytesMax } = limits
-  if (documentBytes + pressure.bytes + update.length > documentBytesMax)
+  if (documentBytes + update.length > documentBytesMax)
     return { kind: 'refused', error: new WeftError('document-too-large', `The document would grow past ${documentBytesMax} bytes.`) }
   if (pressure.wouldOverflow(update.length))
     return {

@@ -1,6 +1,9 @@
-// Counts bytes that were received and are not yet committed, per document and for the whole process, with a high and a low mark each.
+// Counts what edits that were received and are not yet committed cost in memory, per document and for the whole process, with a high and a low mark each.
 
 import type { MemoryAccount } from '../../core/memory-budget.js'
+
+/** What a byte array costs beside its bytes. */
+export const UPDATE_BYTES = 200
 
 /** Bytes between two marks. `full` turns true at the high mark and false again at the low mark, half of it. */
 class Gauge {
@@ -87,17 +90,16 @@ export class DocumentPressure {
     return this.#gauge.full || this.#process.full
   }
 
-  add(bytes: number): void {
-    this.#gauge.add(bytes)
-    this.#process.add(bytes)
+  /** So much is held now. */
+  set(bytes: number): void {
+    const added = bytes - this.#gauge.bytes
+    this.#gauge.add(added)
+    this.#process.add(added)
   }
 
+  /** Whether an edit of `bytes` is too much. */
   wouldOverflow(bytes: number): boolean {
-    return this.#gauge.wouldOverflow(bytes) || this.#process.wouldOverflow(bytes)
-  }
-
-  /** Gives back everything, when the document stops. */
-  clear(): void {
-    this.add(-this.#gauge.bytes)
+    const held = bytes + UPDATE_BYTES
+    return this.#gauge.wouldOverflow(held) || this.#process.wouldOverflow(held)
   }
 }

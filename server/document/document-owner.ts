@@ -7,18 +7,17 @@ import { WeftError } from '../../core/errors.js'
 import type { AppendEntry, Fence } from '../../persistence/store.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
-import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { type Admission, admit } from './admission.js'
 import { type AttachmentOwner, SessionAttachment } from './attachment.js'
 import { DocumentPressure } from './back-pressure.js'
 import { CatchUps } from './catch-up.js'
 import { CompactionCycle } from './compaction-cycle.js'
-import { type Image, inAlmostOwnBuffer } from './image.js'
+import type { Image } from './image.js'
 import type { LogSource } from './log-writer.js'
 import type { OpenedDocument } from './open-document.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import { documentPeriodMs } from './pace.js'
-import { type InFlight, Pending, Repeats } from './pending.js'
+import { type InFlight, type Pending, PendingEntries, Repeats } from './pending.js'
 import type { Attachment, AttachRequest, Known } from './port.js'
 import { QuarantineRecord } from './quarantine-record.js'
 import { ownerMoved, type Session, Sessions } from './sessions.js'
@@ -57,7 +56,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   #state: OwnerState = { kind: 'open' }
   /** While what was found to be unusable is on its way to the store. */
   #quarantineRecord: QuarantineRecord | null = null
-  #pending = new Pending()
+  readonly #pending = new PendingEntries()
   #inFlight: InFlight | null = null
   /** The durable head of the log. */
   #head: number
@@ -158,9 +157,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
         return
       case 'new':
         this.#known.add(admission.added)
-        this.#pending.add(admission.added.bytes)
-        this.#pending.submitters.set(session, submission)
-        this.#pressure.add(admission.added.bytes.length)
+        this.#pending.add(admission.added, session, submission)
+        this.#measurePressure()
         this.updatePause()
         this.#requestCommit()
         return
@@ -211,7 +209,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#state = { kind: 'stopped', error }
     this.#environment.writer.forget(this)
     this.#quarantineRecord?.cancel()
-    this.#pressure.clear()
+    this.#pressure.set(0)
     this.#sessions.detachAll(error)
     this.#pending.settle()
     this.#inFlight?.pending.settle()
@@ -226,21 +224,23 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   // LogSource
 
   take(): AppendEntry | null {
-    if (this.#state.kind === 'stopped' || this.#pending.empty) return null
-    const pending = this.#pending
+    if (this.#state.kind === 'stopped') return null
+    const pending = this.#pending.take()
+    if (pending === null) return null
     let update: Uint8Array
     try {
-      update = inAlmostOwnBuffer(mergeUpdateTree(pending.updates))
+      update = pending.merged()
     } catch (thrown) {
       // Every update was inspected, so this is a bug; none of them was acknowledged, and a fresh owner starts from what is durable.
       this.#environment.logger.error({ documentId: this.documentId, error: thrown }, 'Pending updates do not merge')
       this.stop(new WeftError('internal', 'The document had to be closed; it has been logged why.', { cause: thrown }))
+      pending.settle()
       return null
     }
-    this.#pending = new Pending()
     this.#lastBeatAt = this.#environment.clock.monotonic()
     const entry = { documentId: this.documentId, fence: this.fence, seq: this.#head + 1, incarnation: this.incarnation, update }
     this.#inFlight = { pending, entry }
+    this.#measurePressure()
     // The seq is that of the last durable commit: a session that resumes by it gets this update again, and never misses it.
     if (this.#environment.broadcast === 'before-commit') this.#sessions.broadcast({ seq: this.#head, update, frames: new Map() })
     return entry
@@ -254,7 +254,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#head = entry.seq
     // A quarantined image ends before the poison; what was committed behind it is in the log.
     if (this.#refusal() === null) this.#image.append(entry.seq, entry.update)
-    this.#pressure.add(-pending.bytes)
+    this.#measurePressure()
     if (this.#environment.broadcast === 'after-commit')
       this.#sessions.broadcast({ seq: entry.seq, update: entry.update, frames: new Map() })
     for (const [session, through] of pending.submitters) this.#sessions.acknowledge(session, through, entry.seq)
@@ -275,7 +275,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   }
 
   get #unsettled(): Pending | null {
-    return this.#pending.empty ? (this.#inFlight?.pending ?? null) : this.#pending
+    return this.#pending.last ?? this.#inFlight?.pending ?? null
   }
 
   /** Why writes are refused, or null. */
@@ -297,7 +297,12 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   #admit(bytes: Uint8Array): Admission {
     const refusal = this.#refusal()
     if (refusal !== null) return { kind: 'refused', error: refusal }
-    return admit(bytes, this.#known, this.#environment.limits, this.#image.bytes, this.#pressure)
+    const documentBytes = this.#image.bytes + this.#pending.bytes + (this.#inFlight?.entry.update.length ?? 0)
+    return admit(bytes, this.#known, this.#environment.limits, documentBytes, this.#pressure)
+  }
+
+  #measurePressure(): void {
+    this.#pressure.set(this.#pending.heldBytes + (this.#inFlight?.pending.heldBytes ?? 0))
   }
 
   /** S3: acknowledged as soon as what it repeats is durable. */
@@ -311,7 +316,9 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     // While a commit runs the next one collects.
     if (this.#inFlight !== null) return
     const { clock, writer } = this.#environment
-    writer.request(this, Math.max(clock.monotonic(), this.#lastBeatAt + documentPeriodMs(this.#sessions.size)))
+    const now = clock.monotonic()
+    // The pace is for those who listen; a backlog must not grow by it.
+    writer.request(this, this.#pending.backlog ? now : Math.max(now, this.#lastBeatAt + documentPeriodMs(this.#sessions.size)))
   }
 
   #poisonedTail(index: number, reason: string): void {

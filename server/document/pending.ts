@@ -1,27 +1,72 @@
-// Edits of one document that wait for, or are in, a commit, and who is to be told of it.
+// Edits of one document that wait for, or are in, a commit, and who is to be told of it. They wait as the entries of the log that they will become, so that no
+// entry takes long to merge, and merged as far as they are, so that many small ones do not cost many times their bytes.
 import type { Clock } from '../../core/clock.js'
 import type { AppendEntry } from '../../persistence/store.js'
+import type { InspectedUpdate } from '../../protocol/updates/inspect.js'
+import { mergeUpdateTree } from '../../protocol/updates/merge.js'
+import { UPDATE_BYTES } from './back-pressure.js'
+import { inAlmostOwnBuffer } from './image.js'
 import type { Session } from './sessions.js'
 
+/** An entry holds one edit of any size, or edits that take no longer to merge than a turn of the event loop may last. */
+const ENTRY_BYTES_MAX = 128 * 1024
+const ENTRY_ITEMS_MAX = 1_024
+/** So many neighbours are merged into one as they come in. */
+const FAN_IN = 24
+
+interface Chunk {
+  readonly update: Uint8Array
+  /** How often it was merged. */
+  readonly level: number
+}
+
+/** What becomes one entry of the log. */
 export class Pending {
-  readonly updates: Uint8Array[] = []
   /** The highest submission of each session that this commit makes durable. */
   readonly submitters = new Map<Session, number>()
   readonly #waiters: (() => void)[] = []
+  #chunks: Chunk[] = []
+  #chunkBytes = 0
+  #items = 0
   #bytes = 0
+  /** Merging failed; whoever takes the entry finds out why. */
+  #unmergeable = false
+
+  get updates(): readonly Uint8Array[] {
+    return this.#chunks.map((chunk) => chunk.update)
+  }
 
   /** Bytes as received, before merging. */
   get bytes(): number {
     return this.#bytes
   }
 
-  get empty(): boolean {
-    return this.updates.length === 0
+  /** What it costs in memory. */
+  get heldBytes(): number {
+    return this.#chunkBytes + this.#chunks.length * UPDATE_BYTES
   }
 
-  add(update: Uint8Array): void {
-    this.updates.push(update)
-    this.#bytes += update.length
+  get empty(): boolean {
+    return this.#chunks.length === 0
+  }
+
+  /** Whether the entry is short enough with this edit. */
+  hasRoomFor(edit: InspectedUpdate): boolean {
+    return this.empty || (this.#bytes + edit.bytes.length <= ENTRY_BYTES_MAX && this.#items + itemsOf(edit) <= ENTRY_ITEMS_MAX)
+  }
+
+  add(edit: InspectedUpdate): void {
+    this.#bytes += edit.bytes.length
+    this.#items += itemsOf(edit)
+    // A few bytes of a message would keep all of it.
+    this.#push({ update: inAlmostOwnBuffer(edit.bytes), level: 0 })
+    while (!this.#unmergeable && this.#topIsFull()) this.#mergeTop(FAN_IN)
+  }
+
+  /** Everything as one update. Throws if the edits do not merge. */
+  merged(): Uint8Array {
+    this.#mergeAll()
+    return this.#chunks[0]?.update ?? mergeUpdateTree([])
   }
 
   /** Resolves when this commit is over, whatever came of it. */
@@ -31,6 +76,106 @@ export class Pending {
 
   settle(): void {
     for (const resolve of this.#waiters.splice(0)) resolve()
+  }
+
+  #topIsFull(): boolean {
+    const top = this.#chunks.at(-1)
+    return top !== undefined && this.#chunks.at(-FAN_IN)?.level === top.level
+  }
+
+  #mergeTop(count: number): void {
+    const level = (this.#chunks.at(-1)?.level ?? 0) + 1
+    let update: Uint8Array
+    try {
+      update = mergeUpdateTree(this.#chunks.slice(-count).map((chunk) => chunk.update))
+    } catch {
+      this.#unmergeable = true
+      return
+    }
+    for (const chunk of this.#chunks.splice(-count)) this.#chunkBytes -= chunk.update.length
+    this.#push({ update, level })
+  }
+
+  #mergeAll(): void {
+    if (this.#chunks.length < 2) return
+    const update = inAlmostOwnBuffer(mergeUpdateTree(this.#chunks.map((chunk) => chunk.update)))
+    this.#chunks = []
+    this.#chunkBytes = 0
+    this.#push({ update, level: 0 })
+  }
+
+  #push(chunk: Chunk): void {
+    this.#chunks.push(chunk)
+    this.#chunkBytes += chunk.update.length
+  }
+}
+
+function itemsOf(edit: InspectedUpdate): number {
+  return edit.structCount + edit.deleteRangeCount
+}
+
+/** All that waits, as entries in order. */
+export class PendingEntries {
+  /** Every one but the last is as long as it may be. */
+  readonly #entries: Pending[] = []
+  #bytes = 0
+  #heldBytes = 0
+
+  get empty(): boolean {
+    return this.#entries.length === 0
+  }
+
+  /** More waits than one entry takes. */
+  get backlog(): boolean {
+    return this.#entries.length > 1
+  }
+
+  /** Bytes as received. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** What they cost in memory. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  get updates(): readonly Uint8Array[] {
+    return this.#entries.flatMap((entry) => entry.updates)
+  }
+
+  /** The entry that is committed last, or null if nothing waits. */
+  get last(): Pending | null {
+    return this.#entries.at(-1) ?? null
+  }
+
+  add(edit: InspectedUpdate, session: Session, submission: number): void {
+    let entry = this.last
+    if (entry === null || !entry.hasRoomFor(edit)) {
+      entry = new Pending()
+      this.#entries.push(entry)
+    }
+    const before = entry.heldBytes
+    entry.add(edit)
+    entry.submitters.set(session, submission)
+    this.#bytes += edit.bytes.length
+    this.#heldBytes += entry.heldBytes - before
+  }
+
+  /** Takes the first entry out; null if nothing waits. */
+  take(): Pending | null {
+    const entry = this.#entries.shift()
+    if (entry === undefined) return null
+    this.#bytes -= entry.bytes
+    this.#heldBytes -= entry.heldBytes
+    return entry
+  }
+
+  /** Nobody waits for them any more. */
+  settle(): void {
+    for (const entry of this.#entries.splice(0)) entry.settle()
+    this.#bytes = 0
+    this.#heldBytes = 0
   }
 }
 
