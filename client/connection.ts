@@ -13,7 +13,7 @@ import type { DocumentSync } from './document-sync.js'
 import { Emitter } from './emitter.js'
 import { type Refusal, SessionClosedError } from './errors.js'
 import { Link } from './link.js'
-import { type ConnectOptions, type OpenOptions, readToken, type Settings, settingsOf } from './options.js'
+import { type ConnectOptions, type OpenOptions, readToken, type Settings, settingsOf, tokenMsMax } from './options.js'
 import { type ConnectionStatus, sameStatus } from './status.js'
 import { watchWake } from './wake.js'
 import { findWebSocket, webSocketUrl } from './web-socket.js'
@@ -22,7 +22,7 @@ const agent = 'weft-sync'
 
 type State =
   /** The token and the WebSocket class are being fetched. */
-  | { readonly kind: 'preparing' }
+  | { readonly kind: 'preparing'; readonly timer: Timer }
   /** The socket is being opened and the server's welcome awaited. */
   | { readonly kind: 'greeting'; readonly link: Link }
   /** `drainAfterMs`: the server will close, and asked to come back this long after. */
@@ -48,7 +48,7 @@ export class WeftConnection {
   readonly #syncs = new Map<DocumentSync, () => Promise<void>>()
   readonly #resolveClosed: () => void
   readonly #unwatch: () => void
-  #state: State = { kind: 'preparing' }
+  #state: State
   /** Why the last attempt ended; null during the first. */
   #offlineReason: string | null = null
   #status: ConnectionStatus = { state: 'connecting' }
@@ -63,7 +63,7 @@ export class WeftConnection {
     this.closed = closed.promise
     this.#resolveClosed = closed.resolve
     this.#unwatch = watchWake(() => this.#wake())
-    this.#attempt()
+    this.#state = this.#prepare()
   }
 
   get status(): ConnectionStatus {
@@ -100,9 +100,7 @@ export class WeftConnection {
 
   /** Connects now instead of at the end of a wait; after `refused`, asks the server again. While connected it does nothing. */
   retry(): void {
-    const state = this.#state
-    if (state.kind === 'waiting') state.timer.cancel()
-    if (state.kind === 'waiting' || state.kind === 'refused') this.#attempt()
+    if (this.#state.kind === 'waiting' || this.#state.kind === 'refused') this.#attempt()
   }
 
   /** Closes all sessions, then the socket, and resolves when it is gone. Await the sessions' `saved()` first. Idempotent. */
@@ -117,7 +115,6 @@ export class WeftConnection {
     const state = this.#state
     this.#enter({ kind: 'closed' })
     this.#emitter.clear()
-    if (state.kind === 'waiting') state.timer.cancel()
     if (state.kind === 'greeting' || state.kind === 'connected') state.link.close()
     else this.#resolveClosed()
     await Promise.allSettled(copies)
@@ -147,20 +144,26 @@ export class WeftConnection {
   }
 
   #attempt(): void {
-    const attempt: State = { kind: 'preparing' }
-    this.#enter(attempt)
-    this.#openSocket(attempt).catch((error: unknown) => {
+    this.#enter(this.#prepare())
+  }
+
+  #prepare(): State {
+    const failed = (error: unknown): void => {
       if (this.#state !== attempt) return
       this.#settings.logger.warn({ error }, 'The connection could not be attempted.')
       this.#lost(1006, error instanceof Error ? error.message : '')
-    })
+    }
+    const timer = this.#settings.clock.after(tokenMsMax, () => failed(new Error('The token could not be fetched in time.')))
+    const attempt: State = { kind: 'preparing', timer }
+    this.#openSocket(() => this.#state === attempt).catch(failed)
+    return attempt
   }
 
-  async #openSocket(attempt: State): Promise<void> {
+  async #openSocket(isWanted: () => boolean): Promise<void> {
     const { clock, logger, heartbeat } = this.#settings
     const token = await readToken(this.#settings.token)
     const WebSocket = this.#settings.WebSocket ?? (await findWebSocket())
-    if (this.#state !== attempt) return
+    if (!isWanted()) return
     const link: Link = new Link(new WebSocket(this.url, [weftSubprotocol]), {
       agent,
       token,
@@ -218,6 +221,7 @@ export class WeftConnection {
   }
 
   #enter(state: State): void {
+    if (this.#state.kind === 'preparing' || this.#state.kind === 'waiting') this.#state.timer.cancel()
     this.#state = state
     const status = this.#currentStatus()
     if (sameStatus(status, this.#status)) return

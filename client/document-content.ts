@@ -28,6 +28,16 @@ export function hasPending(doc: Y.Doc): boolean {
   return doc.store.pendingStructs !== null || doc.store.pendingDs !== null
 }
 
+/**
+ * Yjs tells of no change any more once a listener of `update` or one of a few other events has thrown, since it takes that transaction for one that still
+ * goes on. Answers whether that was so, and ends it. To be called outside of transactions.
+ */
+export function releaseEvents(doc: Y.Doc): boolean {
+  if (doc._transaction !== null || doc._transactionCleanups.length === 0) return false
+  doc._transactionCleanups = []
+  return true
+}
+
 /** Whether it has every struct that a server with this encoded state vector has. One that still waits for what it depends on does not count. */
 export function hasAllOf(doc: Y.Doc, serverStateVector: Uint8Array): boolean {
   const ours = Y.decodeStateVector(Y.encodeStateVector(doc))

@@ -1,14 +1,13 @@
 // One document over a connection, as the application sees it.
-import { Awareness } from 'y-protocols/awareness.js'
+import type { Awareness } from 'y-protocols/awareness.js'
 import type * as Y from 'yjs'
-import type { Timer } from '../core/clock.js'
 import { Backoff } from './backoff.js'
 import { deferred } from './deferred.js'
 import { DocumentSync } from './document-sync.js'
 import { Emitter } from './emitter.js'
 import type { OpenOptions, Settings } from './options.js'
 import type { DocumentPersistence, LocalCopy } from './persistence.js'
-import { SharedAwareness } from './shared-awareness.js'
+import { awarenessOf, SharedAwareness } from './shared-awareness.js'
 import { type Permission, type SessionStatus, sameStatus } from './status.js'
 
 export type SessionEvents = {
@@ -31,8 +30,8 @@ export interface SessionHost {
   succeeded(): void
 }
 
-/** A local store that does not answer must not keep the document from the server. */
-const loadMsMax = 5_000
+/** A local store that does not answer must neither keep the document from the server nor a session from its end. */
+const copyMsMax = 5_000
 
 /** Made by `connection.open`. Remote changes are applied with the session as their transaction's origin. */
 export class DocumentSession<Presence extends Awareness | null = Awareness> {
@@ -55,6 +54,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
   #status: SessionStatus = { state: 'connecting' }
   #unsaved = 0
   #closing: Promise<void> | null = null
+  readonly #ended = deferred()
 
   constructor(host: SessionHost, documentId: string, doc: Y.Doc, options: OpenOptions<Presence>) {
     const { settings } = host
@@ -68,7 +68,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
     // Not everybody awaits it; a refusal is in the status too.
     this.synced.catch(() => {})
 
-    const awareness = options.awareness === undefined ? new Awareness(doc) : options.awareness
+    const awareness = options.awareness === undefined ? awarenessOf(doc) : options.awareness
     this.awareness = awareness as Presence
     this.#sync = new DocumentSync({
       documentId,
@@ -152,20 +152,29 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
     this.#sync.close()
     this.#host.detach(this.#sync)
     this.#emitter.clear()
-    await this.#copy?.close()
+    this.#ended.resolve()
+    if (this.#copy !== null) await this.#inTime(this.#copy.close())
   }
 
   async #load(copy: LocalCopy): Promise<void> {
-    const { clock, logger } = this.#host.settings
-    const tooLate = deferred()
-    const timer: Timer = clock.after(loadMsMax, () => tooLate.reject(new Error('The local store did not answer in time.')))
     try {
-      await Promise.race([copy.loaded, tooLate.promise])
+      // What is still being read when the session is closed does not matter any more.
+      await this.#inTime(Promise.race([copy.loaded, this.#ended.promise]))
     } catch (error) {
-      logger.warn({ error, documentId: this.documentId }, 'The copy on this device cannot be used.')
+      this.#host.settings.logger.warn({ error, documentId: this.documentId }, 'The copy on this device cannot be used.')
+    } finally {
+      this.#sync.loaded()
+    }
+  }
+
+  /** What `work` comes to, or an error when the local store does not answer. */
+  async #inTime(work: Promise<void>): Promise<void> {
+    const tooLate = deferred()
+    const timer = this.#host.settings.clock.after(copyMsMax, () => tooLate.reject(new Error('The local store did not answer in time.')))
+    try {
+      await Promise.race([work, tooLate.promise])
     } finally {
       timer.cancel()
-      this.#sync.loaded()
     }
   }
 

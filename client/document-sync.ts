@@ -8,10 +8,10 @@ import { closeCodes } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { KnownOnWire } from '../protocol/dialects/weft.js'
 import type { Backoff } from './backoff.js'
-import { hasAllOf, hasContent, hasPending } from './document-content.js'
+import { hasAllOf, hasContent, hasPending, releaseEvents } from './document-content.js'
 import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
 import type { ChannelMessage, Link } from './link.js'
-import { readToken, type TokenSource } from './options.js'
+import { readToken, type TokenSource, tokenMsMax } from './options.js'
 import { Saving } from './saving.js'
 import type { Permission, SessionStatus } from './status.js'
 import { type SyncPhase, statusOf } from './sync-phase.js'
@@ -58,6 +58,7 @@ export class DocumentSync {
   #permission: Permission | null = null
   /** What the server sends may complete updates that came from elsewhere: those are ours to submit. */
   #completesOthers = false
+  #checkQueued = false
 
   constructor(options: DocumentSyncOptions) {
     this.#options = options
@@ -70,6 +71,7 @@ export class DocumentSync {
       reopen: () => this.#reopen(),
       changed: () => events.changed(),
     })
+    doc.on('beforeTransaction', this.#onTransaction)
     doc.on('update', this.#onUpdate)
   }
 
@@ -150,6 +152,7 @@ export class DocumentSync {
     if (phase.kind === 'opening' || phase.kind === 'catching-up' || phase.kind === 'live') {
       phase.link.send({ type: 'close', channel: phase.channel })
     }
+    this.#options.doc.off('beforeTransaction', this.#onTransaction)
     this.#options.doc.off('update', this.#onUpdate)
     this.#leaveChannel()
     this.#enter({ kind: 'closed' })
@@ -167,7 +170,7 @@ export class DocumentSync {
   /** Whatever the phase holds on to is let go; what was under way waits again. */
   #leaveChannel(): void {
     const phase = this.#phase
-    if (phase.kind === 'retrying') phase.timer.cancel()
+    if (phase.kind === 'retrying' || phase.kind === 'preparing') phase.timer.cancel()
     if (phase.kind === 'opening' || phase.kind === 'catching-up' || phase.kind === 'live') phase.link.releaseChannel(phase.channel)
     this.#saving.left()
     if (phase.kind === 'catching-up' || phase.kind === 'live') this.#options.events.disconnected()
@@ -175,22 +178,22 @@ export class DocumentSync {
 
   #open(link: Link): void {
     this.#leaveChannel()
-    const preparing: SyncPhase = { kind: 'preparing', link }
+    const failed = (error: unknown): void => {
+      if (this.#phase !== preparing) return
+      // Like a session that the server ended for a passing reason.
+      this.#options.logger.warn({ error }, 'The token for a document could not be fetched.')
+      this.#retryLater(link, 'The token could not be fetched.', this.#options.backoff.next())
+    }
+    const timer = this.#options.clock.after(tokenMsMax, () => failed(new Error('The token could not be fetched in time.')))
+    const preparing: SyncPhase = { kind: 'preparing', link, timer }
     this.#enter(preparing)
-    readToken(this.#options.token).then(
-      (token) => {
-        if (this.#phase !== preparing) return
-        const channel = link.openChannel((message) => this.#receive(message))
-        link.send({ type: 'open', channel, documentId: this.#options.documentId, token, known: this.#known() })
-        this.#enter({ kind: 'opening', link, channel })
-      },
-      (error: unknown) => {
-        if (this.#phase !== preparing) return
-        // Like a session that the server ended for a passing reason.
-        this.#options.logger.warn({ error }, 'The token for a document could not be fetched.')
-        this.#retryLater(link, 'The token could not be fetched.', this.#options.backoff.next())
-      },
-    )
+    readToken(this.#options.token).then((token) => {
+      if (this.#phase !== preparing) return
+      timer.cancel()
+      const channel = link.openChannel((message) => this.#receive(message))
+      link.send({ type: 'open', channel, documentId: this.#options.documentId, token, known: this.#known() })
+      this.#enter({ kind: 'opening', link, channel })
+    }, failed)
   }
 
   #reopen(): void {
@@ -249,6 +252,8 @@ export class DocumentSync {
     if (!this.#saving.opened(stateVector, permission, resumable)) this.#resume = null
     this.#phase = { ...phase, kind: 'catching-up', resumed: resume === null ? null : stateVector }
     this.#permissionIs(permission)
+    // A listener may have closed the session.
+    if (this.#phase.kind !== 'catching-up') return
     this.#options.events.opened()
     this.#saving.flush()
     this.#options.events.changed()
@@ -257,7 +262,8 @@ export class DocumentSync {
   #caughtUp(seq: number, updates: readonly Uint8Array[]): void {
     const phase = this.#phase
     if (phase.kind !== 'catching-up' && phase.kind !== 'live') return
-    const applied = this.#apply(updates)
+    // An observer may have closed the session.
+    if (!this.#apply(updates) || this.#phase !== phase) return
     if (phase.kind === 'catching-up') {
       const { link, channel, resumed } = phase
       // A server that was set back and has gone on has other rows under the seqs that this client has seen: the state vectors tell.
@@ -269,39 +275,67 @@ export class DocumentSync {
       }
       this.#phase = { kind: 'live', link, channel }
     }
-    if (applied) this.#resume = { incarnation: this.#incarnation, seq }
+    this.#resume = { incarnation: this.#incarnation, seq }
     this.#options.events.synced()
     this.#progressed()
   }
 
   #updated(seq: number, update: Uint8Array): void {
-    const applied = this.#apply([update])
+    if (!this.#apply([update])) return
     // Before the catch-up a seq would claim what is still on its way.
-    if (applied && this.#phase.kind === 'live' && this.#resume !== null) this.#resume = { ...this.#resume, seq }
+    if (this.#phase.kind === 'live' && this.#resume !== null) this.#resume = { ...this.#resume, seq }
   }
 
-  /** In one transaction, so that observers see one change. Returns false, and starts afresh with the next channel, if something threw. */
+  /**
+   * In one transaction, so that observers see one change. Returns false if the updates could not be applied: then nothing may be called synced or saved,
+   * and the server is asked for everything again.
+   */
   #apply(updates: readonly Uint8Array[]): boolean {
-    const { doc, origin, logger } = this.#options
+    const { doc, documentId, origin, logger, backoff } = this.#options
+    let applied = false
     this.#completesOthers = hasPending(doc)
     try {
       Y.transact(
         doc,
         () => {
           for (const update of updates) Y.applyUpdate(doc, update, origin)
+          applied = true
         },
         origin,
         false,
       )
-      return true
     } catch (error) {
-      // Either an observer of the application threw, or the update is broken: the two cannot be told apart here.
-      logger.error({ error, documentId: this.#options.documentId }, 'Applying an update from the server failed.')
-      this.#resume = null
-      return false
+      // Observers run when all is applied.
+      logger.error(
+        { error, documentId },
+        applied ? 'An observer of the document threw.' : 'An update from the server could not be applied.',
+      )
     } finally {
       this.#completesOthers = false
     }
+    const phase = this.#phase
+    if (!applied && (phase.kind === 'catching-up' || phase.kind === 'live')) {
+      this.#resume = null
+      phase.link.send({ type: 'close', channel: phase.channel })
+      this.#retryLater(phase.link, 'What the server sent could not be applied to the document.', backoff.next())
+    }
+    return applied
+  }
+
+  /** What the document did not tell of is missing in what is unsaved: it is looked for by asking the server what it has. */
+  readonly #onTransaction = (): void => {
+    if (this.#checkQueued) return
+    this.#checkQueued = true
+    queueMicrotask(() => {
+      this.#checkQueued = false
+      if (this.#phase.kind === 'closed' || !releaseEvents(this.#options.doc)) return
+      this.#options.logger.error(
+        { documentId: this.#options.documentId },
+        'A listener of the document threw, which kept changes from being heard of.',
+      )
+      this.#saving.missed()
+      this.#reopen()
+    })
   }
 
   readonly #onUpdate = (update: Uint8Array, origin: unknown): void => {

@@ -33,6 +33,8 @@ const welcomeMsMax = 10_000
 const closeMsMax = 2_000
 /** When something outside suggests that the network changed, silence is believed sooner. */
 const probeMsMax = 5_000
+/** How long a socket that reported an error may take to report its end. */
+const endMsMax = 1_000
 
 const LOST = 1006
 
@@ -48,6 +50,7 @@ export class Link {
   #pingPeriodMs = 0
   #receivedAt: number
   #timer: Timer
+  #wasOpen = false
   #problem = ''
 
   constructor(socket: WebSocketLike, options: LinkOptions) {
@@ -58,10 +61,11 @@ export class Link {
     socket.binaryType = 'arraybuffer'
     socket.addEventListener('open', () => this.#opened())
     socket.addEventListener('message', ({ data }) => this.#received(data))
-    socket.addEventListener('error', (event) => {
-      if ('message' in event && typeof event.message === 'string') this.#problem = event.message
-    })
-    socket.addEventListener('close', ({ code, reason }) => this.#over(code, reason === '' ? this.#problem : reason))
+    socket.addEventListener('error', (event) => this.#failed(event))
+    // Some platforms leave both out where the network was lost.
+    socket.addEventListener('close', ({ code, reason }) =>
+      this.#over(code ?? LOST, reason === undefined || reason === '' ? this.#problem : reason),
+    )
   }
 
   /** The largest message the server takes, in bytes. */
@@ -83,7 +87,13 @@ export class Link {
 
   send(message: WeftClientMessage): void {
     if (this.#phase === 'over') return
-    this.#socket.send(joined(encodeWeftClient(message)))
+    const bytes = joined(encodeWeftClient(message))
+    try {
+      this.#socket.send(bytes)
+    } catch (error) {
+      // Some platforms throw where others drop what is sent to a socket that is closing.
+      this.#failed(error)
+    }
   }
 
   /** Asks the server for a sign of life now, and drops the socket if none comes soon. */
@@ -111,7 +121,21 @@ export class Link {
 
   #opened(): void {
     if (this.#phase !== 'greeting') return
+    this.#wasOpen = true
     this.send({ type: 'hello', agent: this.#options.agent, token: this.#options.token })
+  }
+
+  /** An error is followed by the end: at once while connecting (Node 22 then says no more), and else soon. */
+  #failed(error: unknown): void {
+    if (this.#phase === 'over') return
+    if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string')
+      this.#problem = error.message
+    if (!this.#wasOpen) {
+      this.drop(this.#problem)
+      return
+    }
+    this.#timer.cancel()
+    this.#timer = this.#options.clock.after(endMsMax, () => this.drop(this.#problem))
   }
 
   #received(data: unknown): void {

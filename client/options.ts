@@ -75,6 +75,11 @@ export function settingsOf(options: ConnectOptions): Settings {
   }
 }
 
+/** A token that takes longer counts as one that cannot be had: a request that hangs must not keep a client from trying again. */
+export const tokenMsMax = 30_000
+
 export async function readToken(source: TokenSource): Promise<string> {
-  return typeof source === 'function' ? await source() : source
+  const token: unknown = typeof source === 'function' ? await source() : source
+  if (typeof token !== 'string') throw new TypeError(`The token is not a string but ${token === null ? 'null' : typeof token}.`)
+  return token
 }

@@ -78,6 +78,13 @@ export class Saving {
     })
   }
 
+  /** The document was changed, and it is not known how: what the server lacks is found when the channel is opened again. */
+  missed(): void {
+    this.#submissions.add(emptyUpdate)
+    this.#needsDifference = true
+    this.#options.changed()
+  }
+
   /** Resolves when every update there is now has been acknowledged; rejects with what `fail` is given. */
   saved(): Promise<void> {
     return this.#waiters.add(this.#submissions.lastTicket)

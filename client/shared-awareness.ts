@@ -1,12 +1,26 @@
 // One document's awareness over the wire: local changes go out, merged per turn; remote ones come in and are never sent back.
 import { Observable } from 'lib0/observable'
-import { type Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness.js'
+import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness.js'
+import type * as Y from 'yjs'
 import type { Logger } from '../core/log.js'
 
 interface AwarenessChange {
   readonly added: readonly number[]
   readonly updated: readonly number[]
   readonly removed: readonly number[]
+}
+
+/**
+ * The clock of each document's last goodbye. An Awareness made anew begins at 0, and the others would take its states for older than that goodbye: a
+ * document that is opened again, as React does when it mounts twice, goes on from here.
+ */
+const goodbyes = new WeakMap<Y.Doc, { readonly clientId: number; readonly clock: number }>()
+
+/** An Awareness of this document. Its own listener for the end of the document, which it would never take off, is left out: the session listens. */
+export function awarenessOf(doc: Y.Doc): Awareness {
+  const awareness = new Awareness(Object.create(doc, { on: { value: () => {} } }))
+  awareness.doc = doc
+  return awareness
 }
 
 export class SharedAwareness {
@@ -27,6 +41,13 @@ export class SharedAwareness {
     this.#send = send
     this.#logger = logger
     awareness.on('update', this.#onUpdate)
+    awareness.doc.on('afterTransactionCleanup', this.#followClientId)
+    this.#followClientId()
+    const { clientID, meta } = awareness
+    const goodbye = goodbyes.get(awareness.doc)
+    const known = meta.get(clientID)
+    if (goodbye?.clientId === clientID && known !== undefined && known.clock < goodbye.clock)
+      meta.set(clientID, { ...known, clock: goodbye.clock })
   }
 
   /** A channel was opened: the local state is sent with a newer clock, since the others may have it as removed. */
@@ -57,8 +78,10 @@ export class SharedAwareness {
       // The application's Awareness keeps its state; only its clock moves on, so that a later session is newer than this removal.
       meta.set(clientID, { ...known, clock: known.clock + 1 })
       this.#send(encodeAwarenessUpdate(this.#awareness, [clientID], new Map()))
+      goodbyes.set(this.#awareness.doc, { clientId: clientID, clock: known.clock + 1 })
     }
     this.#awareness.off('update', this.#onUpdate)
+    this.#awareness.doc.off('afterTransactionCleanup', this.#followClientId)
     this.forgetOthers()
     if (this.#owned) this.#destroy()
   }
@@ -79,6 +102,31 @@ export class SharedAwareness {
     }
   }
 
+  /**
+   * Yjs gives a document another client id when somebody else writes under its own. The state moves along: editors take states under other ids for other
+   * people, and the old id is somebody else's now.
+   */
+  readonly #followClientId = (): void => {
+    const { clientID: before, doc, meta, states } = this.#awareness
+    if (doc.clientID === before) return
+    const state = this.#awareness.getLocalState()
+    const known = meta.get(before)
+    this.#awareness.clientID = doc.clientID
+    states.delete(before)
+    if (known !== undefined && state !== null) {
+      meta.set(before, { ...known, clock: known.clock + 1 })
+      this.#send(encodeAwarenessUpdate(this.#awareness, [before]))
+      const removal = { added: [], updated: [], removed: [before] }
+      this.#guarded(() => this.#awareness.emit('change', [removal, 'local']))
+      this.#guarded(() => this.#awareness.emit('update', [removal, 'local']))
+    }
+    // Whoever has the id now counts on from its own clock.
+    meta.delete(before)
+    // A first state at clock 0 would not be taken by the others.
+    if (!meta.has(doc.clientID)) meta.set(doc.clientID, { clock: 0, lastUpdated: 0 })
+    if (state !== null) this.#guarded(() => this.#awareness.setLocalState(state))
+  }
+
   readonly #onUpdate = ({ added, updated, removed }: AwarenessChange, origin: unknown): void => {
     const id = this.#awareness.clientID
     const ours = added.includes(id) || updated.includes(id) || removed.includes(id)
@@ -88,7 +136,7 @@ export class SharedAwareness {
     this.#queued = true
     queueMicrotask(() => {
       this.#queued = false
-      if (!this.#closed) this.#send(encodeAwarenessUpdate(this.#awareness, [id]))
+      if (!this.#closed) this.#send(encodeAwarenessUpdate(this.#awareness, [this.#awareness.clientID]))
     })
   }
 }

@@ -11,7 +11,7 @@ export type SyncPhase =
   /** No link. `reason` is null while the first attempt is under way. */
   | { readonly kind: 'offline'; readonly reason: string | null }
   /** The token is being fetched. */
-  | { readonly kind: 'preparing'; readonly link: Link }
+  | { readonly kind: 'preparing'; readonly link: Link; readonly timer: Timer }
   /** The server has been asked to open the document. */
   | { readonly kind: 'opening'; readonly link: Link; readonly channel: number }
   /** `resumed` is what the server had when this client asked for what came after a seq; null when it asked otherwise. */

@@ -10,7 +10,7 @@ export interface WebSocketLike {
   terminate?(): void
   addEventListener(type: 'open', listener: () => void): void
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
-  addEventListener(type: 'close', listener: (event: { readonly code: number; readonly reason: string }) => void): void
+  addEventListener(type: 'close', listener: (event: { readonly code?: number; readonly reason?: string }) => void): void
   addEventListener(type: 'error', listener: (event: object) => void): void
 }
 
@@ -32,10 +32,14 @@ export async function findWebSocket(): Promise<WebSocketConstructor> {
  */
 export function webSocketUrl(url: string): string {
   const base = (globalThis as { readonly location?: { readonly href: string } }).location?.href
-  const parsed = new URL(url, base)
-  if (parsed.protocol === 'http:') parsed.protocol = 'ws:'
-  if (parsed.protocol === 'https:') parsed.protocol = 'wss:'
-  if (parsed.protocol !== 'ws:' && parsed.protocol !== 'wss:') throw new TypeError(`Not a ws, wss, http or https URL: ${url}`)
-  parsed.hash = ''
-  return parsed.href
+  // Taken apart by hand: React Native's URL changes absolute ones, and has no `protocol` that could be set.
+  const [, secure = '', host = '', rest = ''] = parts.exec(url) ?? parts.exec(new URL(url, base).href) ?? []
+  const absolute = `ws${secure.toLowerCase()}://${host}${rest.startsWith('/') ? '' : '/'}${rest}`
+  if (host === '') throw new TypeError(`Not a ws, wss, http or https URL: ${url}`)
+  // Throws for a host or a port that cannot be.
+  new URL(absolute)
+  return absolute
 }
+
+/** An `s` or nothing, the host with its port, and all that follows, without the fragment. */
+const parts = /^(?:ws|http)(s?):\/\/([^/?#]+)([^#]*)/i

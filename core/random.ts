@@ -10,9 +10,13 @@ export interface Random {
   bytes(length: number): Uint8Array
 }
 
-/** The platform's cryptographic source: fit for ids and secrets. */
+/**
+ * The platform's source. `bytes` is cryptographic, fit for ids and secrets, and throws where there is no such source; numbers, which spread waits, are to be had
+ * there too.
+ */
 export const systemRandom: Random = {
-  fraction: () => (crypto.getRandomValues(new Uint32Array(1))[0] as number) / 0x1_0000_0000,
+  fraction: () =>
+    typeof crypto === 'undefined' ? Math.random() : (crypto.getRandomValues(new Uint32Array(1))[0] as number) / 0x1_0000_0000,
   below: (bound) => Math.floor(systemRandom.fraction() * bound),
   bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
 }

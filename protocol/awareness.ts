@@ -4,6 +4,7 @@
 //
 // The JSON text `null` is a removal. The same layout is used by every Yjs provider.
 import * as encoding from 'lib0/encoding'
+import { decodeUtf8 } from 'lib0/string'
 import { WeftError } from '../core/errors.js'
 import { ByteReader } from './bytes.js'
 
@@ -19,8 +20,6 @@ export const removalState: Uint8Array = Uint8Array.of(0x6e, 0x75, 0x6c, 0x6c)
 
 /** Client id, clock and length take a byte each; the shortest JSON text is one more. */
 const ENTRY_BYTES_MIN = 4
-
-const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Walks an awareness update without allocating: `visit` gets each entry as numbers, with the state as an offset range of `bytes`.
@@ -76,7 +75,7 @@ export function isRemoval(entry: AwarenessEntry): boolean {
 /** Parses a state. Throws `malformed` if it is not UTF-8 JSON. */
 export function parseState(state: Uint8Array): unknown {
   try {
-    const parsed: unknown = JSON.parse(utf8Decoder.decode(state))
+    const parsed: unknown = JSON.parse(decodeUtf8(state))
     return parsed
   } catch (cause) {
     throw new WeftError('malformed', 'An awareness state is not valid JSON.', { cause })

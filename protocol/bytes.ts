@@ -1,6 +1,7 @@
 // Reading and writing lib0-encoded bytes: variable-length unsigned integers, and length-prefixed byte arrays and strings.
 // The reader trusts nothing: every failure is a WeftError `malformed` that says what was being read.
 import * as encoding from 'lib0/encoding'
+import { decodeUtf8 } from 'lib0/string'
 import { WeftError } from '../core/errors.js'
 
 /** Payloads above this many bytes are sent as they lie in memory; smaller ones are cheaper to copy into one frame. */
@@ -8,9 +9,6 @@ export const sharedPartBytesMin = 4096
 
 /** A safe integer has 53 bits, at 7 bits a byte. */
 const VAR_UINT_BYTES_MAX = 8
-
-// The byte order mark is content like any other: dropping it would change what somebody wrote.
-const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export class ByteReader {
   readonly #bytes: Uint8Array
@@ -63,7 +61,7 @@ export class ByteReader {
     const bytes = this.varBytes()
     if (bytes.length > bytesMax) throw this.malformed(`holds a string of ${bytes.length} bytes where ${bytesMax} are allowed`)
     try {
-      return utf8Decoder.decode(bytes)
+      return decodeUtf8(bytes)
     } catch {
       throw this.malformed('holds a string that is not valid UTF-8')
     }

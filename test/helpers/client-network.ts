@@ -50,6 +50,11 @@ export class ServerEnd {
     this.client.deliver('message', { data })
   }
 
+  /** The socket reports an error, and nothing else. */
+  fail(message: string): void {
+    this.client.deliver('error', { message })
+  }
+
   /** Ends the socket. 1006 is a network that went away. */
   end(code = 1006, reason = ''): void {
     this.client.end(code, reason)

@@ -9,7 +9,7 @@ import * as Y from 'yjs'
 import { connect, indexedDbPersistence } from '../../client/index.js'
 import { silentLogger } from '../../core/log.js'
 import { createServer } from '../../server/index.js'
-import { clientFixture, stateOf, type } from '../helpers/client-fixture.js'
+import { clientFixture, stateOf, type, updateWith } from '../helpers/client-fixture.js'
 import { eventually } from '../helpers/states.js'
 
 const body = (doc: Y.Doc): string => doc.getText('body').toString()
@@ -93,12 +93,47 @@ test('a local store that cannot be read does not keep the document from the serv
   assert.equal(clock.timerCount, 0)
 })
 
-test('without the text of what was stored, a session that is closed while it loads ends cleanly', async () => {
+test('a session that is closed while its copy is being read ends at once: without a timer, a warning, or a promise that never settles', async () => {
+  const warnings: string[] = []
+  const ignore = (): void => {}
+  const logger = { debug: ignore, info: ignore, warn: (_fields: object, message: string) => void warnings.push(message), error: ignore }
   const { clock, connect } = clientFixture()
-  const connection = connect({ persistence: { open: () => ({ loaded: new Promise(() => {}), close: async () => {} }) } })
+  const connection = connect({ logger, persistence: { open: () => ({ loaded: new Promise(() => {}), close: async () => {} }) } })
   const session = connection.open('a', new Y.Doc())
+  await clock.settle()
   await session.close()
+  await session.loaded
   await connection.close()
+  assert.equal(clock.timerCount, 0)
   await clock.advanceAsync(5_000)
+  assert.deepEqual(warnings, [])
+})
+
+test('a session of a copy in IndexedDB that is closed as soon as it is opened ends, and the copy is there for the next one', async () => {
+  const { clock, server, connect } = clientFixture()
+  server.write('a', updateWith('on the server'))
+  const connection = connect({ persistence: indexedDbPersistence({ prefix: 'closed early:' }) })
+  const doc = new Y.Doc()
+  const first = connection.open('a', doc)
+  const second = connection.open('a', doc)
+  await Promise.all([first.close(), first.loaded])
+  await second.loaded
+  await clock.settle()
+  await second.synced
+  assert.equal(body(doc), 'on the server')
+  await connection.close()
+  assert.equal(clock.timerCount, 0)
+})
+
+test('a copy that does not let go does not keep a session from its end', async () => {
+  const { clock, connect } = clientFixture()
+  const persistence = { open: () => ({ loaded: Promise.resolve(), close: () => new Promise<void>(() => {}) }) }
+  const connection = connect({ persistence })
+  const session = connection.open('a', new Y.Doc())
+  await clock.settle()
+  const closed = assert.rejects(session.close(), /did not answer in time/)
+  await clock.advanceAsync(5_000)
+  await closed
+  await connection.close()
   assert.equal(clock.timerCount, 0)
 })

@@ -148,3 +148,97 @@ test('awareness that cannot be read, and a listener that throws, leave the docum
   other.destroy()
   await connection.close()
 })
+
+test('A2: a document whose client id Yjs changed keeps its cursor: the old id is said goodbye to, the state goes on under the new one', async () => {
+  const { clock, server, network, connect } = clientFixture()
+  const connection = connect()
+  const doc = new Y.Doc()
+  const own = new Awareness(doc)
+  for (const awareness of [undefined, own]) {
+    const session = connection.open('a', doc, awareness === undefined ? {} : { awareness })
+    session.awareness.setLocalState({ name: 'Ada' })
+    await clock.settle()
+    const before = doc.clientID
+    const others = new Awareness(new Y.Doc())
+    const watch = (): void => {
+      for (const { update } of network.last.receivedOf('awareness')) applyAwarenessUpdate(others, update, null)
+    }
+    watch()
+    assert.deepEqual(others.getStates().get(before), { name: 'Ada' })
+
+    // Somebody else writes under the same client id, and has a cursor.
+    const double = new Y.Doc()
+    double.clientID = before
+    Y.applyUpdate(double, Y.encodeStateAsUpdate(doc))
+    double.getText('body').insert(0, 'x')
+    const changes: { added: number[]; removed: number[] }[] = []
+    session.awareness.on('change', (change: { added: number[]; removed: number[] }) => changes.push(change))
+    server.write('a', Y.encodeStateAsUpdate(double))
+    await clock.settle()
+    assert.notEqual(doc.clientID, before)
+    assert.equal(session.awareness.clientID, doc.clientID)
+    assert.deepEqual(
+      [...session.awareness.getStates()].filter(([id]) => id !== others.clientID),
+      [[doc.clientID, { name: 'Ada' }]],
+    )
+    assert.deepEqual(
+      changes.map(({ added, removed }) => [added, removed]),
+      [
+        [[], [before]],
+        [[doc.clientID], []],
+      ],
+    )
+    watch()
+    assert.equal(others.getStates().get(before), undefined)
+    assert.deepEqual(others.getStates().get(doc.clientID), { name: 'Ada' })
+
+    // From now on the old id is the other one's.
+    const theirs = new Awareness(double)
+    theirs.setLocalState({ name: 'Grace' })
+    server.tell('a', (channel) => ({ type: 'awareness', channel, update: encodeAwarenessUpdate(theirs, [before]) }))
+    await clock.settle()
+    assert.deepEqual(session.awareness.getStates().get(before), { name: 'Grace' })
+    session.awareness.setLocalStateField('cursor', 7)
+    await clock.settle()
+    watch()
+    assert.deepEqual(others.getStates().get(doc.clientID), { name: 'Ada', cursor: 7 })
+    await session.close()
+    await clock.settle()
+    const last = sent(network.last).at(-1)
+    assert.ok(last !== undefined && isRemoval(last) && last.clientId === doc.clientID)
+    for (const awareness of [others, theirs]) awareness.destroy()
+  }
+  own.destroy()
+  await connection.close()
+})
+
+test('A5: a document that is opened, closed and opened again, in one turn or later, is seen by those who saw it go', async () => {
+  const { clock, network, connect } = clientFixture()
+  const connection = connect()
+  const doc = new Y.Doc()
+  const others = new Awareness(new Y.Doc())
+  let seen = 0
+  const watch = (): void => {
+    const messages = network.last.receivedOf('awareness')
+    for (const { update } of messages.slice(seen)) applyAwarenessUpdate(others, update, null)
+    seen = messages.length
+  }
+  for (let mount = 0; mount < 5; mount++) {
+    const first = connection.open('a', doc)
+    void first.close()
+    const second = connection.open('a', doc)
+    second.awareness.setLocalState({ mount })
+    await clock.settle()
+    watch()
+    assert.deepEqual(others.getStates().get(doc.clientID), { mount })
+    await second.close()
+    await clock.settle()
+    watch()
+    assert.equal(others.getStates().has(doc.clientID), false)
+  }
+  const listeners = ({ _observers }: Y.Doc): number => [..._observers.values()].reduce((sum, set) => sum + set.size, 0)
+  assert.equal(listeners(doc), listeners(new Y.Doc()), 'a document that lives on is not kept by sessions that ended')
+  others.destroy()
+  await connection.close()
+  assert.equal(clock.timerCount, 0)
+})

@@ -27,6 +27,22 @@ test('http URLs become WebSocket URLs, others are refused', () => {
   assert.equal(webSocketUrl('wss://example.org'), 'wss://example.org/')
   assert.throws(() => webSocketUrl('ftp://example.org'), TypeError)
   assert.throws(() => webSocketUrl('/relative'), TypeError)
+  assert.throws(() => webSocketUrl('ws://host:port'), TypeError)
+  assert.equal(webSocketUrl('WSS://example.org:8443?x=1'), 'wss://example.org:8443/?x=1')
+})
+
+test('a URL that cannot be changed, as on React Native, is not needed for an absolute one', () => {
+  const { URL } = globalThis
+  globalThis.URL = class {
+    get protocol(): string {
+      throw new Error('URL.protocol is not implemented')
+    }
+  } as unknown as typeof URL
+  try {
+    assert.equal(webSocketUrl('https://example.org/sync?x=1'), 'wss://example.org/sync?x=1')
+  } finally {
+    globalThis.URL = URL
+  }
 })
 
 test('the waits between attempts grow until a document was synced, not until a socket was opened', async () => {
@@ -155,6 +171,92 @@ test('a server that accepts the socket and never answers is given up', async () 
   await connection.close()
 })
 
+test('G3: an error without a close while connecting is a loss, at once and once', async () => {
+  const { clock, server, network, connect } = clientFixture()
+  server.accepts = false
+  const connection = connect({ random: always(0.5) })
+  const session = connection.open('a', new Y.Doc())
+  const statuses: ConnectionStatus[] = []
+  connection.on('status', (status) => statuses.push(status))
+  await clock.settle()
+  const refused = network.last
+  refused.fail('connect ECONNREFUSED 127.0.0.1:1234')
+  await clock.settle()
+  assert.deepEqual(session.status, { state: 'offline', reason: 'connect ECONNREFUSED 127.0.0.1:1234' })
+  assert.equal(clock.nextTimerMs, 50, 'and the next attempt is due')
+  refused.end(1006)
+  await clock.settle()
+  assert.equal(statuses.length, 1)
+  assert.equal(clock.timerCount, 1)
+  server.accepts = true
+  await clock.advanceAsync(50)
+  assert.equal(stateOf(session), 'saved')
+  assert.equal(network.sockets.length, 2)
+  await connection.close()
+  assert.equal(clock.timerCount, 0)
+})
+
+test('G3: a socket that reports an error once it was open is given up soon, with the close code if one comes', async () => {
+  for (const code of [null, 4403]) {
+    const { clock, network, connect } = clientFixture()
+    const connection = connect({ backoff: { baseMs: 30_000 } })
+    const session = connection.open('a', new Y.Doc())
+    await clock.settle()
+    network.last.fail('read ETIMEDOUT')
+    if (code !== null) network.last.end(code, 'Not yours.')
+    await clock.advanceAsync(1_000)
+    assert.equal(stateOf(session), code === null ? 'offline' : 'refused')
+    await connection.close()
+    assert.equal(clock.timerCount, 0)
+  }
+})
+
+test('a socket that throws when something is sent, or that closes without a code, is a lost one', async () => {
+  const { clock, network, connect } = clientFixture()
+  const connection = connect()
+  const session = connection.open('a', new Y.Doc())
+  await clock.settle()
+  network.last.client.send = () => {
+    throw new Error('The socket is not open.')
+  }
+  type(session.doc, 'typed meanwhile')
+  await clock.advanceAsync(2_000)
+  assert.equal(network.sockets.length, 2)
+  assert.equal(stateOf(session), 'saved')
+  network.last.client.deliver('close', {})
+  await clock.settle()
+  assert.equal(stateOf(session), 'offline')
+  await clock.advanceAsync(1_000)
+  assert.equal(stateOf(session), 'saved')
+  await connection.close()
+})
+
+test('a token source that hangs, or gives no string, is a failed attempt, for a connection and for a document', async () => {
+  const { clock, network, connect } = clientFixture()
+  const answers: (() => unknown)[] = [
+    () => new Promise(() => {}),
+    () => undefined,
+    () => 'connection',
+    () => new Promise(() => {}),
+    () => null,
+    () => 'document',
+  ]
+  const connection = connect({ token: () => (answers.shift()?.() ?? null) as string, backoff: { baseMs: 1, capMs: 1 } })
+  const session = connection.open('a', new Y.Doc())
+  await clock.advanceAsync(29_000)
+  assert.equal(stateOf(session), 'connecting')
+  await clock.advanceAsync(1_000)
+  assert.deepEqual(session.status, { state: 'offline', reason: 'The token could not be fetched in time.' })
+  await clock.advanceAsync(2)
+  assert.equal(network.last.receivedOf('hello')[0]?.token, 'connection')
+  assert.equal(stateOf(session), 'syncing')
+  await clock.advanceAsync(30_002)
+  assert.equal(network.last.receivedOf('open')[0]?.token, 'document')
+  assert.equal(stateOf(session), 'saved')
+  await connection.close()
+  assert.equal(clock.timerCount, 0)
+})
+
 for (const [what, data] of [
   ['a text message', 'hello'],
   ['garbage', Uint8Array.of(255, 255, 255).buffer],
@@ -231,11 +333,20 @@ test('a browser that comes back online, or a tab that is shown, connects at once
   }
 })
 
-for (const when of ['before the first attempt', 'greeting', 'connected', 'waiting', 'refused', 'a peer that ignores the close'] as const) {
+for (const when of [
+  'before the first attempt',
+  'a token that is being fetched',
+  'greeting',
+  'connected',
+  'waiting',
+  'refused',
+  'a peer that ignores the close',
+] as const) {
   test(`close is idempotent and leaves no timer: ${when}`, async () => {
     const { clock, server, network, connect } = clientFixture()
     server.accepts = when !== 'greeting'
-    const connection = connect()
+    const token = (): Promise<string> => (when === 'a token that is being fetched' ? new Promise(() => {}) : Promise.resolve(''))
+    const connection = connect({ token })
     const session = connection.open('a', new Y.Doc())
     if (when !== 'before the first attempt') await clock.settle()
     if (when === 'waiting') network.last.end()

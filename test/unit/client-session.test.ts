@@ -420,6 +420,103 @@ test('an observer that throws does not stop the session', async () => {
   await connection.close()
 })
 
+test('D1: a catch-up or an update that cannot be applied is neither synced nor saved: the status says why, and everything is asked for again', async () => {
+  for (const kind of ['catch-up', 'update'] as const) {
+    const { clock, server, network, connect } = clientFixture()
+    server.write('a', updateWith('there before'))
+    // The struct has a kind of content that does not exist.
+    const broken = Uint8Array.of(1, 1, 5, 0, 11, 1, 1, 116, 0, 0)
+    if (kind === 'catch-up') server.document('a').log.push(broken)
+    const connection = connect()
+    const doc = new Y.Doc()
+    // By its log, so that the broken row is in what the server sends.
+    const session = connection.open('a', doc)
+    let synced = 0
+    session.on('synced', () => synced++)
+    let sent: typeof network.last.send | null = null
+    if (kind === 'catch-up') {
+      await Promise.resolve()
+      const { send } = network.last
+      sent = send
+      network.last.send = (message) =>
+        send.call(network.last, message.type === 'state' ? { ...message, updates: [...message.updates, broken] } : message)
+    }
+    await clock.settle()
+    if (kind === 'update') {
+      assert.equal(stateOf(session), 'saved')
+      server.tell('a', (channel) => ({ type: 'update', channel, seq: 2, update: broken }))
+      await clock.settle()
+    }
+    const before = kind === 'update' ? 1 : 0
+    assert.deepEqual(session.status, { state: 'offline', reason: 'What the server sent could not be applied to the document.' })
+    assert.equal(synced, before)
+    type(doc, 'mine')
+    const saved = session.saved()
+    await clock.advanceAsync(50)
+    if (kind === 'catch-up') {
+      assert.notEqual(stateOf(session), 'saved')
+      assert.equal(synced, before, 'pending as long as it is broken')
+      if (sent !== null) network.last.send = sent
+    }
+    await clock.advanceAsync(2_000)
+    await saved
+    assert.equal(synced, before + 1)
+    assert.equal(network.last.receivedOf('open').at(-1)?.known.kind, 'state-vector', 'not from the seq that was not applied')
+    assert.ok(server.text('a').includes('mine') && body(doc).includes('there before'))
+    assert.equal(network.sockets.length, 1)
+    await connection.close()
+    assert.equal(clock.timerCount, 0)
+  }
+})
+
+test('D1: a change that a throwing listener kept from this client is not called saved, and is saved', async () => {
+  const { clock, server, connect } = clientFixture()
+  const connection = connect()
+  const doc = new Y.Doc()
+  let throws = false
+  // It comes first, as the listener of another provider does. Yjs emits no event any more after it has thrown.
+  doc.on('update', () => {
+    if (throws) throw new Error('The database connection is closing.')
+  })
+  const session = connection.open('a', doc)
+  await session.synced
+  throws = true
+  assert.throws(() => type(doc, 'one '))
+  type(doc, 'two ')
+  throws = false
+  const saved = new Promise<void>((resolve) => {
+    session.on('unsaved', (unsaved) => {
+      if (unsaved === 0) resolve()
+    })
+  })
+  await saved
+  assert.equal(server.text('a'), 'one two ')
+  type(doc, 'three')
+  assert.equal(session.unsaved, 1, 'the document tells of its changes again')
+  await session.saved()
+  assert.equal(server.text('a'), 'one two three')
+  await clock.settle()
+  await connection.close()
+})
+
+test('a session that is closed by an observer, or by a listener, stays closed', async () => {
+  const { clock, server, connect } = clientFixture()
+  server.write('a', updateWith('x'))
+  const connection = connect()
+  const observed = connection.open('a', new Y.Doc())
+  observed.doc.getText('body').observe(() => void observed.close())
+  const heard = connection.open('a', new Y.Doc())
+  heard.on('permission', () => void heard.close())
+  await clock.settle()
+  for (const session of [observed, heard]) {
+    assert.deepEqual(session.status, { state: 'offline', reason: 'The session is closed.' })
+    await assert.rejects(session.synced, SessionClosedError)
+  }
+  assert.equal(heard.awareness.getLocalState(), null)
+  await connection.close()
+  assert.equal(clock.timerCount, 0)
+})
+
 test('close is idempotent, sends what waits, and rejects what can no longer happen', async () => {
   const { clock, server, network, connect } = clientFixture()
   const connection = connect()
