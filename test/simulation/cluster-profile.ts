@@ -21,7 +21,7 @@ export type NodeAction =
   | 'cut-redis'
   | 'set-clock'
 
-export type ClusterAction = ClientAction | NodeAction | 'join' | 'lose-author' | 'wait'
+export type ClusterAction = ClientAction | NodeAction | 'join' | 'misdeed' | 'lose-author' | 'wait'
 
 export interface ClusterProfile {
   /** Some kinds of faults leave no trace at all: a Redis that fails moves nothing (O4), planned moves close nothing (O5). */
@@ -29,6 +29,8 @@ export interface ClusterProfile {
   readonly heartbeatPeriodMs: number
   readonly nodeCount: number
   readonly clientCount: number
+  /** Clients that send what a decent one never would. */
+  readonly adversaryCount: number
   readonly documentIds: readonly string[]
   readonly steps: number
   readonly broadcast: 'after-commit' | 'before-commit'
@@ -63,6 +65,7 @@ export function drawClusterProfile(random: Random): ClusterProfile {
   const badRedis = kind === 'only-redis' || (any && chance(3))
   const moves = kind === 'only-planned' || (any && chance(2))
   const narrow = any && chance(3)
+  const adversaryCount = any && chance(3) ? 1 + random.below(2) : 0
   const redisTrouble: RedisTrouble =
     badRedis && chance(2)
       ? { lost: random.below(100), repeated: random.below(100), delayMsMax: 1 + random.below(500), reorders: chance(2) }
@@ -73,6 +76,7 @@ export function drawClusterProfile(random: Random): ClusterProfile {
     heartbeatPeriodMs: chance(6) ? 500 : 1_000,
     nodeCount: 2 + random.below(2),
     clientCount: 3 + random.below(3),
+    adversaryCount,
     documentIds: ['first', 'second/of two', 'third'].slice(0, 1 + random.below(3)),
     steps: 25 + random.below(20),
     // A cluster that shows edits before they are committed may forget them with their owner; a stock client on another node is not asked for them again.
@@ -127,6 +131,7 @@ export function drawClusterProfile(random: Random): ClusterProfile {
       'redis-wiped': badRedis ? 2 : 0,
       'cut-redis': badRedis ? 3 : 0,
       'set-clock': 1,
+      misdeed: adversaryCount > 0 ? 25 : 0,
     },
   }
 }

@@ -28,6 +28,7 @@ const reached = [
   'action redis-wiped',
   'action cut-redis',
   'action set-clock',
+  'action misdeed',
 ]
 
 /** Throws with the seed and how to replay it at the first broken promise. */

@@ -100,6 +100,7 @@ export class ClusterWorld {
           expectations: { broadcast, limits, beats: 'merged' },
           compactionMsMax,
           losesMessages: false,
+          punishesOthers: false,
           closesClient: (reason) => this.#clientClosed(reason),
         }),
     })
@@ -128,6 +129,7 @@ export class ClusterWorld {
   async #begin(): Promise<void> {
     this.#fleet.startAll()
     for (let index = 0; index < this.#profile.clientCount; index++) this.#population.join()
+    for (let index = 0; index < this.#profile.adversaryCount; index++) this.#population.joinAdversary()
     // Without other faults, the nodes must have their shares before anything is compared with how it was.
     await this.#advance((this.#profile.kind === 'any' ? 2_000 : 6_000) + this.#random.below(3_000))
   }
@@ -164,6 +166,9 @@ export class ClusterWorld {
         return
       case 'join':
         if (this.#population.clients.length < CLIENTS_MAX) this.#population.join()
+        return
+      case 'misdeed':
+        this.#population.misdeed()
         return
       case 'wait':
         return
@@ -234,7 +239,9 @@ export class ClusterWorld {
 
   /** A2: a client that speaks for all others is not heard, on no node. */
   async #checkSpoofing(): Promise<void> {
-    if (this.#random.below(3) > 0 || !spoof(this.#population.clients)) return
+    if (this.#random.below(3) > 0) return
+    const spoofed = [spoof(this.#population.clients), this.#population.speakForOthers()]
+    if (!spoofed.includes(true)) return
     await this.#advance(9_000)
     await this.#checkEqual()
   }

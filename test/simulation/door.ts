@@ -6,10 +6,11 @@ import type { Dialect } from '../../server/gateway/gateway.js'
 import { linkLimits } from '../../server/gateway/link-services.js'
 import type { Socket } from '../../server/gateway/socket.js'
 import type { ServerNode } from '../../server/node.js'
+import { adversaryMark } from './adversary.js'
 import { type End, type EndEvents, LOST } from './connection.js'
 import type { Ledger } from './ledger.js'
 import type { SimulatedTime } from './time.js'
-import { type Expectations, WeftWitness, type Witness, YWebsocketWitness } from './witness.js'
+import { AdversaryWitness, type Expectations, WeftWitness, type Witness, YWebsocketWitness } from './witness.js'
 
 export interface DoorOptions {
   readonly node: ServerNode
@@ -18,6 +19,8 @@ export interface DoorOptions {
   readonly ledger: Ledger
   readonly expectations: Expectations
   readonly losesMessages: boolean
+  /** For a negative control: who breaks the protocol takes somebody else's connection along. */
+  readonly punishesOthers: boolean
   /** The node closes a client's connection, or ends it. */
   readonly closes: (code: number, reason: string) => void
 }
@@ -42,13 +45,14 @@ export class Door {
   }
 
   accept(end: End, { url, protocols }: Request): EndEvents | null {
-    const { node, time, random, losesMessages, closes } = this.#options
+    const { node, time, random, losesMessages, punishesOthers, closes } = this.#options
     if (node.gateway.admission() !== 'admitted') return null
     const { pathname, search } = new URL(url)
     const target = pathname + search
     const dialect = dialectOf(protocols)
-    const witness = this.#witnessOf(dialect, target)
-    if (dialect !== 'weft-node') this.#witnesses.set(end, witness)
+    const trusted = !search.includes(adversaryMark)
+    const witness = trusted ? this.#witnessOf(dialect, target) : this.#adversaryWitness(dialect, target)
+    if (trusted && dialect !== 'weft-node') this.#witnesses.set(end, witness)
     const guard = (look: () => void): void => {
       try {
         look()
@@ -57,7 +61,8 @@ export class Door {
       }
     }
     const closing = (code: number, reason: string): void => {
-      if (dialect !== 'weft-node' && end.isOpen) closes(code, reason)
+      if (trusted && dialect !== 'weft-node' && end.isOpen) closes(code, reason)
+      if (!trusted && punishesOthers && code >= 4400) this.#punish(code)
     }
     const socket: Socket = {
       get bufferedBytes() {
@@ -94,6 +99,15 @@ export class Door {
         events.closed(code === 0 ? LOST : code)
       },
     }
+  }
+
+  #punish(code: number): void {
+    for (const end of this.#witnesses.keys()) end.close(code, 'mistaken for somebody else')
+  }
+
+  #adversaryWitness(dialect: Dialect, target: string): Witness {
+    const { ledger, expectations } = this.#options
+    return new AdversaryWitness(ledger, expectations, dialect === 'weft' ? [] : [documentIdFromTarget(target)])
   }
 
   #witnessOf(dialect: Dialect, target: string): Witness {

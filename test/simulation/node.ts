@@ -40,6 +40,7 @@ export interface SimulatedNodeOptions {
   readonly compactionMsMax: number
   /** For negative controls. */
   readonly losesMessages: boolean
+  readonly punishesOthers: boolean
   /** The node, which is not on its way out, closes a client's connection. */
   readonly closesClient?: (reason: string) => void
 }
@@ -125,7 +126,8 @@ export class SimulatedNode {
   /** Boots a new process, unless one runs. */
   async start(): Promise<void> {
     if (this.#state.kind !== 'down') return
-    const { time, name, skew, ledger, limits, tuning, broadcast, network, address, losesMessages, expectations } = this.#options
+    const { time, name, skew, ledger, limits, tuning, broadcast, network, address, losesMessages, punishesOthers, expectations } =
+      this.#options
     this.#boots += 1
     const clock = new HostClock(time, `${name}#${this.#boots}`, skew)
     const devices = new HostClock(time, `${name}#${this.#boots} devices`, skew)
@@ -141,7 +143,7 @@ export class SimulatedNode {
     const closes = (code: number, reason: string): void => {
       if (this.#state.kind === 'up') this.#options.closesClient?.(`${name} closed a client: ${code} ${reason}`)
     }
-    const door = new Door({ node, time, random, ledger, expectations, losesMessages, closes })
+    const door = new Door({ node, time, random, ledger, expectations, losesMessages, punishesOthers, closes })
     const unlisten = network.listen(address, { host: clock, accept: (end, request) => door.accept(end, request) })
     const stop = async (windowMs: number): Promise<void> => {
       await node.stop(windowMs)

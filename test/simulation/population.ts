@@ -1,5 +1,6 @@
 // The clients of a simulation: who comes, who goes, and what they do by themselves.
 import { type Random, seededRandom } from '../../core/random.js'
+import { Adversary } from './adversary.js'
 import { editRandomly } from './edits.js'
 import type { Ledger } from './ledger.js'
 import type { SimulatedNetwork } from './network.js'
@@ -25,6 +26,7 @@ export type ClientAction = 'edit' | 'burst' | 'move' | 'cut' | 'silence' | 'slow
 export class Population {
   readonly #options: PopulationOptions
   #clients: SimulatedClient[] = []
+  #adversaries: Adversary[] = []
   #lastClientId = 0
   #peace = false
 
@@ -52,6 +54,33 @@ export class Population {
       const ids = new Map((chosen.length > 0 ? chosen : [documentId()]).map((id) => [id, this.#nextClientId()]))
       this.#clients.push(new WeftClient(options, ids))
     }
+  }
+
+  /** Somebody who means ill. */
+  joinAdversary(): void {
+    const { documentIds, random, time, network, url } = this.#options
+    const clock = new HostClock(time, `adversary-${this.#adversaries.length + 1}`)
+    this.#adversaries.push(new Adversary({ network, clock, random: seededRandom(random.below(2 ** 31)), documentIds, url }))
+  }
+
+  /** One of those who mean ill does a few things that it should not. */
+  misdeed(): void {
+    const { random } = this.#options
+    const adversary = this.#adversaries[random.below(this.#adversaries.length)]
+    for (let count = 1 + random.below(6); count > 0; count--) adversary?.act()
+  }
+
+  /** A2: they speak for everybody else on a document. False if there is nobody who would. */
+  speakForOthers(): boolean {
+    const [documentId] = this.#options.documentIds
+    const [adversary] = this.#adversaries
+    if (adversary === undefined || documentId === undefined) return false
+    const here = this.participants.filter((participant) => participant.documentId === documentId)
+    adversary.speakFor(
+      documentId,
+      here.map(({ doc }) => doc.clientID),
+    )
+    return true
   }
 
   act(action: ClientAction, client: SimulatedClient): void {
@@ -113,12 +142,14 @@ export class Population {
   settleDown(): void {
     const { network } = this.#options
     this.#peace = true
+    for (const adversary of this.#adversaries) adversary.leave()
     for (const connection of network.connections()) connection.client.resume()
     for (const client of this.#clients) network.unblock(client.clock)
     if (this.#clients.length === 0) this.join()
   }
 
   leaveAll(): void {
+    for (const adversary of this.#adversaries) adversary.leave()
     for (const client of this.#clients) this.#leave(client)
     this.#clients = []
   }

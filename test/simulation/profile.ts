@@ -11,6 +11,8 @@ export interface Profile {
   readonly trouble: StoreTrouble
   readonly compactionMsMax: number
   readonly clientCount: number
+  /** Clients that send what a decent one never would. */
+  readonly adversaryCount: number
   readonly documentIds: readonly string[]
   readonly steps: number
   /** Relative weights of what may happen besides edits. */
@@ -30,6 +32,7 @@ export type Action =
   | 'abandon'
   | 'crash'
   | 'drain'
+  | 'misdeed'
   | 'pause'
 
 export const calm: StoreTrouble = { failBefore: 0, failAfter: 0, stall: 0, latencyMsMax: 3, stallMsMax: 0 }
@@ -41,6 +44,7 @@ export function drawProfile(random: Random): Profile {
   const badServer = chance(2)
   const restless = chance(2)
   const narrow = chance(4)
+  const adversaryCount = chance(2) ? 1 + random.below(2) : 0
   const outboxBytesHigh = chance(2) ? 512 : 4096
   return {
     broadcast: chance(5) ? 'before-commit' : 'after-commit',
@@ -75,6 +79,7 @@ export function drawProfile(random: Random): Profile {
       : { ...calm, latencyMsMax: 1 + random.below(20) },
     compactionMsMax: random.below(300),
     clientCount: 3 + random.below(4),
+    adversaryCount,
     documentIds: ['first', 'second/of two', 'third'].slice(0, 1 + random.below(3)),
     steps: 50 + random.below(40),
     weights: {
@@ -90,6 +95,7 @@ export function drawProfile(random: Random): Profile {
       abandon: restless ? 3 : 1,
       crash: badServer ? 5 : 0,
       drain: badServer ? 4 : 1,
+      misdeed: adversaryCount > 0 ? 25 : 0,
       pause: 8,
     },
   }

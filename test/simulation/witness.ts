@@ -74,6 +74,35 @@ export abstract class Witness {
   }
 }
 
+/** Of a connection that says anything: only what it costs is looked at, and that the server goes on. */
+export class AdversaryWitness extends Witness {
+  #documentIds: string[]
+
+  constructor(ledger: Ledger, expectations: Expectations, documentIds: readonly string[]) {
+    super(ledger, expectations)
+    this.#documentIds = [...documentIds]
+  }
+
+  documentIds(): readonly string[] {
+    return this.#documentIds
+  }
+
+  unsettled(): readonly [] {
+    return []
+  }
+
+  received(bytes: Uint8Array): void {
+    try {
+      const message = decodeWeftClient(bytes)
+      if (message.type === 'open') this.#documentIds.push(message.documentId)
+    } catch {
+      // It is refused.
+    }
+  }
+
+  sending(): void {}
+}
+
 export class YWebsocketWitness extends Witness {
   readonly #documentId: string
   #unsettled: Uint8Array[] = []

@@ -15,9 +15,9 @@ import { SimulatedTime } from './time.js'
 
 /**
  * What a negative control breaks: a store that answers before it has written, a server that shows edits before they are committed though it promised not to,
- * and one whose messages get lost now and then.
+ * one whose messages get lost now and then, and one that ends honest connections when somebody else breaks the protocol.
  */
-export type Sabotage = 'none' | 'acknowledges-early' | 'shows-early' | 'loses-messages'
+export type Sabotage = 'none' | 'acknowledges-early' | 'shows-early' | 'loses-messages' | 'punishes-others'
 
 export interface Outcome {
   readonly counters: ReadonlyMap<CounterName, number>
@@ -72,6 +72,7 @@ export class World {
       expectations: { broadcast: expected, limits, beats: 'rows' },
       compactionMsMax,
       losesMessages: sabotage === 'loses-messages',
+      punishesOthers: sabotage === 'punishes-others',
     })
     this.#population = new Population({
       time: this.#time,
@@ -100,6 +101,7 @@ export class World {
   async #begin(): Promise<void> {
     this.#background(this.#node.start())
     for (let index = 0; index < this.#profile.clientCount; index++) this.#population.join()
+    for (let index = 0; index < this.#profile.adversaryCount; index++) this.#population.joinAdversary()
     await this.#advance(this.#random.below(1_000))
   }
 
@@ -132,6 +134,9 @@ export class World {
         return
       case 'drain':
         this.#background(this.#drain(random.below(500)))
+        return
+      case 'misdeed':
+        this.#population.misdeed()
         return
       case 'pause':
         return
@@ -180,7 +185,8 @@ export class World {
 
   /** A2: a client that speaks for all others is not heard, and the others are not disturbed. */
   async #checkSpoofing(): Promise<void> {
-    if (!spoof(this.#population.clients)) return
+    const spoofed = [spoof(this.#population.clients), this.#population.speakForOthers()]
+    if (!spoofed.includes(true)) return
     await this.#advance(9_000)
     await this.#checkEqual()
   }
