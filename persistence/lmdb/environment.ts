@@ -1,16 +1,15 @@
 // Opens the data folder: its lock, the LMDB file in it, and the tables of that file.
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync } from 'node:fs'
 import { endianness } from 'node:os'
 import path from 'node:path'
-import { tryLock } from 'fs-native-extensions'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { WeftError } from '../../core/errors.js'
+import { lockFolder } from './folder-lock.js'
 
 /** What this version of Weft writes. A folder with a higher number is refused, never guessed at. */
 export const FORMAT_VERSION = 1
 
 export const DATA_FILE = 'weft.mdb'
-const LOCK_FILE = 'weft.lock'
 const FORMAT_KEY = Buffer.from('format')
 /** Address space, not disk or memory. LMDB doubles it when the file outgrows it. */
 const INITIAL_MAP_BYTES = 256 * 1024 * 1024
@@ -44,8 +43,8 @@ export interface Environment {
  * Opens the folder, creating it if need be. Throws WeftErrors: `data-folder-in-use` (O6), `data-folder-newer`, `data-folder-unwritable`, and `store-failed`
  * for a file that LMDB cannot make sense of.
  */
-export function openEnvironment(folder: string): Environment {
-  const lock = lockFolder(folder)
+export async function openEnvironment(folder: string): Promise<Environment> {
+  const lock = await prepareFolder(folder)
   try {
     const tables = openTables(folder)
     return {
@@ -61,24 +60,14 @@ export function openEnvironment(folder: string): Environment {
   }
 }
 
-/** Locks the folder for this process and answers the descriptor that holds the lock. The kernel lets go of it when the process dies, however it dies. */
-function lockFolder(folder: string): number {
-  let descriptor: number
+/** Makes the folder if need be, and locks it. */
+async function prepareFolder(folder: string): Promise<number> {
   try {
     makeFolder(folder)
-    descriptor = openSync(path.join(folder, LOCK_FILE), 'a+')
-  } catch (cause) {
-    throw unwritable(folder, cause)
+    return await lockFolder(folder)
+  } catch (thrown) {
+    throw thrown instanceof WeftError ? thrown : unwritable(folder, thrown)
   }
-  if (!tryLock(descriptor)) {
-    const holder = readFileSync(descriptor, 'utf8').trim()
-    closeSync(descriptor)
-    const who = /^\d+$/.test(holder) ? `process ${holder}` : 'another process'
-    throw new WeftError('data-folder-in-use', `The data folder ${folder} is in use by ${who}; two servers cannot share one.`)
-  }
-  ftruncateSync(descriptor)
-  writeSync(descriptor, `${process.pid}\n`)
-  return descriptor
 }
 
 /** Makes the folder and those above it, and their names durable. */

@@ -59,7 +59,7 @@ export interface LmdbStoreOptions {
 
 /** Opens the store in a folder. Rejects with `data-folder-in-use`, `data-folder-newer`, `data-folder-unwritable` or `store-failed`. */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<DocumentStore> {
-  return new LmdbStore(openEnvironment(options.folder), options)
+  return new LmdbStore(await openEnvironment(options.folder), options)
 }
 
 class LmdbStore implements DocumentStore {
