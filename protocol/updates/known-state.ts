@@ -4,7 +4,8 @@ import { ByteWriter } from './byte-writer.js'
 import { cutBlock } from './cut.js'
 import { writeDeletes } from './encoding.js'
 import type { ClientDeletes, InspectedUpdate } from './inspect.js'
-import { RangeSet, rangesFrom } from './ranges.js'
+import { RangeSet } from './range-set.js'
+import { rangesFrom } from './ranges.js'
 import { encodeStateVector } from './state-vector.js'
 
 /** The clocks of one client: the end of a gapless range from 0, which is nearly always enough, or ranges. */
@@ -82,7 +83,8 @@ export class KnownState {
   }
 
   /**
-   * What of `update` is not known, as an update: the same buffer if all of it is new, null if nothing is. Exact: nothing that is known is in it.
+   * What of `update` is not known, as an update: the same buffer if all of it is new, null if nothing is. No struct that is known is in it; a delete
+   * range that is new in part may hold what was deleted already.
    */
   subtract(update: InspectedUpdate): Uint8Array | null {
     const newRanges: (readonly number[])[] = []
@@ -96,7 +98,8 @@ export class KnownState {
     }
     const deletes: ClientDeletes[] = []
     for (const { client, ranges } of update.deletes) {
-      const missing = missingFrom(this.#deletes.get(client), ranges)
+      // What is deleted twice is only deleted.
+      const missing = this.#deletes.get(client)?.notCovered(ranges) ?? ranges
       if (missing.length > 0) deletes.push({ client, ranges: missing })
       if (all && !isAll(missing, ranges)) all = false
     }

@@ -1,0 +1,335 @@
+// A set of clocks that grows, in 8 to 9 bytes per range. What an operation costs depends on the ranges it is given, not on those that are in the set.
+import { pushRange, type Ranges } from './ranges.js'
+
+/** A chunk with more ranges than this is split in two halves. */
+const CHUNK_RANGES_MAX = 512
+/** So many ranges are inserted one by one; more are merged in one pass. */
+const INSERTED_RANGES_MAX = 8
+/** How far to look for the next range before searching for it. */
+const STEPS_MAX = 4
+
+/** Ranges in one array. */
+class RangeChunk {
+  #bounds: Uint32Array
+  /** How many numbers of `#bounds` are in use. */
+  #used: number
+
+  constructor(ranges: Ranges, start = 0, end = ranges.length) {
+    this.#used = end - start
+    this.#bounds = new Uint32Array(this.#used)
+    for (let index = start; index < end; index++) this.#bounds[index - start] = ranges[index] as number
+  }
+
+  get rangeCount(): number {
+    return this.#used / 2
+  }
+
+  get byteLength(): number {
+    return this.#bounds.byteLength
+  }
+
+  /** The bounds in use; valid until the next change. */
+  get bounds(): Uint32Array {
+    return this.#bounds.subarray(0, this.#used)
+  }
+
+  get firstStart(): number {
+    return this.#used > 0 ? (this.#bounds[0] as number) : Number.POSITIVE_INFINITY
+  }
+
+  /** The first range's end if it begins at 0, else 0. */
+  get contiguousEnd(): number {
+    return this.#used > 0 && this.#bounds[0] === 0 ? (this.#bounds[1] as number) : 0
+  }
+
+  /** Start and end of the first range that ends after `clock`, or null. */
+  rangeAfter(clock: number): readonly [number, number] | null {
+    const index = this.#firstEndingAfter(clock, 0)
+    return index < this.#used ? [this.#bounds[index] as number, this.#bounds[index + 1] as number] : null
+  }
+
+  /** Appends to `result` what of [start, end) is not here; `from` is where to look from. Returns where to look from for a later range. */
+  missing(start: number, end: number, from: number, result: number[]): number {
+    const bounds = this.#bounds
+    const used = this.#used
+    let known = from
+    for (let steps = 0; known < used && (bounds[known + 1] as number) <= start; steps++) {
+      if (steps === STEPS_MAX) {
+        known = this.#firstEndingAfter(start, known)
+        break
+      }
+      known += 2
+    }
+    let at = start
+    while (known < used && (bounds[known] as number) < end) {
+      if ((bounds[known] as number) > at) result.push(at, bounds[known] as number)
+      at = bounds[known + 1] as number
+      if (at >= end) return known
+      known += 2
+    }
+    if (at < end) result.push(at, end)
+    return known
+  }
+
+  /** Adds `ranges[first, last)` (sorted). */
+  add(ranges: Ranges, first: number, last: number): void {
+    if (last - first > INSERTED_RANGES_MAX * 2) this.#merge(ranges, first, last)
+    else for (let index = first; index < last; index += 2) this.#insert(ranges[index] as number, ranges[index + 1] as number)
+  }
+
+  /** Takes out the ranges that begin at or before `clock`; returns the end of the last of them, or `clock`. */
+  takeThrough(clock: number): number {
+    const bounds = this.#bounds
+    let low = 0
+    let high = this.#used / 2
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((bounds[middle * 2] as number) <= clock) low = middle + 1
+      else high = middle
+    }
+    if (low === 0) return clock
+    const end = Math.max(clock, bounds[low * 2 - 1] as number)
+    bounds.copyWithin(0, low * 2, this.#used)
+    this.#used -= low * 2
+    return end
+  }
+
+  #insert(start: number, end: number): void {
+    const bounds = this.#bounds
+    const used = this.#used
+    // Ranges [first, last) touch or overlap the new one. Clocks are integers, so "touches" is "ends at or after start".
+    const first = this.#firstEndingAfter(start - 1, 0)
+    let last = first
+    while (last < used && (bounds[last] as number) <= end) last += 2
+    if (last > first) {
+      bounds[first] = Math.min(start, bounds[first] as number)
+      bounds[first + 1] = Math.max(end, bounds[last - 1] as number)
+      if (last > first + 2) {
+        bounds.copyWithin(first + 2, last, used)
+        this.#used = used - (last - first - 2)
+      }
+      return
+    }
+    if (used + 2 > bounds.length) {
+      const larger = new Uint32Array(used + Math.max(2, (used >> 3) * 2))
+      larger.set(bounds.subarray(0, first))
+      larger.set(bounds.subarray(first, used), first + 2)
+      this.#bounds = larger
+    } else bounds.copyWithin(first + 2, first, used)
+    this.#bounds[first] = start
+    this.#bounds[first + 1] = end
+    this.#used = used + 2
+  }
+
+  #merge(ranges: Ranges, first: number, last: number): void {
+    const bounds = this.#bounds
+    const used = this.#used
+    const merged: number[] = []
+    let mine = 0
+    let theirs = first
+    while (mine < used || theirs < last) {
+      if (theirs >= last || (mine < used && (bounds[mine] as number) <= (ranges[theirs] as number))) {
+        pushRange(merged, bounds[mine] as number, bounds[mine + 1] as number)
+        mine += 2
+      } else {
+        pushRange(merged, ranges[theirs] as number, ranges[theirs + 1] as number)
+        theirs += 2
+      }
+    }
+    this.#bounds = Uint32Array.from(merged)
+    this.#used = merged.length
+  }
+
+  /** Index of the first range from `from` on that ends after `clock`. */
+  #firstEndingAfter(clock: number, from: number): number {
+    const bounds = this.#bounds
+    let low = from / 2
+    let high = this.#used / 2
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((bounds[middle * 2 + 1] as number) > clock) high = middle
+      else low = middle + 1
+    }
+    return low * 2
+  }
+}
+
+export class RangeSet {
+  /** One chunk as long as that is enough, as it nearly always is; else several, none of them empty, in the order of their clocks. */
+  #chunks: RangeChunk | RangeChunk[]
+  #rangeCount: number
+
+  /** `ranges` sorted, disjoint and not touching. */
+  constructor(ranges: Ranges) {
+    this.#rangeCount = ranges.length / 2
+    this.#chunks = this.#rangeCount <= CHUNK_RANGES_MAX ? new RangeChunk(ranges) : chunksOf(ranges)
+  }
+
+  get rangeCount(): number {
+    return this.#rangeCount
+  }
+
+  /** The first range's end if it begins at 0, else 0. */
+  get contiguousEnd(): number {
+    return this.#chunkAt(0).contiguousEnd
+  }
+
+  get byteLength(): number {
+    if (this.#chunks instanceof RangeChunk) return this.#chunks.byteLength
+    return this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
+  }
+
+  toArray(): number[] {
+    if (this.#chunks instanceof RangeChunk) return Array.from(this.#chunks.bounds)
+    const bounds: number[] = []
+    for (const chunk of this.#chunks) for (const bound of chunk.bounds) bounds.push(bound)
+    return bounds
+  }
+
+  /** What of `ranges` (sorted) is not in this set. */
+  missing(ranges: Ranges): number[] {
+    const result: number[] = []
+    let from = 0
+    if (this.#chunks instanceof RangeChunk) {
+      for (let index = 0; index < ranges.length; index += 2)
+        from = this.#chunks.missing(ranges[index] as number, ranges[index + 1] as number, from, result)
+      return result
+    }
+    let current = -1
+    for (let index = 0; index < ranges.length; index += 2) {
+      let start = ranges[index] as number
+      const end = ranges[index + 1] as number
+      for (let at = this.#chunkIndex(start, Math.max(0, current)); start < end; at++) {
+        // What lies between this chunk and the next one is missing as well, so a chunk answers for all clocks up to the next.
+        const partEnd = Math.min(end, this.#chunks[at + 1]?.firstStart ?? end)
+        if (at !== current) from = 0
+        current = at
+        from = this.#chunkAt(at).missing(start, partEnd, from, result)
+        start = partEnd
+      }
+    }
+    return joined(result)
+  }
+
+  /**
+   * Those of `ranges` (sorted) that are not wholly in this set, without what of their ends is. The middle is not looked into: one range over a million
+   * of this set's costs no more than any other.
+   */
+  notCovered(ranges: Ranges): number[] {
+    const result: number[] = []
+    for (let index = 0; index < ranges.length; index += 2) {
+      let start = ranges[index] as number
+      let end = ranges[index + 1] as number
+      const atStart = this.#rangeAfter(start)
+      if (atStart !== null && atStart[0] <= start) start = atStart[1]
+      if (start >= end) continue
+      const atEnd = this.#rangeAfter(end - 1)
+      if (atEnd !== null && atEnd[0] < end) end = atEnd[0]
+      result.push(start, end)
+    }
+    return result
+  }
+
+  /** Adds `ranges` (sorted). */
+  add(ranges: Ranges): void {
+    if (this.#chunks instanceof RangeChunk) {
+      this.#chunks.add(ranges, 0, ranges.length)
+      this.#rangeCount = this.#chunks.rangeCount
+      if (this.#rangeCount > CHUNK_RANGES_MAX) this.#chunks = chunksOf(this.#chunks.bounds)
+      return
+    }
+    let at = 0
+    for (let first = 0; first < ranges.length; ) {
+      at = this.#chunkIndex(ranges[first] as number, at)
+      const nextStart = this.#chunks[at + 1]?.firstStart ?? Number.POSITIVE_INFINITY
+      let last = first
+      while (last < ranges.length && (ranges[last + 1] as number) < nextStart) last += 2
+      if (last > first) this.#addToChunk(this.#chunks, at, ranges, first, last)
+      else {
+        last = first + 2
+        this.#addAcross(this.#chunks, at, ranges[first] as number, ranges[first + 1] as number)
+      }
+      first = last
+    }
+  }
+
+  equals(other: RangeSet): boolean {
+    if (this.#rangeCount !== other.#rangeCount) return false
+    const [mine, theirs] = [this.toArray(), other.toArray()]
+    for (let index = 0; index < mine.length; index++) if (mine[index] !== theirs[index]) return false
+    return true
+  }
+
+  /** `ranges[first, last)` touch no other chunk. */
+  #addToChunk(chunks: RangeChunk[], at: number, ranges: Ranges, first: number, last: number): void {
+    const chunk = this.#chunkAt(at)
+    const before = chunk.rangeCount
+    chunk.add(ranges, first, last)
+    this.#rangeCount += chunk.rangeCount - before
+    if (chunk.rangeCount > CHUNK_RANGES_MAX) replace(chunks, at, 1, chunksOf(chunk.bounds))
+  }
+
+  /** A range that reaches to the next chunk or beyond: takes with it what it touches there. */
+  #addAcross(chunks: RangeChunk[], at: number, start: number, end: number): void {
+    let reached = end
+    let next = at + 1
+    for (let chunk = chunks[next]; chunk !== undefined && chunk.firstStart <= reached; chunk = chunks[next]) {
+      const before = chunk.rangeCount
+      reached = chunk.takeThrough(reached)
+      this.#rangeCount += chunk.rangeCount - before
+      if (chunk.rangeCount > 0) break
+      next++
+    }
+    chunks.splice(at + 1, next - at - 1)
+    this.#addToChunk(chunks, at, [start, reached], 0, 2)
+  }
+
+  #rangeAfter(clock: number): readonly [number, number] | null {
+    const at = this.#chunkIndex(clock, 0)
+    const range = this.#chunkAt(at).rangeAfter(clock)
+    if (range !== null || this.#chunks instanceof RangeChunk) return range
+    return this.#chunks[at + 1]?.rangeAfter(clock) ?? null
+  }
+
+  #chunkAt(index: number): RangeChunk {
+    return this.#chunks instanceof RangeChunk ? this.#chunks : (this.#chunks[index] as RangeChunk)
+  }
+
+  /** Index of the last chunk from `from` on that begins at or before `clock`; `from` if none does. */
+  #chunkIndex(clock: number, from: number): number {
+    if (this.#chunks instanceof RangeChunk) return 0
+    let low = from
+    let high = this.#chunks.length
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if ((this.#chunks[middle] as RangeChunk).firstStart <= clock) low = middle
+      else high = middle
+    }
+    return low
+  }
+}
+
+/** Chunks that are half full. */
+function chunksOf(bounds: Ranges): RangeChunk[] {
+  const chunks: RangeChunk[] = []
+  for (let start = 0; start < bounds.length; start += CHUNK_RANGES_MAX)
+    chunks.push(new RangeChunk(bounds, start, Math.min(bounds.length, start + CHUNK_RANGES_MAX)))
+  return chunks
+}
+
+function replace(chunks: RangeChunk[], at: number, count: number, by: readonly RangeChunk[]): void {
+  // Spread into `splice`, hundreds of thousands of them would not fit on the stack.
+  if (by.length < CHUNK_RANGES_MAX) chunks.splice(at, count, ...by)
+  else {
+    const after = chunks.splice(at).slice(count)
+    for (const chunk of by) chunks.push(chunk)
+    for (const chunk of after) chunks.push(chunk)
+  }
+}
+
+/** Ranges that touch, made one. */
+function joined(ranges: number[]): number[] {
+  const result: number[] = []
+  for (let index = 0; index < ranges.length; index += 2) pushRange(result, ranges[index] as number, ranges[index + 1] as number)
+  return result
+}
