@@ -37,6 +37,7 @@ const errorKinds = {
   superseded: kind(closeCodes.superseded, false, 'info'),
   'message-too-large': kind(closeCodes.tooLarge, false, 'info'),
   'document-too-large': kind(closeCodes.tooLarge, false, 'warn'),
+  'dependencies-missing': kind(closeCodes.tooLarge, false, 'warn'),
   // What the server cannot do now.
   'too-many-sessions': kind(closeCodes.overloaded, true, 'warn'),
   overloaded: kind(closeCodes.overloaded, true, 'warn'),

@@ -37,6 +37,16 @@ export const defaultLimits = {
   silenceMsMax: 15_000,
   /** Structs, and delete ranges, in one update. */
   structsPerUpdateMax: 2_000_000,
+  /** Structs in one document, as far as they are not merged yet. Past it an update that brings more is refused with `document-too-large` (4413). */
+  structsPerDocumentMax: 2_000_000,
+  /** Delete ranges of one document, likewise. */
+  deleteRangesPerDocumentMax: 1_000_000,
+  /** Client ids of one document, likewise; and in a state vector. */
+  clientsPerDocumentMax: 250_000,
+  /** Client ids of one document with edits that wait for others, which have not come. Past it an update is refused with `dependencies-missing` (4413). */
+  waitingClientsPerDocumentMax: 1_000,
+  /** Gaps that such edits leave in the clocks of a document, likewise. */
+  gapsPerDocumentMax: 10_000,
   /** Nesting of arrays and objects inside one value, and of shared types inside one update. */
   nestingDepthMax: 200,
   /** A document id, in UTF-8. */

@@ -64,3 +64,10 @@ export class ByteWriter {
     this.#bytes = larger
   }
 }
+
+/** How many bytes `writeVarUint` takes for `value`. */
+export function varUintBytes(value: number): number {
+  let bytes = 1
+  for (let bound = 128; value >= bound; bound *= 128) bytes++
+  return bytes
+}

@@ -1,14 +1,23 @@
 // What it costs to make a Y.Doc of encoded updates, told from their bytes alone. An estimate from above: hostile bytes must not cost more than it says.
-import type { InspectedUpdate } from './inspect.js'
+import { varUintBytes } from './byte-writer.js'
+import type { ClientDeletes, InspectedUpdate } from './inspect.js'
 
-/** What decides the cost of a document: counts over all of its updates. */
-export interface DocumentContents {
-  readonly bytes: number
+/** Counts over all updates of a document. */
+export interface StructCounts {
   /** All structs, GCs and Skips among them. */
   readonly structs: number
+  /** GCs and Skips. */
   readonly empties: number
   readonly types: number
+  /** Values inside the contents of the others. */
   readonly values: number
+  /** What the deletes may add to the encoding once they are applied, at most: of what was compacted with them, nothing. */
+  readonly cutBytes: number
+}
+
+/** What decides the cost of a document. */
+export interface DocumentContents extends StructCounts {
+  readonly bytes: number
   readonly deleteRanges: number
   /** Client ids with structs, and client ids with deletes. */
   readonly clients: number
@@ -61,28 +70,46 @@ export function decodingCost(contents: DocumentContents): DecodingCost {
   return { memoryBytes, ms }
 }
 
-const noContents: DocumentContents = {
-  bytes: 0,
-  structs: 0,
-  empties: 0,
-  types: 0,
-  values: 0,
-  deleteRanges: 0,
-  clients: 0,
-  pendingClients: 0,
+export const noStructs: StructCounts = { structs: 0, empties: 0, types: 0, values: 0, cutBytes: 0 }
+
+export const countsOf = (update: InspectedUpdate): StructCounts => ({
+  structs: update.structCount,
+  empties: update.emptyCount,
+  types: update.typeCount,
+  values: update.valueCount,
+  cutBytes: update.deletes.length === 0 ? 0 : cutBytesOf(update.deletes),
+})
+
+/** `times` 1 adds, -1 takes away. */
+export function addCounts(sum: { -readonly [Name in keyof StructCounts]: number }, counts: StructCounts, times: 1 | -1): void {
+  sum.structs += counts.structs * times
+  sum.empties += counts.empties * times
+  sum.types += counts.types * times
+  sum.values += counts.values * times
+  sum.cutBytes += counts.cutBytes * times
+}
+
+/** Kind, length, and two ids: what a struct costs in front of its content, the ids' clients not counted. */
+const CUT_BYTES = 13
+
+/** A delete range cuts a struct at both of its ends, and each cut makes one more struct with up to two ids. */
+function cutBytesOf(deletes: readonly ClientDeletes[]): number {
+  let bytes = 0
+  for (const { client, ranges } of deletes) bytes += ranges.length * (CUT_BYTES + 2 * varUintBytes(client))
+  return bytes
 }
 
 /** The contents of updates that are decoded together. A client that is in several of them counts several times. */
 export function contentsOf(updates: readonly InspectedUpdate[], pendingClients = 0): DocumentContents {
-  const sum = { ...noContents, pendingClients } as { -readonly [Name in keyof DocumentContents]: number }
+  const counts = { ...noStructs }
+  let bytes = 0
+  let deleteRanges = 0
+  let clients = 0
   for (const update of updates) {
-    sum.bytes += update.bytes.length
-    sum.structs += update.structCount
-    sum.empties += update.emptyCount
-    sum.types += update.typeCount
-    sum.values += update.valueCount
-    sum.deleteRanges += update.deleteRangeCount
-    sum.clients += update.blocks.length + update.deletes.length
+    addCounts(counts, countsOf(update), 1)
+    bytes += update.bytes.length
+    deleteRanges += update.deleteRangeCount
+    clients += update.blocks.length + update.deletes.length
   }
-  return sum
+  return { ...counts, bytes, deleteRanges, clients, pendingClients }
 }

@@ -2,14 +2,24 @@
 
 import { ByteWriter } from './byte-writer.js'
 import { cutBlock } from './cut.js'
+import { addCounts, countsOf, noStructs, type StructCounts } from './decoding-cost.js'
 import { writeDeletes } from './encoding.js'
 import type { ClientDeletes, InspectedUpdate } from './inspect.js'
+import { KeptStateVector } from './kept-state-vector.js'
 import { RangeSet } from './range-set.js'
 import { rangesFrom } from './ranges.js'
-import { encodeStateVector } from './state-vector.js'
 
 /** The clocks of one client: the end of a gapless range from 0, which is nearly always enough, or ranges. */
 type Clocks = number | RangeSet
+
+/** Differences of the counts of the same names. */
+export interface Growth {
+  readonly clients: number
+  readonly gappedClients: number
+  readonly gaps: number
+  readonly deletedClients: number
+  readonly deleteRanges: number
+}
 
 const MAP_ENTRY_BYTES = 48
 /** What the writer of a part begins with, at most. */
@@ -19,6 +29,9 @@ function missingFrom(known: Clocks | undefined, ranges: readonly number[]): read
   if (known === undefined) return ranges
   return typeof known === 'number' ? rangesFrom(ranges, known) : known.missing(ranges)
 }
+
+/** Stretches behind a gap. */
+const gapsOf = (set: RangeSet): number => set.rangeCount - (set.contiguousEnd > 0 ? 1 : 0)
 
 /** Whether `missing`, a part of `ranges`, is all of it. Both are sorted, so equal lengths of clocks mean equal sets. */
 function isAll(missing: readonly number[], ranges: readonly number[]): boolean {
@@ -49,24 +62,86 @@ function encodeParts(update: InspectedUpdate, newRanges: readonly (readonly numb
 export class KnownState {
   readonly #structs = new Map<number, Clocks>()
   readonly #deletes = new Map<number, RangeSet>()
+  /** Made when the state vector is asked for first. */
+  #kept: KeptStateVector | null = null
+  /** What it was when nothing has changed since. */
   #stateVector: Uint8Array | null = null
+  #gapCount = 0
+  #gappedClientCount = 0
+  #deleteRangeCount = 0
+  readonly #counts = { ...noStructs }
+
+  /** Client ids of which there are structs. */
+  get clientCount(): number {
+    return this.#structs.size
+  }
+
+  /** Client ids of which something is deleted. */
+  get deletedClientCount(): number {
+    return this.#deletes.size
+  }
+
+  get deleteRangeCount(): number {
+    return this.#deleteRangeCount
+  }
+
+  /** Stretches of clocks that stand behind a gap. */
+  get gapCount(): number {
+    return this.#gapCount
+  }
+
+  /** Client ids with structs behind a gap. */
+  get gappedClientCount(): number {
+    return this.#gappedClientCount
+  }
+
+  /** See `StructCounts`. */
+  get structCount(): number {
+    return this.#counts.structs
+  }
+
+  /** See `StructCounts`. */
+  get cutBytes(): number {
+    return this.#counts.cutBytes
+  }
+
+  /** Structs of all updates that were added. Those that came twice count twice. */
+  get counts(): StructCounts {
+    return { ...this.#counts }
+  }
+
+  /** `before`, a part of `counts`, have become `after`: a compaction made fewer of them. */
+  recount(before: StructCounts, after: StructCounts): void {
+    addCounts(this.#counts, before, -1)
+    addCounts(this.#counts, after, 1)
+  }
 
   /** Remembers the structs (Skips are none) and deletes of `update`. */
   add(update: InspectedUpdate): void {
+    addCounts(this.#counts, countsOf(update), 1)
     for (const { client, ranges } of update.blocks) {
       if (ranges.length === 0) continue
       this.#stateVector = null
-      this.#addStructs(client, ranges)
+      const known = this.#structs.get(client)
+      this.#addStructs(client, known, ranges)
+      if (this.#kept === null) continue
+      if (known === undefined) this.#kept.add(client)
+      else this.#kept.changed(client)
     }
     for (const { client, ranges } of update.deletes) {
       const known = this.#deletes.get(client)
-      if (known === undefined) this.#deletes.set(client, new RangeSet(ranges))
-      else known.add(ranges)
+      if (known === undefined) {
+        this.#deletes.set(client, new RangeSet(ranges))
+        this.#deleteRangeCount += ranges.length / 2
+      } else {
+        const before = known.rangeCount
+        known.add(ranges)
+        this.#deleteRangeCount += known.rangeCount - before
+      }
     }
   }
 
-  #addStructs(client: number, ranges: readonly number[]): void {
-    let known = this.#structs.get(client)
+  #addStructs(client: number, known: Clocks | undefined, ranges: readonly number[]): void {
     if (ranges.length === 2 && !(known instanceof RangeSet)) {
       const end = known ?? 0
       if ((ranges[0] as number) <= end) {
@@ -74,12 +149,53 @@ export class KnownState {
         return
       }
     }
-    if (known === undefined) known = new RangeSet(ranges)
+    let set: RangeSet
+    if (known === undefined) set = new RangeSet(ranges)
     else {
-      if (typeof known === 'number') known = new RangeSet([0, known])
-      known.add(ranges)
+      set = typeof known === 'number' ? new RangeSet([0, known]) : known
+      if (known instanceof RangeSet) this.#countGaps(known, -1)
+      set.add(ranges)
     }
-    this.#structs.set(client, known.rangeCount === 1 && known.contiguousEnd > 0 ? known.contiguousEnd : known)
+    if (set.rangeCount === 1 && set.contiguousEnd > 0) this.#structs.set(client, set.contiguousEnd)
+    else {
+      this.#structs.set(client, set)
+      this.#countGaps(set, 1)
+    }
+  }
+
+  #countGaps(set: RangeSet, sign: number): void {
+    this.#gappedClientCount += sign
+    this.#gapCount += sign * gapsOf(set)
+  }
+
+  /** How much more of everything that is bounded there would be with `update`, of which nothing is known yet. */
+  growthBy(update: InspectedUpdate): Growth {
+    let clients = 0
+    let gappedClients = 0
+    let gaps = 0
+    for (const { client, ranges } of update.blocks) {
+      if (ranges.length === 0) continue
+      const known = this.#structs.get(client)
+      if (known === undefined) clients++
+      let stretches: number
+      if (known instanceof RangeSet) {
+        // They may close gaps as well. There are never many: they are bounded by the same limits.
+        const after = new RangeSet(known.toArray())
+        after.add(ranges)
+        stretches = gapsOf(after)
+        gaps -= gapsOf(known)
+        gappedClients--
+      } else stretches = ranges.length / 2 - ((ranges[0] as number) <= (known ?? 0) ? 1 : 0)
+      gaps += stretches
+      if (stretches > 0) gappedClients++
+    }
+    let deletedClients = 0
+    let deleteRanges = 0
+    for (const { client, ranges } of update.deletes) {
+      if (!this.#deletes.has(client)) deletedClients++
+      deleteRanges += ranges.length / 2
+    }
+    return { clients, gappedClients, gaps, deletedClients, deleteRanges }
   }
 
   /**
@@ -110,31 +226,31 @@ export class KnownState {
 
   /** An encoded state vector: for each client the clock of its first gap. */
   stateVector(): Uint8Array {
-    this.#stateVector ??= encodeStateVector(this.#ends())
+    this.#stateVector ??= this.#encodeStateVector(new Map())
     return this.#stateVector
   }
 
   /** The state vector of what was known before `additions`: updates that were added last, and of which nothing had been known. */
   stateVectorBefore(additions: readonly InspectedUpdate[]): Uint8Array {
-    if (additions.length === 0) return this.stateVector()
-    const ends = this.#ends()
+    const before = new Map<number, number>()
     for (const { blocks } of additions)
       for (const { client, ranges } of blocks) {
         const [first] = ranges
-        if (first === 0) ends.delete(client)
-        else if (first !== undefined && first < (ends.get(client) ?? 0)) ends.set(client, first)
+        if (first === undefined) continue
+        const end = before.get(client) ?? this.#contiguousEnd(client)
+        if (first < end) before.set(client, first)
       }
-    return encodeStateVector(ends)
+    return before.size === 0 ? this.stateVector() : this.#encodeStateVector(before)
   }
 
-  /** For each client that has structs from clock 0, the clock of its first gap. */
-  #ends(): Map<number, number> {
-    const ends = new Map<number, number>()
-    for (const [client, known] of this.#structs) {
-      const end = typeof known === 'number' ? known : known.contiguousEnd
-      if (end > 0) ends.set(client, end)
-    }
-    return ends
+  #encodeStateVector(exceptions: ReadonlyMap<number, number>): Uint8Array {
+    this.#kept ??= new KeptStateVector(this.#structs.keys(), (client) => this.#contiguousEnd(client))
+    return this.#kept.encode(exceptions)
+  }
+
+  #contiguousEnd(client: number): number {
+    const known = this.#structs.get(client) ?? 0
+    return typeof known === 'number' ? known : known.contiguousEnd
   }
 
   /**
@@ -154,7 +270,7 @@ export class KnownState {
     let bytes = (this.#structs.size + this.#deletes.size) * MAP_ENTRY_BYTES
     for (const known of this.#structs.values()) if (typeof known !== 'number') bytes += known.byteLength
     for (const known of this.#deletes.values()) bytes += known.byteLength
-    return bytes
+    return bytes + (this.#kept?.byteLength ?? 0) + (this.#stateVector?.length ?? 0)
   }
 
   equals(other: KnownState): boolean {

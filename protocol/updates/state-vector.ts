@@ -1,13 +1,22 @@
 // State vectors: varUint number of clients, then {client id, clock} each. The clock is the first one that is missing.
+import { WeftError } from '../../core/errors.js'
 import { ByteReader } from './byte-reader.js'
-import { encodeVarUints } from './encoding.js'
 import { CLOCK_MAX } from './struct-reader.js'
 
-/** Throws WeftError 'malformed' unless the whole input is a state vector that names each client once, at most `structsPerUpdateMax` of them. */
-export function decodeStateVector(bytes: Uint8Array, bounds: { readonly structsPerUpdateMax: number }): Map<number, number> {
+export interface StateVectorBounds {
+  /** Client ids in one document, and so in what somebody says of it. */
+  readonly clientsPerDocumentMax: number
+}
+
+/**
+ * Throws WeftError 'malformed' unless the whole input is a state vector that names each client once, and 'document-too-large' if it names more of them
+ * than a document may have.
+ */
+export function decodeStateVector(bytes: Uint8Array, bounds: StateVectorBounds): Map<number, number> {
   const reader = new ByteReader(bytes, 'malformed')
   const count = reader.readCount(2)
-  if (count > bounds.structsPerUpdateMax) reader.fail(`The state vector names more than ${bounds.structsPerUpdateMax} clients`)
+  if (count > bounds.clientsPerDocumentMax)
+    throw new WeftError('document-too-large', `The state vector names more than ${bounds.clientsPerDocumentMax} client ids.`)
   const stateVector = new Map<number, number>()
   for (let index = 0; index < count; index++) {
     const client = reader.readVarUint()
@@ -18,11 +27,4 @@ export function decodeStateVector(bytes: Uint8Array, bounds: { readonly structsP
   }
   if (reader.remaining > 0) reader.fail('The state vector is followed by something else')
   return stateVector
-}
-
-/** In descending order of client ids, as Yjs writes it. */
-export function encodeStateVector(stateVector: ReadonlyMap<number, number>): Uint8Array {
-  const values = [stateVector.size]
-  for (const [client, clock] of [...stateVector].sort((a, b) => b[0] - a[0])) values.push(client, clock)
-  return encodeVarUints(values)
 }

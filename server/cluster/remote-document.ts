@@ -87,6 +87,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       logger,
       image: this.#replica.image,
       sessions: this.#sessions,
+      bounds: options.limits,
       incarnation: () => this.incarnation,
       // What went out before its commit is in the replica.
       early: () => null,

@@ -5,6 +5,7 @@ import { type InspectedUpdate, inspectUpdate, storedBounds } from '../../protoco
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { isNormal, normalForm } from '../../protocol/updates/normal-form.js'
 import type { DocumentPressure } from './back-pressure.js'
+import { refusalFor } from './document-limits.js'
 
 export type Admission =
   | { readonly kind: 'refused'; readonly error: WeftError }
@@ -26,11 +27,9 @@ export function admit(bytes: Uint8Array, known: KnownState, limits: Limits, docu
   } catch (thrown) {
     return { kind: 'refused', error: asWeftError(thrown) }
   }
-  const update = inspected.bytes
-  const { documentBytesMax } = limits
-  if (documentBytes + update.length > documentBytesMax)
-    return { kind: 'refused', error: new WeftError('document-too-large', `The document would grow past ${documentBytesMax} bytes.`) }
-  if (pressure.wouldOverflow(update.length))
+  const refusal = refusalFor(inspected, known, limits, documentBytes)
+  if (refusal !== null) return { kind: 'refused', error: refusal }
+  if (pressure.wouldOverflow(inspected.bytes.length))
     return {
       kind: 'refused',
       error: new WeftError('overloaded', 'More edits wait to be stored than the server can hold; try again later.'),

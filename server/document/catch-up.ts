@@ -3,9 +3,8 @@
 import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { DocumentStore } from '../../persistence/store.js'
-import { storedBounds } from '../../protocol/updates/inspect.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
-import { decodeStateVector } from '../../protocol/updates/state-vector.js'
+import { decodeStateVector, type StateVectorBounds } from '../../protocol/updates/state-vector.js'
 import type { Image } from './image.js'
 import type { Known } from './port.js'
 import type { Session, Sessions } from './sessions.js'
@@ -17,24 +16,24 @@ type CatchUpPlan =
   | { readonly kind: 'read-log'; readonly afterSeq: number; readonly stateVector: Uint8Array }
 
 /** `incarnation` null: seqs mean nothing, go by state vectors. Throws `malformed` for a state vector that does not parse. */
-function planCatchUp(image: Image, incarnation: string | null, known: Known): CatchUpPlan {
+function planCatchUp(image: Image, incarnation: string | null, known: Known, bounds: StateVectorBounds): CatchUpPlan {
   switch (known.kind) {
     case 'nothing':
       return { kind: 'ready', updates: image.everything() }
     case 'state-vector':
-      return { kind: 'ready', updates: differenceFrom(image, known.stateVector) }
+      return { kind: 'ready', updates: differenceFrom(image, known.stateVector, bounds) }
     case 'seq': {
       // A seq of another life of the document, or one that it has not reached, says nothing about this one.
       if (known.incarnation !== incarnation || known.seq > image.head)
-        return { kind: 'ready', updates: differenceFrom(image, known.stateVector) }
+        return { kind: 'ready', updates: differenceFrom(image, known.stateVector, bounds) }
       const updates = image.since(known.seq)
       return updates === null ? { kind: 'read-log', afterSeq: known.seq, stateVector: known.stateVector } : { kind: 'ready', updates }
     }
   }
 }
 
-function differenceFrom(image: Image, stateVector: Uint8Array): readonly Uint8Array[] {
-  const decoded = decodeStateVector(stateVector, storedBounds)
+function differenceFrom(image: Image, stateVector: Uint8Array, bounds: StateVectorBounds): readonly Uint8Array[] {
+  const decoded = decodeStateVector(stateVector, bounds)
   return decoded.size === 0 ? image.everything() : image.difference(decoded)
 }
 
@@ -44,6 +43,8 @@ export interface CatchUpSource {
   readonly logger: Logger
   readonly image: Image
   readonly sessions: Sessions
+  /** Of the state vectors that sessions send. */
+  readonly bounds: StateVectorBounds
   /** The incarnation whose seqs can be resumed from; null while they cannot. */
   readonly incarnation: () => string | null
   /** What the live sessions have beyond the image, or null. A session that becomes live must get it too (S6). */
@@ -63,9 +64,9 @@ export class CatchUps {
 
   /** A session whose state vector does not parse is detached as `malformed`. */
   sync(session: Session, known: Known): void {
-    const { image, incarnation } = this.#source
+    const { image, incarnation, bounds } = this.#source
     this.#answer(session, () => {
-      const plan = planCatchUp(image, incarnation(), known)
+      const plan = planCatchUp(image, incarnation(), known, bounds)
       if (plan.kind === 'ready') return plan.updates
       void this.#syncFromLog(session, plan.afterSeq, plan.stateVector)
       return null
@@ -84,7 +85,7 @@ export class CatchUps {
     this.#answer(session, () => {
       // The rest comes from the tail as it is now. It is gone from there if a compaction moved the base on.
       const rest = update === null ? null : image.since(throughSeq)
-      return update === null || rest === null ? differenceFrom(image, stateVector) : [update, ...rest]
+      return update === null || rest === null ? differenceFrom(image, stateVector, this.#source.bounds) : [update, ...rest]
     })
   }
 

@@ -5,6 +5,7 @@ import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
+import type { StructCounts } from '../../protocol/updates/decoding-cost.js'
 import type { Compactor } from './compaction.js'
 import { type Image, inOwnBuffer } from './image.js'
 import type { DocumentTuning } from './tuning.js'
@@ -29,8 +30,10 @@ export interface CompactionSubject {
 export interface CompactionEvents {
   /** True once the owner has stopped or the image must not change any more. */
   abandoned(): boolean
-  /** The base was replaced. `gained` are deletes that it has beyond what the document was known to have. */
-  compacted(gained: Uint8Array | null): void
+  /** What the image holds now. */
+  durableCounts(): StructCounts
+  /** The base was replaced: what held `before` holds `after` now. `gained` are deletes that it has beyond what the document was known to have. */
+  compacted(gained: Uint8Array | null, before: StructCounts, after: StructCounts): void
   fenced(): void
   /** `index` of the tail row that cannot be applied, -1 for the base. */
   poisoned(index: number, reason: string): void
@@ -114,6 +117,7 @@ export class CompactionCycle {
     const { documentId, fence, incarnation, image } = this.#subject
     // The image holds only what is durable, so the snapshot is never ahead of the log.
     const seq = image.head
+    const counts = this.#events.durableCounts()
     const result = await compactor.compact(image.snapshotInput())
     if (this.#events.abandoned()) return false
     if (result.outcome === 'too-costly') {
@@ -134,7 +138,7 @@ export class CompactionCycle {
     }
     image.replaceBase(seq, state)
     counters.add('compactions')
-    this.#events.compacted(result.gained)
+    this.#events.compacted(result.gained, counts, result.counts)
     this.#prune()
     return false
   }

@@ -1,6 +1,7 @@
 // Compaction: base + tail → a new base, garbage collected, and verified before anybody may use it. The pure part, shared by the worker thread and by
 // simulations, which run it in process.
 import * as Y from 'yjs'
+import { countsOf, type StructCounts } from '../../protocol/updates/decoding-cost.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 
@@ -14,6 +15,8 @@ export interface Compacted {
   readonly state: Uint8Array
   /** Deletes that `state` has and the input had not: integrating deletes what lost a conflict or lies inside something deleted. Null if none. */
   readonly gained: Uint8Array | null
+  /** What `state` holds. */
+  readonly counts: StructCounts
 }
 
 export type CompactionResult =
@@ -35,7 +38,7 @@ export class CompactionMismatch extends Error {}
 /** Compacts and verifies. Throws `CompactionMismatch`, or whatever Yjs throws for bytes that it cannot apply. */
 export function compactState(input: CompactionInput): Compacted {
   const state = garbageCollected(input)
-  return { state, gained: verifyCompaction(input, state) }
+  return { state, ...verifyCompaction(input, state) }
 }
 
 function garbageCollected({ base, tail }: CompactionInput): Uint8Array {
@@ -54,9 +57,9 @@ function garbageCollected({ base, tail }: CompactionInput): Uint8Array {
 
 /**
  * Checks that `state` may replace `input`: everything that went in is in it, structs behind gaps included; it has no structs of its own; and a fresh
- * document that loads it has exactly that. Returns the deletes that it gained. Throws `CompactionMismatch`.
+ * document that loads it has exactly that. Returns what it holds, and the deletes that it gained. Throws `CompactionMismatch`.
  */
-export function verifyCompaction({ base, tail }: CompactionInput, state: Uint8Array): Uint8Array | null {
+export function verifyCompaction({ base, tail }: CompactionInput, state: Uint8Array): Omit<Compacted, 'state'> {
   const inspected = inspectUpdate(state, storedBounds)
   const after = new KnownState()
   after.add(inspected)
@@ -73,7 +76,8 @@ export function verifyCompaction({ base, tail }: CompactionInput, state: Uint8Ar
   const reloaded = new KnownState()
   reloaded.add(inspectUpdate(garbageCollected({ base: state, tail: [] }), storedBounds))
   if (!reloaded.equals(after)) throw new CompactionMismatch('The compacted document reads differently when it is loaded.')
-  return gained
+  // All deletes are applied in it.
+  return { gained, counts: { ...countsOf(inspected), cutBytes: 0 } }
 }
 
 /** One try at compacting: null if it succeeded, else why not. */

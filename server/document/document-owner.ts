@@ -5,6 +5,7 @@
 import { unreachable } from '../../core/assert.js'
 import { WeftError } from '../../core/errors.js'
 import type { AppendEntry, Fence } from '../../persistence/store.js'
+import { addCounts, countsOf, noStructs, type StructCounts } from '../../protocol/updates/decoding-cost.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { type Admission, admit } from './admission.js'
@@ -58,6 +59,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   #quarantineRecord: QuarantineRecord | null = null
   readonly #pending = new PendingEntries()
   #inFlight: InFlight | null = null
+  /** What is known beyond the image: pending and in the commit. */
+  readonly #waitingCounts = { ...noStructs }
   /** The durable head of the log. */
   #head: number
   /** The state vector of what is durable, once somebody has asked for it. */
@@ -82,6 +85,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       logger: environment.logger,
       image: opened.image,
       sessions: this.#sessions,
+      bounds: environment.limits,
       // After a quarantine, seqs beyond the poison are in the log but not in the image.
       incarnation: () => (this.#refusal() === null ? this.incarnation : null),
       // What went out before its commit went to the live sessions only.
@@ -91,7 +95,9 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     const subject = { documentId, fence, incarnation: opened.incarnation, image: opened.image }
     this.#compaction = new CompactionCycle(environment, subject, {
       abandoned: () => this.#state.kind === 'stopped' || this.#refusal() !== null,
-      compacted: (gained) => {
+      durableCounts: () => this.#durableCounts(),
+      compacted: (gained, before, after) => {
+        this.#known.recount(before, after)
         if (gained !== null) this.#known.add(inspectUpdate(gained, storedBounds))
       },
       fenced: () => this.#events.fenced(this.fence.shard),
@@ -157,6 +163,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
         return
       case 'new':
         this.#known.add(admission.added)
+        addCounts(this.#waitingCounts, countsOf(admission.added), 1)
         this.#pending.add(admission.added, session, submission)
         this.#measurePressure()
         this.updatePause()
@@ -252,6 +259,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     const { pending, entry } = inFlight
     this.#inFlight = null
     this.#head = entry.seq
+    addCounts(this.#waitingCounts, pending.counts, -1)
     // A quarantined image ends before the poison; what was committed behind it is in the log.
     if (this.#refusal() === null) this.#image.append(entry.seq, entry.update)
     this.#measurePressure()
@@ -272,6 +280,13 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   failed(error: WeftError): void {
     this.#environment.logger.error({ documentId: this.documentId, error }, 'A document cannot be written and was closed')
     this.stop(error)
+  }
+
+  /** What the image holds: all that is known without what waits for its commit. */
+  #durableCounts(): StructCounts {
+    const counts = { ...this.#known.counts }
+    addCounts(counts, this.#waitingCounts, -1)
+    return counts
   }
 
   get #unsettled(): Pending | null {

@@ -30,6 +30,8 @@ export function openStored(documentId: string, stored: StoredDocument, random: R
       const state = inOwnBuffer(snapshot.state)
       const inspected = inspectUpdate(state, storedBounds)
       known.add(inspected)
+      // All deletes are applied in it.
+      known.recount(known.counts, { ...known.counts, cutBytes: 0 })
       base = new EncodedDocument(state, inspected)
     } catch (cause) {
       throw corrupt(documentId, `its snapshot at seq ${snapshot.seq} is not a Yjs update`, cause)

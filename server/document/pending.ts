@@ -2,6 +2,7 @@
 // entry takes long to merge, and merged as far as they are, so that many small ones do not cost many times their bytes.
 import type { Clock } from '../../core/clock.js'
 import type { AppendEntry } from '../../persistence/store.js'
+import { addCounts, countsOf, noStructs } from '../../protocol/updates/decoding-cost.js'
 import type { InspectedUpdate } from '../../protocol/updates/inspect.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { UPDATE_BYTES } from './back-pressure.js'
@@ -24,6 +25,8 @@ interface Chunk {
 export class Pending {
   /** The highest submission of each session that this commit makes durable. */
   readonly submitters = new Map<Session, number>()
+  /** What they hold together. */
+  readonly counts = { ...noStructs }
   readonly #waiters: (() => void)[] = []
   #chunks: Chunk[] = []
   #chunkBytes = 0
@@ -58,6 +61,7 @@ export class Pending {
   add(edit: InspectedUpdate): void {
     this.#bytes += edit.bytes.length
     this.#items += itemsOf(edit)
+    addCounts(this.counts, countsOf(edit), 1)
     // A few bytes of a message would keep all of it.
     this.#push({ update: inAlmostOwnBuffer(edit.bytes), level: 0 })
     while (!this.#unmergeable && this.#topIsFull()) this.#mergeTop(FAN_IN)

@@ -11,7 +11,7 @@ import { KnownState } from '../../protocol/updates/known-state.js'
 import { decodeStateVector } from '../../protocol/updates/state-vector.js'
 import { randomHistory, randomValue } from './update-generator.js'
 
-const bounds = { structsPerUpdateMax: 10_000, nestingDepthMax: 20 }
+const bounds = { structsPerUpdateMax: 10_000, nestingDepthMax: 20, clientsPerDocumentMax: 10_000 }
 
 export interface FuzzReport {
   inputs: number

@@ -42,7 +42,8 @@ const times =
     for (let index = 0; index < count; index++) write(encoder, index)
   }
 
-const empty = (encoder: encoding.Encoder, ref: number, length: number): void => {
+/** A GC (0) or a Skip (10). */
+export const empty = (encoder: encoding.Encoder, ref: number, length: number): void => {
   encoding.writeUint8(encoder, ref)
   encoding.writeVarUint(encoder, length)
 }

@@ -1,6 +1,6 @@
 // Stands between one connection of a server and its socket, reads along, and compares what the server says with what is on the disk.
 import { strict as assert } from 'node:assert'
-import type { Limits } from '../../core/limits.js'
+import { defaultLimits, type Limits } from '../../core/limits.js'
 import { decodeAwareness, isRemoval, parseState } from '../../protocol/awareness.js'
 import { decodeWeftClient, decodeWeftServer, type KnownOnWire, type WeftServerMessage } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
@@ -241,7 +241,7 @@ export class WeftWitness extends Witness {
   /** With what the client said it had, everything through the seq was sent. */
   #checkComplete({ documentId, known, seq: last, sent }: Channel, seq: number, what: string): void {
     const vector =
-      known === null || known.kind === 'nothing' ? new Map<number, number>() : decodeStateVector(known.stateVector, storedBounds)
+      known === null || known.kind === 'nothing' ? new Map<number, number>() : decodeStateVector(known.stateVector, defaultLimits)
     const continues = known?.kind === 'seq' && known.incarnation === this.ledger.incarnationOf(documentId)
     for (const row of this.ledger.rows(documentId).slice(continues ? known.seq : (last ?? 0), seq)) {
       const rest = sent.subtract(inspectUpdate(row.update, storedBounds))

@@ -27,7 +27,7 @@ const rangesOf = (clocks: Uint8Array, wanted: number, within: readonly number[])
   return ranges
 }
 
-test('S3: range sets of thousands of ranges behave like sets of clocks', () => {
+test('range sets of thousands of ranges behave like sets of clocks', () => {
   for (let seed = 1; seed <= 25; seed++) {
     const random = seededRandom(seed)
     const initial = random.below(2) === 0 ? [] : randomRanges(random)

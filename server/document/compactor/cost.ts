@@ -3,7 +3,6 @@ import { contentsOf, type DecodingCost, decodingCost } from '../../../protocol/u
 import { type InspectedUpdate, inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
 import { KnownState } from '../../../protocol/updates/known-state.js'
 import { isNormal, normalForm } from '../../../protocol/updates/normal-form.js'
-import { decodeStateVector } from '../../../protocol/updates/state-vector.js'
 import type { CompactionInput } from '../compaction.js'
 
 /** What a place where compactions run can take. */
@@ -33,11 +32,7 @@ export function prepareCompaction({ base, tail, ...rest }: CompactionInput): Pre
 function waitingClients(updates: readonly InspectedUpdate[]): number {
   const known = new KnownState()
   for (const update of updates) known.add(update)
-  const ends = decodeStateVector(known.stateVector(), storedBounds)
-  const waiting = new Set<number>()
-  for (const { blocks } of updates)
-    for (const { client, ranges } of blocks) if ((ranges.at(-1) ?? 0) > (ends.get(client) ?? 0)) waiting.add(client)
-  return waiting.size
+  return known.gappedClientCount
 }
 
 export function exceeds(cost: DecodingCost, bounds: CostBounds): boolean {

@@ -1,6 +1,6 @@
 // What a place where compactions run is asked and answers: a thread of this process, or a process of its own.
 import type { DecodingCost } from '../../../protocol/updates/decoding-cost.js'
-import { type CompactionInput, CompactionMismatch, compactState } from '../compaction.js'
+import { type Compacted, type CompactionInput, CompactionMismatch, compactState } from '../compaction.js'
 import { type CostBounds, exceeds, prepareCompaction } from './cost.js'
 
 export interface CompactionRequest {
@@ -10,7 +10,7 @@ export interface CompactionRequest {
 }
 
 export type CompactionAnswer =
-  | { readonly kind: 'compacted'; readonly state: Uint8Array; readonly gained: Uint8Array | null }
+  | ({ readonly kind: 'compacted' } & Compacted)
   /** A verdict on the document: Yjs does not take it. */
   | { readonly kind: 'unappliable'; readonly reason: string }
   /** Says nothing about the document. */

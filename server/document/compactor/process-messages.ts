@@ -1,5 +1,5 @@
 // The messages between the server and a process that compacts, as frames.
-import type { DecodingCost } from '../../../protocol/updates/decoding-cost.js'
+import type { DecodingCost, StructCounts } from '../../../protocol/updates/decoding-cost.js'
 import { type Frame, frameOf } from './frames.js'
 import type { CompactionAnswer, CompactionRequest } from './place.js'
 
@@ -24,7 +24,7 @@ export function requestIn({ message, parts }: Frame): CompactionRequest {
 
 type AnswerHead =
   | { readonly kind: 'cost'; readonly cost: DecodingCost }
-  | { readonly kind: 'compacted' }
+  | { readonly kind: 'compacted'; readonly counts: StructCounts }
   | Exclude<CompactionAnswer, { readonly kind: 'compacted' }>
 
 export function costFrame(cost: DecodingCost): readonly Uint8Array[] {
@@ -34,7 +34,7 @@ export function costFrame(cost: DecodingCost): readonly Uint8Array[] {
 
 export function answerFrame(answer: CompactionAnswer): readonly Uint8Array[] {
   if (answer.kind !== 'compacted') return frameOf(answer, [])
-  const head: AnswerHead = { kind: 'compacted' }
+  const head: AnswerHead = { kind: 'compacted', counts: answer.counts }
   return frameOf(head, answer.gained === null ? [answer.state] : [answer.state, answer.gained])
 }
 
@@ -43,5 +43,5 @@ export function answerIn({ message, parts }: Frame): CompactionAnswer | { readon
   if (head.kind !== 'compacted') return head
   const [state, gained = null] = parts
   if (state === undefined) throw new Error('A compacted document came without its bytes.')
-  return { kind: 'compacted', state, gained }
+  return { kind: 'compacted', state, gained, counts: head.counts }
 }
