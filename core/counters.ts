@@ -6,6 +6,7 @@ export const counterNames = [
   'connections_timed_out',
   'messages_received',
   'messages_malformed',
+  'messages_ignored',
   'updates_received',
   'updates_already_known',
   'updates_refused',

@@ -49,6 +49,8 @@ export const defaultLimits = {
   gapsPerDocumentMax: 10_000,
   /** Nesting of arrays and objects inside one value, and of shared types inside one update. */
   nestingDepthMax: 200,
+  /** Messages of a y-websocket client that are text, or of a type that nobody knows: ignored, and past it the socket closes with 4400. */
+  ignoredMessagesPerConnectionMax: 100,
   /** A document id, in UTF-8. */
   documentIdBytesMax: 512,
   /** From the upgrade to the first message of a `weft` connection. */

@@ -21,6 +21,22 @@ const SYNC_UPDATE = 2
 
 const AUTH_DENIED = 0
 
+/** Whether a frame is a message of a type that this dialect does not have, such as an application's own. Throws `malformed` when it has no type. */
+export function hasUnknownType(frame: Uint8Array): boolean {
+  const reader = new ByteReader(frame, 'The message')
+  switch (reader.varUint()) {
+    case MESSAGE_SYNC:
+      return reader.varUint() > SYNC_UPDATE
+    case MESSAGE_AUTH:
+      return reader.varUint() > AUTH_DENIED
+    case MESSAGE_AWARENESS:
+    case MESSAGE_QUERY_AWARENESS:
+      return false
+    default:
+      return true
+  }
+}
+
 /** Decodes one frame; byte arrays are views into it. Throws `malformed` unless the whole frame is exactly one message. */
 export function decodeYWebsocket(frame: Uint8Array): YWebsocketMessage {
   const reader = new ByteReader(frame, 'The message')

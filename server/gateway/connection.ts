@@ -2,7 +2,7 @@
 import { unreachable } from '../../core/assert.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
-import { asWeftError, closeCodes, WeftError } from '../../core/errors.js'
+import { asWeftError, closeCodes, type WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { Heartbeat } from './heartbeat.js'
@@ -14,6 +14,8 @@ export interface Driver {
   /** Once, before any message. */
   start(): void
   message(data: Uint8Array): void
+  /** A text message came. */
+  text(): void
   /** The server will close this connection soon; `retryAfterMs` is when it makes sense to come back. */
   drain(retryAfterMs: number): void
   /** Resolves when everything that was received is committed or refused, and said to be. */
@@ -191,27 +193,11 @@ export class Connection implements SocketEvents, OutboxCarrier {
   }
 
   message(data: Uint8Array): void {
-    const driver = this.#driver
-    if (driver === null) return
-    switch (this.#state.kind) {
-      case 'open':
-        this.#options.counters.add('messages_received')
-        this.#heartbeat.heard()
-        this.#guard(() => driver.message(data))
-        return
-      case 'leaving':
-        this.#guard(() => driver.message(data))
-        return
-      case 'closing':
-      case 'closed':
-        return
-      default:
-        unreachable(this.#state)
-    }
+    this.#receive((driver) => driver.message(data))
   }
 
   text(): void {
-    this.fail(new WeftError('malformed', 'Weft speaks binary messages; this was a text message.'))
+    this.#receive((driver) => driver.text())
   }
 
   pong(): void {
@@ -228,6 +214,26 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (wasOpen !== 'closing') this.#endDriver()
     this.#options.logger.debug({ connection: this.id, closeCode: code }, 'connection closed')
     this.#options.closed(this)
+  }
+
+  #receive(handle: (driver: Driver) => void): void {
+    const driver = this.#driver
+    if (driver === null) return
+    switch (this.#state.kind) {
+      case 'open':
+        this.#options.counters.add('messages_received')
+        this.#heartbeat.heard()
+        this.#guard(() => handle(driver))
+        return
+      case 'leaving':
+        this.#guard(() => handle(driver))
+        return
+      case 'closing':
+      case 'closed':
+        return
+      default:
+        unreachable(this.#state)
+    }
   }
 
   #guard(run: () => void): void {

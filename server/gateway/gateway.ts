@@ -1,11 +1,11 @@
 // Accepts sockets, gives each its dialect, counts them, and drains them. Knows neither HTTP nor `ws`, so that a simulation can drive it.
 
 import { sleep } from '../../core/clock.js'
+import { documentIdFromTarget } from '../../core/document-path.js'
 import { asWeftError, closeCodes } from '../../core/errors.js'
 import type { DocumentDirectory } from '../document/port.js'
 import type { Authorization } from './authorize.js'
 import { Connection, type Driver } from './connection.js'
-import { documentIdFromTarget } from './document-path.js'
 import { linkServices } from './link-services.js'
 import type { GatewayServices } from './services.js'
 import type { Socket, SocketEvents } from './socket.js'

@@ -1,6 +1,7 @@
 // The HTTP upgrade: which subprotocol, whether there is room, and then a WebSocket for the gateway. What is wrong with the document is said by
 // a close code afterwards, since browsers do not let a page read the HTTP status of a failed upgrade.
-import type { IncomingMessage, Server } from 'node:http'
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Counters } from '../../core/counters.js'
@@ -30,8 +31,8 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 /** Serves the upgrade requests of `httpServer`. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
   const { limits, counters, nodes = null } = options
-  const webSockets = webSocketServer(limits.messageBytesMax, weftSubprotocol)
-  const links = webSocketServer(linkLimits(limits).messageBytesMax, weftNodeSubprotocol)
+  const webSockets = webSocketServer(limits.messageBytesMax, chooseSubprotocol)
+  const links = webSocketServer(linkLimits(limits).messageBytesMax, () => weftNodeSubprotocol)
   const proofs = new WeakMap<IncomingMessage, string>()
   links.on('headers', (headers, request) => headers.push(`${proofHeader}: ${proofs.get(request)}`))
   const arrivalOf = (dialect: Dialect, request: IncomingMessage): Arrival => ({
@@ -41,6 +42,10 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
   })
 
   httpServer.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    if (!asksForWebSocket(request)) {
+      ignoreUpgrade(httpServer, request, stream)
+      return
+    }
     const refuse = (status: string, reason: string, headers: readonly string[] = []): void => {
       counters.add('connections_refused')
       refuseUpgrade(stream, status, reason, headers)
@@ -49,7 +54,7 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
     if (dialect === null || (dialect === 'weft-node' && nodes === null)) {
       refuse(
         '400 Bad Request',
-        `None of the offered WebSocket subprotocols is known here. Supported: ${weftSubprotocol}, or none for y-websocket.`,
+        `None of the offered WebSocket subprotocols is known here. Supported: ${weftSubprotocol}, or anything else for y-websocket.`,
       )
       return
     }
@@ -102,24 +107,50 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
   })
 }
 
-function webSocketServer(maxPayload: number, subprotocol: string): WebSocketServer {
+function webSocketServer(maxPayload: number, handleProtocols: (offered: Set<string>) => string | false): WebSocketServer {
   return new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload,
-    // Asked only if the client offers any; `dialectOf` has made sure that it is among them.
-    handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+    // Asked only if the client offers any.
+    handleProtocols,
     WebSocket: ExplainingWebSocket,
   })
 }
 
-/** The dialect that the client's list of subprotocols asks for; null if it knows none of ours. */
+/** The dialect that the client's list of subprotocols asks for; null if it asks for one of Weft's that is not known here. */
 function dialectOf(header: string | undefined): Dialect | null {
-  if (header === undefined) return 'y-websocket'
-  const offered = header.split(',').map((name) => name.trim())
+  const offered = (header ?? '').split(',').map((name) => name.trim())
   if (offered.includes(weftNodeSubprotocol)) return 'weft-node'
-  return offered.includes(weftSubprotocol) ? 'weft' : null
+  if (offered.includes(weftSubprotocol)) return 'weft'
+  // A later version of Weft's dialects would not be understood as y-websocket.
+  return offered.some((name) => /^weft(-node)?\.\d+$/.test(name)) ? null : 'y-websocket'
+}
+
+/** A y-websocket application may set subprotocols of its own, and browsers fail a connection that selects none of those they offered. */
+function chooseSubprotocol(offered: Set<string>): string | false {
+  if (offered.has(weftSubprotocol)) return weftSubprotocol
+  const [first] = offered
+  return first ?? false
+}
+
+function asksForWebSocket(request: IncomingMessage): boolean {
+  return /(^|,)\s*websocket\s*(,|$)/i.test(request.headers.upgrade ?? '')
+}
+
+/**
+ * Answers a request that asks for another protocol as if it had not asked, as RFC 9110 (7.8) has it: some clients offer h2c with every request. Node has taken
+ * its parser from the stream by then, so that the stream ends with this answer.
+ */
+function ignoreUpgrade(httpServer: Server, request: IncomingMessage, stream: Duplex): void {
+  // The client may be gone already, which nobody needs to hear of.
+  stream.on('error', () => {})
+  const response = new ServerResponse(request)
+  response.shouldKeepAlive = false
+  response.assignSocket(stream as Socket)
+  response.once('finish', () => stream.end(() => stream.destroy()))
+  httpServer.emit('request', request, response)
 }
 
 function refuseUpgrade(stream: Duplex, status: string, reason: string, headers: readonly string[]): void {

@@ -67,6 +67,10 @@ export class WeftDriver implements Driver {
     }
   }
 
+  text(): void {
+    throw new WeftError('malformed', 'The weft dialect speaks binary messages; this was a text message.')
+  }
+
   drain(retryAfterMs: number): void {
     if (this.#state.kind !== 'talking') return
     this.#state.phase = 'draining'

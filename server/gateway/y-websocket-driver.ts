@@ -2,7 +2,7 @@
 import { unreachable } from '../../core/assert.js'
 import type { Timer } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
-import { decodeYWebsocket, encodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
+import { decodeYWebsocket, encodeYWebsocket, hasUnknownType } from '../../protocol/dialects/y-websocket.js'
 import type { AwarenessFrame } from '../awareness/contract.js'
 import type { Attachment, Beat, CatchUp, Known } from '../document/port.js'
 import type { Authorization } from './authorize.js'
@@ -31,6 +31,7 @@ export class YWebsocketDriver implements Driver, SessionDialect {
   readonly #options: YWebsocketDriverOptions
   readonly #session: Session
   #submission = 0
+  #ignored = 0
   #keepAliveTimer: Timer | null = null
 
   constructor(options: YWebsocketDriverOptions) {
@@ -45,6 +46,10 @@ export class YWebsocketDriver implements Driver, SessionDialect {
   }
 
   message(data: Uint8Array): void {
+    if (hasUnknownType(data)) {
+      this.#ignore('of a type that this dialect does not have')
+      return
+    }
     const message = decodeYWebsocket(data)
     switch (message.type) {
       case 'sync-step-1':
@@ -67,6 +72,10 @@ export class YWebsocketDriver implements Driver, SessionDialect {
       default:
         unreachable(message)
     }
+  }
+
+  text(): void {
+    this.#ignore('text')
   }
 
   drain(): void {}
@@ -120,6 +129,18 @@ export class YWebsocketDriver implements Driver, SessionDialect {
 
   sessionEnded(error: WeftError): void {
     this.#options.connection.fail(error)
+  }
+
+  /** Applications give their providers messages of their own, which the servers they came from ignore. */
+  #ignore(what: string): void {
+    const { counters, limits } = this.#options.services
+    counters.add('messages_ignored')
+    this.#ignored++
+    if (this.#ignored > limits.ignoredMessagesPerConnectionMax)
+      throw new WeftError(
+        'malformed',
+        `More than ${limits.ignoredMessagesPerConnectionMax} messages had to be ignored, the last for being ${what}.`,
+      )
   }
 
   /** The stock client closes a connection on which it has seen no message for 30 s. */

@@ -2,7 +2,8 @@
 // Whoever may open the document may ask: the token comes as `Authorization: Bearer …` or as the URL parameter `token`, as in a client's address.
 import type { IncomingMessage } from 'node:http'
 import { checkDocumentId } from '../../core/document-id.js'
-import { asWeftError, WeftError, type WeftErrorCode } from '../../core/errors.js'
+import { percentDecoded } from '../../core/document-path.js'
+import { asWeftError, type WeftErrorCode } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { PresenceRegistry } from '../awareness/presence-registry.js'
 
@@ -43,7 +44,7 @@ export async function answerPresence(options: PresenceOptions, request: Incoming
   const encodedId = pathPattern.exec(path)?.[1]
   if (encodedId === undefined) return null
   try {
-    const documentId = checkDocumentId(decodedId(encodedId), options.documentIdBytesMax)
+    const documentId = checkDocumentId(percentDecoded(encodedId), options.documentIdBytesMax)
     const parameters = parametersOf(request.url ?? '')
     const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     const token = bearer ?? parameters.get('token') ?? ''
@@ -54,14 +55,6 @@ export async function answerPresence(options: PresenceOptions, request: Incoming
     const status = statuses[error.code] ?? 500
     if (status === 500) options.logger.error({ err: thrown }, 'a request for presence failed')
     return { status, body: { error: error.code, message: error.message } }
-  }
-}
-
-function decodedId(encodedId: string): string {
-  try {
-    return decodeURIComponent(encodedId)
-  } catch {
-    throw new WeftError('invalid-document-id', 'The document id in the path is not percent-encoded UTF-8.')
   }
 }
 

@@ -12,6 +12,7 @@ import { RawClient } from '../helpers/raw-client.js'
 import { eventually } from '../helpers/states.js'
 
 const MESSAGE_BYTES_MAX = 100_000
+const IGNORED_MAX = 5
 const upgradeRequest = [
   'GET /shared HTTP/1.1',
   'Host: x',
@@ -27,7 +28,7 @@ describe('bad input', () => {
   let bystander: WebsocketProvider
   let bystanderCloses = 0
   before(async () => {
-    local = await startLocalServer({ limits: { messageBytesMax: MESSAGE_BYTES_MAX } })
+    local = await startLocalServer({ limits: { messageBytesMax: MESSAGE_BYTES_MAX, ignoredMessagesPerConnectionMax: IGNORED_MAX } })
     bystander = new WebsocketProvider(local.webSocketUrl, 'shared', new Y.Doc(), {
       WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
       disableBc: true,
@@ -55,15 +56,12 @@ describe('bad input', () => {
   }
 
   const yCases: readonly { title: string; send: (client: RawClient) => void; code: number; reason: RegExp }[] = [
-    { title: 'a text frame', send: (c) => c.send('hello'), code: 4400, reason: /text message/ },
     { title: 'an empty frame', send: (c) => c.send(new Uint8Array(0)), code: 4400, reason: /message/i },
-    { title: 'an unknown message type', send: (c) => c.send(Uint8Array.of(99)), code: 4400, reason: /unknown type 99/ },
-    { title: 'an unknown sync type', send: (c) => c.send(Uint8Array.of(0, 7)), code: 4400, reason: /unknown sync type 7/ },
     { title: 'a frame cut short', send: (c) => c.send(Uint8Array.of(0, 2, 50, 1)), code: 4400, reason: /message/i },
     { title: 'bytes after the message', send: (c) => c.send(Uint8Array.of(0, 0, 1, 0, 9)), code: 4400, reason: /message/i },
     {
-      title: 'random bytes',
-      send: (c) => c.send(Uint8Array.from({ length: 300 }, (_, i) => (i * 151 + 77) & 255)),
+      title: 'random bytes after a known type',
+      send: (c) => c.send(Uint8Array.from({ length: 300 }, (_, i) => (i === 0 ? 1 : (i * 151 + 77) & 255))),
       code: 4400,
       reason: /./,
     },
@@ -115,7 +113,6 @@ describe('bad input', () => {
     ['empty', '/', /empty/],
     ['too long', `/${'x'.repeat(513)}`, /longer than 512/],
     ['not UTF-8', '/%FF%FE', /UTF-8/],
-    ['badly escaped', '/100%', /%/],
   ] as const) {
     test(`G5: a document id that is ${title} closes with 4400 and a reason, on an open socket`, async () => {
       const client = await RawClient.connect(`${local.webSocketUrl}${path}`)
@@ -126,17 +123,67 @@ describe('bad input', () => {
     })
   }
 
+  for (const [title, one, last] of [
+    ['text frames', 'hello', /text/],
+    ['messages of an unknown type', Uint8Array.of(99, 1, 2), /type/],
+    ['messages of an unknown sync type', Uint8Array.of(0, 7), /type/],
+  ] as const) {
+    test(`G1: ignoredMessagesPerConnectionMax: ${title} are ignored and counted, and past the limit the connection closes with 4400 and a reason`, async () => {
+      const ignoredBefore = local.server.counters.get('messages_ignored')
+      const client = await RawClient.connect(`${local.webSocketUrl}/shared`)
+      for (let count = 0; count < IGNORED_MAX; count++) client.send(one)
+      client.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
+      await client.yMessage('sync-step-2')
+      assert.equal(local.server.counters.get('messages_ignored'), ignoredBefore + IGNORED_MAX)
+      assert.equal(client.closing, null)
+      client.send(one)
+      const closing = await client.closed
+      assert.equal(closing.code, 4400)
+      assert.match(closing.reason, last)
+      await bystanderIsWell()
+    })
+  }
+
+  test('a room name with a bare % is itself, as browsers send it, and the same room as when it is encoded', async () => {
+    const doc = new Y.Doc()
+    doc.getMap('notes').set('half', true)
+    const bare = await RawClient.connect(`${local.webSocketUrl}/50%`)
+    bare.sendY({ type: 'update', update: Y.encodeStateAsUpdate(doc) })
+    const encoded = await RawClient.connect(`${local.webSocketUrl}/50%25`)
+    encoded.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
+    const copy = new Y.Doc()
+    await eventually('the edit is there', () => {
+      for (const message of encoded.yMessages)
+        if (message.type === 'sync-step-2' || message.type === 'update') Y.applyUpdate(copy, message.update)
+      return copy.getMap('notes').has('half')
+    })
+    bare.close()
+    encoded.close()
+  })
+
   test('G1: documentIdBytesMax: 512 bytes are welcome', async () => {
     const client = await RawClient.connect(`${local.webSocketUrl}/${'x'.repeat(512)}`)
     await client.yMessage('sync-step-1')
     client.close()
   })
 
-  test('G5: an unknown subprotocol is answered with HTTP 400 that names the known ones', async () => {
-    await assert.rejects(RawClient.connect(`${local.webSocketUrl}/shared`, ['soap', 'mqtt']), /HTTP 400: .*weft\.1.*y-websocket/s)
+  test('the protocols option of the stock provider works: the first one offered is selected, without which browsers fail the connection', async () => {
+    const provider = new WebsocketProvider(local.webSocketUrl, 'shared', new Y.Doc(), {
+      WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+      disableBc: true,
+      protocols: ['my-token.abc', 'mqtt'],
+    })
+    await eventually('it is synced', () => provider.synced)
+    assert.equal(provider.ws?.protocol, 'my-token.abc')
+    provider.destroy()
+    provider.doc.destroy()
     const chosen = await RawClient.connect(`${local.webSocketUrl}/`, ['soap', weftSubprotocol])
     assert.equal(chosen.socket.protocol, weftSubprotocol)
     chosen.close()
+  })
+
+  test('G5: a subprotocol of a later Weft is answered with HTTP 400 that names the known ones', async () => {
+    await assert.rejects(RawClient.connect(`${local.webSocketUrl}/shared`, ['weft.2']), /HTTP 400: .*weft\.1.*y-websocket/s)
     await bystanderIsWell()
   })
 

@@ -70,6 +70,27 @@ describe('http', () => {
     })
   }
 
+  // As curl --http2, Java's HttpClient and some proxies send each of their requests.
+  for (const upgrade of ['h2c', 'TLS/1.0', 'h2c, foo/2']) {
+    test(`a request that offers to upgrade to ${upgrade} is answered as if it did not`, async () => {
+      const answer = await new Promise<string>((resolve, reject) => {
+        const socket = connect(local.port, '127.0.0.1')
+        let text = ''
+        socket.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk
+        })
+        socket.on('end', () => resolve(text))
+        socket.on('error', reject)
+        socket.write(
+          `GET /assets/main.js HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${upgrade}\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n`,
+        )
+      })
+      assert.match(answer, /^HTTP\/1\.1 200 /)
+      assert.match(answer, /\r\n\r\nexport \{\}$/)
+      assert.equal(local.server.counters.get('connections_refused'), 0)
+    })
+  }
+
   test('health, readiness and metrics', async () => {
     assert.deepEqual([(await get('/healthz')).status, (await get('/readyz')).status], [200, 200])
     const metrics = await get('/metrics')

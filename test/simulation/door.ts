@@ -1,7 +1,8 @@
 // Lets connections into a simulated node, each with a witness that reads along.
+
+import { documentIdFromTarget } from '../../core/document-path.js'
 import type { Random } from '../../core/random.js'
 import { weftNodeSubprotocol, weftSubprotocol } from '../../protocol/dialects/weft.js'
-import { documentIdFromTarget } from '../../server/gateway/document-path.js'
 import type { Dialect } from '../../server/gateway/gateway.js'
 import { linkLimits } from '../../server/gateway/link-services.js'
 import type { Socket } from '../../server/gateway/socket.js'

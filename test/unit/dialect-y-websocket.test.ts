@@ -9,7 +9,7 @@ import * as sync from 'y-protocols/sync'
 import { applyUpdate, Doc, encodeStateAsUpdate } from 'yjs'
 import { WeftError } from '../../core/errors.js'
 import { sharedPartBytesMin } from '../../protocol/bytes.js'
-import { decodeYWebsocket, encodeYWebsocket, type YWebsocketMessage } from '../../protocol/dialects/y-websocket.js'
+import { decodeYWebsocket, encodeYWebsocket, hasUnknownType, type YWebsocketMessage } from '../../protocol/dialects/y-websocket.js'
 import { concatenated, documentedExamples, plainBytes } from '../helpers/protocol-examples.js'
 
 const malformed = (problem: RegExp) => (error: unknown) =>
@@ -118,6 +118,13 @@ test('S2: a large payload is a part of its own and is not copied', () => {
   assert.equal(parts.length, 2)
   assert.equal(parts[1], update)
   assert.equal(encodeYWebsocket({ type: 'sync-step-2', update: update.subarray(1) }).length, 1)
+})
+
+test('a type that the dialect does not have is told from a message that is malformed', () => {
+  fc.assert(fc.property(anyMessage, (message) => assert.equal(hasUnknownType(concatenated(encodeYWebsocket(message))), false)))
+  for (const frame of [[4], [99, 1, 2], [0x80, 1], [0, 3], [0, 99, 0], [2, 1]]) assert.equal(hasUnknownType(Uint8Array.from(frame)), true)
+  for (const frame of [[], [0], [2], new Array<number>(9).fill(0xff)])
+    assert.throws(() => hasUnknownType(Uint8Array.from(frame)), malformed(/./))
 })
 
 test('G5: what is wrong with a message is named', () => {

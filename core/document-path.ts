@@ -1,5 +1,5 @@
-// The document id in a URL path, as y-websocket clients send it.
-import { WeftError } from '../../core/errors.js'
+// The document id in a URL path, as clients and HTTP requests give it.
+import { WeftError } from './errors.js'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -8,17 +8,19 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * `target` holds one character per byte, as node:http gives it. Throws `invalid-document-id`; emptiness and length are checked elsewhere.
  */
 export function documentIdFromTarget(target: string): string {
-  const path = target.slice(target.startsWith('/') ? 1 : 0).split('?', 1)[0] ?? ''
+  return percentDecoded(target.slice(target.startsWith('/') ? 1 : 0).split('?', 1)[0] ?? '')
+}
+
+/** A part of a path, percent-decoded. Browsers leave a % alone that two hexadecimal digits do not follow, so it stands for itself. Throws `invalid-document-id`. */
+export function percentDecoded(path: string): string {
   const bytes: number[] = []
   for (let index = 0; index < path.length; index++) {
     const code = path.charCodeAt(index)
-    if (code !== PERCENT) {
+    const digits = code === PERCENT ? path.slice(index + 1, index + 3) : ''
+    if (!/^[0-9a-fA-F]{2}$/.test(digits)) {
       bytes.push(code)
       continue
     }
-    const digits = path.slice(index + 1, index + 3)
-    if (!/^[0-9a-fA-F]{2}$/.test(digits))
-      throw new WeftError('invalid-document-id', 'The URL path has a % that two hexadecimal digits do not follow.')
     bytes.push(Number.parseInt(digits, 16))
     index += 2
   }
