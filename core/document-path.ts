@@ -32,3 +32,22 @@ export function percentDecoded(path: string): string {
 }
 
 const PERCENT = 0x25
+
+/** A base path as it is kept: `/collab`, or empty for none. Throws `invalid-configuration`; `name` is what the setting is called. */
+export function basePathOf(text: string, name: string): string {
+  const path = text.replace(/^\/+|\/+$/g, '')
+  if (path === '') return ''
+  if (!/^[\w.~!$&'()*+,;=:@-]+(\/[\w.~!$&'()*+,;=:@-]+)*$/.test(path) || /(^|\/)\.\.?(\/|$)/.test(path))
+    throw new WeftError(
+      'invalid-configuration',
+      `${name} is "${text}"; it takes a path such as /collab, of letters, digits and . _ ~ - in each segment.`,
+    )
+  return `/${path}`
+}
+
+/** What is left of a request target behind the base path, beginning with a slash or a question mark or empty; null if it is not below it. */
+export function behindBasePath(target: string, basePath: string): string | null {
+  if (!target.startsWith(basePath)) return null
+  const rest = target.slice(basePath.length)
+  return rest === '' || /^[/?]/.test(rest) ? rest : null
+}

@@ -1,5 +1,6 @@
 // Flags and environment → one frozen, validated Config. Flags beat the environment. Whatever is unknown or malformed is refused by name.
 import { parseArgs } from 'node:util'
+import { basePathOf } from '../core/document-path.js'
 import { WeftError } from '../core/errors.js'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -12,6 +13,8 @@ export interface Config {
   readonly dataFolder: string
   readonly logLevel: LogLevel
   readonly demo: boolean
+  /** `/collab`, or empty for none. */
+  readonly basePath: string
   readonly broadcast: 'after-commit' | 'before-commit'
   /** Null: this machine alone, on the embedded store. */
   readonly cluster: ClusterConfig | null
@@ -55,6 +58,7 @@ serve starts the sync server, with the demo at its address; migrate brings a dat
                           before-commit: others see edits a little sooner, acknowledgements still mean committed;
                           not in a cluster
   --no-demo               do not serve the demo
+  --base-path <path>      what everything is under, such as /collab, behind a proxy that passes paths through (BASE_PATH; none)
 
 With a database the server is a node of a cluster, and --data is not used:
   --database-url <url>    postgres://user:password@host:port/database (DATABASE_URL)
@@ -83,6 +87,7 @@ const options = {
   'log-level': { type: 'string' },
   broadcast: { type: 'string' },
   'no-demo': { type: 'boolean' },
+  'base-path': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -125,12 +130,23 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
       logLevel,
       broadcast,
       demo: values['no-demo'] !== true,
+      basePath: basePathSetting(read('base-path', 'BASE_PATH')),
       cluster,
     }),
   }
 }
 
-type ValueFlag = 'host' | 'port' | 'data' | 'log-level' | 'database-url' | 'redis-url' | 'cluster-secret' | 'node-id' | 'advertise'
+type ValueFlag =
+  | 'base-path'
+  | 'host'
+  | 'port'
+  | 'data'
+  | 'log-level'
+  | 'database-url'
+  | 'redis-url'
+  | 'cluster-secret'
+  | 'node-id'
+  | 'advertise'
 
 type Read = (flag: ValueFlag, variable: string) => Setting | null
 
@@ -194,6 +210,10 @@ function hostAndPortOf({ name, value }: Setting): string {
   const port = Number(/^(?:[^\s:/]+|\[[\da-fA-F:]+\]):(\d{1,5})$/.exec(value)?.[1] ?? Number.NaN)
   if (!(port >= 1 && port <= 65_535)) throw invalid(`${name} is "${value}"; it takes host:port, such as node-1.internal:1234.`)
   return value
+}
+
+function basePathSetting(setting: Setting | null): string {
+  return setting === null ? '' : basePathOf(setting.value, setting.name)
 }
 
 function nonEmpty({ name, value }: Setting): string {

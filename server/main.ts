@@ -31,6 +31,7 @@ async function serve(config: Config): Promise<void> {
   const server = await createServer({
     dataDir: config.dataFolder,
     broadcast: config.broadcast,
+    basePath: config.basePath,
     logger,
     ...(config.cluster === null ? {} : { cluster: config.cluster }),
     ...(config.demo ? {} : { demo: false }),

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { unreachable } from '../core/assert.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import { Counters } from '../core/counters.js'
+import { basePathOf } from '../core/document-path.js'
 import type { WeftError } from '../core/errors.js'
 import { defaultLimits, type Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
@@ -43,6 +44,8 @@ export interface ServerOptions {
   readonly broadcast?: 'after-commit' | 'before-commit'
   /** The folder of the demo served at `/`, or false for none. Default: the one that comes with Weft. */
   readonly demo?: string | false
+  /** The path that everything is under, such as `/collab`, behind a proxy that passes paths through unchanged. Default: none. */
+  readonly basePath?: string
   readonly tuning?: Partial<DocumentTuning>
   /** The longest time over which a drain spreads the closes. Default 5 s; with few connections it takes much less. */
   readonly drainWindowMs?: number
@@ -141,6 +144,7 @@ class Server implements WeftServer {
     this.counters = counters
     this.#logger = logger
     this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
+    const basePath = basePathOf(options.basePath ?? '', 'basePath')
     const nodes = gatekeeper === null ? null : { gatekeeper, logger }
     this.#listener = new HttpListener(
       createRequestHandler({
@@ -153,13 +157,14 @@ class Server implements WeftServer {
           ...memoryGauges(budget),
         ],
         files,
+        basePath,
         presence: () => {
           const registry = this.#started?.presence
           return registry === undefined ? null : { registry, authorize, documentIdBytesMax: limits.documentIdBytesMax, logger }
         },
         readiness: () => this.#readiness(),
       }),
-      (server) => serveUpgrades(server, { gateway: () => this.#node?.gateway ?? null, limits, counters, nodes }),
+      (server) => serveUpgrades(server, { gateway: () => this.#node?.gateway ?? null, limits, counters, basePath, nodes }),
     )
     this.ready = new Promise((resolve, reject) => {
       this.#markReady = resolve

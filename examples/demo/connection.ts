@@ -30,7 +30,7 @@ function savedState(status: SessionStatus, unsaved: number): SavedState {
 
 /** Opens `documentId` on the server that the page came from. `keepCopy`: keep the document in this browser's IndexedDB as well. */
 export function openSession(documentId: string, doc: Y.Doc, keepCopy: boolean): DemoSession {
-  const connection = connect(location.origin.replace(/^http/, 'ws'))
+  const connection = connect(new URL('./', location.href).href.replace(/^http/, 'ws'))
   const session = connection.open(documentId, doc, { persistence: keepCopy ? indexedDbPersistence() : null })
   const listeners: ((state: SavedState) => void)[] = []
   const state = (): SavedState => savedState(session.status, session.unsaved)

@@ -11,9 +11,9 @@ export function documentIdOf(url: URL): string {
   return id === undefined || id === '' ? 'welcome' : id
 }
 
-/** The path and query of the page that shows a document, with its slashes left readable. */
+/** The address of the page that shows a document, relative to this one, with its slashes left readable. */
 export function documentLink(documentId: string): string {
-  return `/?doc=${encodeURIComponent(documentId).replaceAll('%2F', '/')}`
+  return `./?doc=${encodeURIComponent(documentId).replaceAll('%2F', '/')}`
 }
 
 export function newDocumentId(): string {

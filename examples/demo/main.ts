@@ -160,7 +160,7 @@ document.addEventListener('keydown', (event) => {
 })
 
 // Best effort: private windows and plain http hosts have no service worker, and the page works without.
-void navigator.serviceWorker?.register('/service-worker.js').catch(() => {})
+void navigator.serviceWorker?.register('service-worker.js').catch(() => {})
 
 // For the curious, and the tests: the document in the developer console.
 Object.assign(globalThis, { weft: { Y, doc, editor, session } })

@@ -9,7 +9,7 @@ interface RequestEvent extends LifecycleEvent {
   respondWith(response: Promise<Response>): void
 }
 interface WorkerScope {
-  readonly location: Location
+  readonly location: { readonly href: string; readonly origin: string }
   readonly clients: { claim(): Promise<void> }
   skipWaiting(): Promise<void>
   addEventListener(type: 'install' | 'activate', listener: (event: LifecycleEvent) => void): void
@@ -18,7 +18,8 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope
 const cacheName = 'weft-demo'
-const shell = ['/', '/main.js', '/style.css', '/icon.svg']
+/** The paths of the page's files, in the folder that this script came from. */
+const shell = ['./', 'main.js', 'style.css', 'icon.svg'].map((path) => new URL(path, scope.location.href).pathname)
 
 /** The network's answer, kept for later; while there is none, the one that was kept. */
 async function networkFirst(request: Request, path: string): Promise<Response> {

@@ -2,7 +2,7 @@
 
 import { sleep } from '../../core/clock.js'
 import { documentIdFromTarget } from '../../core/document-path.js'
-import { asWeftError, closeCodes } from '../../core/errors.js'
+import { asWeftError, closeCodes, WeftError } from '../../core/errors.js'
 import type { DocumentDirectory } from '../document/port.js'
 import type { Authorization } from './authorize.js'
 import { Connection, type Driver } from './connection.js'
@@ -18,8 +18,8 @@ export type Dialect = 'y-websocket' | 'weft' | 'weft-node'
 /** What an upgrade request said. */
 export interface Arrival {
   readonly dialect: Dialect
-  /** Path and query, one character per byte. The path names the document for y-websocket. */
-  readonly target: string
+  /** Path and query, one character per byte, without the server's base path. The path names the document for y-websocket. Null if it is elsewhere. */
+  readonly target: string | null
   readonly origin: string | null
 }
 
@@ -148,9 +148,9 @@ export class Gateway {
 
   #driverFor(connection: Connection, arrival: Arrival): Driver {
     const services = this.#services
-    const query = arrival.target.indexOf('?')
-    const parameters = new URLSearchParams(query < 0 ? '' : arrival.target.slice(query + 1))
-    const { origin } = arrival
+    const { origin, target } = arrival
+    const query = target?.indexOf('?') ?? -1
+    const parameters = new URLSearchParams(query < 0 ? '' : target?.slice(query + 1))
     switch (arrival.dialect) {
       case 'weft': {
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
@@ -164,7 +164,9 @@ export class Gateway {
         return new WeftDriver({ services: links, connection, authorize })
       }
       case 'y-websocket': {
-        const documentId = documentIdFromTarget(arrival.target)
+        if (target === null)
+          throw new WeftError('no-such-document', 'The documents of this server are under another path; it was started with a base path.')
+        const documentId = documentIdFromTarget(target)
         const token = parameters.get('token') ?? ''
         return new YWebsocketDriver({
           services,

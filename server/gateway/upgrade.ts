@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Counters } from '../../core/counters.js'
+import { behindBasePath } from '../../core/document-path.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { weftNodeSubprotocol, weftSubprotocol } from '../../protocol/dialects/weft.js'
@@ -18,6 +19,8 @@ export interface UpgradeOptions {
   readonly gateway: () => Gateway | null
   readonly limits: Limits
   readonly counters: Counters
+  /** The path that documents are under, such as `/collab`. Default: none. */
+  readonly basePath?: string
   /** Who lets other nodes in; null outside a cluster. */
   readonly nodes?: { readonly gatekeeper: NodeGatekeeper; readonly logger: Logger } | null
 }
@@ -30,14 +33,14 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 
 /** Serves the upgrade requests of `httpServer`. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
-  const { limits, counters, nodes = null } = options
+  const { limits, counters, basePath = '', nodes = null } = options
   const webSockets = webSocketServer(limits.messageBytesMax, chooseSubprotocol)
   const links = webSocketServer(linkLimits(limits).messageBytesMax, () => weftNodeSubprotocol)
   const proofs = new WeakMap<IncomingMessage, string>()
   links.on('headers', (headers, request) => headers.push(`${proofHeader}: ${proofs.get(request)}`))
   const arrivalOf = (dialect: Dialect, request: IncomingMessage): Arrival => ({
     dialect,
-    target: request.url ?? '/',
+    target: behindBasePath(request.url ?? '/', basePath),
     origin: request.headers.origin ?? null,
   })
 

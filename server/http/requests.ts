@@ -1,6 +1,7 @@
 // Plain HTTP: health, metrics, presence and the demo's files.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Counters } from '../../core/counters.js'
+import { behindBasePath } from '../../core/document-path.js'
 import { type Gauge, metricsText } from './metrics.js'
 import { answerPresence, type PresenceOptions } from './presence.js'
 import type { StaticFile } from './static-files.js'
@@ -15,6 +16,8 @@ export interface RequestOptions {
   readonly counters: Counters
   readonly gauges: readonly Gauge[]
   readonly files: ReadonlyMap<string, StaticFile>
+  /** What presence and files are under, such as `/collab`; empty for none. Probes ask the process itself, so health and metrics are at both places. */
+  readonly basePath: string
   /** Null while the node is not there yet. */
   readonly presence?: () => PresenceOptions | null
   /** Whether clients are welcome now, and if not, why. */
@@ -41,8 +44,15 @@ export function createRequestHandler(options: RequestOptions): (request: Incomin
       answer(request, response, 405, 'Only GET and HEAD are answered here.\n', { Allow: 'GET, HEAD' })
       return
     }
-    const path = (request.url ?? '/').split(/[?#]/, 1)[0] ?? '/'
-    switch (path) {
+    const wholePath = (request.url ?? '/').split(/[?#]/, 1)[0] ?? '/'
+    const path = behindBasePath(wholePath, options.basePath)
+    if (path === '') {
+      // The page's addresses are relative to the folder that it is in.
+      const query = (request.url ?? '').slice(wholePath.length)
+      answer(request, response, 308, 'This page is one slash further.\n', { Location: `${options.basePath}/${query}` })
+      return
+    }
+    switch (path ?? wholePath) {
       case '/healthz':
         answer(request, response, 200, 'alive\n')
         return
@@ -57,6 +67,10 @@ export function createRequestHandler(options: RequestOptions): (request: Incomin
         })
         return
       default:
+        if (path === null) {
+          answer(request, response, 404, `There is nothing at this address; this server is at ${options.basePath}/\n`)
+          return
+        }
         if (path.startsWith('/api/')) {
           void answerApi(request, response, path, options.presence?.() ?? null)
           return

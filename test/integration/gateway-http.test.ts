@@ -5,7 +5,13 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import WebSocket from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import { Doc } from 'yjs'
+import { connect as openConnection } from '../../client/index.js'
 import { type LocalServer, startLocalServer } from '../helpers/local-server.js'
+import { RawClient } from '../helpers/raw-client.js'
+import { eventually } from '../helpers/states.js'
 
 describe('http', () => {
   let folder: string
@@ -98,5 +104,64 @@ describe('http', () => {
     const text = await metrics.text()
     assert.match(text, /^weft_connections_accepted_total \d+$/m)
     assert.match(text, /^weft_connections 0$/m)
+  })
+})
+
+describe('behind a proxy, under a base path', () => {
+  let folder: string
+  let local: LocalServer
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'weft-base-'))
+    await writeFile(join(folder, 'index.html'), '<!doctype html><title>demo</title><script src="main.js"></script>')
+    await writeFile(join(folder, 'main.js'), 'export {}')
+    local = await startLocalServer({ demo: folder, basePath: '/apps/collab/' })
+  })
+  after(async () => {
+    await local.server.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  test('the demo and presence are below it, health and metrics at both places, and nothing else is anywhere', async () => {
+    const { url } = local.server
+    for (const path of [
+      '/apps/collab/',
+      '/apps/collab/?doc=notes',
+      '/apps/collab',
+      '/apps/collab/main.js',
+      '/apps/collab/healthz',
+      '/healthz',
+      '/readyz',
+      '/metrics',
+    ]) {
+      assert.equal((await fetch(`${url}${path}`)).status, 200, path)
+    }
+    assert.equal((await fetch(`${url}/apps/collab/api/documents/a/presence`)).status, 200)
+    assert.equal((await fetch(`${url}/apps/collab?doc=notes`)).url, `${url}/apps/collab/?doc=notes`, 'relative addresses need the slash')
+    for (const path of ['/', '/main.js', '/apps/', '/apps/collaborate/', '/api/documents/a/presence']) {
+      const answer = await fetch(`${url}${path}`)
+      assert.equal(answer.status, 404, path)
+      assert.match(await answer.text(), /\/apps\/collab\//, 'it says where this server is')
+    }
+  })
+
+  test('both dialects meet in one document below it; G5: outside of it a stock client is told so with 4404', async () => {
+    const under = `${local.webSocketUrl}/apps/collab`
+    const written = new Doc()
+    const provider = new WebsocketProvider(under, 'notes/today', written, {
+      WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+      disableBc: true,
+    })
+    const connection = openConnection(under)
+    const read = new Doc()
+    connection.open('notes/today', read)
+    written.getText('body').insert(0, 'hello')
+    await eventually('the edit arrives', () => read.getText('body').toJSON() === 'hello')
+    provider.destroy()
+    await connection.close()
+    const outside = await RawClient.connect(`${local.webSocketUrl}/notes/today`)
+    const closing = await outside.closed
+    assert.equal(closing.code, 4404)
+    assert.match(closing.reason, /base path/)
+    for (const doc of [written, read]) doc.destroy()
   })
 })

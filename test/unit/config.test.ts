@@ -19,19 +19,51 @@ describe('config', () => {
       logLevel: 'info',
       broadcast: 'after-commit',
       demo: true,
+      basePath: '',
       cluster: null,
     })
   })
 
   test('every flag is read, and flags beat the environment', () => {
-    const flags = ['--host', '::1', '--port', '0', '--data', '/d', '--log-level', 'debug', '--broadcast', 'before-commit', '--no-demo']
-    const expected = { host: '::1', port: 0, dataFolder: '/d', logLevel: 'debug', broadcast: 'before-commit', demo: false, cluster: null }
+    const flags = [
+      '--host',
+      '::1',
+      '--port',
+      '0',
+      '--data',
+      '/d',
+      '--log-level',
+      'debug',
+      '--broadcast',
+      'before-commit',
+      '--no-demo',
+      '--base-path',
+      'collab/',
+    ]
+    const expected = {
+      host: '::1',
+      port: 0,
+      dataFolder: '/d',
+      logLevel: 'debug',
+      broadcast: 'before-commit',
+      demo: false,
+      basePath: '/collab',
+      cluster: null,
+    }
     assert.deepEqual(configOf(flags), expected)
-    assert.deepEqual(configOf(flags, { HOST: 'x', PORT: '9', WEFT_DATA: 'y', LOG_LEVEL: 'warn' }), expected)
+    assert.deepEqual(configOf(flags, { HOST: 'x', PORT: '9', WEFT_DATA: 'y', LOG_LEVEL: 'warn', BASE_PATH: '/z' }), expected)
   })
 
   test('the environment is read, and an empty variable counts as not set', () => {
-    const config = configOf([], { HOST: '0.0.0.0', PORT: '80', WEFT_DATA: '/var/weft', LOG_LEVEL: 'error', REDIS_URL: '' })
+    const config = configOf([], {
+      HOST: '0.0.0.0',
+      PORT: '80',
+      WEFT_DATA: '/var/weft',
+      LOG_LEVEL: 'error',
+      REDIS_URL: '',
+      BASE_PATH: '/a/b',
+    })
+    assert.equal(config.basePath, '/a/b')
     assert.deepEqual([config.host, config.port, config.dataFolder, config.logLevel], ['0.0.0.0', 80, '/var/weft', 'error'])
   })
 

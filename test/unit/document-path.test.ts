@@ -1,7 +1,7 @@
 // The document id in a request target.
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
-import { documentIdFromTarget } from '../../core/document-path.js'
+import { basePathOf, behindBasePath, documentIdFromTarget } from '../../core/document-path.js'
 import { WeftError } from '../../core/errors.js'
 import { cutUtf8 } from '../../server/gateway/ws-socket.js'
 
@@ -37,6 +37,24 @@ describe('document path', () => {
       )
     })
   }
+
+  test('a base path is taken with and without slashes around it, and refused by the name of its setting', () => {
+    for (const text of ['collab', '/collab', '/collab/', '//collab//']) assert.equal(basePathOf(text, '--base-path'), '/collab')
+    for (const text of ['', '/']) assert.equal(basePathOf(text, '--base-path'), '')
+    assert.equal(basePathOf('/a/b.c/~d', '--base-path'), '/a/b.c/~d')
+    for (const text of ['a b', '/a//b', '/%2F', '/a?b', '/a#b', '/../a', 'a/./b', 'é']) {
+      assert.throws(() => basePathOf(text, '--base-path'), /^WeftError: --base-path is /, text)
+    }
+  })
+
+  test('what is behind a base path, and what is not', () => {
+    assert.equal(behindBasePath('/collab/notes?token=x', '/collab'), '/notes?token=x')
+    assert.equal(behindBasePath('/collab?token=x', '/collab'), '?token=x')
+    assert.equal(behindBasePath('/collab', '/collab'), '')
+    assert.equal(behindBasePath('/notes', ''), '/notes')
+    for (const target of ['/', '/notes', '/collaborate/notes', '/x/collab/notes'])
+      assert.equal(behindBasePath(target, '/collab'), null, target)
+  })
 
   test('a close reason is cut between characters', () => {
     assert.equal(cutUtf8('abc', 3), 'abc')
