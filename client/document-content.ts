@@ -58,3 +58,25 @@ export function lacksOnly(doc: Y.Doc, serverStateVector: Uint8Array, unsaved: Ui
   }
   return true
 }
+
+/** Where pieces end that came in causal order. */
+function endsOf(pieces: readonly Uint8Array[]): Map<number, number> {
+  const ends = new Map<number, number>()
+  for (const piece of pieces)
+    for (const [client, end] of Y.parseUpdateMeta(piece).to) ends.set(client, Math.max(end, ends.get(client) ?? 0))
+  return ends
+}
+
+/** The encoded state vector of the document with these pieces, which were not applied yet. */
+export function stateVectorWith(doc: Y.Doc, pieces: readonly Uint8Array[]): Uint8Array {
+  const all = endsOf(pieces)
+  for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) all.set(client, Math.max(clock, all.get(client) ?? 0))
+  return Y.encodeStateVector(all)
+}
+
+/** Whether somebody with this encoded state vector has all structs of these pieces. */
+export function covers(stateVector: Uint8Array, pieces: readonly Uint8Array[]): boolean {
+  const has = Y.decodeStateVector(stateVector)
+  for (const [client, end] of endsOf(pieces)) if ((has.get(client) ?? 0) < end) return false
+  return true
+}

@@ -8,7 +8,7 @@ import { closeCodes } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { KnownOnWire } from '../protocol/dialects/weft.js'
 import type { Backoff } from './backoff.js'
-import { hasAllOf, hasContent, hasPending, releaseEvents } from './document-content.js'
+import { covers, hasAllOf, hasContent, hasPending, releaseEvents, stateVectorWith } from './document-content.js'
 import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
 import type { ChannelMessage, Link } from './link.js'
 import { readToken, type TokenSource, tokenMsMax } from './options.js'
@@ -59,6 +59,8 @@ export class DocumentSync {
   /** What the server sends may complete updates that came from elsewhere: those are ours to submit. */
   #completesOthers = false
   #checkQueued = false
+  /** Pieces of the state or the update that is arriving, not applied yet: an editor must not see half of it. They are kept over a reconnect. */
+  #pieces: Uint8Array[] = []
 
   constructor(options: DocumentSyncOptions) {
     this.#options = options
@@ -205,6 +207,7 @@ export class DocumentSync {
 
   #known(): KnownOnWire {
     const { doc } = this.#options
+    if (this.#pieces.length > 0) return { kind: 'state-vector', stateVector: stateVectorWith(doc, this.#pieces) }
     if (!hasContent(doc)) return { kind: 'nothing' }
     const stateVector = Y.encodeStateVector(doc)
     return this.#resume === null ? { kind: 'state-vector', stateVector } : { kind: 'seq', ...this.#resume, stateVector }
@@ -220,6 +223,9 @@ export class DocumentSync {
         return
       case 'update':
         this.#updated(message.seq, message.update)
+        return
+      case 'piece':
+        this.#pieces.push(message.update)
         return
       case 'acknowledged':
         this.#saving.acknowledged(message.through)
@@ -245,6 +251,13 @@ export class DocumentSync {
   #opened({ incarnation, seq, stateVector, permission }: Extract<ChannelMessage, { readonly type: 'opened' }>): void {
     const phase = this.#phase
     if (phase.kind !== 'opening') return
+    if (this.#pieces.length > 0 && !covers(stateVector, this.#pieces)) {
+      // The document was set back, or is another one: what was on its way belongs to nothing any more.
+      this.#pieces = []
+      phase.link.send({ type: 'close', channel: phase.channel })
+      this.#open(phase.link)
+      return
+    }
     this.#incarnation = incarnation
     const resume = this.#resume
     // The same life of the document, not set back to an earlier state, and nothing missing that this client believes to be saved.
@@ -293,12 +306,13 @@ export class DocumentSync {
   #apply(updates: readonly Uint8Array[]): boolean {
     const { doc, documentId, origin, logger, backoff } = this.#options
     let applied = false
+    const pieces = this.#pieces.splice(0)
     this.#completesOthers = hasPending(doc)
     try {
       Y.transact(
         doc,
         () => {
-          for (const update of updates) Y.applyUpdate(doc, update, origin)
+          for (const update of [...pieces, ...updates]) Y.applyUpdate(doc, update, origin)
           applied = true
         },
         origin,

@@ -23,6 +23,8 @@ export type WeftClientMessage =
   | { readonly type: 'sync'; readonly channel: number; readonly known: KnownOnWire }
   /** `submission` counts up from 1 per channel. */
   | { readonly type: 'submit'; readonly channel: number; readonly submission: number; readonly update: Uint8Array }
+  /** Bytes of the next `submit` on this channel, in front of those in it. */
+  | { readonly type: 'part'; readonly channel: number; readonly bytes: Uint8Array }
   | { readonly type: 'awareness'; readonly channel: number; readonly update: Uint8Array }
   | { readonly type: 'token'; readonly channel: number; readonly token: string }
   | { readonly type: 'close'; readonly channel: number }
@@ -48,6 +50,8 @@ export type WeftServerMessage =
   /** A catch-up; ordered before later updates. */
   | { readonly type: 'state'; readonly channel: number; readonly seq: number; readonly updates: readonly Uint8Array[] }
   | { readonly type: 'update'; readonly channel: number; readonly seq: number; readonly update: Uint8Array }
+  /** Part of the `state` or `update` that follows on this channel. Claims no seq. */
+  | { readonly type: 'piece'; readonly channel: number; readonly update: Uint8Array }
   /** Every submission numbered `through` or lower that was not refused is committed. */
   | { readonly type: 'acknowledged'; readonly channel: number; readonly through: number; readonly seq: number }
   /** One submission was not and will not be written. */
@@ -60,7 +64,7 @@ export type WeftServerMessage =
   | { readonly type: 'pong' }
 
 // The two directions share no number, so that a frame sent the wrong way is named as such.
-const clientTypes = { hello: 1, open: 2, sync: 3, submit: 4, awareness: 5, token: 6, close: 7, ping: 8 } as const
+const clientTypes = { hello: 1, open: 2, sync: 3, submit: 4, awareness: 5, token: 6, close: 7, ping: 8, part: 9 } as const
 const serverTypes = {
   welcome: 33,
   opened: 34,
@@ -73,6 +77,7 @@ const serverTypes = {
   permission: 41,
   drain: 42,
   pong: 43,
+  piece: 44,
 } as const
 
 const KNOWN_NOTHING = 0
@@ -110,6 +115,8 @@ function readClientMessage(reader: ByteReader): WeftClientMessage {
       return { type: 'sync', channel: reader.varUint(), known: readKnown(reader) }
     case clientTypes.submit:
       return { type: 'submit', channel: reader.varUint(), submission: readSubmission(reader), update: reader.varBytes() }
+    case clientTypes.part:
+      return { type: 'part', channel: reader.varUint(), bytes: reader.varBytes() }
     case clientTypes.awareness:
       return { type: 'awareness', channel: reader.varUint(), update: reader.varBytes() }
     case clientTypes.token:
@@ -136,6 +143,8 @@ export function encodeWeftClient(message: WeftClientMessage): readonly Uint8Arra
       return writeKnown(writer.varUint(message.channel), message.known).finish()
     case 'submit':
       return writer.varUint(message.channel).varUint(message.submission).varBytes(message.update).finish()
+    case 'part':
+      return writer.varUint(message.channel).varBytes(message.bytes).finish()
     case 'awareness':
       return writer.varUint(message.channel).varBytes(message.update).finish()
     case 'token':
@@ -180,6 +189,8 @@ function readServerMessage(reader: ByteReader): WeftServerMessage {
       return { type: 'state', channel: reader.varUint(), seq: reader.varUint(), updates: readUpdates(reader) }
     case serverTypes.update:
       return { type: 'update', channel: reader.varUint(), seq: reader.varUint(), update: reader.varBytes() }
+    case serverTypes.piece:
+      return { type: 'piece', channel: reader.varUint(), update: reader.varBytes() }
     case serverTypes.acknowledged:
       return { type: 'acknowledged', channel: reader.varUint(), through: reader.varUint(), seq: reader.varUint() }
     case serverTypes.refused:
@@ -214,6 +225,8 @@ export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Arra
       return writer.finish()
     case 'update':
       return writer.varUint(message.channel).varUint(message.seq).varBytes(message.update).finish()
+    case 'piece':
+      return writer.varUint(message.channel).varBytes(message.update).finish()
     case 'acknowledged':
       return writer.varUint(message.channel).varUint(message.through).varUint(message.seq).finish()
     case 'refused':

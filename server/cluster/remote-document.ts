@@ -205,6 +205,8 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
         // A node that stops has handed its documents over; which node has them now is for the directory to find out.
         this.end(message.code === 'draining' ? linkLost(this.link.address.nodeId) : errorFromWire(message))
         return
+      // None of these is for links between nodes.
+      case 'piece':
       case 'awareness':
       case 'permission':
         return

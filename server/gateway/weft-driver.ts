@@ -7,6 +7,7 @@ import type { Authorization } from './authorize.js'
 import type { Connection, Driver } from './connection.js'
 import type { GatewayServices } from './services.js'
 import { Session } from './session.js'
+import { SubmissionParts } from './submission-parts.js'
 import { refusalOf, WeftChannel } from './weft-channel.js'
 
 export interface WeftDriverOptions {
@@ -24,6 +25,7 @@ type ChannelMessage = Exclude<WeftClientMessage, { type: 'hello' } | { type: 'pi
 
 interface OpenChannel {
   readonly session: Session
+  readonly parts: SubmissionParts
   submission: number
 }
 
@@ -84,7 +86,10 @@ export class WeftDriver implements Driver {
   ended(): void {
     if (this.#state.kind === 'greeting') this.#state.timer.cancel()
     this.#state = { kind: 'over' }
-    for (const { session } of this.#channels.values()) session.leave()
+    for (const { session, parts } of this.#channels.values()) {
+      parts.drop()
+      session.leave()
+    }
     this.#channels.clear()
   }
 
@@ -136,7 +141,8 @@ export class WeftDriver implements Driver {
       dialect: new WeftChannel(channel, (error) => this.#sessionEnded(channel, error)),
       authorize: () => this.#options.authorize(documentId, token),
     })
-    this.#channels.set(channel, { session, submission: 0 })
+    const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)
+    this.#channels.set(channel, { session, parts, submission: 0 })
     session.sync(known)
     void session.start()
   }
@@ -160,7 +166,10 @@ export class WeftDriver implements Driver {
             `The submission is number ${message.submission} after ${open.submission}; numbers count up by one.`,
           )
         open.submission = message.submission
-        session.write(message.submission, message.update)
+        session.write(message.submission, open.parts.complete(message.update))
+        return
+      case 'part':
+        open.parts.add(message.bytes)
         return
       case 'awareness':
         session.receiveAwareness(message.update)
@@ -170,6 +179,7 @@ export class WeftDriver implements Driver {
         return
       case 'close':
         this.#channels.delete(message.channel)
+        open.parts.drop()
         session.leave()
         return
       default:
@@ -178,6 +188,7 @@ export class WeftDriver implements Driver {
   }
 
   #sessionEnded(channel: number, error: WeftError): void {
+    this.#channels.get(channel)?.parts.drop()
     if (!this.#channels.delete(channel)) return
     this.#refuseChannel(channel, asWeftError(error))
   }

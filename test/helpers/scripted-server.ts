@@ -24,6 +24,8 @@ export class ScriptedServer {
   /** False: sockets are left unanswered, as by a server that hangs. */
   accepts = true
   acknowledges: 'at once' | 'by hand' = 'at once'
+  /** True: a document is opened, and its state does not come. */
+  holdsState = false
   permission: 'read-write' | 'read-only' = 'read-write'
   messageBytesMax = 16 * 1024 * 1024
   /** Asked for every submission; a refusal is sent instead of taking it. */
@@ -106,11 +108,11 @@ export class ScriptedServer {
 
   #answerOpen(end: ServerEnd, { channel, documentId, known }: Extract<WeftClientMessage, { readonly type: 'open' }>): void {
     const { doc, incarnation, log } = this.document(documentId)
-    const opened: Channel = { end, channel, documentId, submitted: 0, synced: true }
+    const opened: Channel = { end, channel, documentId, submitted: 0, synced: !this.holdsState }
     this.#channels.push(opened)
     const seq = log.length
     end.send({ type: 'opened', channel, incarnation, seq, stateVector: Y.encodeStateVector(doc), permission: this.permission })
-    end.send({ type: 'state', channel, seq, updates: this.#missing(documentId, known) })
+    if (!this.holdsState) end.send({ type: 'state', channel, seq, updates: this.#missing(documentId, known) })
   }
 
   #answerSync(end: ServerEnd, { channel, known }: Extract<WeftClientMessage, { readonly type: 'sync' }>): void {

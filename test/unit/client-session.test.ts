@@ -5,6 +5,17 @@ import * as Y from 'yjs'
 import { RefusedError, SessionClosedError } from '../../client/index.js'
 import { clientFixture, stateOf, statesOf, type, updateWith } from '../helpers/client-fixture.js'
 
+/** Types into `doc`, and gives what came of it in `count` pieces, each of which applies on those before it. */
+function typedInPieces(doc: Y.Doc, words: number, count: number): Uint8Array[] {
+  const updates: Uint8Array[] = []
+  const collect = (update: Uint8Array): void => void updates.push(update)
+  doc.on('update', collect)
+  for (let word = 0; word < words; word++) type(doc, `word ${word} `)
+  doc.off('update', collect)
+  const each = Math.ceil(words / count)
+  return Array.from({ length: count }, (_, piece) => Y.mergeUpdates(updates.slice(piece * each, (piece + 1) * each)))
+}
+
 const body = (doc: Y.Doc): string => doc.getText('body').toString()
 
 test('D1: a session is saved only when the server has acknowledged, and says so truthfully on the way', async () => {
@@ -515,6 +526,67 @@ test('a session that is closed by an observer, or by a listener, stays closed', 
   assert.equal(heard.awareness.getLocalState(), null)
   await connection.close()
   assert.equal(clock.timerCount, 0)
+})
+
+test('S6: pieces are shown with the message that completes them, in one transaction, and count when a reconnect says what is there', async () => {
+  const { clock, server, network, connect } = clientFixture()
+  const writer = new Y.Doc()
+  const pieces = typedInPieces(writer, 300, 3)
+  const connection = connect()
+  const doc = new Y.Doc()
+  let transactions = 0
+  doc.on('update', () => transactions++)
+  const session = connection.open('a', doc)
+  server.holdsState = true
+  server.write('a', Y.encodeStateAsUpdate(writer))
+  await clock.settle()
+  const piece = (update: Uint8Array) => (channel: number) => ({ type: 'piece' as const, channel, update })
+  for (const update of pieces.slice(0, 2)) server.tell('a', piece(update))
+  await clock.settle()
+  assert.equal(body(doc), '')
+  assert.equal(stateOf(session), 'syncing')
+
+  network.last.end()
+  server.holdsState = false
+  await clock.advanceAsync(100)
+  const { known } = network.last.receivedOf('open')[0] ?? { known: null }
+  assert.equal(known?.kind, 'state-vector')
+  assert.ok(network.last.bytesSent < Y.encodeStateAsUpdate(writer).length / 2, `${network.last.bytesSent} bytes came again`)
+  assert.equal(body(doc), body(writer))
+  assert.equal(transactions, 1)
+  await session.saved()
+  assert.equal(network.last.receivedOf('submit').length, 0)
+
+  // The same for an update, without a loss.
+  const [first, second] = typedInPieces(writer, 20, 2)
+  assert.ok(first !== undefined && second !== undefined)
+  server.tell('a', piece(first))
+  await clock.settle()
+  assert.equal(transactions, 1)
+  server.tell('a', (channel) => ({ type: 'update', channel, seq: 2, update: second }))
+  await clock.settle()
+  assert.equal(transactions, 2)
+  assert.equal(body(doc), body(writer))
+  await connection.close()
+})
+
+test('D3: pieces of a document that was set back while they were on their way are thrown away', async () => {
+  const { clock, server, network, connect } = clientFixture()
+  const connection = connect()
+  const session = connection.open('a', new Y.Doc())
+  server.holdsState = true
+  await clock.settle()
+  server.tell('a', (channel) => ({ type: 'piece', channel, update: updateWith('from a life before') }))
+  await clock.settle()
+  server.holdsState = false
+  server.write('a', updateWith('what there is now'))
+  network.last.end()
+  await clock.advanceAsync(100)
+  await session.synced
+  assert.equal(body(session.doc), 'what there is now')
+  assert.equal(server.text('a'), 'what there is now')
+  assert.equal(stateOf(session), 'saved')
+  await connection.close()
 })
 
 test('close is idempotent, sends what waits, and rejects what can no longer happen', async () => {

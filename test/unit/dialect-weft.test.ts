@@ -38,6 +38,7 @@ const clientMessage: fc.Arbitrary<WeftClientMessage> = fc.oneof(
   fc.record({ type: fc.constant('open' as const), channel, documentId: text, token: text, known }),
   fc.record({ type: fc.constant('sync' as const), channel, known }),
   fc.record({ type: fc.constant('submit' as const), channel, submission, update: bytes }),
+  fc.record({ type: fc.constant('part' as const), channel, bytes }),
   fc.record({ type: fc.constant('awareness' as const), channel, update: bytes }),
   fc.record({ type: fc.constant('token' as const), channel, token: text }),
   fc.record({ type: fc.constant('close' as const), channel }),
@@ -49,6 +50,7 @@ const serverMessage: fc.Arbitrary<WeftServerMessage> = fc.oneof(
   fc.record({ type: fc.constant('opened' as const), channel, incarnation: text, seq: number, stateVector: bytes, permission }),
   fc.record({ type: fc.constant('state' as const), channel, seq: number, updates: fc.array(bytes, { maxLength: 5 }) }),
   fc.record({ type: fc.constant('update' as const), channel, seq: number, update: bytes }),
+  fc.record({ type: fc.constant('piece' as const), channel, update: bytes }),
   fc.record({ type: fc.constant('acknowledged' as const), channel, through: number, seq: number }),
   fc.record({ type: fc.constant('refused' as const), channel, submission, ...refusal }),
   fc.record({ type: fc.constant('closed' as const), channel, ...refusal }),
@@ -99,7 +101,7 @@ test('the examples in docs/protocol.md for weft are the bytes', () => {
     assert.deepEqual([...concatenated(encodeWeftServer(message))], [...frame])
   }
   const types = (examples: readonly { message: { type: string } }[]) => [...new Set(examples.map(({ message }) => message.type))].sort()
-  assert.deepEqual(types(fromClient), ['awareness', 'close', 'hello', 'open', 'ping', 'submit', 'sync', 'token'])
+  assert.deepEqual(types(fromClient), ['awareness', 'close', 'hello', 'open', 'part', 'ping', 'submit', 'sync', 'token'])
   assert.deepEqual(types(fromServer), [
     'acknowledged',
     'awareness',
@@ -107,6 +109,7 @@ test('the examples in docs/protocol.md for weft are the bytes', () => {
     'drain',
     'opened',
     'permission',
+    'piece',
     'pong',
     'refused',
     'state',
