@@ -16,6 +16,7 @@ export const counterNames = [
   'log_bytes_committed',
   'documents_opened',
   'documents_evicted',
+  'documents_refused',
   'documents_quarantined',
   'compactions',
   'compactions_failed',

@@ -13,6 +13,9 @@ export type MemoryLevel = 'calm' | 'tight' | 'full'
 const TIGHT_SHARE = 0.8
 const FULL_SHARE = 1
 const HYSTERESIS_SHARE = 0.05
+/** Beyond the bound, what people type is still taken, up to a tenth more; what is larger is not. */
+const SMALL_BYTES = 4 * 1024
+const SMALL_SHARE = 1.1
 
 /** One kind of what is held. */
 export interface MemoryAccount {
@@ -41,6 +44,11 @@ export class MemoryBudget {
 
   get level(): MemoryLevel {
     return this.#level
+  }
+
+  /** Whether so much more may be taken in. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#bytes + bytes <= this.bytesMax * (bytes <= SMALL_BYTES ? SMALL_SHARE : FULL_SHARE)
   }
 
   /** The same object each time. */
@@ -98,5 +106,21 @@ class Account implements MemoryAccount {
     if (bytes === 0) return
     this.#bytes += bytes
     this.#onAdd(bytes)
+  }
+}
+
+/** What one thing holds, of a size that is measured now and then. */
+export class MemoryCharge {
+  readonly #account: MemoryAccount
+  #bytes = 0
+
+  constructor(account: MemoryAccount) {
+    this.#account = account
+  }
+
+  /** It holds so much now. */
+  set(bytes: number): void {
+    this.#account.add(bytes - this.#bytes)
+    this.#bytes = bytes
   }
 }

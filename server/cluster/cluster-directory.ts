@@ -79,7 +79,7 @@ export class ClusterDirectory implements DocumentDirectory {
 
   constructor(options: ClusterDirectoryOptions) {
     this.#options = options
-    this.#held = new ProcessPressure(options.limits.pendingBytesMax, options.budget.account('pending'), () => {
+    this.#held = new ProcessPressure(options.limits.pendingBytesMax, options.budget, () => {
       for (const attachment of this.#attachments) attachment.updatePause()
     })
   }

@@ -1,6 +1,6 @@
 // Counts what edits that were received and are not yet committed cost in memory, per document and for the whole process, with a high and a low mark each.
 
-import type { MemoryAccount } from '../../core/memory-budget.js'
+import type { MemoryAccount, MemoryBudget } from '../../core/memory-budget.js'
 
 /** What a byte array costs beside its bytes. */
 export const UPDATE_BYTES = 200
@@ -44,12 +44,14 @@ class Gauge {
 /** The pending bytes of the process. `onChange` runs when all writers must pause or may resume. */
 export class ProcessPressure {
   readonly #gauge: Gauge
+  readonly #budget: MemoryBudget
   readonly #account: MemoryAccount
   readonly #onChange: () => void
 
-  constructor(pendingBytesMax: number, account: MemoryAccount, onChange: () => void) {
+  constructor(pendingBytesMax: number, budget: MemoryBudget, onChange: () => void) {
     this.#gauge = new Gauge(pendingBytesMax)
-    this.#account = account
+    this.#budget = budget
+    this.#account = budget.account('pending')
     this.#onChange = onChange
   }
 
@@ -67,7 +69,7 @@ export class ProcessPressure {
   }
 
   wouldOverflow(bytes: number): boolean {
-    return this.#gauge.wouldOverflow(bytes)
+    return this.#gauge.wouldOverflow(bytes) || !this.#budget.hasRoomFor(bytes)
   }
 }
 

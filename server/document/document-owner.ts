@@ -13,6 +13,7 @@ import { type AttachmentOwner, SessionAttachment } from './attachment.js'
 import { DocumentPressure } from './back-pressure.js'
 import { CatchUps } from './catch-up.js'
 import { CompactionCycle } from './compaction-cycle.js'
+import { DocumentMemory } from './document-memory.js'
 import type { Image } from './image.js'
 import type { LogSource } from './log-writer.js'
 import type { OpenedDocument } from './open-document.js'
@@ -54,6 +55,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   readonly #compaction: CompactionCycle
   readonly #catchUps: CatchUps
   readonly #repeats: Repeats
+  readonly #memory: DocumentMemory
   #state: OwnerState = { kind: 'open' }
   /** While what was found to be unusable is on its way to the store. */
   #quarantineRecord: QuarantineRecord | null = null
@@ -76,7 +78,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#image = opened.image
     this.#known = opened.known
     this.#head = opened.head
-    this.#sessions = new Sessions(documentId, environment.logger, () => this.#checkIdle())
+    this.#sessions = new Sessions(documentId, environment.logger, () => this.#sessionGone())
+    this.#memory = new DocumentMemory(environment.budget, opened.image, () => opened.known.approximateBytes)
     this.#repeats = new Repeats(environment.clock, (session, through) => this.#sessions.acknowledge(session, through, this.#head))
     this.#pressure = new DocumentPressure(environment.limits.pendingBytesPerDocumentMax, environment.pressure)
     this.#catchUps = new CatchUps({
@@ -102,13 +105,21 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       },
       fenced: () => this.#events.fenced(this.fence.shard),
       poisoned: (index, reason) => this.#poisonedTail(index, reason),
-      ended: () => this.#checkIdle(),
+      ended: () => {
+        this.#measureMemory()
+        this.#checkIdle()
+      },
     })
     if (opened.poison !== null) this.#quarantine(opened.poison.seq, opened.poison.reason)
   }
 
   get sessionCount(): number {
     return this.#sessions.size
+  }
+
+  /** Nothing was ever written to it. */
+  get blank(): boolean {
+    return this.#head === 0
   }
 
   get durableSeq(): number {
@@ -130,7 +141,9 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       throw new WeftError('too-many-sessions', `This document already has ${sessionsPerDocumentMax} sessions; try again later.`)
     // A long tail may have been read from the store.
     this.#compaction.startIfLarge()
-    return new SessionAttachment(this, this.#sessions.add(request))
+    const attachment = new SessionAttachment(this, this.#sessions.add(request))
+    this.#measureMemory()
+    return attachment
   }
 
   /**
@@ -218,6 +231,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#quarantineRecord?.cancel()
     this.#pressure.set(0)
     this.#sessions.detachAll(error)
+    this.#memory.release()
     this.#pending.settle()
     this.#inFlight?.pending.settle()
     this.#events.stopped(this)
@@ -267,6 +281,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       this.#sessions.broadcast({ seq: entry.seq, update: entry.update, frames: new Map() })
     for (const [session, through] of pending.submitters) this.#sessions.acknowledge(session, through, entry.seq)
     pending.settle()
+    this.#measureMemory()
     this.updatePause()
     if (!this.#pending.empty) this.#requestCommit()
     this.#compaction.startIfLarge()
@@ -314,6 +329,15 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     if (refusal !== null) return { kind: 'refused', error: refusal }
     const documentBytes = this.#image.bytes + this.#pending.bytes + (this.#inFlight?.entry.update.length ?? 0)
     return admit(bytes, this.#known, this.#environment.limits, documentBytes, this.#pressure)
+  }
+
+  #sessionGone(): void {
+    this.#measureMemory()
+    this.#checkIdle()
+  }
+
+  #measureMemory(): void {
+    if (this.#state.kind !== 'stopped') this.#memory.measure(this.#sessions.size)
   }
 
   #measurePressure(): void {

@@ -20,6 +20,9 @@ interface Block {
   encoded: EncodedDocument | null
 }
 
+/** What a row of the tail costs beside its bytes. */
+const ROW_BYTES = 250
+
 /** Smaller blocks are sent whole to a session with a state vector: cutting them would cost more than the repeat. */
 const CUT_BYTES_MIN = 2048
 
@@ -71,6 +74,13 @@ export class Image {
   /** Base plus tail. */
   get bytes(): number {
     return this.baseBytes + this.#tailBytes
+  }
+
+  /** What the image costs in memory: base and tail, what is merged of the tail, and the indexes. */
+  get heldBytes(): number {
+    let bytes = this.bytes + this.#tail.length * ROW_BYTES + (this.#encodedBase?.indexBytes ?? 0)
+    for (const { update, encoded } of this.#blocks) bytes += update.length + ROW_BYTES + (encoded?.indexBytes ?? 0)
+    return bytes
   }
 
   append(seq: number, update: Uint8Array): void {

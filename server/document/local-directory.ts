@@ -17,6 +17,7 @@ import type { BroadcastOrder, OwnerEnvironment } from './owner-environment.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from './port.js'
 import { ownerMoved } from './sessions.js'
 import type { DocumentTuning } from './tuning.js'
+import { Turnstile } from './turnstile.js'
 
 export interface LocalDirectoryOptions {
   readonly store: DocumentStore
@@ -47,13 +48,21 @@ interface Opening {
 
 type Entry = Opening | { readonly kind: 'open'; readonly owner: DocumentOwner }
 
+/** So many take a few milliseconds. */
+const EVICTIONS_PER_TURN = 500
+const LOADS_MAX = 16
+
 type DirectoryState = 'serving' | 'draining' | 'closed'
 
 export class LocalDirectory implements DocumentDirectory {
   readonly #options: LocalDirectoryOptions
   readonly #environment: OwnerEnvironment
   readonly #events: OwnerEvents = {
-    idle: (owner) => this.#becameIdle(owner),
+    idle: (owner) => {
+      // Nothing is there to be read again, so nothing is kept (G8).
+      if (owner.blank) this.#evict(owner)
+      else this.#becameIdle(owner)
+    },
     stopped: (owner) => this.#forget(owner),
     fenced: (shard) => this.#fenced(new Set([shard])),
   }
@@ -61,6 +70,8 @@ export class LocalDirectory implements DocumentDirectory {
   readonly #entries = new Map<string, Entry>()
   /** Idle owners, and since when (monotonic milliseconds), longest first. */
   readonly #idle = new Map<DocumentOwner, number>()
+  /** What is being read is in no account yet, so only so much is read at a time. */
+  readonly #loads = new Turnstile(LOADS_MAX)
   #sweep: Timer | null = null
   #state: DirectoryState = 'serving'
 
@@ -76,7 +87,10 @@ export class LocalDirectory implements DocumentDirectory {
       onFenced: (shards) => this.#fenced(shards),
       onFatal: (error) => this.#stopAll(error),
     })
-    const pressure = new ProcessPressure(limits.pendingBytesMax, budget.account('pending'), () => {
+    budget.onLevel((level) => {
+      if (level !== 'calm') this.#sweepNow()
+    })
+    const pressure = new ProcessPressure(limits.pendingBytesMax, budget, () => {
       for (const owner of this.#owners()) owner.updatePause()
     })
     this.#environment = {
@@ -87,6 +101,7 @@ export class LocalDirectory implements DocumentDirectory {
       counters,
       tuning,
       limits,
+      budget,
       writer: this.#writer,
       pressure,
       broadcast,
@@ -109,7 +124,7 @@ export class LocalDirectory implements DocumentDirectory {
   async attach(documentId: string, request: AttachRequest): Promise<Attachment> {
     for (;;) {
       if (this.#state !== 'serving') throw draining()
-      const entry = this.#entries.get(documentId) ?? this.#open(documentId)
+      const entry = this.#entries.get(documentId) ?? this.#openIfRoom(documentId)
       if (entry.kind === 'opening') {
         await entry.opened
         continue
@@ -169,13 +184,32 @@ export class LocalDirectory implements DocumentDirectory {
     return [...this.#entries.values()].flatMap((entry) => (entry.kind === 'open' ? [entry.owner] : []))
   }
 
+  /** Near the bound of memory a further document is opened in the room of idle ones, or not at all (G8). */
+  #openIfRoom(documentId: string): Entry {
+    const { budget, counters } = this.#options
+    if (budget.level !== 'calm') this.#evictIdle(EVICTIONS_PER_TURN)
+    if (budget.level === 'calm') return this.#open(documentId)
+    counters.add('documents_refused')
+    throw new WeftError('overloaded', 'The server has as many documents open as its memory permits; try again later.')
+  }
+
   #open(documentId: string): Entry {
     let giveUp: (error: WeftError) => void = () => {}
+    let leave: () => void = () => {}
     const opened = new Promise<void>((resolve, reject) => {
-      giveUp = reject
+      giveUp = (error) => {
+        // Whatever the store is doing, others need not wait for it.
+        leave()
+        reject(error)
+      }
       // Not in this turn: a load that fails at once must find its entry, to take it away.
-      Promise.resolve()
-        .then(() => this.#load(documentId, entry))
+      this.#loads
+        .enter()
+        .then((given) => {
+          leave = given
+          return this.#load(documentId, entry)
+        })
+        .finally(() => leave())
         .then(resolve, reject)
     })
     // Every waiting attach gets the rejection by itself.
@@ -191,7 +225,7 @@ export class LocalDirectory implements DocumentDirectory {
       const { store, fenceOf, random, counters } = this.#options
       // Ownership first, the read after it: nobody else can append in between without this fence failing.
       const fence = fenceOf(documentId)
-      if (fence === null) throw ownerMoved()
+      if (fence === null || this.#entries.get(documentId) !== entry) throw ownerMoved()
       const stored = await store.openDocument(documentId)
       if (this.#state === 'closed') throw draining()
       const current = fenceOf(documentId)
@@ -233,27 +267,55 @@ export class LocalDirectory implements DocumentDirectory {
 
   #scheduleSweep(): void {
     if (this.#sweep !== null || this.#idle.size === 0) return
-    const { clock, tuning } = this.#options
+    const { clock, tuning, budget } = this.#options
     const [since] = this.#idle.values()
-    const delayMs = Math.max(0, (since ?? 0) + tuning.idleMs - clock.monotonic())
-    this.#sweep = clock.after(delayMs, () => this.#evictIdle(), { unref: true })
+    const idleMs = budget.level === 'calm' ? tuning.idleMs : 0
+    const delayMs = Math.max(0, (since ?? 0) + idleMs - clock.monotonic())
+    this.#sweep = clock.after(delayMs, () => this.#sweepIdle(), { unref: true })
   }
 
-  #evictIdle(): void {
+  #sweepNow(): void {
+    this.#sweep?.cancel()
     this.#sweep = null
-    const { clock, tuning, counters } = this.#options
+    this.#scheduleSweep()
+  }
+
+  #sweepIdle(): void {
+    this.#sweep = null
+    if (this.#options.budget.level === 'calm') this.#closeIdle()
+    else this.#evictIdle(EVICTIONS_PER_TURN)
+    this.#scheduleSweep()
+  }
+
+  /** Closes what nobody has used for long, each compacted first if that is worth it. */
+  #closeIdle(): void {
+    const { clock, tuning } = this.#options
     const before = clock.monotonic() - tuning.idleMs
     for (const [owner, since] of this.#idle) {
       if (since > before) break
       this.#idle.delete(owner)
       if (!owner.idle) continue
       // It comes back as idle when the compaction has ended, and waits once more; by then there is nothing left to compact.
-      if (owner.compactWhenIdle()) continue
-      // Everything is durable, nobody is attached, and this runs in one turn: whoever comes next reads all of it from the store.
-      owner.stop(ownerMoved())
-      counters.add('documents_evicted')
+      if (!owner.compactWhenIdle()) this.#evict(owner)
     }
-    this.#scheduleSweep()
+  }
+
+  /** Closes what nobody uses, longest first, until there is room again: at most `count`, each as it is. */
+  #evictIdle(count: number): void {
+    let left = count
+    for (const owner of this.#idle.keys()) {
+      if (this.#options.budget.level === 'calm' || left === 0) return
+      this.#idle.delete(owner)
+      if (!owner.idle) continue
+      this.#evict(owner)
+      left -= 1
+    }
+  }
+
+  /** Everything is durable, nobody is attached, and this runs in one turn: whoever comes next reads all of it from the store. */
+  #evict(owner: DocumentOwner): void {
+    owner.stop(ownerMoved())
+    this.#options.counters.add('documents_evicted')
   }
 }
 

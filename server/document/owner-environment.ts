@@ -1,5 +1,6 @@
 // What all owners of a process share.
 import type { Limits } from '../../core/limits.js'
+import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { ProcessPressure } from './back-pressure.js'
 import type { CompactionEnvironment } from './compaction-cycle.js'
 import type { LogWriter } from './log-writer.js'
@@ -9,6 +10,7 @@ export type BroadcastOrder = 'after-commit' | 'before-commit'
 
 export interface OwnerEnvironment extends CompactionEnvironment {
   readonly limits: Limits
+  readonly budget: MemoryBudget
   readonly writer: LogWriter
   readonly pressure: ProcessPressure
   readonly broadcast: BroadcastOrder

@@ -21,14 +21,14 @@ export class Sessions {
   readonly #sessions = new Set<Session>()
   readonly #documentId: string
   readonly #logger: Logger
-  readonly #onEmpty: () => void
+  readonly #onRemoved: () => void
   #paused = false
 
-  /** `onEmpty` runs when the last session has gone, for whatever reason. */
-  constructor(documentId: string, logger: Logger, onEmpty: () => void) {
+  /** `onRemoved` runs when a session has gone, for whatever reason. */
+  constructor(documentId: string, logger: Logger, onRemoved: () => void) {
     this.#documentId = documentId
     this.#logger = logger
-    this.#onEmpty = onEmpty
+    this.#onRemoved = onRemoved
   }
 
   get size(): number {
@@ -47,7 +47,7 @@ export class Sessions {
     if (session.state.kind === 'detached') return
     session.state = { kind: 'detached' }
     this.#sessions.delete(session)
-    if (this.#sessions.size === 0) this.#onEmpty()
+    this.#onRemoved()
   }
 
   /** By the document's wish. */

@@ -84,6 +84,11 @@ export class Connection implements SocketEvents, OutboxCarrier {
     return this.#state.kind === 'open'
   }
 
+  /** Whether another node is at its other end. */
+  get isLink(): boolean {
+    return !this.#options.mayHoldReading
+  }
+
   get waitingBytes(): number {
     return this.#options.socket.bufferedBytes
   }
@@ -152,6 +157,12 @@ export class Connection implements SocketEvents, OutboxCarrier {
       error.message,
     )
     this.close(error.closeCode, error.message)
+  }
+
+  /** Ends the connection because of an error without waiting for what the client has not taken. */
+  giveUp(error: WeftError): void {
+    this.fail(error)
+    this.terminate()
   }
 
   close(code: number, reason: string): void {

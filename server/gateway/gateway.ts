@@ -8,6 +8,7 @@ import type { Authorization } from './authorize.js'
 import { Connection, type Driver } from './connection.js'
 import { linkServices } from './link-services.js'
 import type { GatewayServices } from './services.js'
+import { SlowReaders } from './slow-readers.js'
 import type { Socket, SocketEvents } from './socket.js'
 import { WeftDriver } from './weft-driver.js'
 import { YWebsocketDriver } from './y-websocket-driver.js'
@@ -40,6 +41,7 @@ export class Gateway {
   /** For links from other nodes; without a cluster there are none. */
   readonly #linkServices: GatewayServices
   readonly #connections = new Set<Connection>()
+  readonly #slowReaders: SlowReaders
   #lastId = 0
   #state: GatewayState = { kind: 'accepting' }
   #emptyWaiters: (() => void)[] = []
@@ -48,6 +50,13 @@ export class Gateway {
   constructor(services: GatewayServices, owned: DocumentDirectory = services.directory) {
     this.#services = services
     this.#linkServices = linkServices(services, owned)
+    const { clock, budget, counters } = services
+    this.#slowReaders = new SlowReaders(
+      clock,
+      budget,
+      () => [...this.#connections].filter((connection) => !connection.isLink),
+      () => counters.add('sessions_too_slow'),
+    )
   }
 
   get connectionCount(): number {
@@ -114,6 +123,7 @@ export class Gateway {
   /** Closes what is left at once. Idempotent. */
   close(): void {
     this.#state = { kind: 'closed' }
+    this.#slowReaders.stop()
     for (const connection of this.#connections) {
       connection.close(closeCodes.restart, 'The server is stopping.')
       connection.terminate()

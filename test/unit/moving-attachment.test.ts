@@ -84,7 +84,7 @@ class Stage {
 
   constructor(limits: Partial<Limits> = {}) {
     this.limits = { ...defaultLimits, ...limits }
-    this.held = new ProcessPressure(this.limits.pendingBytesMax, new MemoryBudget(this.limits.memoryBytesMax).account('pending'), () =>
+    this.held = new ProcessPressure(this.limits.pendingBytesMax, new MemoryBudget(this.limits.memoryBytesMax), () =>
       this.moving?.updatePause(),
     )
   }
