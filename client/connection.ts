@@ -1,5 +1,5 @@
 // The one socket of a client: it is opened, lost, and opened again here, and every document session is told.
-import type { Awareness } from 'y-protocols/awareness.js'
+import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { unreachable } from '../core/assert.js'
 import type { Timer } from '../core/clock.js'

@@ -1,5 +1,5 @@
 // One document over a connection, as the application sees it.
-import type { Awareness } from 'y-protocols/awareness.js'
+import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { Backoff } from './backoff.js'
 import { deferred } from './deferred.js'

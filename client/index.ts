@@ -10,7 +10,7 @@ export function connect(url: string, options: ConnectOptions = {}): WeftConnecti
   return new WeftConnection(url, options)
 }
 
-export type { Awareness } from 'y-protocols/awareness.js'
+export type { Awareness } from 'y-protocols/awareness'
 export type { Clock, Timer } from '../core/clock.js'
 export { WeftError } from '../core/errors.js'
 export type { Logger } from '../core/log.js'

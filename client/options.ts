@@ -1,5 +1,5 @@
 // What an application may pass to `connect` and `open`, and the defaults.
-import type { Awareness } from 'y-protocols/awareness.js'
+import type { Awareness } from 'y-protocols/awareness'
 import { type Clock, systemClock } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import { type Random, systemRandom } from '../core/random.js'

@@ -1,6 +1,6 @@
 // One document's awareness over the wire: local changes go out, merged per turn; remote ones come in and are never sent back.
 import { Observable } from 'lib0/observable'
-import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness.js'
+import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { Logger } from '../core/log.js'
 

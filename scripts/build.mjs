@@ -1,4 +1,4 @@
-// Builds everything into dist/: the compiled TypeScript, the SQL migrations and the demo. `--if-stale` does nothing when dist/ is newer than every source.
+// Builds everything into dist/: the compiled TypeScript, its CommonJS form, the SQL migrations and the demo. `--if-stale` does nothing when dist/ is newer than every source.
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -50,7 +50,8 @@ export async function build({ ifStale = false } = {}) {
   compile()
   copyMigrations()
   fs.chmodSync(path.join(outDir, 'server', 'main.js'), 0o755)
-  const { buildDemo } = await import('./build-demo.mjs')
+  const [{ buildCommonJs }, { buildDemo }] = await Promise.all([import('./build-commonjs.mjs'), import('./build-demo.mjs')])
+  await buildCommonJs(outDir)
   await buildDemo(path.join(outDir, 'demo'))
   fs.writeFileSync(stamp, '')
 }

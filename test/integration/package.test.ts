@@ -67,7 +67,18 @@ test('the packed package installs into an empty project, compiles, and runs its 
     await writeFile(join(project, 'node', 'tsconfig.json'), compilerOptions({ types: ['node'], skipLibCheck: true }))
     await compile(join(project, 'node'))
 
+    // The same for CommonJS: this folder is one.
+    await mkdir(join(project, 'commonjs'))
+    await writeFile(join(project, 'commonjs', 'package.json'), JSON.stringify({ type: 'commonjs' }))
+    const inFunction = (code: string): string => code.replace(/^((?:import [^\n]*\n)+)(.*)$/s, '$1\nasync function main() {\n$2}\nmain()\n')
+    await writeFile(join(project, 'commonjs', 'server.ts'), inFunction(serverStart))
+    await writeFile(join(project, 'commonjs', 'client.ts'), inFunction(clientStart))
+    const node = { types: ['node'], lib: ['es2024', 'dom'], noEmit: false }
+    await writeFile(join(project, 'commonjs', 'tsconfig.json'), compilerOptions({ ...node, skipLibCheck: true }))
+    await compile(join(project, 'commonjs'))
+
     await runQuickStart(project, serverStart, clientStart)
+    await runCommonJs(project)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -97,6 +108,36 @@ async function runQuickStart(project: string, serverStart: string, clientStart: 
   } finally {
     const closed = once(server, 'close')
     server.kill('SIGKILL')
+    await closed
+  }
+}
+
+/** What the compiler made of the same two examples in a CommonJS project: `require` throughout, and one copy of Yjs. */
+async function runCommonJs(project: string): Promise<void> {
+  const folder = join(project, 'commonjs')
+  const client = await readFile(join(folder, 'client.js'), 'utf8')
+  assert.match(client, /require\("weft-sync\/client"\)/)
+  const server = await readFile(join(folder, 'server.js'), 'utf8')
+  await writeFile(join(folder, 'server.js'), server.replace('1234', '0').replace(/^\}$/m, 'console.log(server.url)\n}'))
+  const running = spawn(process.execPath, ['server.js'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    const [url] = (await once(createInterface(running.stdout), 'line')) as [string]
+    const ending = `console.log(session.status.state, doc.getText('body').toString()); process.exit()`
+    await writeFile(
+      join(folder, 'client.js'),
+      client.replace('ws://localhost:1234', url.replace('http', 'ws')).replace(/^\}$/m, `${ending}\n}`),
+    )
+    const first = await run(process.execPath, ['client.js'], { cwd: folder, timeout: 20_000 })
+    assert.equal(first.stdout, 'saved Hello\n')
+    const second = await run(process.execPath, ['client.js'], { cwd: folder, timeout: 20_000 })
+    assert.equal(second.stdout, 'saved HelloHello\n')
+    // Yjs says so when a second copy of it is loaded.
+    assert.equal(first.stderr + second.stderr, '')
+    const persistence = await run(process.execPath, ['-p', `typeof require('weft-sync/persistence').openLmdbStore`], { cwd: folder })
+    assert.equal(persistence.stdout, 'function\n')
+  } finally {
+    const closed = once(running, 'close')
+    running.kill('SIGKILL')
     await closed
   }
 }
