@@ -43,6 +43,8 @@ export class ShardManager {
   readonly #options: ShardManagerOptions
   /** Epochs of the shards that this node owns. */
   readonly #grants = new Map<number, number>()
+  /** Epochs of those that are being handed over: their documents still flush under them, so what ends an ownership ends theirs too. */
+  readonly #releasing = new Map<number, number>()
   /** By shard; several looks a second fill it. */
   #ownership: (ShardOwnership | undefined)[] = []
   readonly #winners = new RendezvousWinners(SHARD_COUNT)
@@ -117,10 +119,12 @@ export class ShardManager {
 
   /** The node is quarantined, or the store refused these: own them no longer, without asking the store. */
   drop(shards: ReadonlySet<number> | 'all'): void {
-    const dropped = new Set(shards === 'all' ? this.#grants.keys() : [...shards].filter((shard) => this.#grants.has(shard)))
+    const held = [...this.#grants.keys(), ...this.#releasing.keys()]
+    const dropped = new Set(shards === 'all' ? held : held.filter((shard) => shards.has(shard)))
     if (dropped.size === 0) return
     for (const shard of dropped) {
       this.#grants.delete(shard)
+      this.#releasing.delete(shard)
       // What we knew of it is out of date too.
       this.#ownership[shard] = undefined
     }
@@ -174,24 +178,33 @@ export class ShardManager {
     if (!membership.mayOwn || this.#isStopped()) return
     this.#remember(await store.readOwnership())
     this.#meetOwners()
-    if (this.#state === 'running') await this.#claimAndRelease()
+    const { claims, releases, strays } = this.#plan()
+    if (strays.length > 0) await this.#giveBack(strays)
+    if (this.#state === 'running') await this.#claimAndRelease(claims, releases)
     this.#options.onLooked()
   }
 
-  async #claimAndRelease(): Promise<void> {
+  async #claimAndRelease(claims: readonly ShardGrant[], releases: ReadonlySet<number>): Promise<void> {
     const { store, claimant, membership } = this.#options
-    const { claims, releases, strays } = this.#plan()
-    if (strays.length > 0) {
-      await store.releaseShards(claimant, strays)
-      for (const { shard, epoch } of strays) this.#ownership[shard] = { shard, epoch, owner: null }
-    }
     if (claims.length > 0 && membership.state.kind === 'member') {
       const grants = await store.claimShards(claimant, claims)
       // Quarantined meanwhile: the store says that these are ours, but we do not act on it; they are claimed anew later.
-      if (!membership.mayOwn || this.#state !== 'running') return
+      if (!membership.mayOwn) return
+      // Nobody here serves any more, and the hand-over is over.
+      if (this.#isStopped()) return this.#giveBack(grants)
+      // A drain that has begun meanwhile waits for this look, and hands them over with the others.
       this.#granted(grants)
     }
-    if (releases.size > 0) await this.#release(releases)
+    if (releases.size > 0 && this.#state === 'running') await this.#release(releases)
+  }
+
+  /** The store says that these are ours, but nothing here serves them. */
+  async #giveBack(grants: readonly ShardGrant[]): Promise<void> {
+    const { store, claimant } = this.#options
+    await store.releaseShards(claimant, grants)
+    // A look beside this may have seen already who took them.
+    for (const { shard, epoch } of grants)
+      if ((this.#ownership[shard]?.epoch ?? 0) <= epoch) this.#ownership[shard] = { shard, epoch, owner: null }
   }
 
   // As a method, since the state changes while something is awaited.
@@ -204,13 +217,13 @@ export class ShardManager {
     for (const row of rows) ownership[row.shard] = row
     this.#ownership = ownership
     const lost = new Set<number>()
-    for (const [shard, epoch] of this.#grants) if (ownership[shard]?.epoch !== epoch) lost.add(shard)
+    for (const [shard, epoch] of [...this.#grants, ...this.#releasing]) if (ownership[shard]?.epoch !== epoch) lost.add(shard)
     this.drop(lost)
   }
 
   /**
-   * `strays` are ours in the store, but this node let go of them, in quarantine or in a release that failed, and they fall to another node, which waits
-   * for us as long as we live.
+   * `strays` are ours in the store, but this node let go of them, in quarantine or in a release that failed, or never heard that it was given them; and they
+   * fall to another node, which waits for us as long as we live.
    */
   #plan(): { readonly claims: readonly ShardGrant[]; readonly releases: ReadonlySet<number>; readonly strays: readonly ShardGrant[] } {
     const { claimant, settings } = this.#options
@@ -220,9 +233,10 @@ export class ShardManager {
     const strays: ShardGrant[] = []
     for (let shard = 0; shard < SHARD_COUNT; shard++) {
       const winner = winners[shard] ?? null
-      const held = this.#grants.has(shard)
+      const held = this.#grants.has(shard) || this.#releasing.has(shard)
       if (winner === claimant.nodeId && !held && this.#isOrphan(shard)) claims.push({ shard, epoch: this.#ownership[shard]?.epoch ?? 0 })
-      if (winner !== claimant.nodeId && winner !== null && held && releases.size < settings.releasesPerTick) releases.add(shard)
+      if (winner !== claimant.nodeId && winner !== null && this.#grants.has(shard) && releases.size < settings.releasesPerTick)
+        releases.add(shard)
       const row = this.#ownership[shard]
       if (winner !== claimant.nodeId && winner !== null && !held && row?.owner?.boot === claimant.boot)
         strays.push({ shard, epoch: row.epoch })
@@ -267,17 +281,23 @@ export class ShardManager {
 
   /** Own no longer, then flush, then tell the store: in this order nothing can be appended after the release. */
   async #release(shards: ReadonlySet<number>): Promise<void> {
-    const { store, claimant, handOver, counters, logger } = this.#options
+    const { handOver, counters, logger } = this.#options
     // The flush still appends under the old epochs, so the owners keep their fences until it is over.
     const grants = [...shards].flatMap((shard) => {
       const epoch = this.#grants.get(shard)
       return epoch === undefined ? [] : [{ shard, epoch }]
     })
     if (grants.length === 0) return
-    for (const { shard } of grants) this.#grants.delete(shard)
-    await handOver(shards)
-    await store.releaseShards(claimant, grants)
-    for (const { shard, epoch } of grants) this.#ownership[shard] = { shard, epoch, owner: null }
+    for (const { shard, epoch } of grants) {
+      this.#grants.delete(shard)
+      this.#releasing.set(shard, epoch)
+    }
+    try {
+      await handOver(shards)
+      await this.#giveBack(grants)
+    } finally {
+      for (const { shard, epoch } of grants) if (this.#releasing.get(shard) === epoch) this.#releasing.delete(shard)
+    }
     counters.add('shards_released', grants.length)
     logger.info({ shards: grants.length, owned: this.#grants.size }, 'released shards')
   }

@@ -34,6 +34,10 @@ class Node {
   /** Whether the store answers this node; false: every call hangs until it is reachable again. */
   reachable = true
   replaced: WeftError | null = null
+  /** Flushes the documents of shards that are released. */
+  handOver: () => Promise<void> = () => Promise.resolve()
+  /** What happens to a claim beside taking effect. */
+  claim: <Answer>(call: () => Promise<Answer>) => Promise<Answer> = (call) => call()
 
   constructor(cluster: Cluster, nodeId: string, boot = `${nodeId}-boot`) {
     this.nodeId = nodeId
@@ -63,12 +67,12 @@ class Node {
       ...shared,
       store: {
         readOwnership: () => cut(() => store.readOwnership()),
-        claimShards: (claimant, seen) => cut(() => store.claimShards(claimant, seen)),
+        claimShards: (claimant, seen) => cut(() => this.claim(() => store.claimShards(claimant, seen))),
         releaseShards: (claimant, grants) => cut(() => store.releaseShards(claimant, grants)),
       },
       membership: this.membership,
       claimant: { nodeId, boot },
-      handOver: () => Promise.resolve(),
+      handOver: () => this.handOver(),
       abandon: (shards) => void this.abandoned.push(...shards),
       onLooked: () => {},
     })
@@ -270,6 +274,86 @@ test('G4: a node that drains with nobody there to take over owns its shards unti
   assert.equal(b.shards.owned, SHARD_COUNT)
   await b.shards.letGo()
   assert.equal(b.shards.owned, 0)
+  assert.ok([...cluster.disk.owners.values()].every(({ owner }) => owner === null))
+})
+
+test('O3: a node that loses the store while it hands shards over abandons those too', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  await cluster.clock.advanceAsync(5_000)
+  const flushed: (() => void)[] = []
+  a.handOver = () => new Promise((resolve) => void flushed.push(resolve))
+  const b = cluster.node('b')
+  await cluster.clock.advanceAsync(2_000)
+  const inMidRelease = SHARD_COUNT - a.shards.owned
+  assert.ok(inMidRelease > 0)
+  a.reachable = false
+  await cluster.clock.advanceAsync(settings.quarantineAfterMs + 100)
+  assert.equal(new Set(a.abandoned).size, SHARD_COUNT, 'their documents and paused sockets would hang until the store answers')
+
+  a.handOver = () => Promise.resolve()
+  for (const flush of flushed) flush()
+  a.reachable = true
+  await cluster.clock.advanceAsync(10_000)
+  assert.equal(total([a, b]), SHARD_COUNT)
+})
+
+test('O1: shards that somebody else has taken in the middle of their release are abandoned', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  await cluster.clock.advanceAsync(5_000)
+  const flushed: (() => void)[] = []
+  a.handOver = () => new Promise((resolve) => void flushed.push(resolve))
+  cluster.node('b')
+  await cluster.clock.advanceAsync(2_000)
+  const released = Array.from({ length: SHARD_COUNT }, (_, shard) => shard).find((shard) => a.shards.locate(shard).kind !== 'here') ?? 0
+  a.shards.drop(new Set([released]))
+  assert.deepEqual(a.abandoned, [released])
+  for (const flush of flushed) flush()
+})
+
+for (const answer of ['comes late', 'is lost'] as const)
+  test(`G4: a drain that begins while a claim is under way leaves no shard without an owner, also when the answer ${answer}`, async () => {
+    const cluster = new Cluster()
+    const a = cluster.node('a')
+    const b = cluster.node('b')
+    const c = cluster.node('c')
+    await cluster.clock.advanceAsync(8_000)
+    // c dies, and its shards fall to a and b.
+    c.reachable = false
+    c.shards.stop()
+    let claimed = 0
+    a.claim = async (call) => {
+      const result = await call()
+      claimed += 1
+      await new Promise<void>((resolve) => void cluster.clock.after(800, resolve))
+      if (answer === 'is lost') throw new WeftError('store-unavailable', 'the answer is lost')
+      return result
+    }
+    while (claimed === 0) await cluster.clock.advanceAsync(50)
+    const draining = a.membership.drain().then(() => a.shards.drain())
+    await cluster.clock.advanceAsync(4_000)
+    await draining
+    assert.equal(a.shards.owned, 0)
+    assert.equal(b.shards.owned, SHARD_COUNT, 'while the node that drains is still there')
+  })
+
+test('G4: a claim under way when the last node begins to drain is served until it lets go', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  let claimed = 0
+  a.claim = async (call) => {
+    const result = await call()
+    claimed += 1
+    await new Promise<void>((resolve) => void cluster.clock.after(800, resolve))
+    return result
+  }
+  while (claimed === 0) await cluster.clock.advanceAsync(50)
+  const draining = a.membership.drain().then(() => a.shards.drain())
+  await cluster.clock.advanceAsync(2_000)
+  await draining
+  assert.equal(a.shards.owned, SHARD_COUNT)
+  await a.shards.letGo()
   assert.ok([...cluster.disk.owners.values()].every(({ owner }) => owner === null))
 })
 
