@@ -48,6 +48,9 @@ const errorKinds = {
   // What the store says.
   'store-unavailable': kind(closeCodes.internal, true, 'error'),
   'store-full': kind(closeCodes.internal, true, 'error'),
+  /** It answers, and does not do what it was asked for a reason that is not known to pass. */
+  'store-refused': kind(closeCodes.internal, true, 'error'),
+  /** It will never take anything again. */
   'store-failed': kind(closeCodes.internal, true, 'error'),
   'document-corrupt': kind(closeCodes.internal, true, 'error'),
   'document-quarantined': kind(closeCodes.forbidden, false, 'warn'),

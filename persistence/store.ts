@@ -157,9 +157,13 @@ export interface DocumentStore {
    * so a batch may be repeated after an unknown outcome. An entry whose seq is taken by another row (or by one that was pruned), or whose incarnation
    * differs, fences its shard. An entry of an unfenced shard that would leave a gap rejects the batch (`document-corrupt`), none of it written.
    * At most one entry per document in a batch. Appends may run concurrently.
-   * Rejects with `store-full` when there is no room: nothing was written, and repeating may succeed. Any other rejection leaves the outcome unknown.
+   * Rejects with `store-full` when there is no room: nothing was written, and repeating may succeed. With `store-refused` when the store takes exception to
+   * something in the batch, with `store-failed` when this process can never write again. Any rejection but `store-full` leaves the outcome unknown.
    */
   append(entries: readonly AppendEntry[]): Promise<AppendResult>
+
+  /** Commits something that belongs to no document: resolves if the store takes writes at all, and rejects as `append` does if not. */
+  probe(): Promise<void>
 
   /**
    * The newest readable snapshot and the tail after it, in one consistent read. A snapshot that cannot be read is passed over (and logged) for the one

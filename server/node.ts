@@ -2,6 +2,7 @@
 // of it; a simulation hands it sockets of its own.
 import { type Clock, settlesWithin } from '../core/clock.js'
 import { Counters } from '../core/counters.js'
+import type { WeftError } from '../core/errors.js'
 import type { Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
 import { MemoryBudget } from '../core/memory-budget.js'
@@ -29,6 +30,8 @@ export interface NodeOptions {
   readonly logger: Logger
   readonly authorize: Authorize
   readonly broadcast: 'after-commit' | 'before-commit'
+  /** The store can never commit again (D7). The node has let go of everything and serves nobody; its process has to end. */
+  readonly onFatal: (error: WeftError) => void
   readonly tuning: DocumentTuning
   readonly counters?: Counters
   /** What this process holds in memory. Default: nothing yet, bounded by `memoryBytesMax`. */
@@ -78,6 +81,10 @@ export class ServerNode {
       compactor,
       broadcast,
       onFenced: (shards) => this.ownership.fenced(shards),
+      onFatal: (error) => {
+        this.ownership.fail(error)
+        options.onFatal(error)
+      },
       tuning,
     })
     this.awareness = new AwarenessHub({ clock, limits, counters, logger, bus })
@@ -107,6 +114,11 @@ export class ServerNode {
   /** Takes ownership, of everything or of its share. Rejects with a store error. */
   start(): Promise<void> {
     return this.ownership.start()
+  }
+
+  /** Serves nobody any more and lets go of everything, at once: the process has to end, and whoever stayed would wait without end. Idempotent. */
+  fail(error: WeftError): void {
+    this.documents.fail(error)
   }
 
   /**

@@ -1,4 +1,5 @@
 // How a node comes to own documents: alone, where it owns all of them, or as a member of a cluster, where it owns its share.
+import type { WeftError } from '../core/errors.js'
 import type { Fence } from '../persistence/store.js'
 import type { DocumentDirectory } from './document/port.js'
 
@@ -16,6 +17,8 @@ export interface Ownership {
   fenceOf(documentId: string): Fence | null
   /** The store refused these shards: they are somebody else's now. */
   fenced(shards: ReadonlySet<number>): void
+  /** The store takes nothing more from this process: it owns nothing from here on, and says so to others as far as it can. Nothing may be waited for. */
+  fail(error: WeftError): void
   /** Why this node cannot serve everything at the moment, in plain words; null when it can. */
   impediment(): string | null
   /** Gives what it owns to others, if there are any, while its clients are still there (G4). Else they are served until they are gone. */

@@ -4,7 +4,7 @@ import { unreachable } from '../core/assert.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import { Counters } from '../core/counters.js'
 import { basePathOf } from '../core/document-path.js'
-import type { WeftError } from '../core/errors.js'
+import { asWeftError, type WeftError } from '../core/errors.js'
 import { defaultLimits, type Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
 import { MemoryBudget, memoryAccountNames } from '../core/memory-budget.js'
@@ -22,6 +22,7 @@ import { readStaticFiles, type StaticFile } from './http/static-files.js'
 import { createLogger } from './log.js'
 import type { ServerNode } from './node.js'
 import { NodeGatekeeper } from './node-credentials.js'
+import { failureInWords, joiningCluster } from './public-words.js'
 import { inOrder, type NodeBase, type StartedNode, startAlone, startMember } from './start-node.js'
 import { packageVersion } from './version.js'
 
@@ -99,30 +100,31 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     authorize: options.authorize ?? allowEverybody,
     broadcast: options.broadcast ?? 'after-commit',
     tuning: { ...defaultTuning, ...options.tuning },
+    onFatal: (error) => server.fail(error),
   }
-  const onFatal = options.onFatal ?? (() => process.exit(1))
   const { store = null, dataDir = './data' } = options
-  if (options.cluster === undefined) {
-    const server = new Server(options, base, files, null)
-    server.serve(await startAlone(base, { dataDir, store, onFatal }))
+  const cluster = options.cluster === undefined ? null : { ...clusterDefaults, ...options.cluster }
+  const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })
+  const server = new Server(options, base, files, gatekeeper)
+  if (cluster === null || gatekeeper === null) {
+    server.serve(await startAlone(base, { dataDir, store }))
     return server
   }
-  const cluster = { ...clusterDefaults, ...options.cluster }
-  const gatekeeper = new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })
-  const server = new Server(options, base, files, gatekeeper)
   server.startWhenListening(async (url, waiting, cancelled) => {
     const version = await packageVersion()
-    return startMember(base, { config: cluster, url, version, gatekeeper, onFatal, waiting, cancelled })
+    return startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
   })
   return server
 }
 
-type Start = (url: string, waiting: (reason: string) => void, cancelled: () => boolean) => Promise<StartedNode>
+type Start = (url: string, waiting: (reason: string) => void, cancelled: AbortSignal) => Promise<StartedNode>
 
 type ServerState =
   | { readonly kind: 'created'; readonly start: Start | null }
-  | { readonly kind: 'starting'; readonly reason: string; readonly ended: Promise<unknown> }
+  | { readonly kind: 'starting'; readonly reason: string; readonly ended: Promise<unknown>; readonly cancel: AbortController }
   | { readonly kind: 'serving'; readonly started: StartedNode }
+  /** It could not start, or cannot go on; its process has to end. */
+  | { readonly kind: 'failed'; readonly error: WeftError; readonly started: StartedNode | null }
   /** A node that is being stopped still answers its clients. */
   | { readonly kind: 'stopping'; readonly stopped: Promise<void>; readonly node: ServerNode | null }
 
@@ -133,6 +135,7 @@ class Server implements WeftServer {
   readonly #listener: HttpListener
   readonly #logger: Logger
   readonly #drainWindowMs: number
+  readonly #onFatal: (error: WeftError) => void
   #markReady: () => void = () => {}
   #markUnready: (reason: unknown) => void = () => {}
   #markClosed: () => void = () => {}
@@ -145,6 +148,7 @@ class Server implements WeftServer {
     this.#logger = logger
     this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
     const basePath = basePathOf(options.basePath ?? '', 'basePath')
+    this.#onFatal = options.onFatal ?? (() => process.exit(1))
     const nodes = gatekeeper === null ? null : { gatekeeper, logger }
     this.#listener = new HttpListener(
       createRequestHandler({
@@ -221,6 +225,8 @@ class Server implements WeftServer {
         return null
       case 'serving':
         return this.#state.started.node
+      case 'failed':
+        return this.#state.started?.node ?? null
       case 'stopping':
         return this.#state.node
       default:
@@ -232,16 +238,32 @@ class Server implements WeftServer {
     const waiting = (reason: string): void => {
       if (this.#state.kind === 'starting') this.#state = { ...this.#state, reason }
     }
-    const cancelled = (): boolean => this.#state.kind === 'stopping'
-    const ended = start(this.url, waiting, cancelled).then(
+    const cancel = new AbortController()
+    const ended = start(this.url, waiting, cancel.signal).then(
       async (started) => {
-        // Stopped while it came up.
-        if (cancelled()) await started.stop(0)
-        else this.serve(started)
+        // Stopped, or failed, while it came up.
+        if (this.#state.kind === 'starting') this.serve(started)
+        else await started.stop(0)
       },
-      (thrown) => this.#markUnready(thrown),
+      (thrown) => {
+        if (this.#state.kind === 'starting') this.#state = { kind: 'failed', error: asWeftError(thrown), started: null }
+        this.#markUnready(thrown)
+      },
     )
-    this.#state = { kind: 'starting', reason: 'joining the cluster', ended }
+    this.#state = { kind: 'starting', reason: joiningCluster, ended, cancel }
+  }
+
+  /** The node can serve no more: nobody is served from here on, and the process has to end. Idempotent. */
+  fail(error: WeftError): void {
+    const before = this.#state
+    if (before.kind === 'failed') return
+    if (before.kind !== 'stopping') {
+      const started = before.kind === 'serving' ? before.started : null
+      this.#state = { kind: 'failed', error, started }
+      if (before.kind === 'starting') before.cancel.abort()
+      started?.node.fail(error)
+    }
+    this.#onFatal(error)
   }
 
   #readiness(): Readiness {
@@ -255,6 +277,8 @@ class Server implements WeftServer {
         const impediment = state.started.node.ownership.impediment()
         return impediment === null ? { ready: true, text: 'serving' } : { ready: false, text: impediment }
       }
+      case 'failed':
+        return { ready: false, text: failureInWords(state.error) }
       case 'stopping':
         return { ready: false, text: 'draining' }
       default:
@@ -272,6 +296,7 @@ class Server implements WeftServer {
     const stopped = begun.then(() => this.#takeApart(before, windowMs))
     // The state changes first: what is coming up looks at it.
     this.#state = { kind: 'stopping', stopped, node: this.#node }
+    if (before.kind === 'starting') before.cancel.abort()
     begin()
     return stopped
   }
@@ -279,7 +304,7 @@ class Server implements WeftServer {
   async #takeApart(before: ServerState, windowMs: number): Promise<void> {
     const stopNode = async (): Promise<void> => {
       if (before.kind === 'starting') await before.ended
-      if (before.kind === 'serving') await before.started.stop(windowMs)
+      if (before.kind === 'serving' || before.kind === 'failed') await before.started?.stop(windowMs)
     }
     try {
       await inOrder([stopNode, () => this.#listener.close()])

@@ -5,6 +5,7 @@ import { type Random, randomId } from '../core/random.js'
 import type { Claimant, DocumentStore, Fence } from '../persistence/store.js'
 import type { DocumentDirectory } from './document/port.js'
 import type { Ownership } from './ownership.js'
+import { failureInWords } from './public-words.js'
 
 const BOOT_ID_BYTES = 16
 
@@ -13,6 +14,7 @@ export class SoleOwnership implements Ownership {
   readonly #claimant: Claimant
   readonly #store: DocumentStore
   readonly #epochs = new Map<number, number>()
+  #failure: WeftError | null = null
 
   constructor(options: { readonly store: DocumentStore; readonly random: Random; readonly local: DocumentDirectory }) {
     this.directory = options.local
@@ -55,8 +57,13 @@ export class SoleOwnership implements Ownership {
     for (const shard of shards) this.#epochs.delete(shard)
   }
 
-  impediment(): null {
-    return null
+  fail(error: WeftError): void {
+    this.#failure = error
+    this.#epochs.clear()
+  }
+
+  impediment(): string | null {
+    return this.#failure === null ? null : failureInWords(this.#failure)
   }
 
   /** There is nobody to hand anything to. */

@@ -13,12 +13,14 @@ import { soloAwarenessBus } from './awareness/bus.js'
 import { LocalPresenceRegistry, type PresenceRegistry } from './awareness/presence-registry.js'
 import { createRedisBus } from './awareness/redis-bus.js'
 import { RedisPresenceRegistry } from './awareness/redis-presence.js'
+import { unlessCancelled } from './cancellation.js'
 import { defaultClusterSettings } from './cluster/settings.js'
 import { WsDialer } from './cluster/ws-dialer.js'
 import type { ClusterConfig } from './config.js'
 import { ContainedCompactor } from './document/compactor/contained-compactor.js'
 import { type NodeOptions, ServerNode } from './node.js'
 import type { NodeGatekeeper } from './node-credentials.js'
+import { joiningCluster, lookingForItself, waitingForDatabase } from './public-words.js'
 
 /** What every node is made of, before its store is known. */
 export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster'> & {
@@ -39,7 +41,6 @@ export interface AloneOptions {
   readonly dataDir: string
   /** A store instead of the embedded one; it stays open. */
   readonly store: DocumentStore | null
-  readonly onFatal: (error: WeftError) => void
 }
 
 /** The node id of a server that is no member of a cluster, where presence names one. */
@@ -48,7 +49,7 @@ const ALONE = 'local'
 /** Rejects with `data-folder-in-use`, `data-folder-unwritable`, `data-folder-newer` or a store error. */
 export async function startAlone(base: NodeBase, options: AloneOptions): Promise<StartedNode> {
   const { clock, logger } = base
-  const store = options.store ?? (await openLmdbStore({ folder: options.dataDir, clock, logger, onFatal: options.onFatal }))
+  const store = options.store ?? (await openLmdbStore({ folder: options.dataDir, clock, logger, onFatal: base.onFatal }))
   const closeStore = (): Promise<void> => (options.store === null ? store.close() : Promise.resolve())
   try {
     const node = await ServerNode.start({ ...base, store, compactor: compactorOf(base) })
@@ -69,13 +70,12 @@ export interface MemberOptions {
   /** The address that this server listens on, such as `http://0.0.0.0:1234`. */
   readonly url: string
   readonly version: string
-  readonly onFatal: (error: WeftError) => void
   /** Lets other nodes in, at that address. */
   readonly gatekeeper: NodeGatekeeper
-  /** Told what the node waits for, in plain words. */
+  /** Told what the node waits for, in words for strangers. */
   readonly waiting: (reason: string) => void
-  /** Ends the waiting; `startMember` then rejects. */
-  readonly cancelled: () => boolean
+  /** Ends the start, whatever it waits for; `startMember` then rejects. */
+  readonly cancelled: AbortSignal
 }
 
 /**
@@ -84,14 +84,15 @@ export interface MemberOptions {
  */
 export async function startMember(base: NodeBase, options: MemberOptions): Promise<StartedNode> {
   const { clock, random, logger, counters, limits } = base
-  const { config } = options
+  const { config, cancelled } = options
   const boot = randomId(random, 16)
   const nodeId = config.nodeId ?? `node-${randomId(random, 6)}`
   const advertise = config.advertise ?? addressOthersReach(options.url)
   const bus = config.redisUrl === null ? null : createRedisBus({ url: config.redisUrl, nodeId, boot, clock, random, logger, counters })
   let store: PostgresStore | null = null
+  let node: ServerNode | null = null
   try {
-    await bus?.ready()
+    if (bus !== null) await unlessCancelled(cancelled, bus.ready())
     const opened = await waitForDatabase(base, options)
     store = opened
     const dialer = new WsDialer({
@@ -102,7 +103,7 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
       isOwn: (challenge) => options.gatekeeper.issued(challenge),
     })
     if (config.checkAdvertise) await findSelf(advertise, dialer, base, options)
-    const node = new ServerNode({
+    const made = new ServerNode({
       ...base,
       store: opened,
       compactor: compactorOf(base),
@@ -112,16 +113,18 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
         membership: opened.membership,
         dialer,
         settings: defaultClusterSettings,
-        onReplaced: options.onFatal,
+        onReplaced: base.onFatal,
       },
     })
+    node = made
     logger.info({ nodeId, boot, advertise, clusterId: opened.clusterId }, 'joining the cluster')
-    await node.start()
+    options.waiting(joiningCluster)
+    await unlessCancelled(cancelled, made.start())
     const presence =
       bus === null
-        ? new LocalPresenceRegistry(node.awareness, nodeId, false)
+        ? new LocalPresenceRegistry(made.awareness, nodeId, false)
         : new RedisPresenceRegistry({
-            hub: node.awareness,
+            hub: made.awareness,
             commands: bus.commands,
             prefix: bus.prefix,
             self: { nodeId, boot },
@@ -129,13 +132,13 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
             counters,
           })
     return {
-      node,
+      node: made,
       presence,
       crossesNodes: () => bus?.isConnected ?? false,
-      stop: (windowMs) => inOrder([() => node.stop(windowMs), () => presence.close(), () => bus?.close(), () => opened.close()]),
+      stop: (windowMs) => inOrder([() => made.stop(windowMs), () => presence.close(), () => bus?.close(), () => opened.close()]),
     }
   } catch (thrown) {
-    await inOrder([() => bus?.close(), () => store?.close()])
+    await inOrder([() => node?.stop(0), () => bus?.close(), () => store?.close()])
     throw thrown
   }
 }
@@ -147,22 +150,22 @@ async function waitForDatabase(base: NodeBase, options: MemberOptions): Promise<
   const { config, waiting, cancelled } = options
   let told = ''
   for (;;) {
-    if (cancelled()) throw new WeftError('draining', 'The server is stopping.')
     try {
-      return await openPostgresStore({
+      const opening = openPostgresStore({
         url: config.databaseUrl,
         logger,
         random,
         migrate: config.migrate,
         clusterName: clusterNameOf(config.secret),
       })
+      return await unlessCancelled(cancelled, opening, (store) => void store.close())
     } catch (thrown) {
       const error = asWeftError(thrown)
       if (error.code !== 'store-unavailable') throw error
-      waiting(`waiting for the database: ${error.message}`)
+      waiting(waitingForDatabase)
       if (error.message !== told) logger.warn({ err: error }, 'the database does not answer; waiting for it')
       told = error.message
-      await sleep(clock, DATABASE_RETRY_MS)
+      await unlessCancelled(cancelled, sleep(clock, DATABASE_RETRY_MS))
     }
   }
 }
@@ -171,22 +174,30 @@ const FIND_SELF_MS_MAX = 10_000
 const FIND_SELF_RETRY_MS = 250
 
 /** Others would find out only when somebody opens a document of this node, and nothing would say why it does not open. */
-async function findSelf(advertise: string, dialer: WsDialer, { clock }: NodeBase, { waiting, cancelled }: MemberOptions): Promise<void> {
+async function findSelf(
+  advertise: string,
+  dialer: WsDialer,
+  { clock, logger }: NodeBase,
+  { waiting, cancelled }: MemberOptions,
+): Promise<void> {
   const deadline = clock.monotonic() + FIND_SELF_MS_MAX
+  let told = ''
   for (;;) {
-    if (cancelled()) throw new WeftError('draining', 'The server is stopping.')
     try {
-      return await dialer.findSelf(advertise)
+      return await unlessCancelled(cancelled, dialer.findSelf(advertise))
     } catch (thrown) {
+      if (cancelled.aborted) throw thrown
       const reason = thrown instanceof Error ? thrown.message : String(thrown)
-      waiting(`looking whether ${advertise} leads to this node: ${reason}`)
+      waiting(lookingForItself)
+      if (reason !== told) logger.info({ advertise, reason }, 'the advertised address does not lead to this node yet')
+      told = reason
       if (clock.monotonic() >= deadline)
         throw new WeftError(
           'invalid-configuration',
           `This node cannot be reached at the address that the other nodes are told, ${advertise}: ${reason}. Set --advertise (ADVERTISE) to a host:port ` +
             'at which they reach it; if they do, and only the node itself does not, add --no-advertise-check.',
         )
-      await sleep(clock, FIND_SELF_RETRY_MS)
+      await unlessCancelled(cancelled, sleep(clock, FIND_SELF_RETRY_MS))
     }
   }
 }

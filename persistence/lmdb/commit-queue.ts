@@ -15,9 +15,12 @@ const outOfSpace = new Set<unknown>([ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL])
 
 /**
  * A write: `decide` reads inside the transaction and may throw, which rejects this write alone; what it returns is run at once and makes the changes.
- * A throw out of the second part aborts the commit and rejects everything in it.
+ * A throw out of the second part rolls the commit back; then each write of it is committed alone.
  */
 export type Decide<Result> = () => () => Result
+
+/** What a commit was at when it failed: running somebody's change, or anything else. */
+type Stage = 'changing' | 'committing'
 
 interface Write {
   readonly bytes: number
@@ -104,18 +107,21 @@ export class CommitQueue {
     const fitting = this.#refuseWithoutRoom(batch)
     const written: Write[] = []
     if (fitting.length === 0) return
+    let stage: Stage = 'committing'
     try {
       // A child transaction, because only that is rolled back when the callback throws.
       await this.#options.environment.root.childTransaction(() => {
         for (const write of fitting) {
           const change = attempt(write)
           if (change === null) continue
+          stage = 'changing'
           change()
+          stage = 'committing'
           written.push(write)
         }
       })
     } catch (thrown) {
-      await this.#failed(fitting, thrown)
+      await this.#failed(fitting, thrown, stage)
       return
     }
     for (const write of written) write.resolve()
@@ -130,10 +136,15 @@ export class CommitQueue {
     return batch.filter((write) => write.bytes === 0)
   }
 
-  async #failed(batch: readonly Write[], thrown: unknown): Promise<void> {
+  async #failed(batch: readonly Write[], thrown: unknown, stage: Stage): Promise<void> {
     const cause = await causeOf(thrown)
     if (this.#isOutOfSpace(batch, cause) && (await this.#isUsable())) {
       for (const write of batch) write.reject(this.#full(cause))
+      return
+    }
+    if (stage === 'changing') {
+      // Rolled back before anything went to the disk.
+      await this.#isolate(batch, cause)
       return
     }
     const error = new WeftError(
@@ -146,6 +157,18 @@ export class CommitQueue {
     this.#options.onFatal(error)
     for (const write of [...batch, ...this.#waiting]) write.reject(error)
     this.#waiting = []
+  }
+
+  /** LMDB did not take a change of one of them: the others must not suffer for it. */
+  async #isolate(batch: readonly Write[], cause: unknown): Promise<void> {
+    if (batch.length > 1) {
+      for (const write of batch) await this.#commit([write])
+      return
+    }
+    for (const write of batch)
+      write.reject(
+        new WeftError('store-refused', `The data file in ${this.#options.folder} did not take a change: ${messageOf(cause)}.`, { cause }),
+      )
   }
 
   /**

@@ -23,6 +23,8 @@ export type Table = Database<Buffer, Buffer>
 
 export interface Environment {
   readonly root: RootDatabase<Buffer, Buffer>
+  /** names of our own */
+  readonly meta: Table
   /** owner key → owner record */
   readonly owners: Table
   /** document key → document record */
@@ -104,6 +106,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
     checkFormat(folder, meta)
     const tables = {
       root,
+      meta,
       owners: table('owners'),
       documents: table('documents'),
       log: table('log'),

@@ -42,6 +42,8 @@ import {
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
 /** What a row costs beside its update: its key and header, and the document's record. */
 const ROW_OVERHEAD_BYTES = 1024
+const PROBE_KEY = Buffer.from('probe')
+const PROBE_VALUE = Buffer.from('this file takes writes')
 
 export interface LmdbStoreOptions {
   /** Created if it does not exist. One process at a time (O6). */
@@ -109,6 +111,10 @@ class LmdbStore implements DocumentStore {
   async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
     const bytes = entries.reduce((sum, entry) => sum + entry.update.length + ROW_OVERHEAD_BYTES, 0)
     return this.#queue.run(bytes, () => decideAppend(this.#environment, entries, this.#clock.now()))
+  }
+
+  async probe(): Promise<void> {
+    await this.#queue.run(PROBE_VALUE.length, () => () => void this.#environment.meta.put(PROBE_KEY, PROBE_VALUE))
   }
 
   async openDocument(documentId: string): Promise<StoredDocument> {

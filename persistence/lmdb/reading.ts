@@ -60,7 +60,7 @@ export function readOwner(environment: Environment, shard: number): OwnerRecord 
   try {
     return unsealOwner(key, value)
   } catch (cause) {
-    throw new WeftError('store-failed', `The record of who owns shard ${shard} is damaged; nothing can be written there.`, { cause })
+    throw new WeftError('store-refused', `The record of who owns shard ${shard} is damaged; nothing can be written there.`, { cause })
   }
 }
 

@@ -111,6 +111,10 @@ export class MemoryStore implements DocumentStore {
     return { fencedShards }
   }
 
+  async probe(): Promise<void> {
+    this.#checkOpen()
+  }
+
   async openDocument(documentId: string): Promise<StoredDocument> {
     this.#checkOpen()
     const document = this.#disk.documents.get(documentId)

@@ -42,7 +42,10 @@ export function codeOf(thrown: unknown): string {
   return typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
 }
 
-/** Any error of a query as a WeftError: `store-unavailable`, `store-full`, `store-failed` or `invalid-configuration`. */
+/**
+ * Any error of a query as a WeftError: `store-unavailable`, `store-full`, `store-refused` or `invalid-configuration`. A state that is in none of the tables
+ * is a refusal: the server answered, rolled the statement back, and nothing says whether it would take it another time.
+ */
 export function asStoreError(thrown: unknown, where: string): WeftError {
   if (thrown instanceof WeftError) return thrown
   const code = codeOf(thrown)
@@ -57,7 +60,13 @@ export function asStoreError(thrown: unknown, where: string): WeftError {
     )
   if (code === '53100') return new WeftError('store-full', `The disk of PostgreSQL (${where}) is full; free space there.`, options)
   const isSqlState = /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code)
-  if (!isSqlState || code.startsWith('08') || unavailableStates.has(code))
+  // What ends the connection says nothing about the statement.
+  const isConnectionLost = severityOf(thrown) === 'FATAL' || severityOf(thrown) === 'PANIC'
+  if (!isSqlState || isConnectionLost || code.startsWith('08') || unavailableStates.has(code))
     return new WeftError('store-unavailable', `PostgreSQL (${where}, from DATABASE_URL) does not answer now: ${text || code}.`, options)
-  return new WeftError('store-failed', `PostgreSQL (${where}) failed: ${text}`, options)
+  return new WeftError('store-refused', `PostgreSQL (${where}) refused a statement: ${text} (SQLSTATE ${code}).`, options)
+}
+
+function severityOf(thrown: unknown): unknown {
+  return typeof thrown === 'object' && thrown !== null && 'severity' in thrown ? thrown.severity : undefined
 }

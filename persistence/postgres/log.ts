@@ -137,6 +137,16 @@ function valuesOf(entries: readonly AppendEntry[]): readonly Buffer[] {
   ]
 }
 
+// Keys of documents begin at 1.
+const PROBE = `
+  INSERT INTO weft.log (key, seq, epoch, committed_at, bytes) VALUES (0, 0, 0, weft.now_ms(), '')
+  ON CONFLICT (key, seq) DO UPDATE SET committed_at = excluded.committed_at`
+
+/** See `DocumentStore.probe`: a row in the table that appends go to. */
+export async function probe(database: Database): Promise<void> {
+  await database.run('append', PROBE)
+}
+
 export function logRowIn(row: Row): LogRow {
   return {
     seq: numberIn(row, 'seq'),

@@ -27,7 +27,7 @@ import type {
 import { identifyCluster } from './cluster-identity.js'
 import { Database } from './database.js'
 import { listDocuments, openDocument, readAt } from './history.js'
-import { append, readLog } from './log.js'
+import { append, probe, readLog } from './log.js'
 import { PostgresMembership } from './membership.js'
 import { checkSchema, migrate } from './migrate.js'
 import { claimShards, OwnershipReader, releaseShards } from './ownership.js'
@@ -97,6 +97,10 @@ export class PostgresStore implements DocumentStore {
 
   async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
     return append(this.#open(), this.#heads, entries)
+  }
+
+  async probe(): Promise<void> {
+    await probe(this.#open())
   }
 
   async openDocument(documentId: string): Promise<StoredDocument> {

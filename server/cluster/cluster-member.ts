@@ -9,6 +9,7 @@ import type { Random } from '../../core/random.js'
 import type { MembershipStore, NodeSelf } from '../../persistence/membership.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
 import type { DocumentDirectory } from '../document/port.js'
+import { failureInWords, waitingForDatabase } from '../public-words.js'
 import { ClusterDirectory, defaultDirectoryTimes } from './cluster-directory.js'
 import { type ClusterView, Membership } from './membership.js'
 import type { NodeDialer } from './node-dialer.js'
@@ -59,6 +60,7 @@ export class ClusterMember {
   readonly #shards: ShardManager
   readonly #services: ClusterMemberServices
   #seen: ClusterView = []
+  #failure: WeftError | null = null
 
   constructor(options: ClusterMemberOptions, services: ClusterMemberServices) {
     const { self, settings, dialer } = options
@@ -122,10 +124,21 @@ export class ClusterMember {
     void this.#shards.look()
   }
 
+  fail(error: WeftError): void {
+    this.#failure = error
+    // Before they are dropped, as the others can take them at once if the store still knows ownership.
+    void this.#shards.letGo()
+    this.#shards.stop()
+    this.#shards.drop('all')
+    this.directory.close()
+    void this.#membership.leave()
+  }
+
   impediment(): string | null {
-    const { state, lastFailure } = this.#membership
-    if (state.kind === 'joining') return `waiting for the database${lastFailure === null ? '' : `: ${lastFailure}`}`
-    if (!this.#membership.mayOwn) return `${state.kind}${lastFailure === null ? '' : `: ${lastFailure}`}`
+    if (this.#failure !== null) return failureInWords(this.#failure)
+    const { state } = this.#membership
+    if (state.kind === 'joining' || state.kind === 'quarantined') return waitingForDatabase
+    if (!this.#membership.mayOwn) return state.kind === 'replaced' ? 'replaced by another node of the same name' : 'leaving the cluster'
     return this.#shards.settled ? null : 'some documents have no owner yet'
   }
 

@@ -50,6 +50,7 @@ export class Membership {
   #deadline: Timer | null = null
   #lastFailure: string | null = null
   #firstConfirmed: () => void = () => {}
+  #neverConfirmed: (error: WeftError) => void = () => {}
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -68,26 +69,24 @@ export class Membership {
     return this.#views
   }
 
-  /** Why the last heartbeat failed, or null when it did not. */
-  get lastFailure(): string | null {
-    return this.#lastFailure
-  }
-
   /** Whether this node may act as owner now. */
   get mayOwn(): boolean {
     return this.#state.kind === 'member' || this.#state.kind === 'draining'
   }
 
-  /** Starts the heartbeats. Resolves at the first that is confirmed, however long the store is away. */
+  /** Starts the heartbeats. Resolves at the first that is confirmed, however long the store is away; rejects with `draining` if the node leaves before. */
   start(): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#firstConfirmed = resolve
+      this.#neverConfirmed = reject
       void this.#heartbeat()
     })
   }
 
   /** Tells the others that this node takes no more shards. */
   async drain(): Promise<void> {
+    // One that never joined has nothing to tell, and one that has left would come back by it.
+    if (this.#ended() || this.#state.kind === 'joining') return
     if (this.#state.kind === 'member') this.#transition({ kind: 'draining', confirmedAt: this.#state.confirmedAt })
     else if (this.#state.kind === 'quarantined') this.#transition({ kind: 'quarantined', drains: true })
     await this.#confirm()
@@ -99,6 +98,7 @@ export class Membership {
     const wasReplaced = this.#state.kind === 'replaced'
     this.#transition({ kind: 'left' })
     this.#stopTimers()
+    this.#neverConfirmed(new WeftError('draining', 'The node left the cluster before it had joined it.'))
     if (wasReplaced) return
     try {
       await this.#options.store.leave(this.#self())

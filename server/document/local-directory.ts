@@ -35,6 +35,8 @@ export interface LocalDirectoryOptions {
   readonly broadcast: BroadcastOrder
   /** The store refused these shards: their documents were stopped. */
   readonly onFenced: (shards: ReadonlySet<number>) => void
+  /** The store can never commit again: every document was stopped, and nobody is let in any more. */
+  readonly onFatal: (error: WeftError) => void
   readonly tuning: DocumentTuning
 }
 
@@ -52,7 +54,10 @@ type Entry = Opening | { readonly kind: 'open'; readonly owner: DocumentOwner }
 const EVICTIONS_PER_TURN = 500
 const LOADS_MAX = 16
 
-type DirectoryState = 'serving' | 'draining' | 'closed'
+type DirectoryState =
+  | { readonly kind: 'serving' | 'draining' | 'closed' }
+  /** The store takes nothing more. */
+  | { readonly kind: 'failed'; readonly error: WeftError }
 
 export class LocalDirectory implements DocumentDirectory {
   readonly #options: LocalDirectoryOptions
@@ -73,19 +78,20 @@ export class LocalDirectory implements DocumentDirectory {
   /** What is being read is in no account yet, so only so much is read at a time. */
   readonly #loads = new Turnstile(LOADS_MAX)
   #sweep: Timer | null = null
-  #state: DirectoryState = 'serving'
+  #state: DirectoryState = { kind: 'serving' }
 
   constructor(options: LocalDirectoryOptions) {
     const { store, clock, random, logger, counters, limits, budget, compactor, broadcast, tuning } = options
     this.#options = options
     this.#writer = new LogWriter({
       append: (entries) => store.append(entries),
+      probe: () => store.probe(),
       clock,
       random,
       logger,
       counters,
       onFenced: (shards) => this.#fenced(shards),
-      onFatal: (error) => this.#stopAll(error),
+      onFatal: (error) => this.fail(error),
     })
     budget.onLevel((level) => {
       if (level !== 'calm') this.#sweepNow()
@@ -123,7 +129,7 @@ export class LocalDirectory implements DocumentDirectory {
 
   async attach(documentId: string, request: AttachRequest): Promise<Attachment> {
     for (;;) {
-      if (this.#state !== 'serving') throw draining()
+      if (this.#state.kind !== 'serving') throw this.#over()
       const entry = this.#entries.get(documentId) ?? this.#openIfRoom(documentId)
       if (entry.kind === 'opening') {
         await entry.opened
@@ -166,17 +172,17 @@ export class LocalDirectory implements DocumentDirectory {
 
   /** Refuses new attaches and resolves when everything submitted so far is durable and acknowledged. Sessions stay attached. */
   async drain(): Promise<void> {
-    if (this.#state === 'serving') this.#state = 'draining'
+    if (this.#state.kind === 'serving') this.#state = { kind: 'draining' }
     await Promise.all([...this.#entries.values()].map((entry) => (entry.kind === 'opening' ? entry.opened.catch(() => {}) : undefined)))
     await Promise.all(this.#owners().map((owner) => owner.flush()))
   }
 
   /** Detaches everybody and stops all timers; the commit that runs is awaited. Idempotent. */
   async close(): Promise<void> {
-    this.#state = 'closed'
-    this.#stopAll(draining())
-    this.#sweep?.cancel()
-    this.#sweep = null
+    const error = this.#over()
+    this.#state = { kind: 'closed' }
+    this.#stopAll(error)
+    this.#stopSweeping()
     await this.#writer.close()
   }
 
@@ -227,7 +233,7 @@ export class LocalDirectory implements DocumentDirectory {
       const fence = fenceOf(documentId)
       if (fence === null || this.#entries.get(documentId) !== entry) throw ownerMoved()
       const stored = await store.openDocument(documentId)
-      if (this.#state === 'closed') throw draining()
+      if (this.#state.kind === 'closed' || this.#state.kind === 'failed') throw this.#over()
       const current = fenceOf(documentId)
       if (current === null || current.epoch !== fence.epoch || current.boot !== fence.boot) throw ownerMoved()
       // Given up meanwhile: whoever came since has a load of their own.
@@ -249,6 +255,21 @@ export class LocalDirectory implements DocumentDirectory {
     this.#options.onFenced(shards)
   }
 
+  /** Nothing can be committed here any more: whoever stayed would wait for it without end. Idempotent. */
+  fail(error: WeftError): void {
+    if (this.#state.kind === 'failed' || this.#state.kind === 'closed') return
+    this.#state = { kind: 'failed', error }
+    for (const entry of this.#entries.values()) if (entry.kind === 'opening') entry.giveUp(error)
+    this.#stopAll(error)
+    this.#stopSweeping()
+    this.#options.onFatal(error)
+  }
+
+  /** Why nobody is let in. */
+  #over(): WeftError {
+    return this.#state.kind === 'failed' ? this.#state.error : draining()
+  }
+
   #stopAll(error: WeftError): void {
     for (const owner of this.#owners()) owner.stop(error)
   }
@@ -260,7 +281,7 @@ export class LocalDirectory implements DocumentDirectory {
   }
 
   #becameIdle(owner: DocumentOwner): void {
-    if (this.#state === 'closed') return
+    if (this.#state.kind === 'closed' || this.#state.kind === 'failed') return
     if (!this.#idle.has(owner)) this.#idle.set(owner, this.#options.clock.monotonic())
     this.#scheduleSweep()
   }
@@ -272,6 +293,11 @@ export class LocalDirectory implements DocumentDirectory {
     const idleMs = budget.level === 'calm' ? tuning.idleMs : 0
     const delayMs = Math.max(0, (since ?? 0) + idleMs - clock.monotonic())
     this.#sweep = clock.after(delayMs, () => this.#sweepIdle(), { unref: true })
+  }
+
+  #stopSweeping(): void {
+    this.#sweep?.cancel()
+    this.#sweep = null
   }
 
   #sweepNow(): void {

@@ -5,7 +5,7 @@
 // answer must not keep this process from what it was given since, under new epochs (O2).
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
-import { asWeftError, type WeftError } from '../../core/errors.js'
+import { asWeftError, WeftError, type WeftErrorCode } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import type { AppendEntry, AppendResult } from '../../persistence/store.js'
@@ -25,6 +25,8 @@ export interface LogSource {
 
 export interface LogWriterOptions {
   readonly append: (entries: readonly AppendEntry[]) => Promise<AppendResult>
+  /** Whether the store takes writes at all: as `DocumentStore.probe`. */
+  readonly probe: () => Promise<void>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -34,6 +36,9 @@ export interface LogWriterOptions {
   /** The store can never commit again. Nothing of the batch was, or will be, acknowledged. */
   readonly onFatal: (error: WeftError) => void
 }
+
+/** Failures that are about what was asked rather than about a store that is away: repeating the batch as it is would fail in the same way. */
+const refusals: ReadonlySet<WeftErrorCode> = new Set(['document-corrupt', 'store-refused', 'invalid-configuration', 'internal'])
 
 /** What one commit is for; sources that are gone are taken out of it. */
 type Batch = Map<LogSource, AppendEntry>
@@ -48,6 +53,8 @@ type WriterState =
 const BATCH_BYTES_MAX = 16 * 1024 * 1024
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 5_000
+/** For how long a store may refuse every write before it is taken to have failed for good: an operator's step, or a server's passing trouble, takes less. */
+const REFUSED_MS_MAX = 30_000
 
 export class LogWriter {
   readonly #options: LogWriterOptions
@@ -58,6 +65,8 @@ export class LogWriter {
   #earliest = Number.POSITIVE_INFINITY
   #lastStart = Number.NEGATIVE_INFINITY
   #failures = 0
+  /** Since when the store refuses everything that is asked of it, by the monotonic clock; null while it does not. */
+  #refusedSince: number | null = null
   #state: WriterState = { kind: 'idle' }
   /** Commits that have not settled: the one that runs, and those that nobody waits for any more. */
   readonly #unsettled = new Set<Promise<void>>()
@@ -170,6 +179,7 @@ export class LogWriter {
       return this.#attemptFailed(batch, asWeftError(thrown))
     }
     this.#failures = 0
+    this.#refusedSince = null
     this.#options.counters.add('commits')
     this.#settle(batch, result)
     this.#finish(batch)
@@ -196,39 +206,67 @@ export class LogWriter {
     this.#options.counters.add('commit_failures')
     this.#options.logger.error({ error, documents: batch.size, failures: this.#failures + 1 }, 'A commit failed')
     if (this.#state.kind === 'closed') return
-    if (error.code === 'store-failed') {
-      this.#state = { kind: 'closed' }
-      this.#due.clear()
-      this.#options.onFatal(error)
-      return
-    }
+    if (error.code === 'store-failed') return this.#fail(error)
     // Of one that nobody waits for, nothing follows.
     if (!this.#runs(batch)) return
     this.#failures += 1
-    if (error.code === 'document-corrupt') return this.#isolate(batch, error)
+    if (refusals.has(error.code)) return this.#isolate(batch, error)
     this.#retry(batch)
   }
 
-  /** One document's log does not take its entry: the others must not suffer for it, so each is committed alone. */
+  #fail(error: WeftError): void {
+    this.#state = { kind: 'closed' }
+    this.#due.clear()
+    this.#options.onFatal(error)
+  }
+
+  /** The store does not take something in the batch: the others must not suffer for it, so each entry is committed alone. */
   async #isolate(batch: Batch, error: WeftError): Promise<void> {
+    const refused = new Map<LogSource, WeftError>()
     const [only] = batch.keys()
-    if (batch.size === 1 && only !== undefined) {
-      batch.delete(only)
-      only.failed(error)
-      return this.#finish(batch)
-    }
-    for (const [source, entry] of batch) {
-      try {
-        const result = await this.#options.append([entry])
-        if (batch.delete(source)) this.#settle(new Map([[source, entry]]), result)
-      } catch (thrown) {
-        const cause = asWeftError(thrown)
-        if (cause.code === 'document-corrupt' && batch.delete(source)) source.failed(cause)
+    let committed = 0
+    if (batch.size === 1 && only !== undefined) refused.set(only, error)
+    else
+      for (const [source, entry] of batch) {
+        try {
+          const result = await this.#options.append([entry])
+          committed += 1
+          if (batch.delete(source)) this.#settle(new Map([[source, entry]]), result)
+        } catch (thrown) {
+          const cause = asWeftError(thrown)
+          if (refusals.has(cause.code)) refused.set(source, cause)
+        }
       }
+    if (committed === 0 && refused.size > 0) {
+      const trouble = await this.#troubleOfStore(error)
+      if (this.#state.kind === 'closed') return
+      if (trouble === 'fatal') return this.#fail(refusesEverything(error))
+      // Nothing says that it is the documents.
+      if (trouble === 'passing') refused.clear()
     }
+    if (committed > 0) this.#refusedSince = null
+    for (const [source, cause] of refused) if (batch.delete(source)) source.failed(cause)
     if (!this.#runs(batch)) return
     if (batch.size > 0) this.#retry(batch)
     else this.#finish(batch)
+  }
+
+  /** Whether a store that took nothing of a batch takes anything at all. A document that is known to be corrupt needs no asking. */
+  async #troubleOfStore(error: WeftError): Promise<'none' | 'passing' | 'fatal'> {
+    if (error.code === 'document-corrupt') return 'none'
+    const now = this.#clock.monotonic()
+    try {
+      await this.#options.probe()
+      this.#refusedSince = null
+      return 'none'
+    } catch (thrown) {
+      const { code } = asWeftError(thrown)
+      if (code === 'store-failed') return 'fatal'
+      // One that is away or full says nothing about later.
+      if (!refusals.has(code)) return 'passing'
+      this.#refusedSince ??= now
+      return now - this.#refusedSince >= REFUSED_MS_MAX ? 'fatal' : 'passing'
+    }
   }
 
   /** Whether this is the commit that runs now. */
@@ -250,4 +288,8 @@ export class LogWriter {
     this.#state = { kind: 'idle' }
     this.#schedule()
   }
+}
+
+function refusesEverything(cause: WeftError): WeftError {
+  return new WeftError('store-failed', `The store has refused every write for ${REFUSED_MS_MAX / 1_000} s: ${cause.message}`, { cause })
 }

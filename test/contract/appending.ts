@@ -149,6 +149,16 @@ export function appendingContract(test: ContractTest): void {
     writer.check(await store.openDocument('a'))
   })
 
+  test('D7: a probe shows that the store takes writes, and belongs to no document', async (store) => {
+    const writer = await (await Writer.claim(store, 'a')).appendMany(2)
+    for (let time = 0; time < 2; time++) await store.probe()
+    writer.check(await store.openDocument('a'))
+    assert.deepEqual(
+      (await store.listDocuments({ limit: 5 })).items.map(({ documentId }) => documentId),
+      ['a'],
+    )
+  })
+
   test('D5: a read that runs beside appends is one consistent cut', async (store) => {
     const writer = await Writer.claim(store, 'a')
     const appending = (async () => {
@@ -246,6 +256,7 @@ export function appendingContract(test: ContractTest): void {
       () => store.prune('a', policy),
       () => store.saveQuarantine(writer.quarantine(1, 'made up')),
       () => store.liftQuarantine('a'),
+      () => store.probe(),
     ]
     for (const call of calls) await rejectsWith('store-unavailable', call())
   })

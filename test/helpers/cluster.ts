@@ -147,6 +147,7 @@ export class ClusterNode {
       compactor: new InProcessCompactor(),
       broadcast,
       onFenced: (shards) => this.manager.drop(shards),
+      onFatal: () => {},
       tuning: { ...defaultTuning, ...cluster.options.tuning },
     })
     this.manager = new ShardManager({

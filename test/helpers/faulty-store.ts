@@ -21,7 +21,7 @@ import type {
   Version,
 } from '../../persistence/store.js'
 
-export type FaultyMethod = 'append' | 'openDocument' | 'readLog' | 'saveSnapshot' | 'saveQuarantine' | 'prune'
+export type FaultyMethod = 'append' | 'probe' | 'openDocument' | 'readLog' | 'saveSnapshot' | 'saveQuarantine' | 'prune'
 
 type Fault =
   | { readonly kind: 'fail-before'; readonly error: unknown }
@@ -32,6 +32,7 @@ export class FaultyStore implements DocumentStore {
   readonly kind: DocumentStore['kind']
   readonly #inner: DocumentStore
   readonly #faults = new Map<FaultyMethod, Fault[]>()
+  readonly #broken = new Map<FaultyMethod, unknown>()
   readonly #calls = new Map<FaultyMethod, number>()
 
   constructor(inner: DocumentStore) {
@@ -47,6 +48,15 @@ export class FaultyStore implements DocumentStore {
   /** The next call rejects without taking effect. */
   failBefore(method: FaultyMethod, error: unknown = new WeftError('store-unavailable', 'Failed on demand.')): void {
     this.#add(method, { kind: 'fail-before', error })
+  }
+
+  /** All calls reject without taking effect, until `mend`. */
+  breakDown(method: FaultyMethod, error: unknown): void {
+    this.#broken.set(method, error)
+  }
+
+  mend(method: FaultyMethod): void {
+    this.#broken.delete(method)
   }
 
   /** The next call takes effect, and rejects all the same. */
@@ -70,6 +80,7 @@ export class FaultyStore implements DocumentStore {
 
   async #call<Result>(method: FaultyMethod, run: () => Promise<Result>): Promise<Result> {
     this.#calls.set(method, this.calls(method) + 1)
+    if (this.#broken.has(method)) throw this.#broken.get(method)
     const fault = this.#faults.get(method)?.shift()
     if (fault?.kind === 'fail-before') throw fault.error
     if (fault?.kind === 'stall') await fault.released
@@ -80,6 +91,10 @@ export class FaultyStore implements DocumentStore {
 
   append(entries: readonly AppendEntry[]): Promise<AppendResult> {
     return this.#call('append', () => this.#inner.append(entries))
+  }
+
+  probe(): Promise<void> {
+    return this.#call('probe', () => this.#inner.probe())
   }
 
   openDocument(documentId: string): Promise<StoredDocument> {

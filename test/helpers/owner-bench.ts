@@ -35,6 +35,7 @@ export class OwnerBench {
   /** What was logged as a warning. */
   readonly warnings: string[] = []
   readonly fencedShards: number[] = []
+  readonly fatal: WeftError[] = []
   readonly directory: LocalDirectory
   readonly boot: string
   readonly #grants = new Map<number, number>()
@@ -63,6 +64,7 @@ export class OwnerBench {
           this.#grants.delete(shard)
         }
       },
+      onFatal: (error) => void this.fatal.push(error),
       tuning: { ...defaultTuning, ...options.tuning },
     })
   }

@@ -176,7 +176,7 @@ describe('what will pass', () => {
     await own.kill('SIGKILL')
     const node = await ServerProcess.start({ environment: { DATABASE_URL: url, CLUSTER_SECRET: secret } })
     try {
-      await until(async () => /waiting for the database/.test(await readiness(node)), 'the node to say what it waits for')
+      await until(async () => (await readiness(node)) === 'starting: waiting for the database\n', 'the node to say what it waits for')
       assert.equal((await fetch(`${node.url}/readyz`)).status, 503)
       assert.equal((await fetch(`${node.url}/healthz`)).status, 200)
       assert.match(node.output, /the database does not answer; waiting for it/)

@@ -134,8 +134,9 @@ export class SimulatedNode {
     this.#state = { kind: 'starting', clock, devices }
     const random = seededRandom(this.#options.random.below(2 ** 31))
     const { store, member } = this.#stand(clock, devices, random)
+    const onFatal = (): void => this.#startAnew()
     const compactor = new SlowCompactor(devices, random, this.#options.compactionMsMax)
-    const common = { clock, random, limits, tuning, broadcast, store, compactor, logger: silentLogger, authorize: allowEverybody }
+    const common = { clock, random, limits, tuning, broadcast, store, compactor, logger: silentLogger, authorize: allowEverybody, onFatal }
     const node = new ServerNode(
       member === null ? common : { ...common, bus: member.bus, cluster: member.cluster, counters: member.counters },
     )
@@ -221,15 +222,17 @@ export class SimulatedNode {
       case 'cluster': {
         const { cluster } = ground
         const { store, membership } = cluster.database.connect(clock, random)
-        // As the server does it: this process ends, and whatever watches over it starts another.
-        const onReplaced = (): void => {
-          this.crash('process')
-          this.start().catch((error: unknown) => time.fail(error))
-        }
+        const onReplaced = (): void => this.#startAnew()
         const member = createMember({ cluster, time, clock, random, network, nodeId: name, address, membership, onReplaced })
         return { store, member }
       }
     }
+  }
+
+  /** As the server does it: this process ends, and whatever watches over it starts another. */
+  #startAnew(): void {
+    this.crash('process')
+    this.start().catch((error: unknown) => this.#options.time.fail(error))
   }
 
   #count(counters: Counters): void {

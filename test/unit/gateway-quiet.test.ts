@@ -74,6 +74,7 @@ async function setUp() {
     compactor: { compact: () => Promise.reject(new Error('not expected')), close: () => Promise.resolve() },
     broadcast: 'after-commit',
     onFenced: () => {},
+    onFatal: () => {},
     tuning: defaultTuning,
   })
   const ownership = new SoleOwnership({ store, random, local: directory })

@@ -26,8 +26,12 @@ const cases: readonly (readonly [string, WeftErrorCode])[] = [
   ['3D000', 'invalid-configuration'],
   ['42501', 'invalid-configuration'],
   ['42P01', 'invalid-configuration'],
-  ['XX000', 'store-failed'],
-  ['22P02', 'store-failed'],
+  // In no table: the server answered, and nothing says that it would have to refuse the next statement.
+  ['XX000', 'store-refused'],
+  ['XX002', 'store-refused'],
+  ['22P02', 'store-refused'],
+  ['54000', 'store-refused'],
+  ['P0001', 'store-refused'],
 ]
 
 test('D7: each failure of the database has its code, and only what can pass is retryable', () => {
@@ -38,6 +42,12 @@ test('D7: each failure of the database has its code, and only what can pass is r
     assert.ok(error.message.includes('db:5432/weft'))
     if (expected === 'invalid-configuration') assert.ok(error.message.includes('DATABASE_URL'), error.message)
   }
+})
+
+test('D7: an unknown state that ends the connection says nothing about the statement', () => {
+  for (const severity of ['FATAL', 'PANIC'])
+    assert.equal(asStoreError(Object.assign(thrown('XX000'), { severity }), 'db').code, 'store-unavailable')
+  assert.equal(asStoreError(Object.assign(thrown('XX000'), { severity: 'ERROR' }), 'db').code, 'store-refused')
 })
 
 test('D7: what the driver throws without a code, such as a timeout, is a database that does not answer', () => {

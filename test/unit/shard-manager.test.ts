@@ -307,6 +307,7 @@ test('O1: shards that somebody else has taken in the middle of their release are
   cluster.node('b')
   await cluster.clock.advanceAsync(2_000)
   const released = Array.from({ length: SHARD_COUNT }, (_, shard) => shard).find((shard) => a.shards.locate(shard).kind !== 'here') ?? 0
+  // As when an append of the flush finds another epoch in the store.
   a.shards.drop(new Set([released]))
   assert.deepEqual(a.abandoned, [released])
   for (const flush of flushed) flush()

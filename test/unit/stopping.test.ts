@@ -29,6 +29,7 @@ test('G4, D1: a drain ends although every commit fails; what was not committed i
     authorize: allowEverybody,
     broadcast: 'after-commit',
     tuning: defaultTuning,
+    onFatal: () => {},
   })
   const heard: string[] = []
   let closeCode = 0
