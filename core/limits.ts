@@ -55,6 +55,8 @@ export const defaultLimits = {
   documentIdBytesMax: 512,
   /** From the upgrade to the first message of a `weft` connection. */
   handshakeMsMax: 10_000,
+  /** How long `authorize` may take. Past it the client is refused with `overloaded` (4503), and may try again. */
+  authorizeMsMax: 10_000,
   /** WebSocket ping: period, and how long its pong may take. Together they bound G3: 35 s. */
   pingPeriodMs: 25_000,
   pongMsMax: 10_000,

@@ -14,7 +14,7 @@ import { ClusterMember, type ClusterMemberOptions } from './cluster/cluster-memb
 import type { Compactor } from './document/compaction.js'
 import { LocalDirectory } from './document/local-directory.js'
 import type { DocumentTuning } from './document/tuning.js'
-import type { Authorize } from './gateway/authorize.js'
+import { type Authorize, guardedAuthorize } from './gateway/authorize.js'
 import { Gateway } from './gateway/gateway.js'
 import type { Ownership } from './ownership.js'
 import { SoleOwnership } from './sole-ownership.js'
@@ -106,7 +106,18 @@ export class ServerNode {
           })
     const { ownership } = this
     this.gateway = new Gateway(
-      { clock, random, limits, budget, counters, logger, directory: ownership.directory, awareness, authorize, serverId: ownership.boot },
+      {
+        clock,
+        random,
+        limits,
+        budget,
+        counters,
+        logger,
+        directory: ownership.directory,
+        awareness,
+        authorize: guardedAuthorize(authorize, { clock, logger, limits }),
+        serverId: ownership.boot,
+      },
       documents,
     )
   }

@@ -13,7 +13,7 @@ import type { DocumentStore } from '../persistence/store.js'
 import type { PresenceRegistry } from './awareness/presence-registry.js'
 import { type ClusterConfig, clusterDefaults } from './config.js'
 import { type DocumentTuning, defaultTuning } from './document/tuning.js'
-import { type Authorize, allowEverybody } from './gateway/authorize.js'
+import { type Authorize, allowEverybody, guardedAuthorize } from './gateway/authorize.js'
 import { serveUpgrades } from './gateway/upgrade.js'
 import { HttpListener } from './http/listener.js'
 import type { Gauge } from './http/metrics.js'
@@ -147,6 +147,7 @@ class Server implements WeftServer {
     this.counters = counters
     this.#logger = logger
     this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
+    const mayAsk = guardedAuthorize(authorize, base)
     const basePath = basePathOf(options.basePath ?? '', 'basePath')
     this.#onFatal = options.onFatal ?? (() => process.exit(1))
     const nodes = gatekeeper === null ? null : { gatekeeper, logger }
@@ -164,7 +165,7 @@ class Server implements WeftServer {
         basePath,
         presence: () => {
           const registry = this.#started?.presence
-          return registry === undefined ? null : { registry, authorize, documentIdBytesMax: limits.documentIdBytesMax, logger }
+          return registry === undefined ? null : { registry, authorize: mayAsk, documentIdBytesMax: limits.documentIdBytesMax, logger }
         },
         readiness: () => this.#readiness(),
       }),

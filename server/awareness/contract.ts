@@ -31,6 +31,8 @@ export interface AwarenessMembership {
    * Null when there is nothing to say.
    */
   fullState(): Uint8Array | null
+  /** Who the session is from now on, for presence. */
+  identify(user: string | null): void
   /** Removes the session's states at once (A4). Idempotent; nothing is called on the sink afterwards. */
   leave(): void
 }

@@ -88,6 +88,13 @@ export class DocumentAwareness {
     return session
   }
 
+  identify(session: Speaker, user: string | null): void {
+    if (session.user === user) return
+    session.user = user
+    // What other nodes are told of who is here names the user.
+    this.#table.ownUserChanged()
+  }
+
   leave(session: Speaker): void {
     if (!this.#sessions.delete(session)) return
     this.#claims.withdraw(session)

@@ -35,6 +35,9 @@ export class AwarenessHub {
       receive: (bytes) => {
         if (joined) document.receive(session, bytes)
       },
+      identify: (who) => {
+        if (joined) document.identify(session, who)
+      },
       fullState: () => (joined ? document.fullState(session) : null),
       leave: () => {
         if (!joined) return

@@ -42,9 +42,13 @@ export class RecordTable {
     return this.#ownChangeCount
   }
 
-  /** Grows whenever such a client comes or goes. */
+  /** Grows whenever such a client comes or goes, or turns out to be somebody else. */
   get ownComingCount(): number {
     return this.#ownComingCount
+  }
+
+  ownUserChanged(): void {
+    this.#ownComingCount += 1
   }
 
   get(clientId: number): ClientRecord | undefined {

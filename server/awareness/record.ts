@@ -7,7 +7,7 @@ import type { AwarenessFrame, AwarenessSink } from './contract.js'
 export interface Speaker {
   readonly sink: AwarenessSink
   /** Who it is, as far as authorization knows. */
-  readonly user: string | null
+  user: string | null
   /** Removals after this change number belong to the session's full state: at first, those since it joined. */
   heardRemovalsThrough: number
   /** The client ids bound to this session. */

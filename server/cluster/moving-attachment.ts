@@ -57,6 +57,7 @@ export class MovingAttachment implements Attachment, SessionSink {
   readonly #unacknowledged = new Unacknowledged()
   /** Null once the session has left: what it submitted is still brought to its owner. */
   #sink: SessionSink | null
+  #user: string | null
   #state: MovingState = { kind: 'looking' }
   #incarnation = ''
   #acknowledgedSeq = 0
@@ -70,6 +71,7 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.documentId = options.documentId
     this.#search = new OwnerSearch(options)
     this.#sink = options.request.sink
+    this.#user = options.request.user
   }
 
   /** Attaches for the first time. Rejects with why it could not. */
@@ -108,6 +110,11 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.#unacknowledged.add(submission, bytes)
     if (this.#state.kind === 'attached') this.#state.attachment.submit(submission, bytes)
     else this.#hold()
+  }
+
+  identify(user: string | null): void {
+    this.#user = user
+    this.#attachment?.identify(user)
   }
 
   detach(): void {
@@ -193,7 +200,9 @@ export class MovingAttachment implements Attachment, SessionSink {
     return this.#search.run(msMax, mayHelp, async () => {
       if (this.#state.kind !== 'looking') return
       const incoming = new Incoming(this)
-      const attachment = await this.#options.attachOnce({ user: this.#options.request.user, sink: incoming })
+      const attachment = await this.#options.attachOnce({ user: this.#user, sink: incoming })
+      // It may have changed while the owner was asked.
+      attachment.identify(this.#user)
       if (this.#isOver()) attachment.detach()
       else if (incoming.over !== null) throw incoming.over
       else this.#adopt(attachment, incoming)

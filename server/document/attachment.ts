@@ -51,6 +51,10 @@ export class SessionAttachment implements Attachment {
     this.#owner.submit(this.#session, submission, bytes)
   }
 
+  identify(user: string | null): void {
+    this.#session.user = user
+  }
+
   detach(): void {
     this.#owner.detach(this.#session)
   }

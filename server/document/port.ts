@@ -58,6 +58,8 @@ export interface Attachment {
    * with success before the commit. `bytes` must not be modified afterwards.
    */
   submit(submission: number, bytes: Uint8Array): void
+  /** Who the session is from now on, after its client presented another token. */
+  identify(user: string | null): void
   /** Ends the attachment; nothing is called on the sink afterwards. What was submitted is still committed. Idempotent. */
   detach(): void
 }

@@ -12,7 +12,7 @@ export type SessionState =
   | { readonly kind: 'detached' }
 
 export interface Session {
-  readonly user: string | null
+  user: string | null
   readonly sink: SessionSink
   state: SessionState
 }

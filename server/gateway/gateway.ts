@@ -22,6 +22,8 @@ export interface Arrival {
   /** Path and query, one character per byte, without the server's base path. The path names the document for y-websocket. Null if it is elsewhere. */
   readonly target: string | null
   readonly origin: string | null
+  /** The subprotocols that were offered. */
+  readonly protocols: readonly string[]
 }
 
 type GatewayState =
@@ -158,19 +160,19 @@ export class Gateway {
 
   #driverFor(connection: Connection, arrival: Arrival): Driver {
     const services = this.#services
-    const { origin, target } = arrival
+    const { origin, protocols, target } = arrival
     const query = target?.indexOf('?') ?? -1
     const parameters = new URLSearchParams(query < 0 ? '' : target?.slice(query + 1))
     switch (arrival.dialect) {
       case 'weft': {
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
-          services.authorize({ documentId, token, parameters, origin })
+          services.authorize({ documentId, token, parameters, protocols, origin })
         return new WeftDriver({ services, connection, authorize })
       }
       case 'weft-node': {
         const links = this.#linkServices
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
-          links.authorize({ documentId, token, parameters, origin })
+          links.authorize({ documentId, token, parameters, protocols, origin })
         return new WeftDriver({ services: links, connection, authorize })
       }
       case 'y-websocket': {
@@ -182,7 +184,7 @@ export class Gateway {
           services,
           connection,
           documentId,
-          authorize: () => services.authorize({ documentId, token, parameters, origin }),
+          authorize: () => services.authorize({ documentId, token, parameters, protocols, origin }),
         })
       }
     }

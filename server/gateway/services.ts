@@ -7,7 +7,7 @@ import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { AwarenessHub } from '../awareness/hub.js'
 import type { DocumentDirectory } from '../document/port.js'
-import type { Authorize } from './authorize.js'
+import type { Authorization, AuthorizeRequest } from './authorize.js'
 
 export interface GatewayServices {
   readonly clock: Clock
@@ -19,7 +19,7 @@ export interface GatewayServices {
   readonly logger: Logger
   readonly directory: DocumentDirectory
   readonly awareness: Pick<AwarenessHub, 'join'>
-  readonly authorize: Authorize
+  authorize(request: AuthorizeRequest): Promise<Authorization>
   /** Names this server process to weft clients. */
   readonly serverId: string
 }

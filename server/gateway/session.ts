@@ -8,6 +8,7 @@ import type { Attachment, Beat, CatchUp, Known, SessionSink } from '../document/
 import type { Authorization, Permission } from './authorize.js'
 import type { Connection } from './connection.js'
 import { Delivery, type Sources } from './delivery.js'
+import { type Ask, LatestAuthorization } from './latest-authorization.js'
 import type { Message } from './outbox.js'
 import type { GatewayServices } from './services.js'
 import type { SessionDialect } from './session-dialect.js'
@@ -19,19 +20,30 @@ export interface SessionOptions {
   readonly dialect: SessionDialect
   readonly documentId: string
   /** Who asks; called once at the start. */
-  authorize(): Promise<Authorization>
+  authorize: Ask
 }
 
 type SessionState =
   /** What the client sends meanwhile waits, in order. */
-  | { readonly kind: 'attaching'; readonly held: (() => void)[]; heldBytes: number; holdsReading: boolean }
+  | {
+      readonly kind: 'attaching'
+      step: 'authorizing' | 'attaching'
+      readonly held: (() => void)[]
+      heldBytes: number
+      holdsReading: boolean
+    }
   | ({ readonly kind: 'attached' } & Sources)
   | { readonly kind: 'ended' }
 
 export class Session implements SessionSink, AwarenessSink {
   readonly #options: SessionOptions
   readonly #delivery: Delivery
-  #state: SessionState = { kind: 'attaching', held: [], heldBytes: 0, holdsReading: false }
+  #state: SessionState = { kind: 'attaching', step: 'authorizing', held: [], heldBytes: 0, holdsReading: false }
+  readonly #authorization = new LatestAuthorization({
+    decided: (authorization) => this.#authorized(authorization),
+    denied: (error) => this.#end(error),
+  })
+  #user: string | null = null
   #permission: Permission = 'read-only'
   readonly #submissions = new Submissions()
   #settledWaiters: (() => void)[] = []
@@ -55,12 +67,14 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   /** Authorizes and attaches; failures end the session through the dialect. */
-  async start(): Promise<void> {
+  start(): void {
     try {
-      await this.#attach()
+      checkDocumentId(this.#options.documentId, this.#options.services.limits.documentIdBytesMax)
     } catch (thrown) {
       this.#end(asWeftError(thrown))
+      return
     }
+    this.#authorization.ask(this.#options.authorize)
   }
 
   // What the client asks. Each may be called in any state.
@@ -86,17 +100,9 @@ export class Session implements SessionSink, AwarenessSink {
     this.#delivery.queryAwareness()
   }
 
-  /** Checks the client's rights anew, with a new token. */
-  async reauthorize(authorize: () => Promise<Authorization>): Promise<void> {
-    try {
-      const { permission } = await authorize()
-      if (this.#state.kind === 'ended' || permission === this.#permission) return
-      this.#permission = permission
-      const message = this.#options.dialect.permission(permission)
-      if (message !== null) this.#delivery.send(message)
-    } catch (thrown) {
-      this.#end(asWeftError(thrown))
-    }
+  /** The client presents another token: from the answer on, that is who it is and what it may do. */
+  reauthorize(authorize: Ask): void {
+    if (this.#state.kind !== 'ended') this.#authorization.ask(authorize)
   }
 
   /** Sends a message of the dialect's own, unless the client is lagging. */
@@ -116,7 +122,7 @@ export class Session implements SessionSink, AwarenessSink {
     if (state.kind === 'ended') return
     this.#state = { kind: 'ended' }
     this.#delivery.close()
-    if (state.kind === 'attaching' && state.holdsReading) this.#options.connection.releaseReading()
+    if (state.kind === 'attaching') this.#releaseHeld(state)
     if (this.#paused === 'paused') this.#options.connection.releaseReading()
     if (state.kind === 'attached') {
       state.membership.leave()
@@ -178,23 +184,56 @@ export class Session implements SessionSink, AwarenessSink {
     return this.#options.connection.probe()
   }
 
-  async #attach(): Promise<void> {
-    const { services, documentId, authorize } = this.#options
-    checkDocumentId(documentId, services.limits.documentIdBytesMax)
-    const { user, permission } = await authorize()
-    if (this.#state.kind !== 'attaching') return
+  #authorized({ user, permission }: Authorization): void {
+    const permissionBefore = this.#permission
+    this.#user = user
     this.#permission = permission
-    const attachment = await services.directory.attach(documentId, { user, sink: this })
+    const state = this.#state
+    switch (state.kind) {
+      case 'attaching':
+        // A session that is being attached takes what was found out last.
+        if (state.step === 'attaching') return
+        state.step = 'attaching'
+        void this.#attach()
+        return
+      case 'attached': {
+        state.attachment.identify(user)
+        state.membership.identify(user)
+        if (permission === permissionBefore) return
+        const message = this.#options.dialect.permission(permission)
+        if (message !== null) this.#delivery.send(message)
+        return
+      }
+      case 'ended':
+        return
+      default:
+        unreachable(state)
+    }
+  }
+
+  async #attach(): Promise<void> {
+    const { services, documentId } = this.#options
+    try {
+      const attachment = await services.directory.attach(documentId, { user: this.#user, sink: this })
+      this.#attached(attachment)
+    } catch (thrown) {
+      this.#end(asWeftError(thrown))
+    }
+  }
+
+  #attached(attachment: Attachment): void {
+    const { services, documentId, dialect } = this.#options
     const state = this.#state
     if (state.kind !== 'attaching') {
       attachment.detach()
       return
     }
-    const membership = services.awareness.join(documentId, this, user)
+    attachment.identify(this.#user)
+    const membership = services.awareness.join(documentId, this, this.#user)
     this.#state = { kind: 'attached', attachment, membership }
-    for (const message of this.#options.dialect.opened(attachment, permission)) this.#delivery.send(message)
+    for (const message of dialect.opened(attachment, this.#permission)) this.#delivery.send(message)
     for (const run of state.held) run()
-    if (state.holdsReading) this.#options.connection.releaseReading()
+    this.#releaseHeld(state)
     this.#tellSettled()
   }
 
@@ -207,6 +246,7 @@ export class Session implements SessionSink, AwarenessSink {
       case 'attaching':
         state.held.push(() => this.#whenAttached(bytes, run))
         state.heldBytes += bytes + HELD_MESSAGE_BYTES
+        this.#options.services.budget.account('received').add(bytes + HELD_MESSAGE_BYTES)
         if (state.holdsReading || state.heldBytes <= this.#options.services.limits.attachingBytesMax) return
         state.holdsReading = true
         this.#options.connection.holdReading()
@@ -216,6 +256,11 @@ export class Session implements SessionSink, AwarenessSink {
       default:
         unreachable(state)
     }
+  }
+
+  #releaseHeld(state: SessionState & { kind: 'attaching' }): void {
+    this.#options.services.budget.account('received').add(-state.heldBytes)
+    if (state.holdsReading) this.#options.connection.releaseReading()
   }
 
   #end(error: WeftError): void {

@@ -42,6 +42,7 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
     dialect,
     target: behindBasePath(request.url ?? '/', basePath),
     origin: request.headers.origin ?? null,
+    protocols: offeredProtocols(request.headers['sec-websocket-protocol']),
   })
 
   httpServer.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
@@ -124,11 +125,15 @@ function webSocketServer(maxPayload: number, handleProtocols: (offered: Set<stri
 
 /** The dialect that the client's list of subprotocols asks for; null if it asks for one of Weft's that is not known here. */
 function dialectOf(header: string | undefined): Dialect | null {
-  const offered = (header ?? '').split(',').map((name) => name.trim())
+  const offered = offeredProtocols(header)
   if (offered.includes(weftNodeSubprotocol)) return 'weft-node'
   if (offered.includes(weftSubprotocol)) return 'weft'
   // A later version of Weft's dialects would not be understood as y-websocket.
   return offered.some((name) => /^weft(-node)?\.\d+$/.test(name)) ? null : 'y-websocket'
+}
+
+function offeredProtocols(header: string | undefined): readonly string[] {
+  return header === undefined ? [] : header.split(',').map((name) => name.trim())
 }
 
 /** A y-websocket application may set subprotocols of its own, and browsers fail a connection that selects none of those they offered. */

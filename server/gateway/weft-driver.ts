@@ -144,7 +144,7 @@ export class WeftDriver implements Driver {
     const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)
     this.#channels.set(channel, { session, parts, submission: 0 })
     session.sync(known)
-    void session.start()
+    session.start()
   }
 
   #onChannel(lastChannel: number, message: ChannelMessage): void {
@@ -175,7 +175,7 @@ export class WeftDriver implements Driver {
         session.receiveAwareness(message.update)
         return
       case 'token':
-        void session.reauthorize(() => this.#options.authorize(session.documentId, message.token))
+        session.reauthorize(() => this.#options.authorize(session.documentId, message.token))
         return
       case 'close':
         this.#channels.delete(message.channel)

@@ -42,7 +42,7 @@ export class YWebsocketDriver implements Driver, SessionDialect {
 
   start(): void {
     this.#keepAlive(this.#options.services.limits.silenceMsMax)
-    void this.#session.start()
+    this.#session.start()
   }
 
   message(data: Uint8Array): void {

@@ -12,6 +12,7 @@ export interface PresenceRequest {
   /** Empty when there is none. */
   readonly token: string
   readonly parameters: URLSearchParams
+  readonly protocols: readonly string[]
   readonly origin: string | null
 }
 
@@ -48,7 +49,7 @@ export async function answerPresence(options: PresenceOptions, request: Incoming
     const parameters = parametersOf(request.url ?? '')
     const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     const token = bearer ?? parameters.get('token') ?? ''
-    await options.authorize({ documentId, token, parameters, origin: request.headers.origin ?? null })
+    await options.authorize({ documentId, token, parameters, protocols: [], origin: request.headers.origin ?? null })
     return { status: 200, body: await options.registry.documentPresence(documentId) }
   } catch (thrown) {
     const error = asWeftError(thrown)

@@ -88,7 +88,7 @@ export class Door {
         end.terminate()
       },
     }
-    const events = node.gateway.accept(socket, { dialect, target, origin: null })
+    const events = node.gateway.accept(socket, { dialect, target, origin: null, protocols: [] })
     return {
       message: (bytes) => {
         guard(() => witness.received(bytes))

@@ -59,6 +59,12 @@ class PlayedAttachment implements Attachment {
     this.calls.push(`submit ${submission}`)
   }
 
+  /** Who it is called with, the last of them. */
+  user: string | null = null
+  identify(user: string | null): void {
+    this.user = user
+  }
+
   detach(): void {
     this.calls.push('detach')
   }
@@ -454,4 +460,22 @@ test('S6: seeded: whatever moves between, a session ends up with every beat and 
     assert.equal(session.text, replay.getText('text').toString(), `seed ${seed}`)
     assert.equal(session.detachedBy, null, `seed ${seed}`)
   }
+})
+
+test('who a session is goes along with it: an owner is told who it is now, also if that changed while the owner was looked for', async () => {
+  const stage = new Stage()
+  await stage.live()
+  stage.moving?.identify('bob')
+  assert.equal(stage.last.user, 'bob')
+  stage.last.end('owner-moved')
+  await stage.clock.settle()
+  stage.moving?.identify('cleo')
+  const users: (string | null)[] = []
+  stage.owner = ({ sink, user }) => {
+    users.push(user)
+    return new PlayedAttachment(sink)
+  }
+  await stage.clock.advanceAsync(MOVE_MS_MAX / 2)
+  assert.deepEqual(users, ['cleo'])
+  assert.equal(stage.last.user, 'cleo')
 })
