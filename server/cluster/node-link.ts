@@ -114,6 +114,7 @@ export class NodeLink {
   async #dial(): Promise<void> {
     const { dialer, address } = this.#options
     const events: SocketEvents = {
+      received: () => this.#heard(),
       message: (data) => this.#received(data),
       text: () => this.#end(new WeftError('malformed', 'the node sent a text message')),
       pong: () => this.#heard(),

@@ -23,7 +23,7 @@ export interface WsDialerOptions {
 /** From the first byte to the end of the upgrade, both rounds. */
 const DIAL_MS_MAX = 3_000
 
-const unheard: SocketEvents = { message: () => {}, text: () => {}, pong: () => {}, closed: () => {} }
+const unheard: SocketEvents = { received: () => {}, message: () => {}, text: () => {}, pong: () => {}, closed: () => {} }
 
 type Upgrade = { readonly kind: 'open'; readonly socket: Socket } | { readonly kind: 'challenged'; readonly challenge: string }
 

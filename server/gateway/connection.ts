@@ -203,6 +203,10 @@ export class Connection implements SocketEvents, OutboxCarrier {
     this.#options.socket.terminate()
   }
 
+  received(): void {
+    if (this.#state.kind === 'open') this.#heartbeat.heard()
+  }
+
   message(data: Uint8Array): void {
     this.#receive((driver) => driver.message(data))
   }

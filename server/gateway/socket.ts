@@ -8,7 +8,8 @@ export interface Socket {
    * `onSent` runs when the message has been handed to the network, or the socket is gone.
    */
   send(parts: readonly Uint8Array[], onSent: () => void): void
-  ping(): void
+  /** `mark` comes back with the pong: a number above 0 names what was sent before it. */
+  ping(mark?: number): void
   /** Stops, and starts again, the delivery of messages; TCP pushes back on the client meanwhile. */
   pause(): void
   resume(): void
@@ -20,10 +21,13 @@ export interface Socket {
 
 /** What a socket tells its connection. */
 export interface SocketEvents {
+  /** Bytes arrived, perhaps of a message that is not complete yet. */
+  received(): void
   message(data: Uint8Array): void
   /** A text message; its content is not looked at. */
   text(): void
-  pong(): void
+  /** The mark of the ping that it answers, or 0. */
+  pong(mark: number): void
   /** Once; nothing follows it. */
   closed(code: number): void
 }

@@ -12,6 +12,8 @@ const IN_FLIGHT_BYTES = 2 * FRAGMENT_BYTES
 /** Up to here a message is copied behind its frame header, so that it leaves as one buffer. */
 const COPIED_BYTES_MAX = 16 * 1024
 const CLOSE_REASON_BYTES_MAX = 123
+const MARK_BYTES = 4
+const MARK_END = 2 ** 32
 /** Why `ws` closes a socket by itself, by close code (RFC 6455, 7.4.1). */
 const explanations: ReadonlyMap<number, string> = new Map([
   [1002, 'What arrived is not a valid WebSocket frame.'],
@@ -55,7 +57,9 @@ export class WsSocket implements Socket {
       if (!isBinary) events.text()
       else events.message(ownBytes(data as Buffer))
     })
-    ws.on('pong', () => events.pong())
+    ws.on('pong', (payload: Buffer) => events.pong(payload.length === MARK_BYTES ? payload.readUInt32BE() : 0))
+    // A message that takes minutes to arrive is heard from its first byte on.
+    this.#stream.on('data', () => events.received())
     ws.on('close', (code) => events.closed(code))
     // Every error is followed by `close`, which is what the connection acts on.
     ws.on('error', () => {})
@@ -83,8 +87,14 @@ export class WsSocket implements Socket {
     this.#pump()
   }
 
-  ping(): void {
-    this.#ws.ping()
+  ping(mark = 0): void {
+    if (mark === 0) {
+      this.#ws.ping()
+      return
+    }
+    const payload = Buffer.alloc(MARK_BYTES)
+    payload.writeUInt32BE(mark % MARK_END)
+    this.#ws.ping(payload)
   }
 
   pause(): void {

@@ -65,9 +65,9 @@ export class BenchClient implements Socket {
     if (!this.isStalled) this.#clock.soon(() => this.#take())
   }
 
-  ping(): void {
+  ping(mark = 0): void {
     this.pings++
-    if (this.isResponsive) this.#arrive(() => this.events.pong())
+    if (this.isResponsive) this.#arrive(() => this.events.pong(mark))
   }
 
   pause(): void {

@@ -44,8 +44,8 @@ export class ScriptedNode implements NodeDialer {
         this.#taken.push(onSent)
         if (this.bufferedBytes === 0) this.take()
       },
-      ping: () => {
-        if (this.answersPings) events.pong()
+      ping: (mark = 0) => {
+        if (this.answersPings) events.pong(mark)
       },
       pause: () => {},
       resume: () => {},

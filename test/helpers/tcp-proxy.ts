@@ -1,4 +1,5 @@
-// A TCP proxy that a test puts into any path: it passes bytes on, holds them back without a word (a half-open network), or cuts every connection.
+// A TCP proxy that a test puts into any path: it passes bytes on, as fast as they come or at a bounded rate, holds them back without a word (a half-open
+// network), or cuts every connection.
 import net from 'node:net'
 
 /**
@@ -17,8 +18,13 @@ interface Pair {
   readonly target: net.Socket
 }
 
+/** At a bounded rate, bytes leave in steps of this length. */
+const STEP_MS = 20
+
 export class TcpProxy {
   readonly port: number
+  /** What a connection carries in each direction, from its next bytes on; null: as much as it can. */
+  bytesPerSecond: number | null = null
   readonly #server: net.Server
   readonly #pairs = new Set<Pair>()
   #target: Target | null
@@ -91,14 +97,29 @@ export class TcpProxy {
 
   /** By hand instead of `pipe`, which resumes a socket whenever it likes. */
   #forward(from: net.Socket, to: net.Socket, direction: 'requests' | 'answers'): void {
+    const goOn = (): void => {
+      if (!this.#holds(direction)) from.resume()
+    }
     from.on('data', (bytes) => {
+      if (this.bytesPerSecond !== null) {
+        from.pause()
+        this.#carry(bytes, to, goOn)
+        return
+      }
       if (to.write(bytes)) return
       from.pause()
-      to.once('drain', () => {
-        if (!this.#holds(direction)) from.resume()
-      })
+      to.once('drain', goOn)
     })
     from.on('end', () => to.end())
+  }
+
+  /** Passes `bytes` on at the bounded rate, and then calls `done`. */
+  #carry(bytes: Buffer, to: net.Socket, done: () => void): void {
+    if (this.#path === 'cut' || to.destroyed) return
+    const count = Math.ceil(((this.bytesPerSecond ?? Number.POSITIVE_INFINITY) * STEP_MS) / 1000)
+    to.write(bytes.subarray(0, count))
+    const rest = bytes.subarray(count)
+    setTimeout(() => (rest.length > 0 ? this.#carry(rest, to, done) : done()), STEP_MS)
   }
 
   #holds(direction: 'requests' | 'answers'): boolean {

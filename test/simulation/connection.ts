@@ -9,8 +9,8 @@ export const LOST = 1006
 
 type Frame =
   | { readonly kind: 'message'; readonly bytes: Uint8Array }
-  | { readonly kind: 'ping' }
-  | { readonly kind: 'pong' }
+  | { readonly kind: 'ping'; readonly mark: number }
+  | { readonly kind: 'pong'; readonly mark: number }
   | { readonly kind: 'close'; readonly code: number; readonly reason: string }
 
 interface Outgoing {
@@ -112,6 +112,7 @@ class Pipe {
       const next = this.#arrived.shift()
       if (next === undefined) break
       this.#heldBytes -= next.bytes
+      receiver.received()
       if (next.frame !== null) receiver.take(next.frame)
     }
     this.pump()
@@ -162,8 +163,8 @@ export class End implements Socket {
     this.#out.put({ kind: 'message', bytes: concatenated(parts) }, onSent)
   }
 
-  ping(): void {
-    if (this.#state === 'open') this.#out.put({ kind: 'ping' }, ignore)
+  ping(mark = 0): void {
+    if (this.#state === 'open') this.#out.put({ kind: 'ping', mark }, ignore)
   }
 
   pause(): void {
@@ -203,6 +204,10 @@ export class End implements Socket {
     this.host.soon(() => this.#events?.closed(code, reason))
   }
 
+  received(): void {
+    if (this.host.alive) this.#events?.received()
+  }
+
   take(frame: Frame): void {
     if (!this.host.alive) return
     switch (frame.kind) {
@@ -210,10 +215,10 @@ export class End implements Socket {
         this.#events?.message(frame.bytes)
         return
       case 'ping':
-        if (this.#state === 'open') this.#out.put({ kind: 'pong' }, ignore)
+        if (this.#state === 'open') this.#out.put({ kind: 'pong', mark: frame.mark }, ignore)
         return
       case 'pong':
-        this.#events?.pong()
+        this.#events?.pong(frame.mark)
         return
       case 'close':
         if (this.#state === 'open') this.#out.put(frame, ignore)

@@ -76,7 +76,7 @@ export class Door {
         else end.send(parts, onSent)
         guard(() => witness.checkBuffered(end.bufferedBytes))
       },
-      ping: () => end.ping(),
+      ping: (mark) => end.ping(mark),
       pause: () => end.pause(),
       resume: () => end.resume(),
       close: (code, reason) => {
@@ -90,11 +90,12 @@ export class Door {
     }
     const events = node.gateway.accept(socket, { dialect, target, origin: null, protocols: [] })
     return {
+      received: () => events.received(),
       message: (bytes) => {
         guard(() => witness.received(bytes))
         events.message(bytes)
       },
-      pong: () => events.pong(),
+      pong: (mark) => events.pong(mark),
       closed: (code) => {
         this.#witnesses.delete(end)
         events.closed(code === 0 ? LOST : code)

@@ -89,7 +89,7 @@ class SimulatedDialer implements NodeDialer {
           timer.cancel()
           if (over) this.#host.soon(() => end.terminate())
           else this.#host.soon(() => resolve(end))
-          return over ? { message: () => {}, pong: () => {}, closed: () => {} } : events
+          return over ? { received: () => {}, message: () => {}, pong: () => {}, closed: () => {} } : events
         },
         () => {
           timer.cancel()

@@ -1,6 +1,6 @@
 // The client's side of the simulated network, as a WebSocket class.
 import type { WebSocketConstructor, WebSocketLike } from '../../client/index.js'
-import { type End, LOST } from './connection.js'
+import { type End, type EndEvents, LOST } from './connection.js'
 import type { SimulatedNetwork } from './network.js'
 import type { HostClock } from './time.js'
 
@@ -49,7 +49,7 @@ export class SimulatedWebSocket implements WebSocketLike {
     this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), listener])
   }
 
-  #opened(end: End): { message(bytes: Uint8Array): void; pong(): void; closed(code: number, reason: string): void } {
+  #opened(end: End): EndEvents {
     // Given up before the connection was there.
     if (this.#state.kind === 'closed') this.#host.soon(() => end.terminate())
     else {
@@ -57,6 +57,7 @@ export class SimulatedWebSocket implements WebSocketLike {
       this.#host.soon(() => this.#emit('open', {}))
     }
     return {
+      received: () => {},
       message: (bytes) => this.#emit('message', { data: Uint8Array.from(bytes).buffer }),
       pong: () => {},
       closed: (code, reason) => this.#closed(code, reason),

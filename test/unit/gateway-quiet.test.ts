@@ -41,9 +41,9 @@ class QuietSocket implements Socket {
     this.#clock.soon(onSent)
   }
 
-  ping(): void {
+  ping(mark = 0): void {
     this.pings++
-    if (this.#answersPings) this.events?.pong()
+    if (this.#answersPings) this.events?.pong(mark)
   }
 
   pause(): void {}
