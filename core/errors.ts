@@ -18,6 +18,17 @@ export const closeCodes = {
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
+/** Codes of what clients cause as often as they like: a stack costs more than all the rest of a refusal, and leads nowhere that the words do not. */
+const untraced: ReadonlySet<string> = new Set([
+  'malformed',
+  'malformed-update',
+  'forbidden',
+  'message-too-large',
+  'document-too-large',
+  'too-many-sessions',
+  'overloaded',
+])
+
 interface ErrorKind {
   readonly closeCode: number
   readonly retryable: boolean
@@ -79,7 +90,10 @@ export class WeftError extends Error {
   readonly logLevel: LogLevel
 
   constructor(code: WeftErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    const frames = Error.stackTraceLimit
+    if (untraced.has(code)) Error.stackTraceLimit = 0
     super(message, options)
+    Error.stackTraceLimit = frames
     this.name = 'WeftError'
     const { closeCode, retryable, logLevel } = errorKinds[code]
     this.code = code

@@ -5,6 +5,7 @@ import type { Counters } from '../../core/counters.js'
 import { asWeftError, closeCodes, type WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
+import { FairInbox, type LoopShare } from './fair-inbox.js'
 import { Heartbeat } from './heartbeat.js'
 import type { Message, OutboxCarrier } from './outbox.js'
 import type { Socket, SocketEvents } from './socket.js'
@@ -33,6 +34,8 @@ export interface ConnectionOptions {
   readonly logger: Logger
   /** False when others depend on what is read here too, so that no session may stop it: a link between nodes bounds what it holds at its other end. */
   readonly mayHoldReading: boolean
+  /** What the connections of the process share the event loop by. */
+  readonly share: LoopShare
   /** The socket is closed. Called exactly once. */
   closed(connection: Connection): void
 }
@@ -52,11 +55,15 @@ export class Connection implements SocketEvents, OutboxCarrier {
   readonly id: number
   readonly #options: ConnectionOptions
   readonly #heartbeat: Heartbeat
+  readonly #inbox: FairInbox
   #driver: Driver | null = null
   #state: ConnectionState = { kind: 'open' }
   #readHolds = 0
   #sentBytes = 0
   #lastSentAt: number
+  /** The socket is gone, and something that it brought is not handled yet. */
+  #closedWith: number | null = null
+  #inboxWaiters: (() => void)[] = []
   #waitingForRoom: { readonly bytes: number; readonly run: () => void }[] = []
 
   constructor(options: ConnectionOptions) {
@@ -64,6 +71,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     this.id = options.id
     this.#options = options
     this.#lastSentAt = clock.monotonic()
+    this.#inbox = new FairInbox(options.share, { full: () => this.#updateReading(), emptied: () => this.#inboxEmptied() })
     this.#heartbeat = new Heartbeat({
       clock,
       pingPeriodMs: limits.pingPeriodMs,
@@ -131,14 +139,14 @@ export class Connection implements SocketEvents, OutboxCarrier {
   holdReading(): void {
     this.#readHolds++
     if (this.#readHolds > 1 || this.#state.kind !== 'open' || !this.#options.mayHoldReading) return
-    this.#options.socket.pause()
+    this.#updateReading()
     this.#heartbeat.suspend()
   }
 
   releaseReading(): void {
     this.#readHolds--
     if (this.#readHolds > 0 || this.#state.kind !== 'open' || !this.#options.mayHoldReading) return
-    this.#options.socket.resume()
+    this.#updateReading()
     this.#heartbeat.resume()
   }
 
@@ -169,8 +177,10 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.#state.kind !== 'open') return
     this.#state = { kind: 'closing', timer: this.#closeTimer() }
     this.#heartbeat.stop()
+    this.#inbox.clear()
     this.#options.socket.close(code, reason)
     this.#endDriver()
+    this.#inboxCleared()
   }
 
   /** Tells the client that the server is about to close the connection. */
@@ -191,7 +201,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
         tooLong.cancel()
         resolve()
       }
-      driver.settled().then(settled, settled)
+      this.#whenInboxEmpty(() => void driver.settled().then(settled, settled))
     })
     if (this.#state.kind !== 'open') return
     this.#state = { kind: 'leaving', timer: this.#closeTimer() }
@@ -208,11 +218,11 @@ export class Connection implements SocketEvents, OutboxCarrier {
   }
 
   message(data: Uint8Array): void {
-    this.#receive((driver) => driver.message(data))
+    this.#inbox.receive(() => this.#receive((driver) => driver.message(data)))
   }
 
   text(): void {
-    this.#receive((driver) => driver.text())
+    this.#inbox.receive(() => this.#receive((driver) => driver.text()))
   }
 
   pong(): void {
@@ -221,6 +231,12 @@ export class Connection implements SocketEvents, OutboxCarrier {
 
   closed(code: number): void {
     if (this.#state.kind === 'closed') return
+    if (!this.#inbox.isEmpty) {
+      // What came before the end counts: somebody types and closes the page.
+      this.#heartbeat.stop()
+      this.#closedWith = code
+      return
+    }
     const wasOpen = this.#state.kind
     if (this.#state.kind === 'closing' || this.#state.kind === 'leaving') this.#state.timer.cancel()
     this.#state = { kind: 'closed' }
@@ -229,6 +245,30 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (wasOpen !== 'closing') this.#endDriver()
     this.#options.logger.debug({ connection: this.id, closeCode: code }, 'connection closed')
     this.#options.closed(this)
+  }
+
+  #updateReading(): void {
+    const { socket, mayHoldReading } = this.#options
+    if (this.#state.kind !== 'open' || !mayHoldReading) return
+    if (this.#readHolds > 0 || !this.#inbox.isEmpty) socket.pause()
+    else socket.resume()
+  }
+
+  #whenInboxEmpty(run: () => void): void {
+    if (this.#inbox.isEmpty) run()
+    else this.#inboxWaiters.push(run)
+  }
+
+  #inboxEmptied(): void {
+    this.#updateReading()
+    this.#inboxCleared()
+  }
+
+  #inboxCleared(): void {
+    const waiters = this.#inboxWaiters
+    this.#inboxWaiters = []
+    for (const run of waiters) run()
+    if (this.#closedWith !== null) this.closed(this.#closedWith)
   }
 
   #receive(handle: (driver: Driver) => void): void {

@@ -6,6 +6,7 @@ import { asWeftError, closeCodes, WeftError } from '../../core/errors.js'
 import type { DocumentDirectory } from '../document/port.js'
 import type { Authorization } from './authorize.js'
 import { Connection, type Driver } from './connection.js'
+import { LoopShare } from './fair-inbox.js'
 import { linkServices } from './link-services.js'
 import type { GatewayServices } from './services.js'
 import { SlowReaders } from './slow-readers.js'
@@ -43,6 +44,7 @@ export class Gateway {
   /** For links from other nodes; without a cluster there are none. */
   readonly #linkServices: GatewayServices
   readonly #connections = new Set<Connection>()
+  readonly #share: LoopShare
   readonly #slowReaders: SlowReaders
   #lastId = 0
   #state: GatewayState = { kind: 'accepting' }
@@ -51,6 +53,7 @@ export class Gateway {
   /** `owned` holds the documents of this process only; it is what other nodes get to see. */
   constructor(services: GatewayServices, owned: DocumentDirectory = services.directory) {
     this.#services = services
+    this.#share = new LoopShare(services.clock)
     this.#linkServices = linkServices(services, owned)
     const { clock, budget, counters } = services
     this.#slowReaders = new SlowReaders(
@@ -92,6 +95,7 @@ export class Gateway {
       counters,
       logger,
       mayHoldReading: arrival.dialect !== 'weft-node',
+      share: this.#share,
       closed: (closed) => this.#closed(closed),
     })
     this.#connections.add(connection)

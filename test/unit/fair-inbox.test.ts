@@ -1,0 +1,151 @@
+// A connection that sends without pause gets its part of the event loop and no more, loses nothing, and keeps its order.
+import { strict as assert } from 'node:assert'
+import { describe, test } from 'node:test'
+import { Counters } from '../../core/counters.js'
+import { WeftError } from '../../core/errors.js'
+import { defaultLimits } from '../../core/limits.js'
+import { silentLogger } from '../../core/log.js'
+import { Connection, type Driver } from '../../server/gateway/connection.js'
+import { LoopShare } from '../../server/gateway/fair-inbox.js'
+import type { Socket } from '../../server/gateway/socket.js'
+import { ManualClock } from '../helpers/manual-clock.js'
+
+/** Time goes by while work is done. */
+class WorkingClock extends ManualClock {
+  workedMs = 0
+
+  override monotonic(): number {
+    return super.monotonic() + this.workedMs
+  }
+}
+
+class PausableSocket implements Socket {
+  readonly bufferedBytes = 0
+  paused = false
+  closeCode = 0
+
+  send(_parts: readonly Uint8Array[], onSent: () => void): void {
+    onSent()
+  }
+  ping(): void {}
+  pause(): void {
+    this.paused = true
+  }
+  resume(): void {
+    this.paused = false
+  }
+  close(code: number): void {
+    this.closeCode = code
+  }
+  terminate(): void {}
+}
+
+/** A connection whose driver takes `messageMs` for each message. */
+function connect(clock: WorkingClock, share: LoopShare, messageMs: number, handled: number[] = []) {
+  const socket = new PausableSocket()
+  const ended = { driver: 0, connection: 0 }
+  const driver: Driver = {
+    start: () => {},
+    message: (data) => {
+      clock.workedMs += messageMs
+      handled.push(data[0] ?? -1)
+      if (data[0] === 255) throw new WeftError('malformed', 'This one is not understood.')
+    },
+    text: () => {},
+    drain: () => {},
+    settled: () => Promise.resolve(),
+    ended: () => {
+      ended.driver += 1
+    },
+  }
+  const connection = new Connection({
+    id: 1,
+    socket,
+    clock,
+    limits: defaultLimits,
+    counters: new Counters(),
+    logger: silentLogger,
+    mayHoldReading: true,
+    share,
+    closed: () => {
+      ended.connection += 1
+    },
+  })
+  connection.start(driver)
+  const send = (...messages: readonly number[]): void => {
+    for (const message of messages) connection.message(Uint8Array.of(message))
+  }
+  return { connection, socket, handled, ended, send }
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+
+describe('FairInbox', () => {
+  test('G7: what costs little is handled in the turn in which it comes', () => {
+    const clock = new WorkingClock()
+    const { send, handled, socket } = connect(clock, new LoopShare(clock), 0.001)
+    send(...upTo(100))
+    assert.deepEqual(handled, upTo(100))
+    assert.equal(socket.paused, false)
+  })
+
+  test('G7: of a flood each turn handles a slice, the socket is not read meanwhile, and the order stays', () => {
+    const clock = new WorkingClock()
+    const share = new LoopShare(clock)
+    const flood = connect(clock, share, 0.5)
+    flood.send(...upTo(100))
+    const inFirstTurn = flood.handled.length
+    assert.ok(inFirstTurn >= 4 && inFirstTurn < 10, `${inFirstTurn} in the first turn`)
+    assert.equal(flood.socket.paused, true)
+    const other = connect(clock, share, 0.5)
+    other.send(7)
+    assert.deepEqual(other.handled, [7], 'somebody else is heard at once')
+    clock.flush()
+    assert.deepEqual(flood.handled, upTo(100))
+    assert.equal(flood.socket.paused, false)
+  })
+
+  test('G7: many floods share one turn', () => {
+    const clock = new WorkingClock()
+    const share = new LoopShare(clock)
+    const floods = upTo(16).map(() => connect(clock, share, 0.1))
+    for (const flood of floods) flood.send(...upTo(50))
+    assert.equal(share.sliceMs, 0.5)
+    clock.flush()
+    for (const flood of floods) assert.deepEqual(flood.handled, upTo(50))
+    assert.equal(share.sliceMs, 2)
+  })
+
+  test('D3: what arrived before the socket went is handled before the connection ends', () => {
+    const clock = new WorkingClock()
+    const { connection, send, handled, ended } = connect(clock, new LoopShare(clock), 1)
+    send(...upTo(20))
+    connection.closed(1001)
+    assert.equal(ended.connection, 0)
+    clock.flush()
+    assert.deepEqual(handled, upTo(20))
+    assert.deepEqual(ended, { driver: 1, connection: 1 })
+  })
+
+  test('G5: what waits behind a message that ends the connection is dropped, and the connection ends once', () => {
+    const clock = new WorkingClock()
+    const { connection, send, handled, ended, socket } = connect(clock, new LoopShare(clock), 1)
+    send(0, 1, 2, 3, 255, 5, 6)
+    connection.closed(1001)
+    clock.flush()
+    assert.deepEqual(handled, [0, 1, 2, 3, 255])
+    assert.equal(socket.closeCode, 4400)
+    assert.deepEqual(ended, { driver: 1, connection: 1 })
+  })
+
+  test('a connection that holds reading stays held when its inbox has emptied', () => {
+    const clock = new WorkingClock()
+    const { connection, send, socket } = connect(clock, new LoopShare(clock), 1)
+    send(...upTo(5))
+    connection.holdReading()
+    clock.flush()
+    assert.equal(socket.paused, true)
+    connection.releaseReading()
+    assert.equal(socket.paused, false)
+  })
+})
