@@ -13,6 +13,8 @@ export interface Config {
   readonly dataFolder: string
   readonly logLevel: LogLevel
   readonly demo: boolean
+  /** Patterns of documents of which deleted content is kept. */
+  readonly keepDeleted: readonly string[]
   /** `/collab`, or empty for none. */
   readonly basePath: string
   readonly broadcast: 'after-commit' | 'before-commit'
@@ -57,6 +59,8 @@ serve starts the sync server, with the demo at its address; migrate brings a dat
   --broadcast <when>      after-commit: nobody sees an edit that a crash can take back (the default);
                           before-commit: others see edits a little sooner, acknowledgements still mean committed;
                           not in a cluster
+  --keep-deleted <pattern> keep what is deleted in documents of these names, for Yjs's own snapshots; may be given several times;
+                          * stands for anything within a segment of the path, ** for anything at all
   --no-demo               do not serve the demo
   --base-path <path>      what everything is under, such as /collab, behind a proxy that passes paths through (BASE_PATH; none)
 
@@ -86,6 +90,7 @@ const options = {
   'no-advertise-check': { type: 'boolean' },
   'log-level': { type: 'string' },
   broadcast: { type: 'string' },
+  'keep-deleted': { type: 'string', multiple: true },
   'no-demo': { type: 'boolean' },
   'base-path': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -129,6 +134,7 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
       dataFolder: nonEmpty(read('data', 'WEFT_DATA') ?? { name: '--data', value: './data' }),
       logLevel,
       broadcast,
+      keepDeleted: Object.freeze((values['keep-deleted'] ?? []).map((value) => nonEmpty({ name: '--keep-deleted', value }))),
       demo: values['no-demo'] !== true,
       basePath: basePathSetting(read('base-path', 'BASE_PATH')),
       cluster,

@@ -26,12 +26,17 @@ async function main(): Promise<void> {
 
 async function serve(config: Config): Promise<void> {
   // Loaded only now, so that wrong usage and --help are answered without the engine.
-  const [{ createLogger }, { createServer }] = await Promise.all([import('./log.js'), import('./server.js')])
+  const [{ createLogger }, { createServer }, { anyPattern }] = await Promise.all([
+    import('./log.js'),
+    import('./server.js'),
+    import('./document-pattern.js'),
+  ])
   const logger = createLogger(config.logLevel)
   const server = await createServer({
     dataDir: config.dataFolder,
     broadcast: config.broadcast,
     basePath: config.basePath,
+    keepDeleted: anyPattern(config.keepDeleted),
     logger,
     ...(config.cluster === null ? {} : { cluster: config.cluster }),
     ...(config.demo ? {} : { demo: false }),

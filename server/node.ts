@@ -33,6 +33,8 @@ export interface NodeOptions {
   /** The store can never commit again (D7). The node has let go of everything and serves nobody; its process has to end. */
   readonly onFatal: (error: WeftError) => void
   readonly tuning: DocumentTuning
+  /** Whether compaction keeps deleted content. Default: it does not. */
+  readonly keepDeleted?: (documentId: string) => boolean
   readonly counters?: Counters
   /** What this process holds in memory. Default: nothing yet, bounded by `memoryBytesMax`. */
   readonly budget?: MemoryBudget
@@ -86,6 +88,7 @@ export class ServerNode {
         options.onFatal(error)
       },
       tuning,
+      keepDeleted: options.keepDeleted ?? (() => false),
     })
     this.awareness = new AwarenessHub({ clock, limits, counters, logger, bus })
     const { documents, awareness } = this

@@ -43,6 +43,11 @@ export interface ServerOptions {
   readonly authorize?: Authorize
   /** `after-commit` (default): nobody sees an edit that a crash can take back. Acknowledgements mean committed either way. */
   readonly broadcast?: 'after-commit' | 'before-commit'
+  /**
+   * Documents of which deleted content is kept, for `Y.createDocFromSnapshot` and what else needs it; they only grow. Asked at each compaction, and
+   * the same on all nodes. What was deleted before it said so is gone. Default: none.
+   */
+  readonly keepDeleted?: (documentId: string) => boolean
   /** The folder of the demo served at `/`, or false for none. Default: the one that comes with Weft. */
   readonly demo?: string | false
   /** The path that everything is under, such as `/collab`, behind a proxy that passes paths through unchanged. Default: none. */
@@ -99,6 +104,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     budget: new MemoryBudget(limits.memoryBytesMax),
     authorize: options.authorize ?? allowEverybody,
     broadcast: options.broadcast ?? 'after-commit',
+    keepDeleted: options.keepDeleted ?? (() => false),
     tuning: { ...defaultTuning, ...options.tuning },
     onFatal: (error) => server.fail(error),
   }

@@ -17,6 +17,8 @@ export interface CompactionEnvironment {
   readonly logger: Logger
   readonly counters: Counters
   readonly tuning: DocumentTuning
+  /** Whether deleted content of this document is kept. */
+  readonly keepDeleted: (documentId: string) => boolean
 }
 
 export interface CompactionSubject {
@@ -113,12 +115,12 @@ export class CompactionCycle {
 
   /** True if it costs too much, now and after any retry with more of the same. */
   async #compact(): Promise<boolean> {
-    const { store, compactor, counters } = this.#environment
+    const { store, compactor, counters, keepDeleted } = this.#environment
     const { documentId, fence, incarnation, image } = this.#subject
     // The image holds only what is durable, so the snapshot is never ahead of the log.
     const seq = image.head
     const counts = this.#events.durableCounts()
-    const result = await compactor.compact(image.snapshotInput())
+    const result = await compactor.compact({ ...image.snapshotInput(), keepDeleted: keepDeleted(documentId) })
     if (this.#events.abandoned()) return false
     if (result.outcome === 'too-costly') {
       this.#refused(result)

@@ -8,6 +8,8 @@ import { KnownState } from '../../protocol/updates/known-state.js'
 export interface CompactionInput {
   readonly base: Uint8Array | null
   readonly tail: readonly Uint8Array[]
+  /** Whether deleted content stays. Default: it is collected. */
+  readonly keepDeleted?: boolean
 }
 
 export interface Compacted {
@@ -37,12 +39,13 @@ export class CompactionMismatch extends Error {}
 
 /** Compacts and verifies. Throws `CompactionMismatch`, or whatever Yjs throws for bytes that it cannot apply. */
 export function compactState(input: CompactionInput): Compacted {
-  const state = garbageCollected(input)
+  const state = reencoded(input)
   return { state, ...verifyCompaction(input, state) }
 }
 
-function garbageCollected({ base, tail }: CompactionInput): Uint8Array {
-  const doc = new Y.Doc({ gc: true })
+/** What Yjs makes of it; by default without what was deleted. */
+function reencoded({ base, tail, keepDeleted = false }: CompactionInput): Uint8Array {
+  const doc = new Y.Doc({ gc: !keepDeleted })
   try {
     // One transaction: half the time of one for each update.
     doc.transact(() => {
@@ -59,7 +62,7 @@ function garbageCollected({ base, tail }: CompactionInput): Uint8Array {
  * Checks that `state` may replace `input`: everything that went in is in it, structs behind gaps included; it has no structs of its own; and a fresh
  * document that loads it has exactly that. Returns what it holds, and the deletes that it gained. Throws `CompactionMismatch`.
  */
-export function verifyCompaction({ base, tail }: CompactionInput, state: Uint8Array): Omit<Compacted, 'state'> {
+export function verifyCompaction({ base, tail, keepDeleted = false }: CompactionInput, state: Uint8Array): Omit<Compacted, 'state'> {
   const inspected = inspectUpdate(state, storedBounds)
   const after = new KnownState()
   after.add(inspected)
@@ -74,7 +77,7 @@ export function verifyCompaction({ base, tail }: CompactionInput, state: Uint8Ar
     throw new CompactionMismatch('The compacted document has something that did not go into it.')
 
   const reloaded = new KnownState()
-  reloaded.add(inspectUpdate(garbageCollected({ base: state, tail: [] }), storedBounds))
+  reloaded.add(inspectUpdate(reencoded({ base: state, tail: [], keepDeleted }), storedBounds))
   if (!reloaded.equals(after)) throw new CompactionMismatch('The compacted document reads differently when it is loaded.')
   // All deletes are applied in it.
   return { gained, counts: { ...countsOf(inspected), cutBytes: 0 } }
@@ -85,21 +88,21 @@ export type Attempt = (input: CompactionInput) => Promise<string | null>
 
 /** The first tail update that makes a compaction fail, by bisection. The whole input is known to fail. */
 export async function findPoison(input: CompactionInput, attempt: Attempt): Promise<{ readonly index: number; readonly reason: string }> {
-  const baseAlone = await attempt({ base: input.base, tail: [] })
+  const baseAlone = await attempt({ ...input, tail: [] })
   if (baseAlone !== null) return { index: -1, reason: baseAlone }
   let sound = 0
   let failing = input.tail.length
   let reason = 'unknown'
   while (failing - sound > 1) {
     const middle = (sound + failing) >> 1
-    const failure = await attempt({ base: input.base, tail: input.tail.slice(0, middle) })
+    const failure = await attempt({ ...input, tail: input.tail.slice(0, middle) })
     if (failure === null) sound = middle
     else {
       failing = middle
       reason = failure
     }
   }
-  if (reason === 'unknown') reason = (await attempt({ base: input.base, tail: input.tail.slice(0, failing) })) ?? reason
+  if (reason === 'unknown') reason = (await attempt({ ...input, tail: input.tail.slice(0, failing) })) ?? reason
   return { index: failing - 1, reason }
 }
 

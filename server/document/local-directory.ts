@@ -38,6 +38,8 @@ export interface LocalDirectoryOptions {
   /** The store can never commit again: every document was stopped, and nobody is let in any more. */
   readonly onFatal: (error: WeftError) => void
   readonly tuning: DocumentTuning
+  /** Whether compaction keeps deleted content of this document. */
+  readonly keepDeleted: (documentId: string) => boolean
 }
 
 interface Opening {
@@ -81,7 +83,7 @@ export class LocalDirectory implements DocumentDirectory {
   #state: DirectoryState = { kind: 'serving' }
 
   constructor(options: LocalDirectoryOptions) {
-    const { store, clock, random, logger, counters, limits, budget, compactor, broadcast, tuning } = options
+    const { store, clock, random, logger, counters, limits, budget, compactor, broadcast, tuning, keepDeleted } = options
     this.#options = options
     this.#writer = new LogWriter({
       append: (entries) => store.append(entries),
@@ -106,6 +108,7 @@ export class LocalDirectory implements DocumentDirectory {
       logger,
       counters,
       tuning,
+      keepDeleted,
       limits,
       budget,
       writer: this.#writer,

@@ -149,6 +149,7 @@ export class ClusterNode {
       onFenced: (shards) => this.manager.drop(shards),
       onFatal: () => {},
       tuning: { ...defaultTuning, ...cluster.options.tuning },
+      keepDeleted: () => false,
     })
     this.manager = new ShardManager({
       ...common,

@@ -24,6 +24,7 @@ export interface OwnerBenchOptions {
   readonly tuning?: Partial<DocumentTuning>
   readonly broadcast?: BroadcastOrder
   readonly compactor?: Compactor
+  readonly keepDeleted?: (documentId: string) => boolean
 }
 
 export class OwnerBench {
@@ -66,6 +67,7 @@ export class OwnerBench {
       },
       onFatal: (error) => void this.fatal.push(error),
       tuning: { ...defaultTuning, ...options.tuning },
+      keepDeleted: options.keepDeleted ?? (() => false),
     })
   }
 

@@ -19,6 +19,7 @@ describe('config', () => {
       logLevel: 'info',
       broadcast: 'after-commit',
       demo: true,
+      keepDeleted: [],
       basePath: '',
       cluster: null,
     })
@@ -37,6 +38,9 @@ describe('config', () => {
       '--broadcast',
       'before-commit',
       '--no-demo',
+      '--keep-deleted',
+      'articles/*',
+      '--keep-deleted=notes/**',
       '--base-path',
       'collab/',
     ]
@@ -47,6 +51,7 @@ describe('config', () => {
       logLevel: 'debug',
       broadcast: 'before-commit',
       demo: false,
+      keepDeleted: ['articles/*', 'notes/**'],
       basePath: '/collab',
       cluster: null,
     }
@@ -136,6 +141,7 @@ describe('config', () => {
     { args: ['serve', '--host', ''], says: /--host is empty/ },
     { args: ['serve', '--data', ''], says: /--data is empty/ },
     { args: ['serve', '--no-demo=1'], says: /--no-demo/ },
+    { args: ['serve', '--keep-deleted='], says: /--keep-deleted/ },
     { args: ['serve', '--database-url', 'mysql://x'], says: /^--database-url.*postgres:/ },
     { args: ['serve'], environment: { DATABASE_URL: 'nonsense' }, says: /^DATABASE_URL/ },
     { args: ['serve', '--database-url', 'postgres://x'], says: /--cluster-secret/ },

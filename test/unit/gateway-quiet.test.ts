@@ -76,6 +76,7 @@ async function setUp() {
     onFenced: () => {},
     onFatal: () => {},
     tuning: defaultTuning,
+    keepDeleted: () => false,
   })
   const ownership = new SoleOwnership({ store, random, local: directory })
   await ownership.start()

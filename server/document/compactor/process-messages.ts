@@ -8,17 +8,18 @@ export const EXIT_TOO_MUCH_MEMORY = 71
 
 interface RequestHead {
   readonly hasBase: boolean
+  readonly keepDeleted: boolean
   readonly bounds: DecodingCost
 }
 
 export function requestFrame({ input, bounds }: CompactionRequest): readonly Uint8Array[] {
-  const head: RequestHead = { hasBase: input.base !== null, bounds }
+  const head: RequestHead = { hasBase: input.base !== null, keepDeleted: input.keepDeleted === true, bounds }
   return frameOf(head, input.base === null ? input.tail : [input.base, ...input.tail])
 }
 
 export function requestIn({ message, parts }: Frame): CompactionRequest {
-  const { hasBase, bounds } = message as RequestHead
-  const input = { base: hasBase ? (parts[0] ?? null) : null, tail: hasBase ? parts.slice(1) : parts }
+  const { hasBase, keepDeleted, bounds } = message as RequestHead
+  const input = { base: hasBase ? (parts[0] ?? null) : null, tail: hasBase ? parts.slice(1) : parts, keepDeleted }
   return { input, bounds }
 }
 
