@@ -186,6 +186,7 @@ export async function gatewayBench(options: GatewayBenchOptions = {}) {
     onFenced: () => {},
     onFatal: () => {},
     tuning: defaultTuning,
+    keepDeleted: () => false,
   })
   const ownership = new SoleOwnership({ store, random, local: directory })
   await ownership.start()
