@@ -71,6 +71,7 @@ const errorKinds = {
   'invalid-configuration': kind(closeCodes.internal, false, 'error'),
   'data-folder-in-use': kind(closeCodes.internal, false, 'error'),
   'data-folder-unwritable': kind(closeCodes.internal, false, 'error'),
+  'data-folder-damaged': kind(closeCodes.internal, false, 'error'),
   'data-folder-newer': kind(closeCodes.internal, false, 'error'),
   'address-in-use': kind(closeCodes.internal, false, 'error'),
 } as const satisfies Record<string, ErrorKind>

@@ -13,8 +13,10 @@ export const proofHeader = 'weft-node-proof'
 
 const SCHEME = 'Weft-Node'
 const NONCE_BYTES = 16
-/** A challenge may be answered for this long. */
+/** A challenge may be answered once, for this long. */
 const CHALLENGE_MS_MAX = 10_000
+/** Only who knows the secret adds to them: past it a node waits until the oldest have expired. */
+const ANSWERED_MAX = 10_000
 
 type Role = 'dial' | 'accept'
 
@@ -56,12 +58,17 @@ export class NodeAnswer {
   }
 }
 
-/** The accepting side. Keeps nothing per challenge: a challenge is its own time stamp under a key that only this process has. */
+/**
+ * The accepting side. A challenge is its own time stamp under a key that only this process has, so it keeps those that were answered and nothing else:
+ * whoever reads an answer on its way cannot use it again.
+ */
 export class NodeGatekeeper {
   readonly #secret: string
   readonly #clock: Clock
   readonly #random: Random
   readonly #key: Uint8Array
+  /** Challenges that were answered rightly, and when, oldest first. */
+  readonly #answered = new Map<string, number>()
 
   constructor(options: { readonly secret: string; readonly clock: Clock; readonly random: Random }) {
     this.#secret = options.secret
@@ -75,12 +82,25 @@ export class NodeGatekeeper {
     return `${body}.${mac(this.#key, body)}`
   }
 
-  /** The proof to answer with if the `authorization` header shows the secret; null if it does not. */
+  /** The proof to answer with if the `authorization` header shows the secret, for the first time with this challenge; null if it does not. */
   admit(authorization: string | undefined): string | null {
     const [scheme, challenge, nonce, answer] = (authorization ?? '').split(' ')
     if (scheme !== SCHEME || challenge === undefined || nonce === undefined || answer === undefined) return null
     if (!this.issued(challenge) || !same(answer, proof(this.#secret, 'dial', challenge, nonce))) return null
+    if (!this.#isFirstAnswer(challenge)) return null
     return proof(this.#secret, 'accept', challenge, nonce)
+  }
+
+  #isFirstAnswer(challenge: string): boolean {
+    const now = this.#clock.monotonic()
+    for (const [answered, atMs] of this.#answered) {
+      // By now it has expired, and is refused without being looked for.
+      if (now - atMs <= CHALLENGE_MS_MAX) break
+      this.#answered.delete(answered)
+    }
+    if (this.#answered.has(challenge) || this.#answered.size >= ANSWERED_MAX) return false
+    this.#answered.set(challenge, now)
+    return true
   }
 
   /** Whether this process made the challenge, not long ago: whoever was given it has reached this process. */

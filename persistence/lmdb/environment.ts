@@ -1,23 +1,18 @@
 // Opens the data folder: its lock, the LMDB file in it, and the tables of that file.
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync } from 'node:fs'
-import { endianness } from 'node:os'
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import path from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { WeftError } from '../../core/errors.js'
+import { checkDataFile, DATA_FILE, damaged, isMarked, markFolder } from './data-file.js'
+import { newer, unwritable } from './folder-errors.js'
 import { lockFolder } from './folder-lock.js'
 
 /** What this version of Weft writes. A folder with a higher number is refused, never guessed at. */
 export const FORMAT_VERSION = 1
 
-export const DATA_FILE = 'weft.mdb'
 const FORMAT_KEY = Buffer.from('format')
 /** Address space, not disk or memory. LMDB doubles it when the file outgrows it. */
 const INITIAL_MAP_BYTES = 256 * 1024 * 1024
-
-// The first page of an LMDB file: a 24-byte page header, then these two, 32 bits each in the machine's byte order.
-const LMDB_MAGIC = 0xbeefc0de
-const LMDB_MAGIC_OFFSET = 24
-const LMDB_DATA_VERSION = 2
 
 export type Table = Database<Buffer, Buffer>
 
@@ -42,8 +37,8 @@ export interface Environment {
 }
 
 /**
- * Opens the folder, creating it if need be. Throws WeftErrors: `data-folder-in-use` (O6), `data-folder-newer`, `data-folder-unwritable`, and `store-failed`
- * for a file that LMDB cannot make sense of.
+ * Opens the folder, creating it if need be. Throws WeftErrors: `data-folder-in-use` (O6), `data-folder-newer`, `data-folder-unwritable`, `data-folder-damaged`
+ * (D4), and `store-failed` for a file that LMDB cannot make sense of.
  */
 export async function openEnvironment(folder: string): Promise<Environment> {
   const lock = await prepareFolder(folder)
@@ -83,7 +78,7 @@ function makeFolder(folder: string): void {
 }
 
 function openTables(folder: string): Omit<Environment, 'close'> {
-  checkHeader(folder)
+  checkDataFile(folder)
   let root: RootDatabase<Buffer, Buffer>
   try {
     root = open<Buffer, Buffer>({
@@ -115,6 +110,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
       quarantines: table('quarantines'),
     }
     // A new file survives a power cut only if its name does, and that is written in the folder.
+    markFolder(folder)
     syncDirectory(folder)
     return tables
   } catch (thrown) {
@@ -123,33 +119,11 @@ function openTables(folder: string): Omit<Environment, 'close'> {
   }
 }
 
-/** Refuses a file that is not LMDB's: lmdb-js would end the process with a segmentation fault over it. */
-function checkHeader(folder: string): void {
-  const file = path.join(folder, DATA_FILE)
-  if (!existsSync(file)) return
-  const header = Buffer.alloc(LMDB_MAGIC_OFFSET + 8)
-  let length: number
-  try {
-    const descriptor = openSync(file, 'r+')
-    try {
-      length = readSync(descriptor, header)
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch (cause) {
-    throw unwritable(folder, cause)
-  }
-  if (length === 0) return
-  const word = (offset: number): number => (endianness() === 'LE' ? header.readUInt32LE(offset) : header.readUInt32BE(offset))
-  if (length < header.length || word(LMDB_MAGIC_OFFSET) !== LMDB_MAGIC)
-    throw new WeftError('store-failed', `The file ${file} is not a data file of Weft, or its beginning is damaged.`)
-  const version = word(LMDB_MAGIC_OFFSET + 4) & 0xffff
-  if (version > LMDB_DATA_VERSION) throw newer(folder, `its LMDB format is ${version}`)
-}
-
 function checkFormat(folder: string, meta: Table): void {
   const written = meta.get(FORMAT_KEY)
   if (written === undefined) {
+    // An LMDB file with nothing in it, in the place of ours.
+    if (isMarked(folder)) throw damaged(folder, 'holds nothing')
     meta.putSync(FORMAT_KEY, Buffer.from(String(FORMAT_VERSION)))
     return
   }
@@ -172,13 +146,4 @@ function unopened(folder: string, cause: unknown): WeftError {
   if (/permission denied|read-only|no space/i.test(text)) return unwritable(folder, cause)
   if (/VERSION_MISMATCH/.test(text)) return newer(folder, text)
   return new WeftError('store-failed', `The data file in ${folder} cannot be opened: ${text}.`, { cause })
-}
-
-function unwritable(folder: string, cause: unknown): WeftError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new WeftError('data-folder-unwritable', `The data folder ${folder} cannot be written: ${why}.`, { cause })
-}
-
-function newer(folder: string, what: string): WeftError {
-  return new WeftError('data-folder-newer', `The data folder ${folder} was written by a newer version of Weft (${what}).`)
 }

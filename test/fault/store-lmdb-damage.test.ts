@@ -1,14 +1,17 @@
 // Data files that were damaged behind the store's back: the answer names the document and is never an empty one.
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { copyFile, mkdtemp, open as openFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { open as openRaw } from 'lmdb'
 import { systemClock } from '../../core/clock.js'
 import { type Logger, silentLogger } from '../../core/log.js'
 import { openLmdbStore } from '../../persistence/index.js'
-import { DATA_FILE } from '../../persistence/lmdb/environment.js'
+import { checkDataFile, DATA_FILE } from '../../persistence/lmdb/data-file.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, stateKey } from '../../persistence/lmdb/layout.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { bytesOf, keepNothing, nodeB, takeFence, Writer } from '../contract/fixture.js'
@@ -172,7 +175,7 @@ test('D4: a row under another row’s key is found out', () =>
 test('O1: a damaged record of who owns a shard lets nobody write there, and the others are not disturbed', () =>
   scene(async ({ writer, damaged }) => {
     const store = await damaged('owners', ownerKey(writer.fence.shard), tear)
-    await assert.rejects(store.append([writer.entry(bytesOf('more'))]), { code: 'store-failed' })
+    await assert.rejects(store.append([writer.entry(bytesOf('more'))]), { code: 'store-refused' })
     writer.check(await store.openDocument('damaged'))
     const other = { shard: (writer.fence.shard + 1) % 1024, epoch: 0 }
     assert.equal((await store.claimShards(nodeB, [other])).length, 1)
@@ -192,8 +195,107 @@ test('D4: a data file that is not one is refused by name', async () => {
     const opened = openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal: (error) => assert.fail(error) })
     await assert.rejects(
       opened,
-      (error: { code?: string; message?: string }) => error.code === 'store-failed' && (error.message ?? '').includes(folder),
+      (error: { code?: string; message?: string }) => error.code === 'data-folder-damaged' && (error.message ?? '').includes(folder),
     )
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+const childScript = fileURLToPath(new URL('./store-lmdb-child.js', import.meta.url))
+const run = promisify(execFile)
+
+interface Outcome {
+  readonly opened: boolean
+  readonly code: unknown
+  readonly signal: unknown
+  readonly says: string
+}
+
+/** Opens the folder in a process of its own, which a file that is mapped without a look would end with a signal. */
+async function openApart(folder: string): Promise<Outcome> {
+  try {
+    const { stdout } = await run(process.execPath, [childScript, folder, '1'])
+    return { opened: stdout.includes('READY'), code: 0, signal: null, says: '' }
+  } catch (thrown) {
+    const { code, signal, stderr, stdout } = thrown as { code: unknown; signal: unknown; stderr: string; stdout: string }
+    return { opened: stdout.includes('READY'), code, signal, says: stderr }
+  }
+}
+
+/** A data file of some hundred pages that was closed, and its page size. */
+async function filledFolder(use: (folder: string, file: string, size: number, pageBytes: number) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'weft-damage-'))
+  try {
+    const store = await openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal: (error) => assert.fail(error) })
+    for (const documentId of ['a', 'b', 'c']) {
+      const writer = await Writer.claim(store, documentId)
+      for (let row = 0; row < 20; row++) await writer.append(new Uint8Array(5_000).fill(row))
+      await writer.save(10)
+      await writer.save(20)
+      await store.prune(documentId, keepNothing)
+    }
+    await store.close()
+    const file = path.join(folder, DATA_FILE)
+    const head = Buffer.alloc(52)
+    const handle = await openFile(file)
+    await handle.read(head, 0, head.length, 0)
+    await handle.close()
+    await use(folder, file, (await stat(file)).size, head.readUInt32LE(48))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+test('D4: a data file that was cut anywhere is refused with words and an exit code: no signal, and no empty store', () =>
+  filledFolder(async (folder, file, size, page) => {
+    await copyFile(file, `${file}.whole`)
+    const cuts = [0, 1, page - 1, page, 2 * page, 3 * page, Math.floor(size / 2), size - page, size - 1]
+    for (let index = 0; index < cuts.length; index++) {
+      const cut = cuts[index] ?? 0
+      await copyFile(`${file}.whole`, file)
+      await truncate(file, cut)
+      const { opened, code, signal, says } = await openApart(folder)
+      assert.deepEqual({ opened, code, signal }, { opened: false, code: 1, signal: null }, `cut to ${cut} of ${size} bytes: ${says}`)
+      assert.match(says, /data-folder-damaged/)
+      assert.match(says, /Restore the folder from a backup/)
+      assert.equal((await stat(file)).size, cut, 'nothing was changed')
+    }
+    await rm(file)
+    const missing = await openApart(folder)
+    assert.match(missing.says, /weft.mdb is missing/)
+    assert.equal(missing.opened, false)
+    await copyFile(`${file}.whole`, file)
+    assert.deepEqual(await openApart(folder), { opened: true, code: 0, signal: null, says: '' }, 'the back-up is taken')
+  }))
+
+test('D4: of a file cut after each of its pages none is taken that lacks a page with something in it', () =>
+  filledFolder(async (folder, file, size, page) => {
+    let refused = 0
+    for (let pages = Math.floor(size / page) - 1; pages >= 0; pages--) {
+      await truncate(file, pages * page)
+      assert.throws(() => checkDataFile(folder), { code: 'data-folder-damaged' }, `${pages} of ${size / page} pages`)
+      refused += 1
+    }
+    assert.ok(refused > 100)
+  }))
+
+test('D4: an LMDB file with nothing in it in the place of ours is refused', () =>
+  filledFolder(async (folder, file) => {
+    await rm(file)
+    await openRaw<Buffer, Buffer>({ path: file, noSubdir: true, encoding: 'binary', overlappingSync: false }).close()
+    await assert.rejects(openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal: (error) => assert.fail(error) }), {
+      code: 'data-folder-damaged',
+    })
+  }))
+
+test('D4: a first start that was cut off before anything was written is taken for one', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'weft-damage-'))
+  try {
+    await writeFile(path.join(folder, DATA_FILE), '')
+    const store = await openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal: (error) => assert.fail(error) })
+    await (await Writer.claim(store, 'a')).appendMany(1)
+    await store.close()
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

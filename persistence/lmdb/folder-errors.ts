@@ -1,0 +1,11 @@
+// The errors of a data folder, worded once.
+import { WeftError } from '../../core/errors.js'
+
+export function unwritable(folder: string, cause: unknown): WeftError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new WeftError('data-folder-unwritable', `The data folder ${folder} cannot be written: ${why}.`, { cause })
+}
+
+export function newer(folder: string, what: string): WeftError {
+  return new WeftError('data-folder-newer', `The data folder ${folder} was written by a newer version of Weft (${what}).`)
+}
