@@ -55,6 +55,9 @@ export const defaultLimits = {
   documentIdBytesMax: 512,
   /** From the upgrade to the first message of a `weft` connection. */
   handshakeMsMax: 10_000,
+  /** Log lines of one kind (a code, or a sentence), and of one kind about one connection, in 10 s. Past it they are counted, and said in one line. */
+  logLinesPerKindMax: 50,
+  logLinesPerConnectionMax: 5,
   /** How long `authorize` may take. Past it the client is refused with `overloaded` (4503), and may try again. */
   authorizeMsMax: 10_000,
   /** WebSocket ping: period, and how long its pong may take. Together they bound G3: 35 s. */

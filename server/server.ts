@@ -19,6 +19,7 @@ import { HttpListener } from './http/listener.js'
 import type { Gauge } from './http/metrics.js'
 import { createRequestHandler, type Readiness } from './http/requests.js'
 import { readStaticFiles, type StaticFile } from './http/static-files.js'
+import { LimitedLogger } from './limited-logger.js'
 import { createLogger } from './log.js'
 import type { ServerNode } from './node.js'
 import { NodeGatekeeper } from './node-credentials.js'
@@ -95,10 +96,11 @@ const DRAIN_WINDOW_MS = 5_000
 export async function createServer(options: ServerOptions = {}): Promise<WeftServer> {
   const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
   const limits = { ...defaultLimits, ...options.limits }
+  const clock = options.clock ?? systemClock
   const base: NodeBase = {
-    clock: options.clock ?? systemClock,
+    clock,
     random: options.random ?? systemRandom,
-    logger: options.logger ?? createLogger('warn'),
+    logger: new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits }),
     limits,
     counters: new Counters(),
     budget: new MemoryBudget(limits.memoryBytesMax),

@@ -208,6 +208,29 @@ describe('limits', () => {
     ))
 })
 
+describe('the log', () => {
+  test('G1: a flood of refusals on many connections writes a bounded number of lines, and everybody is answered', async () => {
+    let lines = 0
+    const count = (): void => void lines++
+    const logger = { debug: () => {}, info: count, warn: count, error: count }
+    await withServer({ logger, limits: { logLinesPerKindMax: 20, logLinesPerConnectionMax: 2 } }, async ({ webSocketUrl }) => {
+      const before = lines
+      const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.weft(webSocketUrl)))
+      for (const client of clients)
+        for (let channel = 1; channel <= 2_000; channel++)
+          client.sendWeft({ type: 'open', channel, documentId: '', token: '', known: { kind: 'nothing' } })
+      await eventually('all are answered', () => clients.every((client) => client.frames.length === 2_001))
+      assert.ok(lines - before <= 10, `${lines - before} lines for 10,000 refusals`)
+      for (let round = 0; round < 100; round++) {
+        const client = await RawClient.connect(`${webSocketUrl}/`)
+        assert.equal((await client.closed).code, 4400)
+      }
+      assert.ok(lines - before <= 20, `${lines - before} lines for 10,100 refusals`)
+      for (const client of clients) client.close()
+    })
+  })
+})
+
 describe('permissions', () => {
   const readOnlyHere: ServerOptions = {
     authorize: ({ documentId, token }) => {
