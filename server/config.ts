@@ -1,7 +1,9 @@
 // Flags and environment → one frozen, validated Config. Flags beat the environment. Whatever is unknown or malformed is refused by name.
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { basePathOf } from '../core/document-path.js'
 import { WeftError } from '../core/errors.js'
+import { type ClusterConfig, checkCluster, checkDatabaseUrl } from './cluster-config.js'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -21,25 +23,6 @@ export interface Config {
   /** Null: this machine alone, on the embedded store. */
   readonly cluster: ClusterConfig | null
 }
-
-/** What makes a server a node of a cluster. */
-export interface ClusterConfig {
-  readonly databaseUrl: string
-  /** Null: cursors do not cross nodes. */
-  readonly redisUrl: string | null
-  /** Null: a random one for each start. */
-  readonly nodeId: string | null
-  /** host:port that other nodes can reach; null: the listening address. */
-  readonly advertise: string | null
-  readonly secret: string
-  /** Whether to bring the database's schema up to date at the start. */
-  readonly migrate: boolean
-  /** Whether to refuse to start under an advertised address that does not lead to this node, as seen from itself. */
-  readonly checkAdvertise: boolean
-}
-
-/** What holds where nothing is said. */
-export const clusterDefaults = { redisUrl: null, nodeId: null, advertise: null, migrate: true, checkAdvertise: true } as const
 
 export type Command =
   | { readonly kind: 'serve'; readonly config: Config }
@@ -67,7 +50,11 @@ serve starts the sync server, with the demo at its address; migrate brings a dat
 With a database the server is a node of a cluster, and --data is not used:
   --database-url <url>    postgres://user:password@host:port/database (DATABASE_URL)
   --redis-url <url>       redis://host:port; cursors and presence cross nodes over it (REDIS_URL)
-  --cluster-secret <text> what the nodes of a cluster know and nobody else does (CLUSTER_SECRET; required)
+  --cluster-secret <text> what the nodes of a cluster know and nobody else does, at least 16 characters (CLUSTER_SECRET;
+                          required). Make one with: openssl rand -hex 32
+  --cluster-secret-file, --database-url-file, --redis-url-file <file>
+                          the same out of a file, since everybody on a machine can read its command lines
+                          (CLUSTER_SECRET_FILE, DATABASE_URL_FILE, REDIS_URL_FILE)
   --node-id <name>        names this node, the same at each of its starts (NODE_ID; random)
   --advertise <host:port> where other nodes reach this one (ADVERTISE; the listening address)
   --no-advertise-check    do not look at the start whether that address leads to this node; for networks in which it can
@@ -84,6 +71,9 @@ const options = {
   'database-url': { type: 'string' },
   'redis-url': { type: 'string' },
   'cluster-secret': { type: 'string' },
+  'cluster-secret-file': { type: 'string' },
+  'database-url-file': { type: 'string' },
+  'redis-url-file': { type: 'string' },
   'node-id': { type: 'string' },
   advertise: { type: 'string' },
   'no-migrate': { type: 'boolean' },
@@ -108,24 +98,26 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
   if (rest.length > 0) throw invalid(`weft ${command} takes no argument "${rest.join(' ')}"; its options begin with --.`)
 
   const read: Read = (flag, variable) => {
-    const fromFlag = values[flag]
-    if (fromFlag !== undefined) return { name: `--${flag}`, value: fromFlag }
-    const fromEnvironment = environment[variable]
+    const fileFlag = fileFlagOf(flag)
+    const fromFlags = oneOrTheOther(
+      { name: `--${flag}`, value: values[flag] },
+      fileFlag === null ? null : { name: `--${fileFlag}`, value: values[fileFlag] },
+    )
+    if (fromFlags !== null) return fromFlags
     // An empty variable is how shells and container files say "not set".
-    return fromEnvironment === undefined || fromEnvironment === '' ? null : { name: variable, value: fromEnvironment }
+    const variableOf = (name: string) => ({ name, value: environment[name] === '' ? undefined : environment[name] })
+    return oneOrTheOther(variableOf(variable), fileFlag === null ? null : variableOf(`${variable}_FILE`))
   }
   const logLevel = oneOf(read('log-level', 'LOG_LEVEL') ?? { name: '--log-level', value: 'info' }, logLevels)
   if (command === 'migrate') {
     const databaseUrl = read('database-url', 'DATABASE_URL')
     if (databaseUrl === null) throw invalid('weft migrate needs --database-url (or DATABASE_URL): the database to bring up to date.')
-    return { kind: 'migrate', databaseUrl: databaseUrlOf(databaseUrl), logLevel }
+    checkDatabaseUrl(databaseUrl.value, databaseUrl.name)
+    return { kind: 'migrate', databaseUrl: databaseUrl.value, logLevel }
   }
   const broadcast = oneOf({ name: '--broadcast', value: values.broadcast ?? 'after-commit' }, ['after-commit', 'before-commit'] as const)
-  const cluster = clusterOf(read, { migrate: values['no-migrate'] !== true, checkAdvertise: values['no-advertise-check'] !== true })
-  if (cluster !== null && broadcast === 'before-commit')
-    throw invalid(
-      '--broadcast is "before-commit", which a cluster does not offer: a move could take back what others have seen. Leave it out.',
-    )
+  const switches = { migrate: values['no-migrate'] !== true, checkAdvertise: values['no-advertise-check'] !== true }
+  const cluster = clusterOf(read, broadcast, switches)
   return {
     kind: 'serve',
     config: Object.freeze({
@@ -156,7 +148,11 @@ type ValueFlag =
 
 type Read = (flag: ValueFlag, variable: string) => Setting | null
 
-function clusterOf(read: Read, switches: Pick<ClusterConfig, 'migrate' | 'checkAdvertise'>): ClusterConfig | null {
+function clusterOf(
+  read: Read,
+  broadcast: Config['broadcast'],
+  switches: Pick<ClusterConfig, 'migrate' | 'checkAdvertise'>,
+): ClusterConfig | null {
   const databaseUrl = read('database-url', 'DATABASE_URL')
   const redisUrl = read('redis-url', 'REDIS_URL')
   if (databaseUrl === null) {
@@ -164,20 +160,54 @@ function clusterOf(read: Read, switches: Pick<ClusterConfig, 'migrate' | 'checkA
       throw invalid(`${redisUrl.name} is set, but not --database-url: one machine needs no Redis. Set both, or neither.`)
     return null
   }
-  const database = databaseUrlOf(databaseUrl)
   const secret = read('cluster-secret', 'CLUSTER_SECRET')
-  if (secret === null || secret.value === '')
-    throw invalid('A node of a cluster needs --cluster-secret (or CLUSTER_SECRET): the same text on every node, and nowhere else.')
   const nodeId = read('node-id', 'NODE_ID')
   const advertise = read('advertise', 'ADVERTISE')
-  return Object.freeze({
-    databaseUrl: database,
-    redisUrl: redisUrl === null ? null : nonEmpty(redisUrl),
-    nodeId: nodeId === null ? null : nodeIdOf(nodeId),
-    advertise: advertise === null ? null : hostAndPortOf(advertise),
-    secret: secret.value,
+  const config = Object.freeze({
+    databaseUrl: databaseUrl.value,
+    redisUrl: redisUrl?.value ?? null,
+    nodeId: nodeId?.value ?? null,
+    advertise: advertise?.value ?? null,
+    secret: secret?.value ?? '',
     ...switches,
   })
+  checkCluster(config, broadcast, {
+    databaseUrl: databaseUrl.name,
+    redisUrl: redisUrl?.name ?? '',
+    secret: secret?.name ?? '--cluster-secret (or CLUSTER_SECRET, or --cluster-secret-file)',
+    nodeId: nodeId?.name ?? '',
+    advertise: advertise?.name ?? '',
+    broadcast: '--broadcast',
+  })
+  return config
+}
+
+/** Settings that are secrets, or hold one, and can be given as a file: what stands on a command line, everybody on the machine can read. */
+const files = { 'cluster-secret': 'cluster-secret-file', 'database-url': 'database-url-file', 'redis-url': 'redis-url-file' } as const
+
+function fileFlagOf(flag: ValueFlag): (typeof files)[keyof typeof files] | null {
+  return flag === 'cluster-secret' || flag === 'database-url' || flag === 'redis-url' ? files[flag] : null
+}
+
+interface Given {
+  readonly name: string
+  readonly value: string | undefined
+}
+
+/** The setting as it was given, or out of the file that was named; null if neither is there. */
+function oneOrTheOther(plain: Given, file: Given | null): Setting | null {
+  if (file?.value === undefined) return plain.value === undefined ? null : { name: plain.name, value: plain.value }
+  if (plain.value !== undefined) throw invalid(`${plain.name} and ${file.name} are both set; set one of them.`)
+  return { name: file.name, value: contentOf(file.name, file.value) }
+}
+
+/** Without the white space around it: editors and `echo` end a file with a new line. */
+function contentOf(name: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (thrown) {
+    throw invalid(`${name} is "${file}", a file that cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}.`)
+  }
 }
 
 interface Setting {
@@ -198,24 +228,6 @@ function parseFlags(args: readonly string[]) {
 
 function invalid(message: string): WeftError {
   return new WeftError('invalid-configuration', message)
-}
-
-// The value is not repeated in the message: it may hold a password.
-function databaseUrlOf({ name, value }: Setting): string {
-  if (!/^postgres(ql)?:\/\/./.test(value) || !URL.canParse(value))
-    throw invalid(`${name} is not a PostgreSQL address; it takes postgres://user:password@host:port/database.`)
-  return value
-}
-
-function nodeIdOf({ name, value }: Setting): string {
-  if (!/^[\w.:-]{1,64}$/.test(value)) throw invalid(`${name} is "${value}"; it takes 1 to 64 letters, digits, and . _ : -`)
-  return value
-}
-
-function hostAndPortOf({ name, value }: Setting): string {
-  const port = Number(/^(?:[^\s:/]+|\[[\da-fA-F:]+\]):(\d{1,5})$/.exec(value)?.[1] ?? Number.NaN)
-  if (!(port >= 1 && port <= 65_535)) throw invalid(`${name} is "${value}"; it takes host:port, such as node-1.internal:1234.`)
-  return value
 }
 
 function basePathSetting(setting: Setting | null): string {

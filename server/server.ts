@@ -4,14 +4,14 @@ import { unreachable } from '../core/assert.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import { Counters } from '../core/counters.js'
 import { basePathOf } from '../core/document-path.js'
-import { asWeftError, type WeftError } from '../core/errors.js'
+import { asWeftError, WeftError } from '../core/errors.js'
 import { defaultLimits, type Limits } from '../core/limits.js'
 import type { Logger } from '../core/log.js'
 import { MemoryBudget, memoryAccountNames } from '../core/memory-budget.js'
 import { type Random, systemRandom } from '../core/random.js'
 import type { DocumentStore } from '../persistence/store.js'
 import type { PresenceRegistry } from './awareness/presence-registry.js'
-import { type ClusterConfig, clusterDefaults } from './config.js'
+import { type ClusterConfig, checkCluster, clusterDefaults, optionNames } from './cluster-config.js'
 import { type DocumentTuning, defaultTuning } from './document/tuning.js'
 import { type Authorize, allowEverybody, guardedAuthorize } from './gateway/authorize.js'
 import { serveUpgrades } from './gateway/upgrade.js'
@@ -30,7 +30,7 @@ import { packageVersion } from './version.js'
 export interface ServerOptions {
   /** The folder of the embedded store; created if it is missing. Default `./data`. Unused with `store` and `cluster`. */
   readonly dataDir?: string
-  /** A store instead of the embedded one. It stays open when the server closes. Unused with `cluster`. */
+  /** A store instead of the embedded one. It stays open when the server closes. Not with `cluster`. */
   readonly store?: DocumentStore
   /** Makes the server a node of a cluster, on PostgreSQL instead of the embedded store. What is left out is as on the command line. */
   readonly cluster?: ClusterOptions
@@ -91,7 +91,8 @@ const DRAIN_WINDOW_MS = 5_000
 
 /**
  * Opens the embedded store and takes ownership; a node of a cluster does that once it listens. Rejects with `data-folder-in-use`,
- * `data-folder-unwritable`, `data-folder-newer` or a store error.
+ * `data-folder-unwritable`, `data-folder-newer`, `data-folder-damaged` or a store error, and with `invalid-configuration` for settings that cannot be, or contradict
+ * each other.
  */
 export async function createServer(options: ServerOptions = {}): Promise<WeftServer> {
   const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
@@ -111,7 +112,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     onFatal: (error) => server.fail(error),
   }
   const { store = null, dataDir = './data' } = options
-  const cluster = options.cluster === undefined ? null : { ...clusterDefaults, ...options.cluster }
+  const cluster = options.cluster === undefined ? null : clusterOf(options.cluster, options)
   const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })
   const server = new Server(options, base, files, gatekeeper)
   if (cluster === null || gatekeeper === null) {
@@ -123,6 +124,18 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     return startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
   })
   return server
+}
+
+/** Throws `invalid-configuration`. */
+function clusterOf(cluster: ClusterOptions, { store, broadcast = 'after-commit' }: ServerOptions): ClusterConfig {
+  if (store !== undefined)
+    throw new WeftError(
+      'invalid-configuration',
+      'cluster and store are both set: the documents of a cluster are in its database. Leave one of them out.',
+    )
+  const config = { ...clusterDefaults, ...cluster }
+  checkCluster(config, broadcast, optionNames)
+  return config
 }
 
 type Start = (url: string, waiting: (reason: string) => void, cancelled: AbortSignal) => Promise<StartedNode>
@@ -298,15 +311,10 @@ class Server implements WeftServer {
   #stop(windowMs: number): Promise<void> {
     if (this.#state.kind === 'stopping') return this.#state.stopped
     const before = this.#state
-    let begin = (): void => {}
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve
-    })
-    const stopped = begun.then(() => this.#takeApart(before, windowMs))
-    // The state changes first: what is coming up looks at it.
+    // Not in this turn: the state changes first, since what is coming up looks at it.
+    const stopped = Promise.resolve().then(() => this.#takeApart(before, windowMs))
     this.#state = { kind: 'stopping', stopped, node: this.#node }
     if (before.kind === 'starting') before.cancel.abort()
-    begin()
     return stopped
   }
 

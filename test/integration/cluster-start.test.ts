@@ -66,7 +66,7 @@ describe('a setting that is wrong', { concurrency: 3 }, () => {
     const node = await ServerProcess.start({ environment: { DATABASE_URL: url, CLUSTER_SECRET: secret } })
     try {
       await until(async () => (await fetch(`${node.url}/readyz`)).ok, 'the first cluster to be ready')
-      const second = await refused(url, '--cluster-secret', 'another secret')
+      const second = await refused(url, '--cluster-secret', 'another secret of the right length')
       assert.equal(second.code, 2)
       assert.match(second.says, /CLUSTER_SECRET|--cluster-secret/)
       assert.ok((await fetch(`${node.url}/readyz`)).ok, 'the first cluster goes on')

@@ -1,8 +1,16 @@
 // The command line and the environment: what is accepted, what wins, and what is refused by name.
 import { strict as assert } from 'node:assert'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { describe, test } from 'node:test'
+import { systemClock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
+import { MemoryStore } from '../../persistence/index.js'
 import { type Config, parseCommand } from '../../server/config.js'
+import { createServer } from '../../server/index.js'
+
+const secret = 'a secret of sixteen characters or more'
 
 function configOf(args: readonly string[], environment: Record<string, string> = {}): Config {
   const command = parseCommand(['serve', ...args], environment)
@@ -74,12 +82,12 @@ describe('config', () => {
 
   test('a database makes the server a node of a cluster', () => {
     const url = 'postgres://weft:secret@db/weft'
-    assert.deepEqual(configOf([], { DATABASE_URL: url, CLUSTER_SECRET: 's' }).cluster, {
+    assert.deepEqual(configOf([], { DATABASE_URL: url, CLUSTER_SECRET: secret }).cluster, {
       databaseUrl: url,
       redisUrl: null,
       nodeId: null,
       advertise: null,
-      secret: 's',
+      secret,
       migrate: true,
       checkAdvertise: true,
     })
@@ -93,18 +101,106 @@ describe('config', () => {
       '--advertise',
       'n1.internal:1234',
       '--cluster-secret',
-      's',
+      secret,
     ]
     assert.deepEqual(configOf([...flags, '--no-migrate', '--no-advertise-check'], { NODE_ID: 'other', ADVERTISE: 'other:1' }).cluster, {
       databaseUrl: url,
       redisUrl: 'redis://r',
       nodeId: 'n1',
       advertise: 'n1.internal:1234',
-      secret: 's',
+      secret,
       migrate: false,
       checkAdvertise: false,
     })
     assert.deepEqual(parseCommand(['migrate'], { DATABASE_URL: url }), { kind: 'migrate', databaseUrl: url, logLevel: 'info' })
+  })
+
+  test('secrets, and addresses that hold one, are read out of files', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'weft-config-'))
+    try {
+      const file = (name: string, text: string): string => {
+        writeFileSync(path.join(folder, name), text)
+        return path.join(folder, name)
+      }
+      const [secretFile, databaseFile] = [file('secret', `${secret}\n`), file('database', ' postgres://db/weft\n')]
+      const fromFlags = configOf([
+        '--cluster-secret-file',
+        secretFile,
+        '--database-url-file',
+        databaseFile,
+        '--redis-url-file',
+        file('redis', 'redis://r'),
+      ])
+      assert.deepEqual(
+        [fromFlags.cluster?.secret, fromFlags.cluster?.databaseUrl, fromFlags.cluster?.redisUrl],
+        [secret, 'postgres://db/weft', 'redis://r'],
+      )
+      const fromVariables = configOf([], { CLUSTER_SECRET_FILE: secretFile, DATABASE_URL_FILE: databaseFile, REDIS_URL_FILE: '' })
+      assert.deepEqual([fromVariables.cluster?.secret, fromVariables.cluster?.redisUrl], [secret, null])
+      const flagBeatsVariable = configOf(['--cluster-secret-file', secretFile], {
+        CLUSTER_SECRET: 'another secret of the right length',
+        DATABASE_URL_FILE: databaseFile,
+      })
+      assert.equal(flagBeatsVariable.cluster?.secret, secret)
+      assert.throws(
+        () => configOf(['--cluster-secret-file', file('empty', '\n')], { DATABASE_URL: 'postgres://db/weft' }),
+        /--cluster-secret-file is empty/,
+      )
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('a program is refused what the command line is refused, in the same words', async () => {
+    const databaseUrl = 'postgres://db/weft'
+    const base = ['serve', '--database-url', databaseUrl]
+    const pairs: readonly [Parameters<typeof createServer>[0], readonly string[], string, string][] = [
+      [{ cluster: { databaseUrl, secret: '' } }, [...base, '--cluster-secret', ''], 'cluster.secret', '--cluster-secret'],
+      [{ cluster: { databaseUrl, secret: 's' } }, [...base, '--cluster-secret', 's'], 'cluster.secret', '--cluster-secret'],
+      [
+        { cluster: { databaseUrl, secret }, broadcast: 'before-commit' },
+        [...base, '--cluster-secret', secret, '--broadcast', 'before-commit'],
+        'broadcast',
+        '--broadcast',
+      ],
+      [
+        { cluster: { databaseUrl: 'mysql://x', secret } },
+        ['serve', '--database-url', 'mysql://x', '--cluster-secret', secret],
+        'cluster.databaseUrl',
+        '--database-url',
+      ],
+      [
+        { cluster: { databaseUrl, secret, nodeId: 'a b' } },
+        [...base, '--cluster-secret', secret, '--node-id', 'a b'],
+        'cluster.nodeId',
+        '--node-id',
+      ],
+      [
+        { cluster: { databaseUrl, secret, advertise: 'host' } },
+        [...base, '--cluster-secret', secret, '--advertise', 'host'],
+        'cluster.advertise',
+        '--advertise',
+      ],
+      [{ cluster: { databaseUrl, secret, redisUrl: 'x' } }, [...base, '--cluster-secret', secret, '--redis-url', 'x'], '', ''],
+    ]
+    for (const [options, args, option, flag] of pairs) {
+      const refused = async (): Promise<WeftError> => {
+        try {
+          await createServer({ demo: false, ...options })
+        } catch (thrown) {
+          if (thrown instanceof WeftError) return thrown
+        }
+        return assert.fail(`${option} is refused`)
+      }
+      const error = await refused()
+      assert.equal(error.code, 'invalid-configuration')
+      assert.throws(
+        () => parseCommand(args, {}),
+        (thrown: Error) => thrown.message.replace(flag, option) === error.message,
+      )
+    }
+    const store = new MemoryStore({ clock: systemClock })
+    await assert.rejects(createServer({ demo: false, store, cluster: { databaseUrl, secret } }), { code: 'invalid-configuration' })
   })
 
   test('a refused database address is not repeated: it may hold a password', () => {
@@ -123,7 +219,7 @@ describe('config', () => {
     assert.equal(parseCommand(['--version'], {}).kind, 'version')
   })
 
-  const node = ['serve', '--database-url', 'postgres://x/y', '--cluster-secret', 's']
+  const node = ['serve', '--database-url', 'postgres://x/y', '--cluster-secret', secret]
   const refusals: readonly { args: readonly string[]; environment?: Record<string, string>; says: RegExp }[] = [
     { args: [], says: /command is missing/ },
     { args: ['sreve'], says: /"sreve"/ },
@@ -144,7 +240,21 @@ describe('config', () => {
     { args: ['serve', '--keep-deleted='], says: /--keep-deleted/ },
     { args: ['serve', '--database-url', 'mysql://x'], says: /^--database-url.*postgres:/ },
     { args: ['serve'], environment: { DATABASE_URL: 'nonsense' }, says: /^DATABASE_URL/ },
-    { args: ['serve', '--database-url', 'postgres://x'], says: /--cluster-secret/ },
+    { args: ['serve', '--database-url', 'postgres://x'], says: /--cluster-secret.*is empty.*openssl rand -hex 32/ },
+    { args: ['serve', '--database-url', 'postgres://x', '--cluster-secret', 's'], says: /^--cluster-secret is too short.*16 characters/ },
+    {
+      args: ['serve', '--database-url', 'postgres://x'],
+      environment: { CLUSTER_SECRET: 'fifteen letters' },
+      says: /^CLUSTER_SECRET is too short/,
+    },
+    { args: [...node, '--cluster-secret-file', '/s'], says: /--cluster-secret and --cluster-secret-file are both set/ },
+    {
+      args: ['serve', '--database-url', 'postgres://x'],
+      environment: { CLUSTER_SECRET: secret, CLUSTER_SECRET_FILE: '/s' },
+      says: /CLUSTER_SECRET and CLUSTER_SECRET_FILE are both set/,
+    },
+    { args: ['serve', '--database-url-file', '/nowhere/at/all'], says: /--database-url-file is "\/nowhere\/at\/all".*cannot be read/ },
+    { args: [...node, '--redis-url', 'http://x'], says: /REDIS_URL \(--redis-url\) is not a Redis URL/ },
     { args: ['serve', '--redis-url', 'redis://x'], says: /--redis-url.*--database-url/ },
     { args: ['serve'], environment: { REDIS_URL: 'redis://x' }, says: /^REDIS_URL/ },
     { args: [...node, '--broadcast', 'before-commit'], says: /--broadcast.*cluster/ },
