@@ -7,6 +7,8 @@ import { type ClusterConfig, checkCluster, checkDatabaseUrl } from './cluster-co
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
+export const logFormats = ['auto', 'pretty', 'json'] as const
+export type LogFormat = (typeof logFormats)[number]
 
 export interface Config {
   readonly host: string
@@ -14,6 +16,8 @@ export interface Config {
   readonly port: number
   readonly dataFolder: string
   readonly logLevel: LogLevel
+  /** `auto`: `pretty` on a terminal, `json` elsewhere. */
+  readonly logFormat: LogFormat
   readonly demo: boolean
   /** Patterns of documents of which deleted content is kept. */
   readonly keepDeleted: readonly string[]
@@ -26,7 +30,7 @@ export interface Config {
 
 export type Command =
   | { readonly kind: 'serve'; readonly config: Config }
-  | { readonly kind: 'migrate'; readonly databaseUrl: string; readonly logLevel: LogLevel }
+  | { readonly kind: 'migrate'; readonly databaseUrl: string; readonly logLevel: LogLevel; readonly logFormat: LogFormat }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
@@ -39,6 +43,8 @@ serve starts the sync server, with the demo at its address; migrate brings a dat
   --port <number>         the port, 0 for any free one (PORT; 1234)
   --data <folder>         where documents are kept (WEFT_DATA; ./data)
   --log-level <level>     ${logLevels.join(', ')} (LOG_LEVEL; info)
+  --log-format <format>   pretty: lines for people; json: one object a line; auto: pretty on a terminal, json elsewhere
+                          (LOG_FORMAT; auto)
   --broadcast <when>      after-commit: nobody sees an edit that a crash can take back (the default);
                           before-commit: others see edits a little sooner, acknowledgements still mean committed;
                           not in a cluster
@@ -79,6 +85,7 @@ const options = {
   'no-migrate': { type: 'boolean' },
   'no-advertise-check': { type: 'boolean' },
   'log-level': { type: 'string' },
+  'log-format': { type: 'string' },
   broadcast: { type: 'string' },
   'keep-deleted': { type: 'string', multiple: true },
   'no-demo': { type: 'boolean' },
@@ -109,11 +116,12 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
     return oneOrTheOther(variableOf(variable), fileFlag === null ? null : variableOf(`${variable}_FILE`))
   }
   const logLevel = oneOf(read('log-level', 'LOG_LEVEL') ?? { name: '--log-level', value: 'info' }, logLevels)
+  const logFormat = oneOf(read('log-format', 'LOG_FORMAT') ?? { name: '--log-format', value: 'auto' }, logFormats)
   if (command === 'migrate') {
     const databaseUrl = read('database-url', 'DATABASE_URL')
     if (databaseUrl === null) throw invalid('weft migrate needs --database-url (or DATABASE_URL): the database to bring up to date.')
     checkDatabaseUrl(databaseUrl.value, databaseUrl.name)
-    return { kind: 'migrate', databaseUrl: databaseUrl.value, logLevel }
+    return { kind: 'migrate', databaseUrl: databaseUrl.value, logLevel, logFormat }
   }
   const broadcast = oneOf({ name: '--broadcast', value: values.broadcast ?? 'after-commit' }, ['after-commit', 'before-commit'] as const)
   const switches = { migrate: values['no-migrate'] !== true, checkAdvertise: values['no-advertise-check'] !== true }
@@ -125,6 +133,7 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
       port: portOf(read('port', 'PORT') ?? { name: '--port', value: '1234' }),
       dataFolder: nonEmpty(read('data', 'WEFT_DATA') ?? { name: '--data', value: './data' }),
       logLevel,
+      logFormat,
       broadcast,
       keepDeleted: Object.freeze((values['keep-deleted'] ?? []).map((value) => nonEmpty({ name: '--keep-deleted', value }))),
       demo: values['no-demo'] !== true,
@@ -140,6 +149,7 @@ type ValueFlag =
   | 'port'
   | 'data'
   | 'log-level'
+  | 'log-format'
   | 'database-url'
   | 'redis-url'
   | 'cluster-secret'

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The command line: `weft serve`. Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage.
 import { WeftError } from '../core/errors.js'
-import { type Config, helpText, type LogLevel, parseCommand } from './config.js'
+import { type Config, helpText, type LogFormat, type LogLevel, parseCommand } from './config.js'
+import { greeting } from './greeting.js'
 import { packageVersion } from './version.js'
 
 const FAILED = 1
@@ -17,7 +18,7 @@ async function main(): Promise<void> {
       process.stdout.write(`${await packageVersion()}\n`)
       return
     case 'migrate':
-      await migrateDatabase(command.databaseUrl, command.logLevel)
+      await migrateDatabase(command.databaseUrl, command.logLevel, command.logFormat)
       return
     case 'serve':
       await serve(command.config)
@@ -26,12 +27,12 @@ async function main(): Promise<void> {
 
 async function serve(config: Config): Promise<void> {
   // Loaded only now, so that wrong usage and --help are answered without the engine.
-  const [{ createLogger }, { createServer }, { anyPattern }] = await Promise.all([
+  const [{ createLogger, isForPeople }, { createServer }, { anyPattern }] = await Promise.all([
     import('./log.js'),
     import('./server.js'),
     import('./document-pattern.js'),
   ])
-  const logger = createLogger(config.logLevel)
+  const logger = createLogger(config.logLevel, config.logFormat)
   const server = await createServer({
     dataDir: config.dataFolder,
     broadcast: config.broadcast,
@@ -51,7 +52,6 @@ async function serve(config: Config): Promise<void> {
     await server.close()
     throw thrown
   }
-  process.stdout.write(`Weft listens on ${server.url}\n`)
   server.ready.catch((thrown) => {
     // Cancelled by a signal, which ends the process by itself.
     if (!(thrown instanceof WeftError && thrown.code === 'draining')) fail(thrown)
@@ -66,15 +66,18 @@ async function serve(config: Config): Promise<void> {
     server.drain().then(() => process.exit(0), fail)
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
+  // Only now: whoever reads it may stop the server at once, and expects a drain.
+  process.stdout.write(`Weft listens on ${server.url}\n`)
+  if (isForPeople(config.logFormat, process.stdout)) process.stdout.write(greeting(config, server.url))
 }
 
-async function migrateDatabase(url: string, logLevel: LogLevel): Promise<void> {
+async function migrateDatabase(url: string, logLevel: LogLevel, logFormat: LogFormat): Promise<void> {
   const [{ createLogger }, { Database }, { migrate }] = await Promise.all([
     import('./log.js'),
     import('../persistence/postgres/database.js'),
     import('../persistence/postgres/migrate.js'),
   ])
-  const database = new Database({ url, logger: createLogger(logLevel) })
+  const database = new Database({ url, logger: createLogger(logLevel, logFormat) })
   try {
     const { from, to } = await migrate(database)
     process.stdout.write(

@@ -202,6 +202,20 @@ describe('the command', () => {
       await server.dispose()
     }
   })
+
+  test('--log-format pretty: readable lines, where the data is, and what to do next', async () => {
+    const server = await ServerProcess.start({ flags: ['--log-format', 'pretty'] })
+    try {
+      assert.equal(await server.stop(), 0)
+      assert.match(server.output, /^ {2}Data {2}\//m)
+      assert.ok(server.output.includes(`  ${server.dataFolder}\n`), server.output)
+      assert.ok(server.output.includes(`Open ${server.url} in two windows`), server.output)
+      assert.match(server.output, /^\d\d:\d\d:\d\d info {2}stopping {2}signal="?SIGTERM"?$/m)
+      assert.doesNotMatch(server.output, /^\{/m)
+    } finally {
+      await server.dispose()
+    }
+  })
 })
 
 describe('a server in a program', () => {

@@ -25,6 +25,7 @@ describe('config', () => {
       port: 1234,
       dataFolder: './data',
       logLevel: 'info',
+      logFormat: 'auto',
       broadcast: 'after-commit',
       demo: true,
       keepDeleted: [],
@@ -43,6 +44,8 @@ describe('config', () => {
       '/d',
       '--log-level',
       'debug',
+      '--log-format',
+      'json',
       '--broadcast',
       'before-commit',
       '--no-demo',
@@ -57,6 +60,7 @@ describe('config', () => {
       port: 0,
       dataFolder: '/d',
       logLevel: 'debug',
+      logFormat: 'json',
       broadcast: 'before-commit',
       demo: false,
       keepDeleted: ['articles/*', 'notes/**'],
@@ -64,7 +68,10 @@ describe('config', () => {
       cluster: null,
     }
     assert.deepEqual(configOf(flags), expected)
-    assert.deepEqual(configOf(flags, { HOST: 'x', PORT: '9', WEFT_DATA: 'y', LOG_LEVEL: 'warn', BASE_PATH: '/z' }), expected)
+    assert.deepEqual(
+      configOf(flags, { HOST: 'x', PORT: '9', WEFT_DATA: 'y', LOG_LEVEL: 'warn', LOG_FORMAT: 'pretty', BASE_PATH: '/z' }),
+      expected,
+    )
   })
 
   test('the environment is read, and an empty variable counts as not set', () => {
@@ -112,7 +119,12 @@ describe('config', () => {
       migrate: false,
       checkAdvertise: false,
     })
-    assert.deepEqual(parseCommand(['migrate'], { DATABASE_URL: url }), { kind: 'migrate', databaseUrl: url, logLevel: 'info' })
+    assert.deepEqual(parseCommand(['migrate'], { DATABASE_URL: url }), {
+      kind: 'migrate',
+      databaseUrl: url,
+      logLevel: 'info',
+      logFormat: 'auto',
+    })
   })
 
   test('secrets, and addresses that hold one, are read out of files', () => {
@@ -233,6 +245,7 @@ describe('config', () => {
     { args: ['serve'], environment: { PORT: 'x' }, says: /^PORT is "x"/ },
     { args: ['serve', '--log-level', 'loud'], says: /--log-level is "loud".*debug/ },
     { args: ['serve'], environment: { LOG_LEVEL: 'loud' }, says: /^LOG_LEVEL/ },
+    { args: ['serve', '--log-format', 'xml'], says: /--log-format is "xml".*auto, pretty, json/ },
     { args: ['serve', '--broadcast', 'now'], says: /--broadcast is "now".*after-commit/ },
     { args: ['serve', '--host', ''], says: /--host is empty/ },
     { args: ['serve', '--data', ''], says: /--data is empty/ },
