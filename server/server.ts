@@ -21,6 +21,7 @@ import { createRequestHandler, type Readiness } from './http/requests.js'
 import { readStaticFiles, type StaticFile } from './http/static-files.js'
 import { LimitedLogger } from './limited-logger.js'
 import { createLogger } from './log.js'
+import { garbageCollector, MemoryReturn } from './memory-return.js'
 import type { ServerNode } from './node.js'
 import { NodeGatekeeper } from './node-credentials.js'
 import { failureInWords, joiningCluster } from './public-words.js'
@@ -156,6 +157,7 @@ class Server implements WeftServer {
   readonly #listener: HttpListener
   readonly #logger: Logger
   readonly #drainWindowMs: number
+  readonly #memoryReturn: MemoryReturn | null
   readonly #onFatal: (error: WeftError) => void
   #markReady: () => void = () => {}
   #markUnready: (reason: unknown) => void = () => {}
@@ -167,6 +169,8 @@ class Server implements WeftServer {
     const { counters, logger, limits, budget, authorize } = base
     this.counters = counters
     this.#logger = logger
+    const collect = garbageCollector()
+    this.#memoryReturn = collect === null ? null : new MemoryReturn(base.clock, budget, collect)
     this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
     const mayAsk = guardedAuthorize(authorize, base)
     const basePath = basePathOf(options.basePath ?? '', 'basePath')
@@ -329,6 +333,7 @@ class Server implements WeftServer {
       this.#logger.error({ err: thrown }, 'a step of stopping failed')
       throw thrown
     } finally {
+      this.#memoryReturn?.stop()
       this.#markClosed()
     }
   }

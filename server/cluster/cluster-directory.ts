@@ -179,7 +179,9 @@ export class ClusterDirectory implements DocumentDirectory {
     const known = this.#remotes.get(documentId)
     if (known?.link.usable && known.link.address.boot === node.boot) return known
     known?.end(linkLost(known.link.address.nodeId, 'the document has another owner'))
-    const { links, store, clock, logger, counters, limits, broadcast, times } = this.#options
+    const { links, store, clock, logger, counters, limits, budget, broadcast, times } = this.#options
+    // Not earlier: what is open already may have moved to another node, and its sessions come along.
+    if (budget.level === 'full') throw new WeftError('overloaded', 'The server has no memory left for a further document; try again later.')
     const remote: RemoteDocument = new RemoteDocument({
       documentId,
       link: links.to(node),
@@ -188,6 +190,7 @@ export class ClusterDirectory implements DocumentDirectory {
       logger,
       counters,
       limits,
+      budget,
       broadcast,
       idleMs: times.remoteIdleMs,
       ended: () => {

@@ -9,10 +9,12 @@ import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
+import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { type AttachmentOwner, SessionAttachment } from '../document/attachment.js'
 import { CatchUps } from '../document/catch-up.js'
+import { DocumentMemory } from '../document/document-memory.js'
 import { documentPeriodMs } from '../document/pace.js'
 import type { Attachment, AttachRequest, Known } from '../document/port.js'
 import { type Session, Sessions } from '../document/sessions.js'
@@ -30,6 +32,8 @@ export interface RemoteDocumentOptions {
   readonly logger: Logger
   readonly counters: Counters
   readonly limits: Limits
+  /** The replica counts into its documents. */
+  readonly budget: MemoryBudget
   /** How the nodes broadcast. Before the commit, an update bears the seq of the commit before it. */
   readonly broadcast: 'after-commit' | 'before-commit'
   /** The channel is kept this long after the last session has gone. */
@@ -57,6 +61,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   readonly #sessions: Sessions
   readonly #catchUps: CatchUps
   readonly #forwarded = new Forwarded()
+  readonly #memory: DocumentMemory
   readonly #opened: Promise<void>
   #settleOpened: (error: WeftError | null) => void = () => {}
   #state: DocumentState = { kind: 'opening' }
@@ -80,7 +85,11 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     // Every waiting attach gets the rejection by itself.
     this.#opened.catch(() => {})
     this.#replica = new Replica(options.broadcast)
-    this.#sessions = new Sessions(documentId, logger, () => this.#checkIdle())
+    this.#sessions = new Sessions(documentId, logger, () => {
+      this.#measureMemory()
+      this.#checkIdle()
+    })
+    this.#memory = new DocumentMemory(options.budget, this.#replica.image, () => this.#replica.knownBytes)
     this.#catchUps = new CatchUps({
       documentId,
       store,
@@ -117,7 +126,9 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       throw new WeftError('too-many-sessions', `This document already has ${sessionsPerDocumentMax} sessions; try again later.`)
     this.#idleTimer?.cancel()
     this.#idleTimer = null
-    return new SessionAttachment(this, this.#sessions.add(request))
+    const attachment = new SessionAttachment(this, this.#sessions.add(request))
+    this.#measureMemory()
+    return attachment
   }
 
   /** Ends the document: its sessions are detached with `error`. Idempotent. */
@@ -129,6 +140,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     this.#idleTimer?.cancel()
     this.#settleOpened(error)
     this.#sessions.detachAll(error)
+    this.#memory.release()
     this.#options.ended()
   }
 
@@ -163,6 +175,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   message(message: ChannelMessage): void {
     try {
       this.#take(message)
+      this.#measureMemory()
     } catch (thrown) {
       this.#options.logger.error({ documentId: this.documentId, err: thrown }, 'A replica could not take what its owner sent')
       this.end(new WeftError('internal', 'The document had to be closed on this node; it has been logged why.', { cause: thrown }))
@@ -269,6 +282,10 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     this.#sessions.broadcast({ seq: this.#replica.seq, update: mergeUpdateTree(collected), frames: new Map() })
   }
 
+  #measureMemory(): void {
+    if (this.#state.kind !== 'ended') this.#memory.measure(this.#sessions.size)
+  }
+
   #answered(): void {
     this.#checkWindow()
     this.#checkIdle()
@@ -283,9 +300,11 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
 
   #checkIdle(): void {
     if (this.#state.kind !== 'open' || this.#sessions.size > 0 || !this.#forwarded.empty || this.#idleTimer !== null) return
-    const { clock, idleMs } = this.#options
+    const { clock, idleMs, budget } = this.#options
+    // Of what holds nothing nothing is kept, and near the bound of memory of nothing else either (G8).
+    const keepMs = this.#replica.seq === 0 || budget.level !== 'calm' ? 0 : idleMs
     this.#idleTimer = clock.after(
-      idleMs,
+      keepMs,
       () => {
         this.#idleTimer = null
         if (this.#sessions.size === 0 && this.#forwarded.empty)

@@ -29,6 +29,11 @@ export class Replica {
     return this.image.bytes - this.#loadedBytes > Math.max(GROWTH_BYTES_MIN, this.#loadedBytes)
   }
 
+  /** What the index of what is known costs in memory. */
+  get knownBytes(): number {
+    return this.#known.approximateBytes
+  }
+
   stateVector(): Uint8Array {
     return this.#known.stateVector()
   }

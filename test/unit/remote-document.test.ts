@@ -6,6 +6,7 @@ import { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
 import { seededRandom } from '../../core/random.js'
 import type { LogRow } from '../../persistence/store.js'
 import { NodeLinks } from '../../server/cluster/node-links.js'
@@ -27,6 +28,7 @@ interface Bench {
   /** Every edit that the owner has told of, or will. */
   readonly doc: Y.Doc
   /** An edit of the owner's, as the update of one beat. */
+  readonly budget: MemoryBudget
   edit(text: string): Uint8Array
   join(): Promise<TestSession>
 }
@@ -42,6 +44,7 @@ async function bench(seq: number, updates: readonly Uint8Array[] | null, options
   const clock = new ManualClock()
   const node = new ScriptedNode()
   const limits = { ...defaultLimits, ...options.limits }
+  const budget = new MemoryBudget(limits.memoryBytesMax)
   const links = new NodeLinks({
     dialer: node,
     clock,
@@ -62,6 +65,7 @@ async function bench(seq: number, updates: readonly Uint8Array[] | null, options
     logger: silentLogger,
     counters: new Counters(),
     limits,
+    budget,
     broadcast: options.broadcast ?? 'after-commit',
     idleMs: IDLE_MS,
     ended: () => {
@@ -81,6 +85,7 @@ async function bench(seq: number, updates: readonly Uint8Array[] | null, options
     clock,
     node,
     remote,
+    budget,
     ended: () => ended,
     doc,
     edit: (text) => {
@@ -344,4 +349,25 @@ test('S4: the state vector that stock clients are asked with is that of everythi
   const session = await join()
   node.say({ type: 'update', channel: 1, seq: 2, update: edit('more') })
   assert.deepEqual(session.attachment.stateVector(), Y.encodeStateVector(doc))
+})
+
+test('G8: a replica counts into the budget of its node while it is there, and one that holds nothing goes with its last session', async () => {
+  const held = await bench(3, [editOf('x'.repeat(50_000), 1)])
+  const documents = held.budget.account('documents')
+  const session = await held.join()
+  assert.ok(documents.bytes > 50_000)
+  session.detach()
+  await held.clock.advanceAsync(IDLE_MS - 1)
+  assert.equal(held.ended(), 0)
+  await held.clock.advanceAsync(1)
+  assert.equal(held.ended(), 1)
+  assert.equal(documents.bytes, 0)
+
+  const blank = await bench(0, [])
+  const reader = await blank.join()
+  assert.ok(blank.budget.account('documents').bytes > 0)
+  reader.detach()
+  await blank.clock.advanceAsync(0)
+  assert.equal(blank.ended(), 1)
+  assert.equal(blank.budget.account('documents').bytes, 0)
 })

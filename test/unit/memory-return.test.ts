@@ -1,0 +1,46 @@
+// When memory is given back to the system after a burst.
+import { strict as assert } from 'node:assert'
+import { test } from 'node:test'
+import { MemoryBudget } from '../../core/memory-budget.js'
+import { garbageCollector, MemoryReturn } from '../../server/memory-return.js'
+import { ManualClock } from '../helpers/manual-clock.js'
+
+const MiB = 1024 * 1024
+
+test('G8: after most of what was held is gone it collects once, and not for what comes and goes', () => {
+  const clock = new ManualClock()
+  const budget = new MemoryBudget(1024 * MiB)
+  const documents = budget.account('documents')
+  let collected = 0
+  const watch = new MemoryReturn(clock, budget, () => {
+    collected += 1
+  })
+  documents.add(40 * MiB)
+  clock.advance(2_000)
+  documents.add(-40 * MiB)
+  clock.advance(2_000)
+  assert.equal(collected, 0, 'too little')
+  documents.add(500 * MiB)
+  clock.advance(2_000)
+  documents.add(-200 * MiB)
+  clock.advance(2_000)
+  assert.equal(collected, 0, 'most is still there')
+  documents.add(-200 * MiB)
+  clock.advance(2_000)
+  assert.equal(collected, 1)
+  clock.advance(60_000)
+  assert.equal(collected, 1)
+  watch.stop()
+  assert.equal(clock.timerCount, 0)
+})
+
+test('G8: what is collected is given back', async () => {
+  const collect = garbageCollector()
+  assert.ok(collect !== null)
+  let garbage: object[] | null = Array.from({ length: 400_000 }, (_, index) => ({ index, more: [index] }))
+  const before = process.memoryUsage().heapUsed
+  assert.equal(garbage.length, 400_000)
+  garbage = null
+  collect()
+  while (process.memoryUsage().heapUsed > before - 20 * MiB) await new Promise((resolve) => setImmediate(resolve))
+})
