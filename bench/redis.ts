@@ -6,6 +6,7 @@ import { defaultLimits } from '../core/limits.js'
 import { silentLogger } from '../core/log.js'
 import { randomId, systemRandom } from '../core/random.js'
 import { decodeAwareness, encodeAwareness } from '../protocol/awareness.js'
+import { ClusterSeal } from '../server/awareness/cluster-seal.js'
 import type { AwarenessMembership } from '../server/awareness/contract.js'
 import { AwarenessHub } from '../server/awareness/hub.js'
 import { createRedisBus } from '../server/awareness/redis-bus.js'
@@ -28,6 +29,7 @@ const nodes = await Promise.all(
       nodeId: `node-${index}`,
       boot: randomId(systemRandom, 8),
       random: systemRandom,
+      seal: new ClusterSeal('a secret of this bench', 'one cluster'),
       ...common,
     })
     await bus.ready()

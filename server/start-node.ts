@@ -10,8 +10,9 @@ import { openLmdbStore } from '../persistence/index.js'
 import { openPostgresStore, type PostgresStore } from '../persistence/postgres/postgres-store.js'
 import type { DocumentStore } from '../persistence/store.js'
 import { soloAwarenessBus } from './awareness/bus.js'
+import { ClusterSeal } from './awareness/cluster-seal.js'
 import { LocalPresenceRegistry, type PresenceRegistry } from './awareness/presence-registry.js'
-import { createRedisBus } from './awareness/redis-bus.js'
+import { createRedisBus, type RedisBus } from './awareness/redis-bus.js'
 import { RedisPresenceRegistry } from './awareness/redis-presence.js'
 import { unlessCancelled } from './cancellation.js'
 import { defaultClusterSettings } from './cluster/settings.js'
@@ -88,13 +89,18 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
   const boot = randomId(random, 16)
   const nodeId = config.nodeId ?? `node-${randomId(random, 6)}`
   const advertise = config.advertise ?? addressOthersReach(options.url)
-  const bus = config.redisUrl === null ? null : createRedisBus({ url: config.redisUrl, nodeId, boot, clock, random, logger, counters })
   let store: PostgresStore | null = null
   let node: ServerNode | null = null
+  let redis: RedisBus | null = null
   try {
-    if (bus !== null) await unlessCancelled(cancelled, bus.ready())
     const opened = await waitForDatabase(base, options)
     store = opened
+    // Its names follow from the cluster's identity, which is in the database.
+    const seal = new ClusterSeal(config.secret, opened.clusterId)
+    const bus =
+      config.redisUrl === null ? null : createRedisBus({ url: config.redisUrl, nodeId, boot, clock, random, logger, counters, seal })
+    redis = bus
+    if (bus !== null) await unlessCancelled(cancelled, bus.ready())
     const dialer = new WsDialer({
       secret: config.secret,
       clock,
@@ -127,6 +133,7 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
             hub: made.awareness,
             commands: bus.commands,
             prefix: bus.prefix,
+            seal,
             self: { nodeId, boot },
             clock,
             counters,
@@ -138,7 +145,7 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
       stop: (windowMs) => inOrder([() => made.stop(windowMs), () => presence.close(), () => bus?.close(), () => opened.close()]),
     }
   } catch (thrown) {
-    await inOrder([() => node?.stop(0), () => bus?.close(), () => store?.close()])
+    await inOrder([() => node?.stop(0), () => redis?.close(), () => store?.close()])
     throw thrown
   }
 }

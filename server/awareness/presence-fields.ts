@@ -2,6 +2,7 @@
 //
 //   <prefix>:{<shard>}:p:<document id>   field "<boot>/<node id>" → {"sessions": n, "total": n, "clients": [[client id, user, state], …]}
 //   <prefix>:{<shard>}:u:<user>          field "<boot>/<node id>" → [[document id, sessions], …]
+//   (each value under the cluster's seal, and <prefix> with the cluster's tag: see cluster-seal.ts)
 //   <prefix>:{nodes}:n:<boot>/<node id>  exists while that start of the node lives; fields of others do not count
 import { shardOf } from '../../core/document-id.js'
 import type { Origin } from './bus.js'

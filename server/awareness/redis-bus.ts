@@ -4,11 +4,13 @@ import type { Counters } from '../../core/counters.js'
 import type { Logger } from '../../core/log.js'
 import { type Random, randomId } from '../../core/random.js'
 import type { AwarenessBus, AwarenessChannel, AwarenessSubscriber } from './bus.js'
+import type { ClusterSeal } from './cluster-seal.js'
 import { ExchangeBus } from './exchange.js'
 import { checkRedis } from './redis-check.js'
 import type { CommandClient } from './redis-client.js'
 import { RedisTransport } from './redis-transport.js'
 import { describeTarget, parseRedisUrl } from './redis-url.js'
+import { SealedTransport } from './sealed-transport.js'
 
 export interface RedisBusOptions {
   /** As `parseRedisUrl` takes it. */
@@ -20,6 +22,7 @@ export interface RedisBusOptions {
   readonly random: Random
   readonly logger: Logger
   readonly counters: Counters
+  readonly seal: ClusterSeal
 }
 
 export interface RedisBus extends AwarenessBus {
@@ -29,6 +32,8 @@ export interface RedisBus extends AwarenessBus {
   readonly commands: CommandClient
   /** What the names of keys start with. */
   readonly prefix: string
+  /** What vouches for the values of keys. */
+  readonly seal: ClusterSeal
   /**
    * Resolves once Redis is connected and its rights are checked, or after 5 s without it: a node starts without Redis too, and finds it later (O4).
    * Rejects with `invalid-configuration` when Redis refuses us for a reason that waiting does not mend.
@@ -40,20 +45,23 @@ export interface RedisBus extends AwarenessBus {
 
 /** Connects in the background. Throws `invalid-configuration` for a URL that cannot be one. */
 export function createRedisBus(options: RedisBusOptions): RedisBus {
-  const { url, nodeId, boot, clock, random, logger, counters } = options
+  const { url, nodeId, boot, clock, random, logger, counters, seal } = options
   const target = parseRedisUrl(url)
-  const transport = new RedisTransport({ target, clock, random, counters, logger })
+  const prefix = `${target.prefix}:${seal.tag}`
+  const redis = new RedisTransport({ target, prefix, clock, random, counters, logger })
+  const transport = new SealedTransport({ inner: redis, seal, counters, logger })
   const exchange = new ExchangeBus({ transport, self: { nodeId, boot }, clock, counters, logger })
   return {
     subscribe: (documentId: string, subscriber: AwarenessSubscriber): AwarenessChannel => exchange.subscribe(documentId, subscriber),
     removeNode: (removedId, removedBoot) => exchange.removeNode(removedId, removedBoot),
     get isConnected() {
-      return transport.isConnected
+      return redis.isConnected
     },
-    commands: transport.commands,
-    prefix: target.prefix,
+    commands: redis.commands,
+    prefix,
+    seal,
     async ready() {
-      const outcome = await checkRedis({ target, transport, clock, checkId: randomId(random, 8) })
+      const outcome = await checkRedis({ target, prefix, transport: redis, clock, checkId: randomId(random, 8) })
       if (outcome === 'away') {
         logger.warn(
           { redis: describeTarget(target) },

@@ -11,6 +11,8 @@ const CHECK_SECONDS = 5
 
 export interface RedisCheck {
   readonly target: RedisTarget
+  /** What the names of channels and keys start with. */
+  readonly prefix: string
   readonly transport: RedisTransport
   readonly clock: Clock
   /** Makes the names of the check's own. */
@@ -37,9 +39,9 @@ export async function checkRedis(check: RedisCheck): Promise<'fine' | 'away'> {
   }
 }
 
-async function tryRights({ target, transport, checkId }: RedisCheck): Promise<void> {
+async function tryRights({ target, prefix, transport, checkId }: RedisCheck): Promise<void> {
   const { commands } = transport
-  const name = `${target.prefix}:{check}:${checkId}`
+  const name = `${prefix}:{check}:${checkId}`
   await (target.kind === 'cluster' ? commands.spublish(name, '') : commands.publish(name, ''))
   await transport.probe(name)
   await commands.hset(name, 'field', 'value')

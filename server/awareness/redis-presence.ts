@@ -3,6 +3,7 @@
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import type { Origin } from './bus.js'
+import type { ClusterSeal } from './cluster-seal.js'
 import type { DocumentAwareness } from './document-awareness.js'
 import type { AwarenessHub } from './hub.js'
 import {
@@ -43,6 +44,7 @@ export interface RedisPresenceOptions {
   readonly hub: AwarenessHub
   readonly commands: CommandClient
   readonly prefix: string
+  readonly seal: ClusterSeal
   readonly self: Origin
   readonly clock: Clock
   readonly counters: Counters
@@ -125,7 +127,7 @@ export class RedisPresenceRegistry implements PresenceRegistry {
     await Promise.allSettled([commands.del(nodeKey(prefix, this.#field)), ...gone])
   }
 
-  /** The fields of the other nodes that live. Null if Redis did not answer. */
+  /** The fields of the other nodes that live, those that a node of this cluster wrote. Null if Redis did not answer. */
   async #read(key: string, commands: CommandClient): Promise<[string, string][] | null> {
     try {
       if (commands.status !== 'ready') return null
@@ -133,7 +135,12 @@ export class RedisPresenceRegistry implements PresenceRegistry {
       const living = await Promise.all(fields.map(([field]) => commands.exists(nodeKey(this.#options.prefix, field))))
       const dead = fields.filter((_, index) => living[index] === 0).map(([field]) => field)
       if (dead.length > 0) commands.hdel(key, ...dead).catch(() => {})
-      return fields.filter((_, index) => living[index] === 1)
+      return fields.flatMap(([field, value], index): [string, string][] => {
+        if (living[index] !== 1) return []
+        const text = this.#options.seal.openText(placeOf(key, field), value)
+        if (text === null) this.#options.counters.add('presence_fields_forged')
+        return text === null ? [] : [[field, text]]
+      })
     } catch {
       return null
     }
@@ -216,15 +223,20 @@ export class RedisPresenceRegistry implements PresenceRegistry {
   }
 
   #write(key: string, value: string): Promise<unknown> {
-    const { commands, counters } = this.#options
+    const { commands, counters, seal } = this.#options
     counters.add('presence_writes')
-    return Promise.all([commands.hset(key, this.#field, value), commands.pexpire(key, HASH_TTL_MS)])
+    const sealed = seal.sealText(placeOf(key, this.#field), value)
+    return Promise.all([commands.hset(key, this.#field, sealed), commands.pexpire(key, HASH_TTL_MS)])
   }
 
   #remove(key: string): Promise<unknown> {
     this.#options.counters.add('presence_writes')
     return this.#options.commands.hdel(key, this.#field)
   }
+}
+
+function placeOf(key: string, field: string): string {
+  return `${key}\n${field}`
 }
 
 function isDue(written: WrittenDocument | undefined, document: DocumentAwareness, now: number): boolean {

@@ -19,6 +19,8 @@ const FRAME_BYTES_EXTRA = 200
 
 export interface RedisTransportOptions {
   readonly target: RedisTarget
+  /** What the names of channels start with. */
+  readonly prefix: string
   readonly clock: Clock
   readonly random: Random
   readonly counters: Counters
@@ -41,8 +43,8 @@ export class RedisTransport implements FrameTransport {
 
   constructor(options: RedisTransportOptions) {
     this.#options = options
-    const { target, clock, random } = options
-    this.#channelPrefix = `${target.prefix}:{`
+    const { target, prefix, clock, random } = options
+    this.#channelPrefix = `${prefix}:{`
     this.commands = connectCommands(target, random)
     this.commands.on('ready', () => this.#wentUp())
     this.commands.on('close', () => this.#wentDown())

@@ -5,6 +5,7 @@ import { Counters } from '../../core/counters.js'
 import { defaultLimits } from '../../core/limits.js'
 import { type Logger, silentLogger } from '../../core/log.js'
 import { randomId, systemRandom } from '../../core/random.js'
+import { ClusterSeal } from '../../server/awareness/cluster-seal.js'
 import { AwarenessHub } from '../../server/awareness/hub.js'
 import { createRedisBus, type RedisBus } from '../../server/awareness/redis-bus.js'
 
@@ -19,10 +20,14 @@ export interface AwarenessNode {
   close(): Promise<void>
 }
 
+const sealOfTests = new ClusterSeal('a secret of these tests', 'one cluster')
+
 interface AwarenessNodeOptions {
   readonly logger?: Logger
   /** Default: wait for Redis, as a server does at its start. */
   readonly ready?: boolean
+  /** Default: that of one cluster, which all nodes without one are in. */
+  readonly seal?: ClusterSeal
 }
 
 /** Closed at the end of the test. */
@@ -30,12 +35,12 @@ export async function startAwarenessNode(
   t: Pick<TestContext, 'after'>,
   nodeId: string,
   url: string,
-  { logger = silentLogger, ready = true }: AwarenessNodeOptions = {},
+  { logger = silentLogger, ready = true, seal = sealOfTests }: AwarenessNodeOptions = {},
 ): Promise<AwarenessNode> {
   const counters = new Counters()
   const boot = randomId(systemRandom, 8)
   const clock = systemClock
-  const bus = createRedisBus({ url, nodeId, boot, clock, random: systemRandom, logger, counters })
+  const bus = createRedisBus({ url, nodeId, boot, clock, random: systemRandom, logger, counters, seal })
   const hub = new AwarenessHub({ clock, limits: defaultLimits, counters, logger, bus })
   const close = async (): Promise<void> => {
     hub.close()

@@ -1,7 +1,10 @@
 // Cursors between nodes over a real Redis: who hears what, what it costs, and what happens while Redis is away (A1–A5, O4).
 import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
-import { Session } from '../helpers/awareness.js'
+import { shardOf } from '../../core/document-id.js'
+import { encodeBusFrame } from '../../server/awareness/bus-frame.js'
+import { ClusterSeal } from '../../server/awareness/cluster-seal.js'
+import { encoded, Session } from '../helpers/awareness.js'
 import { type AwarenessNode, startAwarenessNode } from '../helpers/awareness-node.js'
 import { type RedisServer, runRedisCommand, startRedis } from '../helpers/redis.js'
 import { TcpProxy } from '../helpers/tcp-proxy.js'
@@ -217,9 +220,18 @@ test('A4: a node that membership calls gone takes its cursors with it', async (t
 
 test('malformed messages on a document’s channel are ignored and counted', async (t) => {
   const { nodes, sessions } = await startScene(t, [redis.url, redis.url])
-  const channel = (await redis.run('PUBSUB', 'CHANNELS', `weft:*:a:${DOCUMENT}`)).split('\n')[0] ?? assert.fail('no channel')
-  for (const message of ['', 'hello', '\u0001\u0001', '{"a":1}']) await redis.run('PUBLISH', channel, message)
-  await until(() => nodes.every(({ counters }) => counters.get('awareness_bus_frames_malformed') === 4), 'all are counted')
+  const channel =
+    (await redis.run('PUBSUB', 'CHANNELS', `weft:*:a:${DOCUMENT}`)).split('\n').find((name) => name.includes(nodes[0]?.bus.prefix ?? '')) ??
+    assert.fail('no channel')
+  const [a] = nodes
+  assert.ok(a)
+  const messages = ['', 'hello', '\u0001\u0001', '{"a":1}']
+  for (const message of messages) {
+    await a.bus.commands.publish(channel, message)
+    await a.bus.commands.publish(channel, a.bus.seal.seal(DOCUMENT, Buffer.from(message)))
+  }
+  for (const name of ['awareness_bus_frames_malformed', 'awareness_bus_frames_forged'] as const)
+    await until(() => nodes.every(({ counters }) => counters.get(name) === messages.length), 'all are counted')
   moveAll(sessions, 2)
   await until(() => haveAll(nodes, 2), 'cursors go on')
 })
@@ -249,4 +261,29 @@ test('a wrong password, a missing one and a Redis without the rights are refused
   await runRedisCommand(own.port, ['ACL', 'SETUSER', 'least', 'on', '>word', ...grant], 'secret')
   const node = await startAwarenessNode(t, 'least', `redis://least:word@127.0.0.1:${own.port}`)
   assert.equal(node.bus.isConnected, true)
+})
+
+test('A2: two clusters on one Redis do not mix, and what a stranger publishes is dropped and counted', async (t) => {
+  const seal = new ClusterSeal('a secret of these tests', 'another cluster')
+  const { nodes, sessions } = await startScene(t, [redis.url, redis.url])
+  const other = await startAwarenessNode(t, 'other', redis.url, { seal })
+  new Session(other.hub, DOCUMENT).say([9, 1, { at: 9 }])
+  const [a, b] = nodes as [AwarenessNode, AwarenessNode]
+  const channel = `${a.bus.prefix}:{${shardOf(DOCUMENT)}}:a:${DOCUMENT}`
+  const forged = encodeBusFrame({
+    kind: 'states',
+    origin: { nodeId: a.nodeId, boot: a.boot },
+    generation: 1,
+    seq: 1_000,
+    update: encoded([1, 100, { at: 'made up' }]),
+  })
+  await a.bus.commands.publish(channel, Buffer.from(forged))
+  await a.bus.commands.publish(channel, Buffer.from(new ClusterSeal('another secret of some length', 'one cluster').seal(DOCUMENT, forged)))
+  await until(() => b.counters.get('awareness_bus_frames_forged') === 2, 'b refused both')
+  moveAll(sessions, 2)
+  await until(() => haveAll(nodes, 2), 'the nodes go on hearing each other')
+  assert.deepEqual(
+    other.present(DOCUMENT).map(([id]) => id),
+    [9],
+  )
 })

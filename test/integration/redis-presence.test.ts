@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
 import { systemClock } from '../../core/clock.js'
+import { ClusterSeal } from '../../server/awareness/cluster-seal.js'
+import { documentKey } from '../../server/awareness/presence-fields.js'
 import { RedisPresenceRegistry } from '../../server/awareness/redis-presence.js'
 import { Session } from '../helpers/awareness.js'
 import { type AwarenessNode, startAwarenessNode } from '../helpers/awareness-node.js'
@@ -18,11 +20,16 @@ interface PresentNode extends AwarenessNode {
   readonly registry: RedisPresenceRegistry
 }
 
-async function startNode(t: TestContext, nodeId: string, url = redis.url): Promise<PresentNode> {
-  const node = await startAwarenessNode(t, nodeId, url)
+async function startNode(
+  t: TestContext,
+  nodeId: string,
+  url = redis.url,
+  cluster: { readonly seal?: ClusterSeal } = {},
+): Promise<PresentNode> {
+  const node = await startAwarenessNode(t, nodeId, url, cluster)
   const { hub, bus, boot, counters } = node
-  const { commands, prefix } = bus
-  const registry = new RedisPresenceRegistry({ hub, commands, prefix, self: { nodeId, boot }, clock: systemClock, counters })
+  const { commands, prefix, seal } = bus
+  const registry = new RedisPresenceRegistry({ hub, commands, prefix, seal, self: { nodeId, boot }, clock: systemClock, counters })
   // Before the bus, which is closed by an earlier hook.
   t.after(() => registry.close())
   return { ...node, registry }
@@ -121,3 +128,24 @@ class Quiet {
     return Promise.resolve(true)
   }
 }
+
+test('A2: in what is written down, two clusters on one Redis do not see each other, and what a stranger writes is ignored', async (t) => {
+  const seal = new ClusterSeal('a secret of these tests', 'another cluster')
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const other = await startNode(t, 'c', redis.url, { seal })
+  new Session(a.hub, 'shared').say([1, 1, {}])
+  new Session(other.hub, 'shared').say([2, 1, {}])
+  await until(async () => (await idsOf(b, 'shared')).length === 1, 'b knows the client on a')
+  assert.deepEqual(await idsOf(b, 'shared'), [1])
+  assert.deepEqual(await idsOf(other, 'shared'), [2])
+
+  // Under the name of a node that lives, once made up and once taken from another document.
+  const key = documentKey(a.bus.prefix, 'shared')
+  const [[field = '', value = ''] = []] = Object.entries(await a.bus.commands.hgetall(key))
+  await a.bus.commands.hset(key, field, value.replace(/\[1,/, '[7,'))
+  assert.deepEqual(await idsOf(b, 'shared'), [])
+  const elsewhere = documentKey(a.bus.prefix, 'elsewhere')
+  await a.bus.commands.hset(elsewhere, field, value)
+  assert.deepEqual(await idsOf(b, 'elsewhere'), [])
+  assert.ok(b.counters.get('presence_fields_forged') > 0)
+})
