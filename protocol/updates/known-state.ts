@@ -4,7 +4,7 @@ import { ByteWriter } from './byte-writer.js'
 import { cutBlock } from './cut.js'
 import { addCounts, countsOf, noStructs, type StructCounts } from './decoding-cost.js'
 import { writeDeletes } from './encoding.js'
-import type { ClientDeletes, InspectedUpdate } from './inspect.js'
+import type { ClientBlock, ClientDeletes, InspectedUpdate } from './inspect.js'
 import { KeptStateVector } from './kept-state-vector.js'
 import { RangeSet } from './range-set.js'
 import { rangesFrom } from './ranges.js'
@@ -57,6 +57,11 @@ function encodeParts(update: InspectedUpdate, newRanges: readonly (readonly numb
   }
   writeDeletes(writer, deletes)
   return writer.toBytes()
+}
+
+/** An update that was added, or as much of it as matters here: of each client where its first stretch begins. */
+export interface Addition {
+  readonly blocks: Iterable<Pick<ClientBlock, 'client' | 'ranges'>>
 }
 
 export class KnownState {
@@ -231,7 +236,7 @@ export class KnownState {
   }
 
   /** The state vector of what was known before `additions`: updates that were added last, and of which nothing had been known. */
-  stateVectorBefore(additions: readonly InspectedUpdate[]): Uint8Array {
+  stateVectorBefore(additions: readonly Addition[]): Uint8Array {
     const before = new Map<number, number>()
     for (const { blocks } of additions)
       for (const { client, ranges } of blocks) {

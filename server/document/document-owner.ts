@@ -154,8 +154,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     if (this.#environment.broadcast === 'before-commit') return this.#known.stateVector()
     // Only a commit changes it. What waits for one may be megabytes, and everybody asks at once when a store is back.
     if (this.#durable?.head === this.#head) return this.#durable.stateVector
-    const updates = this.#inFlight === null ? this.#pending.updates : [this.#inFlight.entry.update, ...this.#pending.updates]
-    const stateVector = this.#known.stateVectorBefore(updates.map((update) => inspectUpdate(update, storedBounds)))
+    const inFlight = this.#inFlight === null ? [] : [this.#inFlight.pending.addition]
+    const stateVector = this.#known.stateVectorBefore([...inFlight, ...this.#pending.additions])
     this.#durable = { head: this.#head, stateVector }
     return stateVector
   }

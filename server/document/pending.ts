@@ -3,7 +3,8 @@
 import type { Clock } from '../../core/clock.js'
 import type { AppendEntry } from '../../persistence/store.js'
 import { addCounts, countsOf, noStructs } from '../../protocol/updates/decoding-cost.js'
-import type { InspectedUpdate } from '../../protocol/updates/inspect.js'
+import type { ClientBlock, InspectedUpdate } from '../../protocol/updates/inspect.js'
+import type { Addition } from '../../protocol/updates/known-state.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { UPDATE_BYTES } from './back-pressure.js'
 import { inAlmostOwnBuffer } from './image.js'
@@ -14,6 +15,11 @@ const ENTRY_BYTES_MAX = 128 * 1024
 const ENTRY_ITEMS_MAX = 1_024
 /** So many neighbours are merged into one as they come in. */
 const FAN_IN = 24
+
+/** Where the new structs of one client begin. */
+type FirstStretch = Pick<ClientBlock, 'client' | 'ranges'>
+
+const STRETCH_BYTES = 150
 
 interface Chunk {
   readonly update: Uint8Array
@@ -28,6 +34,7 @@ export class Pending {
   /** What they hold together. */
   readonly counts = { ...noStructs }
   readonly #waiters: (() => void)[] = []
+  readonly #firstStretches = new Map<number, FirstStretch>()
   #chunks: Chunk[] = []
   #chunkBytes = 0
   #items = 0
@@ -39,6 +46,11 @@ export class Pending {
     return this.#chunks.map((chunk) => chunk.update)
   }
 
+  /** What it adds to what is known, without another look at the bytes. */
+  get addition(): Addition {
+    return { blocks: this.#firstStretches.values() }
+  }
+
   /** Bytes as received, before merging. */
   get bytes(): number {
     return this.#bytes
@@ -46,7 +58,7 @@ export class Pending {
 
   /** What it costs in memory. */
   get heldBytes(): number {
-    return this.#chunkBytes + this.#chunks.length * UPDATE_BYTES
+    return this.#chunkBytes + this.#chunks.length * UPDATE_BYTES + this.#firstStretches.size * STRETCH_BYTES
   }
 
   get empty(): boolean {
@@ -61,6 +73,7 @@ export class Pending {
   add(edit: InspectedUpdate): void {
     this.#bytes += edit.bytes.length
     this.#items += itemsOf(edit)
+    for (const { client, ranges } of edit.blocks) this.#noteFirst(client, ranges[0])
     addCounts(this.counts, countsOf(edit), 1)
     // A few bytes of a message would keep all of it.
     this.#push({ update: inAlmostOwnBuffer(edit.bytes), level: 0 })
@@ -80,6 +93,11 @@ export class Pending {
 
   settle(): void {
     for (const resolve of this.#waiters.splice(0)) resolve()
+  }
+
+  #noteFirst(client: number, clock: number | undefined): void {
+    const known = this.#firstStretches.get(client)?.ranges[0] ?? Number.POSITIVE_INFINITY
+    if (clock !== undefined && clock < known) this.#firstStretches.set(client, { client, ranges: [clock] })
   }
 
   #topIsFull(): boolean {
@@ -144,8 +162,9 @@ export class PendingEntries {
     return this.#heldBytes
   }
 
-  get updates(): readonly Uint8Array[] {
-    return this.#entries.flatMap((entry) => entry.updates)
+  /** What they add to what is known. */
+  get additions(): readonly Addition[] {
+    return this.#entries.map((entry) => entry.addition)
   }
 
   /** The entry that is committed last, or null if nothing waits. */
