@@ -67,7 +67,7 @@ test('G1: at pendingBytesPerDocumentMax the writers of the document are paused, 
 })
 
 test('G1: what paused sockets still deliver is taken up to twice the mark, then refused as overloaded', async () => {
-  const bench = await OwnerBench.start({ limits: { pendingBytesPerDocumentMax: 1_100 } })
+  const bench = await OwnerBench.start({ limits: { pendingBytesPerDocumentMax: 1_300 } })
   const writer = await bench.join('doc')
   const release = bench.store.stall('append')
   for (let client = 1; client <= 5; client++) writer.submit(editOf('x'.repeat(500), client))
