@@ -31,13 +31,24 @@ export interface Config {
 export type Command =
   | { readonly kind: 'serve'; readonly config: Config }
   | { readonly kind: 'migrate'; readonly databaseUrl: string; readonly logLevel: LogLevel; readonly logFormat: LogFormat }
+  | {
+      readonly kind: 'lift-quarantine'
+      readonly documentId: string
+      /** Null: the embedded store in the folder. */
+      readonly databaseUrl: string | null
+      readonly dataFolder: string
+      readonly logLevel: LogLevel
+      readonly logFormat: LogFormat
+    }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
 export const helpText = `Usage: weft serve [options]
        weft migrate --database-url <url>
+       weft lift-quarantine <document> [--data <folder> | --database-url <url>]
 
-serve starts the sync server, with the demo at its address; migrate brings a database's schema up to date and ends.
+serve starts the sync server, with the demo at its address; migrate brings a database's schema up to date and ends;
+lift-quarantine forgets what was found to be unusable in a document, so that all of it is tried again.
 
   --host <address>        where to listen (HOST; 127.0.0.1)
   --port <number>         the port, 0 for any free one (PORT; 1234)
@@ -94,6 +105,12 @@ const options = {
   version: { type: 'boolean', short: 'v' },
 } as const
 
+const commands = ['serve', 'migrate', 'lift-quarantine'] as const
+
+function isOneOf<Value extends string>(values: readonly Value[], value: string): value is Value {
+  return values.some((one) => one === value)
+}
+
 /** Reads a command line (without node and the script). Throws `invalid-configuration`, naming the flag or variable and what it takes. */
 export function parseCommand(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Command {
   const { values, positionals } = parseFlags(args)
@@ -101,7 +118,8 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
   if (values.version === true) return { kind: 'version' }
   const [command, ...rest] = positionals
   if (command === undefined) throw invalid('A command is missing: weft serve. See weft --help.')
-  if (command !== 'serve' && command !== 'migrate') throw invalid(`There is no command "${command}"; there are: serve, migrate.`)
+  if (!isOneOf(commands, command)) throw invalid(`There is no command "${command}"; there are: ${commands.join(', ')}.`)
+  const documentId = command === 'lift-quarantine' ? rest.shift() : undefined
   if (rest.length > 0) throw invalid(`weft ${command} takes no argument "${rest.join(' ')}"; its options begin with --.`)
 
   const read: Read = (flag, variable) => {
@@ -117,6 +135,13 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
   }
   const logLevel = oneOf(read('log-level', 'LOG_LEVEL') ?? { name: '--log-level', value: 'info' }, logLevels)
   const logFormat = oneOf(read('log-format', 'LOG_FORMAT') ?? { name: '--log-format', value: 'auto' }, logFormats)
+  const dataFolder = nonEmpty(read('data', 'WEFT_DATA') ?? { name: '--data', value: './data' })
+  if (command === 'lift-quarantine') {
+    if (documentId === undefined || documentId === '') throw invalid('weft lift-quarantine needs the id of the document.')
+    const databaseUrl = read('database-url', 'DATABASE_URL')
+    if (databaseUrl !== null) checkDatabaseUrl(databaseUrl.value, databaseUrl.name)
+    return { kind: 'lift-quarantine', documentId, databaseUrl: databaseUrl?.value ?? null, dataFolder, logLevel, logFormat }
+  }
   if (command === 'migrate') {
     const databaseUrl = read('database-url', 'DATABASE_URL')
     if (databaseUrl === null) throw invalid('weft migrate needs --database-url (or DATABASE_URL): the database to bring up to date.')
@@ -131,7 +156,7 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
     config: Object.freeze({
       host: nonEmpty(read('host', 'HOST') ?? { name: '--host', value: '127.0.0.1' }),
       port: portOf(read('port', 'PORT') ?? { name: '--port', value: '1234' }),
-      dataFolder: nonEmpty(read('data', 'WEFT_DATA') ?? { name: '--data', value: './data' }),
+      dataFolder,
       logLevel,
       logFormat,
       broadcast,

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: `weft serve`. Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage.
+// The command line: `weft serve` and its companions. Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage.
 import { WeftError } from '../core/errors.js'
 import { type Config, helpText, type LogFormat, type LogLevel, parseCommand } from './config.js'
 import { greeting } from './greeting.js'
@@ -20,6 +20,12 @@ async function main(): Promise<void> {
     case 'migrate':
       await migrateDatabase(command.databaseUrl, command.logLevel, command.logFormat)
       return
+    case 'lift-quarantine': {
+      const [{ createLogger }, { liftQuarantine }] = await Promise.all([import('./log.js'), import('./lift-quarantine.js')])
+      await liftQuarantine({ ...command, logger: createLogger(command.logLevel, command.logFormat) })
+      process.stdout.write('Lifted. All of the document is tried again when it is opened the next time.\n')
+      return
+    }
     case 'serve':
       await serve(command.config)
   }

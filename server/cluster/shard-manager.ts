@@ -4,6 +4,7 @@ import { unreachable } from '../../core/assert.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { SHARD_COUNT, shardOf } from '../../core/document-id.js'
+import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { NodeRow } from '../../persistence/membership.js'
 import type { Claimant, DocumentStore, Fence, ShardGrant, ShardOwnership } from '../../persistence/store.js'
@@ -56,6 +57,8 @@ export class ShardManager {
   #timer: Timer | null = null
   #looking: Promise<void> | null = null
   #lookAgain = false
+  /** Said once in the log, not several times a second. */
+  #lastFailure: string | null = null
 
   constructor(options: ShardManagerOptions) {
     this.#options = options
@@ -167,8 +170,11 @@ export class ShardManager {
       try {
         await this.#lookOnce()
       } catch (thrown) {
-        // The store is away: nothing moves until it is back, and the membership says when that has lasted too long.
-        this.#options.logger.debug({ err: thrown }, 'ownership could not be read')
+        // The store is away: nothing moves until it is back, and the membership says when that has lasted too long. Anything else nobody else would tell.
+        const { code, message } = asWeftError(thrown)
+        const isNews = code !== 'store-unavailable' && message !== this.#lastFailure
+        this.#options.logger[isNews ? 'warn' : 'debug']({ err: thrown }, 'ownership could not be read or changed')
+        this.#lastFailure = message
       }
     } while (this.#lookAgain && !this.#isStopped())
   }

@@ -1,6 +1,9 @@
 // The command as a process of its own: a clean stop loses nothing, and what cannot start says why.
 import { strict as assert } from 'node:assert'
 import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import WebSocket from 'ws'
@@ -8,8 +11,10 @@ import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { systemClock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
-import { MemoryStore } from '../../persistence/index.js'
+import { silentLogger } from '../../core/log.js'
+import { MemoryStore, openLmdbStore } from '../../persistence/index.js'
 import { createServer } from '../../server/index.js'
+import { Writer } from '../contract/fixture.js'
 import { startLocalServer } from '../helpers/local-server.js'
 import { RawClient } from '../helpers/raw-client.js'
 import { ServerProcess } from '../helpers/server-process.js'
@@ -250,4 +255,35 @@ describe('a server in a program', () => {
     assert.equal((await client.closed).code, 1012)
     await drained
   })
+})
+
+test('D8: a quarantine is lifted by command, with the server stopped', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'weft-lift-'))
+  const open = () => openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal: (error) => assert.fail(error) })
+  const lift = (document: string): Promise<Ended> => run(['lift-quarantine', document, '--data', folder])
+  try {
+    const store = await open()
+    const writer = await (await Writer.claim(store, 'a/b')).appendMany(3)
+    await store.saveQuarantine(writer.quarantine(2, 'made up'))
+    const inUse = await lift('a/b')
+    assert.equal(inUse.code, 1)
+    assert.match(inUse.stderr, /in use by process/)
+    await store.close()
+    assert.deepEqual(await lift('a/b'), {
+      code: 0,
+      stdout: 'Lifted. All of the document is tried again when it is opened the next time.\n',
+      stderr: '',
+    })
+    const again = await lift('a/b')
+    assert.equal(again.code, 1)
+    assert.match(again.stderr, /no quarantined document "a\/b"/)
+    const reopened = await open()
+    assert.equal((await reopened.openDocument('a/b')).quarantine, null)
+    await reopened.close()
+    const elsewhere = await run(['lift-quarantine', 'a/b', '--data', path.join(folder, 'missing')])
+    assert.equal(elsewhere.code, 2)
+    assert.match(elsewhere.stderr, /--data/)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 })

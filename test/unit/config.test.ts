@@ -276,6 +276,9 @@ describe('config', () => {
     { args: [...node, '--advertise', 'host:0'], says: /--advertise/ },
     { args: node, environment: { ADVERTISE: 'http://host:1' }, says: /^ADVERTISE/ },
     { args: ['migrate'], says: /--database-url/ },
+    { args: ['lift-quarantine'], says: /id of the document/ },
+    { args: ['lift-quarantine', 'a', 'b'], says: /"b"/ },
+    { args: ['lift-quarantine', 'a', '--database-url', 'mysql://x'], says: /^--database-url/ },
   ]
   for (const { args, environment = {}, says } of refusals) {
     test(`refused by name: ${[...args, ...Object.keys(environment)].join(' ') || '(nothing)'}`, () => {
