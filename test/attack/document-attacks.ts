@@ -90,7 +90,8 @@ const garbageRuns: Attack = {
     }
     await submitAll(attacker, 1, updates())
     await compacted(scene, 20_000)
-    await sleep(5_000)
+    // What it began may take its time.
+    for (let waited = 0; waited < 30 && scene.server.pid !== null; waited++) await sleep(1_000)
     attacker.end()
     if (scene.server.pid === null) await scene.server.start()
     else {

@@ -132,6 +132,8 @@ const queryFlood: Attack = {
     const documentId = scene.documentId('query')
     await crowd(scene, documentId, { sessions: 1, each: 4 })
     const asker = await scene.stock(documentId)
+    asker.sendY({ type: 'sync-step-1', stateVector: stateVector() })
+    await sleep(500)
     const before = scene.tally.bytesReceived
     for (let count = 0; count < 5_000; count++) asker.sendY({ type: 'query-awareness' })
     await sleep(10_000)

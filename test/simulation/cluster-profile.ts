@@ -20,6 +20,9 @@ export type NodeAction =
   | 'redis-wiped'
   | 'cut-redis'
   | 'set-clock'
+  | 'drain-in-claim'
+  | 'cut-in-release'
+  | 'cancel-start'
 
 export type ClusterAction = ClientAction | NodeAction | 'join' | 'misdeed' | 'lose-author' | 'wait'
 
@@ -131,6 +134,9 @@ export function drawClusterProfile(random: Random): ClusterProfile {
       'redis-wiped': badRedis ? 2 : 0,
       'cut-redis': badRedis ? 3 : 0,
       'set-clock': 1,
+      'drain-in-claim': badNodes && moves ? 4 : 0,
+      'cut-in-release': badDatabase && moves ? 4 : 0,
+      'cancel-start': badNodes ? 4 : 0,
       misdeed: adversaryCount > 0 ? 25 : 0,
     },
   }

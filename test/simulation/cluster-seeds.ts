@@ -28,6 +28,9 @@ const reached = [
   'action redis-wiped',
   'action cut-redis',
   'action set-clock',
+  'action cancel-start',
+  'action cut-in-release',
+  'action drain-in-claim',
   'action misdeed',
 ]
 

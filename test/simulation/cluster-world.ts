@@ -19,9 +19,10 @@ import { Population } from './population.js'
 import { calm, drawWeighted } from './profile.js'
 import { SimulatedRedis } from './redis.js'
 import { SimulatedTime } from './time.js'
+import { WeftClient } from './weft-client.js'
 
-/** What a negative control breaks: the database looks at no fence; it answers before it has written; a node reads documents before it claims them. */
-export type ClusterSabotage = 'none' | 'ignores-fences' | 'acknowledges-early' | 'reads-ahead'
+/** What a negative control breaks: the database looks at no fence; it answers before it has written; a node reads documents before it claims them; it prunes by its own clock. */
+export type ClusterSabotage = 'none' | 'ignores-fences' | 'acknowledges-early' | 'reads-ahead' | 'prunes-by-own-clock'
 
 export interface ClusterOutcome {
   readonly counters: ReadonlyMap<CounterName, number>
@@ -35,6 +36,8 @@ export interface ClusterOutcome {
 const BALANCER = 'balancer:8000'
 const CLIENTS_MAX = 7
 const TAKEOVER_MS_MAX = 5_000
+/** Until everybody's edits are saved again when ownership was lost at the worst moment: takeover, and the retries of who noticed it late. */
+const HANDED_OVER_MS_MAX = 15_000
 const NODE_STATES_MS_MAX = 10_000
 /** Until who has just come back sees everybody again: the others' next renewals, after 15 s at the most. */
 const RETURN_MS_MAX = 20_000
@@ -121,7 +124,7 @@ export class ClusterWorld {
     await world.#quiet()
     if (world.#profile.kind === 'only-redis') assert.deepEqual(world.#epochs(), epochs, 'O4: Redis moves no ownership')
     await world.#checkSpoofing()
-    await world.#checkDeath()
+    await world.#checkTakeover()
     await world.#end()
     return world.#outcome()
   }
@@ -244,6 +247,73 @@ export class ClusterWorld {
     if (!spoofed.includes(true)) return
     await this.#advance(9_000)
     await this.#checkEqual()
+  }
+
+  /** What moves ownership in the end, when nothing else is wrong: a death, mostly; else the database is lost, or the process ends, at the worst moment. */
+  async #checkTakeover(): Promise<void> {
+    const choice = this.#profile.kind === 'any' ? this.#random.below(4) : 0
+    if (choice === 1) await this.#checkCutInRelease()
+    else if (choice === 2) await this.#checkDrainInClaim()
+    else await this.#checkDeath()
+  }
+
+  /** O2: a node loses the database while it hands shards over. Its clients, which it still has, get what they type to whoever owns the documents then. */
+  async #checkCutInRelease(): Promise<void> {
+    const { nodes } = this.#fleet
+    const node = nodes[this.#random.below(nodes.length)] as SimulatedNode
+    if (await this.#fleet.cutInRelease(node, 6_000)) {
+      for (const client of this.#population.clients) this.#population.act('edit', client)
+      await this.#advance(HANDED_OVER_MS_MAX)
+      this.#checkServed()
+      this.#checkSaved(`${node.name} lost the database while it handed shards over`)
+    }
+    this.#fleet.mend()
+    await this.#advance(RETURN_MS_MAX)
+    await this.#checkEqual()
+  }
+
+  /** O2, G4: a node is stopped in order while it claims shards. Until it is gone it serves what it got. */
+  async #checkDrainInClaim(): Promise<void> {
+    const { nodes } = this.#fleet
+    const index = this.#random.below(nodes.length)
+    const node = nodes[index] as SimulatedNode
+    const dying = nodes[(index + 1) % nodes.length] as SimulatedNode
+    if (await this.#fleet.drainInClaim(node, dying, 2 * HANDED_OVER_MS_MAX, 10_000)) {
+      for (const client of this.#population.clients) this.#population.act('edit', client)
+      await this.#advance(TAKEOVER_MS_MAX)
+      this.#checkServed()
+      await this.#advance(HANDED_OVER_MS_MAX - TAKEOVER_MS_MAX)
+      if (nodes.length > 2) this.#checkSaved(`${node.name} was stopped while it claimed shards`)
+      await this.#advance(2 * HANDED_OVER_MS_MAX)
+    }
+    this.#fleet.startAll()
+    await this.#advance(2 * RETURN_MS_MAX)
+    await this.#checkEqual()
+  }
+
+  /** O2: whoever has a shard as far as the database knows, and is alive, serves it: else nobody would take it. */
+  #checkServed(): void {
+    const owners = [...this.#database.disk.owners.values()].map(({ owner }) => owner?.boot ?? null)
+    for (const node of this.#fleet.nodes) {
+      if (node.boot === null) continue
+      const recorded = owners.filter((boot) => boot === node.boot).length
+      assert.equal(
+        node.ownedShards,
+        recorded,
+        `O2: ${node.name} serves ${node.ownedShards} of the ${recorded} shards that the database says it owns`,
+      )
+    }
+  }
+
+  #checkSaved(what: string): void {
+    // Those who only know the address of a node that is down are not served, and know it.
+    const connected = this.#population.clients.filter(({ clock }) => this.#network.connections(clock).length > 0)
+    const unsaved = connected.filter((client) => client instanceof WeftClient && !client.isSaved())
+    assert.deepEqual(
+      unsaved.map(({ clock }) => clock.name),
+      [],
+      `O2: ${HANDED_OVER_MS_MAX} ms after ${what}, not everybody's edits are saved`,
+    )
   }
 
   /** O2, A4: a node dies, and some of its clients with it; then the others have taken over, and see the living and nobody else. */

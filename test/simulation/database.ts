@@ -31,6 +31,8 @@ const OTHER_MS_MAX = 5_000
 const control: ReadonlySet<string> = new Set(['heartbeat', 'leave', 'readOwnership', 'claimShards', 'releaseShards'])
 /** How soon what was held up is delivered when the way is open again. */
 const HELD_MS = 20
+/** How long a call may take during which something is to happen; half of those things come too late. */
+const MEANWHILE_MS_MAX = 1_500
 const reads: ReadonlySet<string> = new Set(['openDocument', 'readLog', 'readAt', 'listDocuments', 'listVersions'])
 
 export class SimulatedDatabase {
@@ -40,6 +42,8 @@ export class SimulatedDatabase {
   readonly #options: DatabaseOptions
   readonly #cuts = new Map<string, Reach>()
   #itself: Reach = 'open'
+  /** What happens while the next call of this kind by a machine is under way. */
+  readonly #meanwhile = new Map<string, () => void>()
 
   constructor(options: DatabaseOptions) {
     this.#options = options
@@ -60,7 +64,7 @@ export class SimulatedDatabase {
         ? first.catch((error: unknown) => (before === reconnected ? once(method, run) : Promise.reject(error)))
         : first
     }
-    const store = simulatedStore({ clock: this.#clock, disk: this.disk, ledger, lie, call, fail: (error) => time.fail(error) })
+    const store = simulatedStore({ clock: this.#clock, asker: host, disk: this.disk, ledger, lie, call, fail: (error) => time.fail(error) })
     const membership = new MemoryMembership({ clock: this.#clock, table: this.#table })
     return {
       store,
@@ -85,10 +89,16 @@ export class SimulatedDatabase {
     this.#cuts.set(machine, reach)
   }
 
+  /** The next call of this kind by this machine takes its time, and something happens meanwhile. */
+  during(machine: string, method: string, happening: () => void): void {
+    this.#meanwhile.set(`${machine} ${method}`, happening)
+  }
+
   /** Everybody reaches it from now on. */
   mend(): void {
     this.#itself = 'open'
     this.#cuts.clear()
+    this.#meanwhile.clear()
   }
 
   get isTroubled(): boolean {
@@ -118,11 +128,22 @@ export class SimulatedDatabase {
             underWay.delete(giveUp)
             settle()
           })
-        this.#carry(host, random, run).then(
-          (outcome) => outcome !== 'lost' && answer(() => resolve(outcome.result)),
-          (error: unknown) => answer(() => reject(error)),
-        )
+        this.#begins(host, method, random)
+          .then(() => this.#carry(host, random, run))
+          .then(
+            (outcome) => outcome !== 'lost' && answer(() => resolve(outcome.result)),
+            (error: unknown) => answer(() => reject(error)),
+          )
       })
+  }
+
+  async #begins(host: HostClock, method: string, random: Random): Promise<void> {
+    const key = `${machineOf(host)} ${method}`
+    const happening = this.#meanwhile.get(key)
+    if (happening === undefined) return
+    this.#meanwhile.delete(key)
+    this.#clock.after(random.fraction() * MEANWHILE_MS_MAX, happening)
+    await pass(this.#clock, random.fraction() * MEANWHILE_MS_MAX)
   }
 
   /** Whatever became of the process that asked, what has left it may take effect. */

@@ -24,6 +24,8 @@ export interface FleetOptions {
 
 const NODES_MAX = 4
 const HOUR_MS = 3_600_000
+/** Farther than any window reaches. */
+const MONTH_MS = 30 * 24 * HOUR_MS
 
 export class Fleet {
   readonly #options: FleetOptions
@@ -91,12 +93,7 @@ export class Fleet {
         return
       }
       case 'cut-database':
-        this.#disturbed()
-        database.cut(node.name, (['hangs', 'refuses', 'holds'] as const)[random.below(3)] ?? 'hangs')
-        this.#later(500 + random.below(10_000), () => {
-          this.#disturbed()
-          database.cut(node.name, 'open')
-        })
+        this.#cutFromDatabase(node)
         return
       case 'database-away':
         this.#disturbed()
@@ -117,8 +114,28 @@ export class Fleet {
         redis.cut(node.name)
         this.#later(random.below(10_000), () => redis.mend(node.name))
         return
+      case 'drain-in-claim': {
+        // Somebody dies, so that there is something to claim.
+        const other = this.#nodes[random.below(this.#nodes.length)] as SimulatedNode
+        if (other === node) return
+        database.during(node.name, 'claimShards', () => this.#drain(node, () => this.#start(node)))
+        this.kill(other, 'process')
+        this.#later(4_000 + random.below(4_000), () => this.#start(other))
+        return
+      }
+      case 'cut-in-release':
+        // Somebody joins, so that there is something to release.
+        database.during(node.name, 'releaseShards', () => this.#cutFromDatabase(node))
+        if (this.#nodes.length < NODES_MAX) this.#start(this.#add())
+        return
+      case 'cancel-start':
+        this.kill(node, 'process')
+        this.#start(node)
+        this.#later(random.below(1_500), () => this.#cancelStart(node))
+        this.#later(3_000 + random.below(3_000), () => this.#start(node))
+        return
       case 'set-clock':
-        node.host?.setWallClock((random.below(2) === 0 ? 1 : -1) * random.below(HOUR_MS + 1))
+        node.host?.setWallClock((random.below(2) === 0 ? 1 : -1) * random.below((random.below(2) === 0 ? HOUR_MS : MONTH_MS) + 1))
         return
     }
   }
@@ -134,6 +151,40 @@ export class Fleet {
       database.cut(node.name, 'open')
       this.#start(node)
     })
+  }
+
+  /** A node is cut off from the database while it hands shards over, until `mend`. False if it handed nothing over in this time. */
+  async cutInRelease(node: SimulatedNode, limitMs: number): Promise<boolean> {
+    const { database, time } = this.#options
+    let isCut = false
+    database.during(node.name, 'releaseShards', () => {
+      isCut = true
+      this.#disturbed()
+      database.cut(node.name, 'hangs')
+    })
+    this.#start(this.#add())
+    for (let waitedMs = 0; !isCut && waitedMs < limitMs; waitedMs += 100) await time.advance(100)
+    return isCut
+  }
+
+  /** A node is stopped in order, and takes its time, while it claims what another one that died has left. False if it claimed nothing in this time. */
+  async drainInClaim(node: SimulatedNode, dying: SimulatedNode, windowMs: number, limitMs: number): Promise<boolean> {
+    const { database, time } = this.#options
+    let drains = false
+    database.during(node.name, 'claimShards', () => {
+      drains = true
+      this.#disturbed()
+      node.drain(windowMs, false).catch((error: unknown) => time.fail(error))
+    })
+    this.kill(dying, 'process')
+    for (let waitedMs = 0; !drains && waitedMs < limitMs; waitedMs += 100) await time.advance(100)
+    return drains
+  }
+
+  /** Everybody reaches the database. */
+  mend(): void {
+    this.#disturbed()
+    this.#options.database.mend()
   }
 
   startAll(): void {
@@ -185,6 +236,23 @@ export class Fleet {
     if (!node.isStopped) return
     this.#disturbed()
     node.goOn()
+  }
+
+  #cutFromDatabase(node: SimulatedNode): void {
+    const { random, database } = this.#options
+    if (this.#peace) return
+    this.#disturbed()
+    database.cut(node.name, (['hangs', 'refuses', 'holds'] as const)[random.below(3)] ?? 'hangs')
+    this.#later(500 + random.below(10_000), () => {
+      this.#disturbed()
+      database.cut(node.name, 'open')
+    })
+  }
+
+  /** Whoever started it has thought better of it. */
+  #cancelStart(node: SimulatedNode): void {
+    this.#disturbed()
+    node.cancelStart().catch((error: unknown) => this.#options.time.fail(error))
   }
 
   #start(node: SimulatedNode): void {

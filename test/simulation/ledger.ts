@@ -13,6 +13,19 @@ export interface LedgerRow {
   readonly update: Uint8Array
 }
 
+interface StampedRow {
+  readonly seq: number
+  readonly committedAt: number
+}
+
+/** A log before and after it was pruned, and what else there is. Times are those of the store's own clock, which is right. */
+export interface Pruned {
+  readonly before: readonly StampedRow[]
+  readonly after: readonly StampedRow[]
+  readonly snapshots: readonly { readonly seq: number }[]
+  readonly windowStart: number
+}
+
 class LedgerDocument {
   readonly incarnation: string
   /** Every row there ever was, seq 1 first, whatever is pruned later. */
@@ -99,6 +112,19 @@ export class Ledger {
         `D6: a snapshot of ${documentId} lacks part of row ${row.seq}`,
       )
     document.stored.add(inspected)
+  }
+
+  /** H1: every seq of the window can still be read, from a snapshot and the rows after it. H3: no row of the window is gone. */
+  pruned(documentId: string, { before, after, snapshots, windowStart }: Pruned): void {
+    const kept = new Set(after.map(({ seq }) => seq))
+    for (const { seq, committedAt } of before)
+      assert.ok(kept.has(seq) || committedAt <= windowStart, `H3: pruning took row ${seq} of ${documentId}, which the window needs`)
+    const first = after[0]?.seq ?? (before.at(-1)?.seq ?? 0) + 1
+    const firstInWindow = after.find(({ committedAt }) => committedAt > windowStart)?.seq ?? first
+    assert.ok(
+      first <= 1 || snapshots.some(({ seq }) => seq >= first - 1 && seq <= Math.max(firstInWindow, first - 1)),
+      `H1: after pruning, row ${firstInWindow} of ${documentId} has no snapshot to begin from`,
+    )
   }
 
   incarnationOf(documentId: string): string | null {

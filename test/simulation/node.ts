@@ -59,7 +59,13 @@ interface Process {
 
 type NodeState =
   | { readonly kind: 'down' }
-  | { readonly kind: 'starting'; readonly clock: HostClock; readonly devices: HostClock }
+  | {
+      readonly kind: 'starting'
+      readonly clock: HostClock
+      readonly devices: HostClock
+      readonly stop: (windowMs: number) => Promise<void>
+    }
+  | { readonly kind: 'stopping'; readonly clock: HostClock; readonly devices: HostClock }
   | { readonly kind: 'up'; readonly process: Process }
   | { readonly kind: 'draining'; readonly process: Process }
 
@@ -105,6 +111,11 @@ export class SimulatedNode {
     return this.#state.kind === 'up' ? this.#state.process.node.documents.openDocuments : 0
   }
 
+  /** How many shards the process that runs takes for its own. */
+  get ownedShards(): number {
+    return this.#process?.node.ownership.ownedShards ?? 0
+  }
+
   /** The process that runs, if one does. */
   get host(): HostClock | null {
     return this.#process?.clock ?? null
@@ -131,7 +142,6 @@ export class SimulatedNode {
     this.#boots += 1
     const clock = new HostClock(time, `${name}#${this.#boots}`, skew)
     const devices = new HostClock(time, `${name}#${this.#boots} devices`, skew)
-    this.#state = { kind: 'starting', clock, devices }
     const random = seededRandom(this.#options.random.below(2 ** 31))
     const { store, member } = this.#stand(clock, devices, random)
     const onFatal = (): void => this.#startAnew()
@@ -140,16 +150,25 @@ export class SimulatedNode {
     const node = new ServerNode(
       member === null ? common : { ...common, bus: member.bus, cluster: member.cluster, counters: member.counters },
     )
-    await node.start()
+    const stop = async (windowMs: number): Promise<void> => {
+      await node.stop(windowMs)
+      await member?.bus.close()
+    }
+    const starting: NodeState = { kind: 'starting', clock, devices, stop }
+    this.#state = starting
+    try {
+      await node.start()
+    } catch (error) {
+      // Given up meanwhile.
+      if (this.#state !== starting) return
+      throw error
+    }
+    if (this.#state !== starting) return
     const closes = (code: number, reason: string): void => {
       if (this.#state.kind === 'up') this.#options.closesClient?.(`${name} closed a client: ${code} ${reason}`)
     }
     const door = new Door({ node, time, random, ledger, expectations, losesMessages, punishesOthers, closes })
     const unlisten = network.listen(address, { host: clock, accept: (end, request) => door.accept(end, request) })
-    const stop = async (windowMs: number): Promise<void> => {
-      await node.stop(windowMs)
-      await member?.bus.close()
-    }
     const { boot } = node.ownership
     this.#state = { kind: 'up', process: { clock, devices, counters: node.counters, boot, node, door, stop, unlisten } }
   }
@@ -160,13 +179,28 @@ export class SimulatedNode {
     if (state.kind === 'down') return
     const { network } = this.#options
     this.#state = { kind: 'down' }
-    const { clock, devices } = state.kind === 'starting' ? state : state.process
+    const { clock, devices } = 'clock' in state ? state : state.process
     clock.kill()
     devices.kill()
     network.ended(clock, how)
-    if (state.kind === 'starting') return
+    if ('clock' in state) return
     state.process.unlisten()
     this.#count(state.process.counters)
+  }
+
+  /** Ends a process that has not come up yet, if there is one. Throws if something is left behind. */
+  async cancelStart(): Promise<void> {
+    const state = this.#state
+    if (state.kind !== 'starting') return
+    const { clock, devices, stop } = state
+    this.#state = { kind: 'stopping', clock, devices }
+    await stop(0)
+    if (!clock.alive) return
+    this.#state = { kind: 'down' }
+    if (clock.timerCount > 0) throw new Error(`${clock.timerCount} timers are left after the start of ${clock.name} was cancelled`)
+    clock.kill()
+    devices.kill()
+    this.#options.network.ended(clock, 'process')
   }
 
   /** Stops the process, as SIGSTOP does, until `goOn`. */
@@ -217,7 +251,10 @@ export class SimulatedNode {
         const { disk, trouble, acknowledgesEarly } = ground
         const call = localCaller({ clock: devices, random, trouble })
         const lie = acknowledgesEarly ? 'acknowledges-early' : 'none'
-        return { store: simulatedStore({ clock: devices, disk, ledger, call, fail: (error) => time.fail(error), lie }), member: null }
+        return {
+          store: simulatedStore({ clock: devices, asker: clock, disk, ledger, call, fail: (error) => time.fail(error), lie }),
+          member: null,
+        }
       }
       case 'cluster': {
         const { cluster } = ground

@@ -1,4 +1,6 @@
 // A store for a simulated process: a MemoryStore behind calls that take their time, stall and fail; what takes effect goes into the ledger.
+
+import type { Clock } from '../../core/clock.js'
 import { shardOf } from '../../core/document-id.js'
 import { WeftError } from '../../core/errors.js'
 import type { Random } from '../../core/random.js'
@@ -9,6 +11,8 @@ import type {
   Claimant,
   DocumentStore,
   FencedWrite,
+  PruneResult,
+  RetentionPolicy,
   ShardGrant,
   ShardOwnership,
   SnapshotWrite,
@@ -37,8 +41,13 @@ export interface SimulatedStoreOptions {
   readonly call: Caller
   /** Tells of a broken invariant. */
   readonly fail: (error: unknown) => void
-  /** Lies, for negative controls: `append` answers before anything is written; fences are not looked at; documents are read before their claim. */
-  readonly lie: 'none' | 'acknowledges-early' | 'ignores-fences' | 'reads-ahead'
+  /**
+   * Lies, for negative controls: `append` answers before anything is written; fences are not looked at; documents are read before their claim; what is old
+   * enough to go is decided by the clock of whoever asks.
+   */
+  readonly lie: 'none' | 'acknowledges-early' | 'ignores-fences' | 'reads-ahead' | 'prunes-by-own-clock'
+  /** The clock of whoever asks. */
+  readonly asker: Clock
 }
 
 export interface LocalCallerOptions {
@@ -124,6 +133,22 @@ class ObservedStore extends MemoryStore {
   override async saveSnapshot(write: SnapshotWrite): Promise<FencedWrite> {
     const result = await super.saveSnapshot(write)
     if (result === 'written') this.#observe((ledger) => ledger.snapshotSaved(write))
+    return result
+  }
+
+  /** H1, H3: what a kept version or the window needs stays, however wrong the clock of whoever asks. */
+  override async prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult> {
+    const { disk, clock, asker, lie } = this.#options
+    const before = disk.documents.get(documentId)?.log.slice() ?? []
+    const windowStart = clock.now() - policy.logWindowMs
+    const result = await super.prune(documentId, policy)
+    const document = disk.documents.get(documentId)
+    if (document === undefined) return result
+    if (lie === 'prunes-by-own-clock') {
+      const kept = document.log.findIndex(({ committedAt }) => committedAt > asker.now() - policy.logWindowMs)
+      document.log.splice(0, kept < 0 ? document.log.length : kept)
+    }
+    this.#observe((ledger) => ledger.pruned(documentId, { before, after: document.log, snapshots: document.snapshots, windowStart }))
     return result
   }
 

@@ -70,6 +70,11 @@ export class WeftClient implements SimulatedClient {
     }
   }
 
+  /** Whether the user is told that everything is saved, in all documents. */
+  isSaved(): boolean {
+    return this.#sessions.every(({ status }) => status.state === 'saved')
+  }
+
   async close(): Promise<void> {
     await this.#connection.close()
     for (const participant of this.participants) participant.destroy()
