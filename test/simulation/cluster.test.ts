@@ -44,7 +44,8 @@ describe('negative controls', () => {
     assert.match(await firstCaught('acknowledges-early', 3), /D1:|D2: .* was opened at seq/)
   })
 
-  test('O1: a takeover that reads before its claim is committed is caught within 30 seeds in which nodes keep joining', async () => {
-    assert.match(await firstCaught('reads-ahead', 30, 'add-node'), /O1:/)
+  // One seed in fifteen has an edit in the moment between the two.
+  test('O1: a takeover that reads before its claim is committed is caught within 60 seeds in which nodes keep joining', async () => {
+    assert.match(await firstCaught('reads-ahead', 60, 'add-node'), /O1:/)
   })
 })

@@ -211,6 +211,26 @@ test('O3, O5: a release ends when the store refuses the shard, also with edits t
   assert.equal(writer.detachedBy?.code, 'owner-moved')
 })
 
+test('O3: a release that waits for a store which is away ends when the ownership does, and nobody is left with a paused socket', async () => {
+  const bench = await OwnerBench.start()
+  const writer = await bench.join('moving')
+  const release = bench.store.stall('append')
+  writer.type('a')
+  await bench.clock.settle()
+  const shard = bench.giveUp('moving')
+  const released = bench.directory.release(new Set([shard]))
+  await bench.clock.settle()
+  assert.equal(writer.paused, true)
+  bench.directory.abandon(new Set([shard]))
+  await released
+  assert.equal(writer.detachedBy?.code, 'owner-moved')
+  assert.equal(writer.acknowledgedThrough, -1)
+  assert.equal(bench.directory.openDocuments, 0)
+  release()
+  await bench.clock.advanceAsync(60_000)
+  assert.equal(bench.clock.timerCount, 0)
+})
+
 test('O5: a shard that is released while one of its documents opens leaves nothing open', async () => {
   const bench = await OwnerBench.start()
   const unblock = bench.store.stall('openDocument')
