@@ -1,4 +1,4 @@
-// Builds everything into dist/: the compiled TypeScript, its CommonJS form, the SQL migrations and the demo. `--if-stale` does nothing when dist/ is newer than every source.
+// Builds everything into dist/: the compiled TypeScript, its CommonJS form and the demo. `--if-stale` does nothing when dist/ is newer than every source.
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -33,22 +33,11 @@ function compile() {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-function copyMigrations() {
-  const from = path.join(root, 'persistence', 'postgres', 'migrations')
-  if (!fs.existsSync(from)) return
-  for (const name of fs.readdirSync(from).filter((file) => file.endsWith('.sql'))) {
-    const to = path.join(outDir, 'persistence', 'postgres', 'migrations', name)
-    fs.mkdirSync(path.dirname(to), { recursive: true })
-    fs.copyFileSync(path.join(from, name), to)
-  }
-}
-
 /** Builds unless `ifStale` is set and nothing changed. */
 export async function build({ ifStale = false } = {}) {
   if (ifStale && isFresh()) return
   fs.rmSync(outDir, { recursive: true, force: true })
   compile()
-  copyMigrations()
   fs.chmodSync(path.join(outDir, 'server', 'main.js'), 0o755)
   const [{ buildCommonJs }, { buildDemo }] = await Promise.all([import('./build-commonjs.mjs'), import('./build-demo.mjs')])
   await buildCommonJs(outDir)

@@ -7,6 +7,26 @@ import { REF_SKIP, StructReader } from './struct-reader.js'
 // Per client block: struct count, first clock, end clock, offset, end.
 const BLOCK_FIELDS = 5
 
+/** Where things are in an encoded document: plain columns, so that another thread or process can make them. */
+export interface DocumentIndex {
+  readonly deletesOffset: number
+  readonly clients: Float64Array
+  readonly blocks: Uint32Array
+  readonly checkpoints: Uint32Array
+}
+
+export function indexOf(inspected: InspectedUpdate): DocumentIndex {
+  const blocks = new Uint32Array(inspected.blocks.length * BLOCK_FIELDS)
+  for (const [index, block] of inspected.blocks.entries())
+    blocks.set([block.structCount, block.firstClock, block.endClock, block.offset, block.end], index * BLOCK_FIELDS)
+  return {
+    deletesOffset: inspected.deletesOffset,
+    clients: Float64Array.from(inspected.blocks, (block) => block.client),
+    blocks,
+    checkpoints: Uint32Array.from(inspected.checkpoints),
+  }
+}
+
 export class EncodedDocument {
   readonly bytes: Uint8Array
   readonly #deletesOffset: number
@@ -15,15 +35,14 @@ export class EncodedDocument {
   readonly #blocks: Uint32Array
   readonly #checkpoints: Uint32Array
 
-  /** `inspected` must be what `inspectUpdate(bytes)` gave. It is not kept. */
-  constructor(bytes: Uint8Array, inspected: InspectedUpdate) {
+  /** `found` must be what `inspectUpdate(bytes)` gave, or the index of that. What was inspected is not kept. */
+  constructor(bytes: Uint8Array, found: InspectedUpdate | DocumentIndex) {
+    const index = 'clients' in found ? found : indexOf(found)
     this.bytes = bytes
-    this.#deletesOffset = inspected.deletesOffset
-    this.#clients = Float64Array.from(inspected.blocks, (block) => block.client)
-    this.#blocks = new Uint32Array(inspected.blocks.length * BLOCK_FIELDS)
-    for (const [index, block] of inspected.blocks.entries())
-      this.#blocks.set([block.structCount, block.firstClock, block.endClock, block.offset, block.end], index * BLOCK_FIELDS)
-    this.#checkpoints = Uint32Array.from(inspected.checkpoints)
+    this.#deletesOffset = index.deletesOffset
+    this.#clients = index.clients
+    this.#blocks = index.blocks
+    this.#checkpoints = index.checkpoints
   }
 
   /** Bytes of the index, the document's own not counted. */

@@ -138,7 +138,7 @@ export class CompactionCycle {
       this.#events.fenced()
       return false
     }
-    image.replaceBase(seq, state)
+    image.replaceBase(seq, state, result.index)
     counters.add('compactions')
     this.#events.compacted(result.gained, counts, result.counts)
     this.#prune()

@@ -2,6 +2,7 @@
 // simulations, which run it in process.
 import * as Y from 'yjs'
 import { countsOf, type StructCounts } from '../../protocol/updates/decoding-cost.js'
+import { type DocumentIndex, indexOf } from '../../protocol/updates/encoded-document.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 
@@ -17,6 +18,8 @@ export interface Compacted {
   readonly state: Uint8Array
   /** Deletes that `state` has and the input had not: integrating deletes what lost a conflict or lies inside something deleted. Null if none. */
   readonly gained: Uint8Array | null
+  /** Where things are in `state`: whoever has to look through all of it is not the event loop. */
+  readonly index: DocumentIndex
   /** What `state` holds. */
   readonly counts: StructCounts
 }
@@ -80,7 +83,7 @@ export function verifyCompaction({ base, tail, keepDeleted = false }: Compaction
   reloaded.add(inspectUpdate(reencoded({ base: state, tail: [], keepDeleted }), storedBounds))
   if (!reloaded.equals(after)) throw new CompactionMismatch('The compacted document reads differently when it is loaded.')
   // All deletes are applied in it.
-  return { gained, counts: { ...countsOf(inspected), cutBytes: 0 } }
+  return { gained, index: indexOf(inspected), counts: { ...countsOf(inspected), cutBytes: 0 } }
 }
 
 /** One try at compacting: null if it succeeded, else why not. */

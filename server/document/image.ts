@@ -1,7 +1,7 @@
 // The image of an open document: its base (the newest snapshot, as it lies in memory) and its tail (the updates after it), all as encoded bytes.
 // A join is answered with these buffers or with pieces cut out of them; nothing is decoded into a Y.Doc (S2).
 import { assert } from '../../core/assert.js'
-import { EncodedDocument } from '../../protocol/updates/encoded-document.js'
+import { type DocumentIndex, EncodedDocument } from '../../protocol/updates/encoded-document.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 
@@ -29,7 +29,7 @@ const CUT_BYTES_MIN = 2048
 export class Image {
   #baseSeq: number
   #base: Uint8Array | null
-  /** After a compaction it is built for the first session that needs a difference. */
+  /** A compaction brings it; that of a replica is built for the first session that needs a difference. */
   #encodedBase: EncodedDocument | null
   #tail: TailRow[]
   #tailBytes: number
@@ -136,14 +136,14 @@ export class Image {
     return { base: this.#base, tail: this.#tail.map((row) => row.update) }
   }
 
-  /** `base` holds everything through `seq`: it replaces the old base and the tail up to there. */
-  replaceBase(seq: number, base: Uint8Array): void {
+  /** `base`, with its index, holds everything through `seq`: it replaces the old base and the tail up to there. */
+  replaceBase(seq: number, base: Uint8Array, index: DocumentIndex): void {
     assert(seq >= this.#baseSeq && seq <= this.#head, 'a new base lies between the old one and the head')
     this.#tail = this.#tail.slice(this.#rowsThrough(seq))
     this.#tailBytes = this.#tail.reduce((sum, row) => sum + row.update.length, 0)
     this.#baseSeq = seq
     this.#base = base
-    this.#encodedBase = null
+    this.#encodedBase = new EncodedDocument(base, index)
     this.#blocks = []
     this.#slice = null
   }

@@ -2,16 +2,15 @@
 import { strict as assert } from 'node:assert'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { withInstalledPackage } from '../helpers/packed-package.js'
+import { repositoryRoot as root } from '../helpers/repository.js'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('../../../', import.meta.url))
 const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 
 /** The TypeScript blocks of a Markdown file, in order. */
@@ -26,25 +25,13 @@ function compilerOptions(options: object): string {
 }
 
 test('the packed package installs into an empty project, compiles, and runs its quick start', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'weft-package-'))
-  const project = join(folder, 'project')
-  const npm = (args: string[], cwd: string) => run('npm', args, { cwd, timeout: 120_000 })
-  try {
-    await mkdir(project)
-    // Packed as it was built: the tests run from the same dist/.
-    const { stdout } = await npm(['pack', '--ignore-scripts', '--json', '--pack-destination', folder], root)
-    const packed: { filename: string; files: { path: string }[] }[] = JSON.parse(stdout)
-    const tarball = packed[0]?.filename ?? ''
-    const paths = packed[0]?.files.map((entry) => entry.path) ?? []
+  await withInstalledPackage(async ({ project, paths, npm }) => {
     assert.deepEqual(
-      paths.filter((path) => /^(test|bench|dist\/(test|bench|examples))\//.test(path)),
+      paths.filter((path) => /^(test|bench|dist\/(test|bench|examples))\/|\.map$/.test(path)),
       [],
       'nothing but the product',
     )
-    await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }))
-    const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
-    await npm(['install', ...quiet, join(folder, tarball)], project)
-    await npm(['exec', '--offline', '--', 'weft', '--help'], project)
+    await npm(['exec', '--offline', '--', 'weft', '--help'])
 
     const quickStart = await examples('README.md')
     const serverStart = quickStart.find((code) => code.includes('weft-sync/server')) ?? ''
@@ -79,9 +66,7 @@ test('the packed package installs into an empty project, compiles, and runs its 
 
     await runQuickStart(project, serverStart, clientStart)
     await runCommonJs(project)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  })
 })
 
 async function compile(folder: string): Promise<void> {

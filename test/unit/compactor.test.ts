@@ -5,6 +5,8 @@ import * as Y from 'yjs'
 import { systemClock } from '../../core/clock.js'
 import { MemoryBudget } from '../../core/memory-budget.js'
 import type { DecodingCost } from '../../protocol/updates/decoding-cost.js'
+import { indexOf } from '../../protocol/updates/encoded-document.js'
+import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { ContainedCompactor } from '../../server/document/compactor/contained-compactor.js'
 import { CompactionLane } from '../../server/document/compactor/lane.js'
 import type { CompactionAnswer, CompactionPlace, CompactionRequest } from '../../server/document/compactor/place.js'
@@ -34,7 +36,9 @@ describe('in a thread', () => {
       compactor.compact({ base: null, tail: updates.slice(0, 100) }),
     ])
     assert.equal(first.outcome, 'compacted')
-    if (first.outcome === 'compacted') assertReadsAs(first.state, doc)
+    assert.ok(first.outcome === 'compacted')
+    assertReadsAs(first.state, doc)
+    assert.deepEqual(first.index, indexOf(inspectUpdate(first.state, storedBounds)), 'with an index that is right')
     assert.equal(poisoned.outcome === 'poisoned' && poisoned.index, 4)
     assert.equal(second.outcome, 'compacted')
     await compactor.close()
@@ -64,8 +68,9 @@ describe('in a process', () => {
     const request = { input: { base: Y.mergeUpdates(updates.slice(0, 100)), tail: updates.slice(100) }, bounds: anything }
     const answer = await place.ask(request, (cost) => void costs.push(cost))
     await place.end()
-    assert.equal(answer.kind, 'compacted')
-    if (answer.kind === 'compacted') assertReadsAs(answer.state, doc)
+    assert.ok(answer.kind === 'compacted')
+    assertReadsAs(answer.state, doc)
+    assert.deepEqual(answer.index, indexOf(inspectUpdate(answer.state, storedBounds)), 'with an index that is right')
     assert.equal(costs.length, 1)
   })
 

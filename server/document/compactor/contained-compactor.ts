@@ -46,7 +46,7 @@ export class ContainedCompactor implements Compactor {
     const answer = await this.#ask(input)
     switch (answer.kind) {
       case 'compacted':
-        return { outcome: 'compacted', state: answer.state, gained: answer.gained, counts: answer.counts }
+        return { outcome: 'compacted', state: answer.state, gained: answer.gained, index: answer.index, counts: answer.counts }
       case 'failed':
         throw new WeftError('internal', answer.reason)
       case 'too-costly':

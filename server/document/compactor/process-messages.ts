@@ -25,7 +25,7 @@ export function requestIn({ message, parts }: Frame): CompactionRequest {
 
 type AnswerHead =
   | { readonly kind: 'cost'; readonly cost: DecodingCost }
-  | { readonly kind: 'compacted'; readonly counts: StructCounts }
+  | { readonly kind: 'compacted'; readonly counts: StructCounts; readonly deletesOffset: number }
   | Exclude<CompactionAnswer, { readonly kind: 'compacted' }>
 
 export function costFrame(cost: DecodingCost): readonly Uint8Array[] {
@@ -35,14 +35,24 @@ export function costFrame(cost: DecodingCost): readonly Uint8Array[] {
 
 export function answerFrame(answer: CompactionAnswer): readonly Uint8Array[] {
   if (answer.kind !== 'compacted') return frameOf(answer, [])
-  const head: AnswerHead = { kind: 'compacted', counts: answer.counts }
-  return frameOf(head, answer.gained === null ? [answer.state] : [answer.state, answer.gained])
+  const { state, gained, counts, index } = answer
+  const head: AnswerHead = { kind: 'compacted', counts, deletesOffset: index.deletesOffset }
+  const columns = [index.clients, index.blocks, index.checkpoints].map((column) => new Uint8Array(column.buffer))
+  return frameOf(head, gained === null ? [state, ...columns] : [state, ...columns, gained])
 }
 
 export function answerIn({ message, parts }: Frame): CompactionAnswer | { readonly kind: 'cost'; readonly cost: DecodingCost } {
   const head = message as AnswerHead
   if (head.kind !== 'compacted') return head
-  const [state, gained = null] = parts
-  if (state === undefined) throw new Error('A compacted document came without its bytes.')
-  return { kind: 'compacted', state, gained, counts: head.counts }
+  const [state, clients, blocks, checkpoints, gained = null] = parts
+  if (state === undefined || clients === undefined || blocks === undefined || checkpoints === undefined)
+    throw new Error('A compacted document came without its bytes.')
+  // Each part came in a buffer of its own.
+  const index = {
+    deletesOffset: head.deletesOffset,
+    clients: new Float64Array(clients.buffer),
+    blocks: new Uint32Array(blocks.buffer),
+    checkpoints: new Uint32Array(checkpoints.buffer),
+  }
+  return { kind: 'compacted', state, gained, index, counts: head.counts }
 }
