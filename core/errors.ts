@@ -27,6 +27,9 @@ const untraced: ReadonlySet<string> = new Set([
   'document-too-large',
   'too-many-sessions',
   'overloaded',
+  'owner-moved',
+  'too-slow',
+  'draining',
 ])
 
 interface ErrorKind {

@@ -8,6 +8,7 @@ import type { Logger } from '../../core/log.js'
 import { FairInbox, type LoopShare } from './fair-inbox.js'
 import { Heartbeat } from './heartbeat.js'
 import type { Message, OutboxCarrier } from './outbox.js'
+import type { OutboxMemory } from './outbox-memory.js'
 import type { Socket, SocketEvents } from './socket.js'
 
 /** What speaks a dialect over a connection. Its methods may throw: a WeftError closes the connection with that error, anything else with 4500. */
@@ -30,6 +31,7 @@ export interface ConnectionOptions {
   readonly socket: Socket
   readonly clock: Clock
   readonly limits: Limits
+  readonly outboxMemory: OutboxMemory
   readonly counters: Counters
   readonly logger: Logger
   /** False when others depend on what is read here too, so that no session may stop it: a link between nodes bounds what it holds at its other end. */
@@ -38,6 +40,10 @@ export interface ConnectionOptions {
   readonly share: LoopShare
   /** The socket is closed. Called exactly once. */
   closed(connection: Connection): void
+}
+
+interface HeldMessage {
+  readonly message: Message
 }
 
 type ConnectionState =
@@ -60,6 +66,8 @@ export class Connection implements SocketEvents, OutboxCarrier {
   #state: ConnectionState = { kind: 'open' }
   #readHolds = 0
   #sentBytes = 0
+  /** Messages that the network has not taken. */
+  readonly #held = new Set<HeldMessage>()
   #lastSentAt: number
   /** The socket is gone, and something that it brought is not handled yet. */
   #closedWith: number | null = null
@@ -123,10 +131,20 @@ export class Connection implements SocketEvents, OutboxCarrier {
     }
     for (const part of message) this.#sentBytes += part.length
     this.#lastSentAt = this.#options.clock.monotonic()
-    this.#options.socket.send(message, () => {
+    const { socket, outboxMemory } = this.#options
+    // An object of its own: one message may be under way several times.
+    const held = { message }
+    this.#held.add(held)
+    outboxMemory.hold(message)
+    socket.send(message, () => {
+      this.#letGo(held)
       onSent()
       if (this.#waitingForRoom.length > 0) this.#tellRoom()
     })
+  }
+
+  #letGo(held: HeldMessage): void {
+    if (this.#held.delete(held)) this.#options.outboxMemory.release(held.message)
   }
 
   whenWaitingAtMost(bytes: number, run: () => void): void {
@@ -242,6 +260,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     this.#state = { kind: 'closed' }
     this.#heartbeat.stop()
     this.#waitingForRoom = []
+    for (const held of this.#held) this.#letGo(held)
     if (wasOpen !== 'closing') this.#endDriver()
     this.#options.logger.debug({ connection: this.id, closeCode: code }, 'connection closed')
     this.#options.closed(this)

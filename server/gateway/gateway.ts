@@ -8,6 +8,7 @@ import type { Authorization } from './authorize.js'
 import { Connection, type Driver } from './connection.js'
 import { LoopShare } from './fair-inbox.js'
 import { linkServices } from './link-services.js'
+import { OutboxMemory } from './outbox-memory.js'
 import type { GatewayServices } from './services.js'
 import { SlowReaders } from './slow-readers.js'
 import type { Socket, SocketEvents } from './socket.js'
@@ -46,6 +47,7 @@ export class Gateway {
   readonly #connections = new Set<Connection>()
   readonly #share: LoopShare
   readonly #slowReaders: SlowReaders
+  readonly #outboxMemory: OutboxMemory
   #lastId = 0
   #state: GatewayState = { kind: 'accepting' }
   #emptyWaiters: (() => void)[] = []
@@ -56,6 +58,7 @@ export class Gateway {
     this.#share = new LoopShare(services.clock)
     this.#linkServices = linkServices(services, owned)
     const { clock, budget, counters } = services
+    this.#outboxMemory = new OutboxMemory(budget.account('outboxes'))
     this.#slowReaders = new SlowReaders(
       clock,
       budget,
@@ -91,6 +94,7 @@ export class Gateway {
       id: this.#lastId,
       socket,
       clock,
+      outboxMemory: this.#outboxMemory,
       limits,
       counters,
       logger,

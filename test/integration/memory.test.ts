@@ -61,6 +61,7 @@ test('G8: names that do not exist, many times more than fit into its memory, do 
   for (const visitor of visitors) visitor.close()
   await eventually('nothing is held', async () => (await readMetric(server.url, 'memory_documents_bytes')) === 0)
   assert.equal(await readMetric(server.url, 'open_documents'), 0)
+  await eventually('nothing waits', async () => (await readMetric(server.url, 'memory_outboxes_bytes')) === 0)
   const newcomer = await RawClient.weft(server.webSocketUrl)
   newcomer.sendWeft({ type: 'open', channel: 1, documentId: 'no-such-document-1-1', token: '', known: { kind: 'nothing' } })
   await newcomer.weftMessage('opened')

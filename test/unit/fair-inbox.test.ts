@@ -5,8 +5,10 @@ import { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import { defaultLimits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
 import { Connection, type Driver } from '../../server/gateway/connection.js'
 import { LoopShare } from '../../server/gateway/fair-inbox.js'
+import { OutboxMemory } from '../../server/gateway/outbox-memory.js'
 import type { Socket } from '../../server/gateway/socket.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
@@ -63,6 +65,7 @@ function connect(clock: WorkingClock, share: LoopShare, messageMs: number, handl
     socket,
     clock,
     limits: defaultLimits,
+    outboxMemory: new OutboxMemory(new MemoryBudget(defaultLimits.memoryBytesMax).account('outboxes')),
     counters: new Counters(),
     logger: silentLogger,
     mayHoldReading: true,
