@@ -1,15 +1,20 @@
 // Cuts clock ranges out of a client's structs in an inspected update, copying whole structs as bytes. One pass: its cost grows with the block and the ranges.
+import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
 import type { ByteWriter } from './byte-writer.js'
 import { CHECKPOINT_FIELDS, type ClientBlock, type InspectedUpdate } from './inspect.js'
 import { StructCutter } from './struct-cutter.js'
 import { REF_SKIP, StructReader } from './struct-reader.js'
 
+/** What is read and written between two stops. */
+const STEP_PARTS = 4096
+const STEP_BYTES = 128 * 1024
+
 /**
  * Writes the clocks `ranges` (sorted, not empty, none of them a Skip) of block `blockIndex` as structs, with Skips in between; returns how many.
  * Exact at both ends: a log in which no clock stands twice never makes Yjs integrate a struct in part, which can throw on a forged history.
  */
-export function cutBlock(update: InspectedUpdate, blockIndex: number, ranges: readonly number[], writer: ByteWriter): number {
+export function* cuttingBlock(update: InspectedUpdate, blockIndex: number, ranges: readonly number[], writer: ByteWriter): Sliced<number> {
   const block = update.blocks[blockIndex] as ClientBlock
   const { client } = block
   const reader = new ByteReader(update.bytes, 'malformed-update')
@@ -25,7 +30,14 @@ export function cutBlock(update: InspectedUpdate, blockIndex: number, ranges: re
     runStart = -1
   }
   let range = 0
+  let parts = 0
+  let stopAt = reader.offset + STEP_BYTES
   while (range < ranges.length && reader.offset < block.end) {
+    if (reader.offset >= stopAt || ++parts >= STEP_PARTS) {
+      stopAt = reader.offset + STEP_BYTES
+      parts = 0
+      yield
+    }
     structs.read(client, clock)
     const end = clock + structs.length
     const { start } = structs

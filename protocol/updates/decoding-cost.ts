@@ -72,16 +72,24 @@ export function decodingCost(contents: DocumentContents): DecodingCost {
 
 export const noStructs: StructCounts = { structs: 0, empties: 0, types: 0, values: 0, cutBytes: 0 }
 
-export const countsOf = (update: InspectedUpdate): StructCounts => ({
-  structs: update.structCount,
-  empties: update.emptyCount,
-  types: update.typeCount,
-  values: update.valueCount,
-  cutBytes: update.deletes.length === 0 ? 0 : cutBytesOf(update.deletes),
-})
+export type MutableCounts = { -readonly [Name in keyof StructCounts]: number }
+
+export function countsOf(update: InspectedUpdate): StructCounts {
+  const counts = { ...noStructs }
+  addUpdate(counts, update)
+  return counts
+}
+
+export function addUpdate(sum: MutableCounts, update: InspectedUpdate): void {
+  sum.structs += update.structCount
+  sum.empties += update.emptyCount
+  sum.types += update.typeCount
+  sum.values += update.valueCount
+  if (update.deletes.length > 0) sum.cutBytes += cutBytesOf(update.deletes)
+}
 
 /** `times` 1 adds, -1 takes away. */
-export function addCounts(sum: { -readonly [Name in keyof StructCounts]: number }, counts: StructCounts, times: 1 | -1): void {
+export function addCounts(sum: MutableCounts, counts: StructCounts, times: 1 | -1): void {
   sum.structs += counts.structs * times
   sum.empties += counts.empties * times
   sum.types += counts.types * times
@@ -106,7 +114,7 @@ export function contentsOf(updates: readonly InspectedUpdate[], pendingClients =
   let deleteRanges = 0
   let clients = 0
   for (const update of updates) {
-    addCounts(counts, countsOf(update), 1)
+    addUpdate(counts, update)
     bytes += update.bytes.length
     deleteRanges += update.deleteRangeCount
     clients += update.blocks.length + update.deletes.length

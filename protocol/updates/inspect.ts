@@ -1,4 +1,5 @@
 // Checks an update that came from outside, byte by byte and to the end, and says which structs and deletes it holds. No Yjs object is created.
+import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
 import { checkTypeNesting } from './nesting.js'
 import { normalizeRanges, pushRange } from './ranges.js'
@@ -68,101 +69,203 @@ const none: readonly number[] = []
  * Throws WeftError 'malformed-update' if it is not complete and well formed, exceeds `bounds`, or holds what Yjs would throw on.
  */
 export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): InspectedUpdate {
-  const reader = new ByteReader(bytes, 'malformed-update')
-  const structs = new StructReader(reader, bounds.nestingDepthMax)
-  const blocks: ClientBlock[] = []
-  const checkpoints: number[] = []
-  let structCount = 0
-  let emptyCount = 0
-  let mergeableCount = 0
-  let typeCount = 0
-  // A block has at least 5 bytes: count, client, clock, and a struct of two.
-  const blockCount = reader.readCount(5)
-  let previousClient = Number.POSITIVE_INFINITY
-  for (let blockIndex = 0; blockIndex < blockCount; blockIndex++) {
+  const inspection = new Inspection(bytes, bounds)
+  while (!inspection.step());
+  return inspection.result()
+}
+
+/** The same in slices, for what may be megabytes. */
+export function* inspecting(bytes: Uint8Array, bounds: UpdateBounds): Sliced<InspectedUpdate> {
+  const inspection = new Inspection(bytes, bounds)
+  while (!inspection.step()) yield
+  return inspection.result()
+}
+
+/** What one step reads at most: structs or ranges, and about so many bytes. */
+const STEP_PARTS = 4096
+const STEP_BYTES = 128 * 1024
+
+/** How far an inspection has come. */
+class Inspection {
+  readonly #bytes: Uint8Array
+  readonly #bounds: UpdateBounds
+  readonly #reader: ByteReader
+  readonly #structs: StructReader
+  readonly #blocks: ClientBlock[] = []
+  readonly #checkpoints: number[] = []
+  readonly #deletes: ClientDeletes[] = []
+  #structCount = 0
+  #emptyCount = 0
+  #mergeableCount = 0
+  #typeCount = 0
+  #blocksLeft: number
+  // The block that is being read, while it has structs left.
+  #client = Number.POSITIVE_INFINITY
+  #blockStructs = 0
+  #structsLeft = 0
+  #firstClock = 0
+  #clock = 0
+  #offset = 0
+  #ranges: number[] | null = null
+  #previousRef = -1
+  #nextCheckpoint = 0
+  // The delete set, once the blocks are read.
+  #deletesOffset = -1
+  #deletesLeft = 0
+  #deletedClient = 0
+  #deletedRanges: number[] = []
+  #rangesLeft = 0
+  #rangeCount = 0
+  #deletesSorted = true
+  #deletesInOrder = true
+
+  constructor(bytes: Uint8Array, bounds: UpdateBounds) {
+    this.#bytes = bytes
+    this.#bounds = bounds
+    this.#reader = new ByteReader(bytes, 'malformed-update')
+    this.#structs = new StructReader(this.#reader, bounds.nestingDepthMax)
+    // A block has at least 5 bytes: count, client, clock, and a struct of two.
+    this.#blocksLeft = this.#reader.readCount(5)
+  }
+
+  /** Reads on for a while; true at the end. */
+  step(): boolean {
+    let parts = STEP_PARTS
+    const offsetMax = this.#reader.offset + STEP_BYTES
+    while (parts > 0 && this.#reader.offset < offsetMax) {
+      if (this.#structsLeft > 0) parts -= this.#readStructs(parts, offsetMax)
+      else if (this.#blocksLeft > 0) {
+        this.#beginBlock()
+        parts--
+      } else if (this.#deletesOffset < 0) this.#beginDeletes()
+      else if (this.#rangesLeft > 0) parts -= this.#readRanges(parts)
+      else if (this.#deletesLeft > 0) {
+        this.#beginRanges()
+        parts--
+      } else {
+        if (this.#reader.remaining > 0) this.#reader.fail('The update is followed by something else')
+        return true
+      }
+    }
+    return false
+  }
+
+  result(): InspectedUpdate {
+    const inspected: InspectedUpdate = {
+      bytes: this.#bytes,
+      structCount: this.#structCount,
+      emptyCount: this.#emptyCount,
+      mergeableCount: this.#mergeableCount,
+      typeCount: this.#typeCount,
+      valueCount: this.#structs.values,
+      deleteRangeCount: this.#rangeCount,
+      blocks: this.#blocks,
+      deletes: this.#deletesSorted ? this.#deletes : sortDeletes(this.#deletes),
+      deletesInOrder: this.#deletesInOrder && this.#deletesSorted,
+      deletesOffset: this.#deletesOffset,
+      checkpoints: this.#checkpoints.length > 0 ? this.#checkpoints : none,
+    }
+    // The depth cannot exceed the number of types, so most updates need no second look.
+    if (this.#typeCount > this.#bounds.nestingDepthMax) checkTypeNesting(inspected, this.#bounds.nestingDepthMax)
+    return inspected
+  }
+
+  #beginBlock(): void {
+    const reader = this.#reader
+    const { structsPerUpdateMax } = this.#bounds
     const count = reader.readCount(2)
-    structCount += count
-    if (structCount > bounds.structsPerUpdateMax) reader.fail(`The update holds more than ${bounds.structsPerUpdateMax} structs`)
+    this.#structCount += count
+    if (this.#structCount > structsPerUpdateMax) reader.fail(`The update holds more than ${structsPerUpdateMax} structs`)
     if (count === 0) reader.fail('A client has no structs')
     const client = reader.readVarUint()
     // Yjs always sorts them; of a client that came twice it would apply only the last block, and merging needs the order.
-    if (client >= previousClient) reader.fail('The clients are not in descending order')
-    previousClient = client
-    const firstClock = reader.readVarUint()
-    const offset = reader.offset
-    let ranges: number[] | null = null
-    let clock = firstClock
-    let previousRef = -1
-    let nextCheckpoint = offset + CHECKPOINT_BYTES
-    for (let ordinal = 0; ordinal < count; ordinal++) {
-      if (reader.offset >= nextCheckpoint) {
-        checkpoints.push(blockIndex, clock, reader.offset, ordinal)
-        nextCheckpoint = reader.offset + CHECKPOINT_BYTES
+    if (client >= this.#client) reader.fail('The clients are not in descending order')
+    this.#blocksLeft--
+    this.#client = client
+    this.#blockStructs = count
+    this.#structsLeft = count
+    this.#firstClock = reader.readVarUint()
+    this.#clock = this.#firstClock
+    this.#offset = reader.offset
+    this.#ranges = null
+    this.#previousRef = -1
+    this.#nextCheckpoint = reader.offset + CHECKPOINT_BYTES
+  }
+
+  /** At most `structsMax` of them; returns how many. */
+  #readStructs(structsMax: number, offsetMax: number): number {
+    const reader = this.#reader
+    const structs = this.#structs
+    const client = this.#client
+    const firstClock = this.#firstClock
+    let left = Math.min(structsMax, this.#structsLeft)
+    let clock = this.#clock
+    let ranges = this.#ranges
+    let previousRef = this.#previousRef
+    const before = left
+    while (left > 0 && reader.offset < offsetMax) {
+      if (reader.offset >= this.#nextCheckpoint) {
+        this.#checkpoints.push(this.#blocks.length, clock, reader.offset, this.#blockStructs - this.#structsLeft + before - left)
+        this.#nextCheckpoint = reader.offset + CHECKPOINT_BYTES
       }
       structs.read(client, clock)
+      left--
       const end = clock + structs.length
-      if (structs.ref === REF_GC || structs.ref === REF_SKIP) {
-        emptyCount++
-        if (structs.ref === previousRef) mergeableCount++
+      const { ref } = structs
+      if (ref === REF_GC || ref === REF_SKIP) {
+        this.#emptyCount++
+        if (ref === previousRef) this.#mergeableCount++
       }
-      previousRef = structs.ref
-      if (structs.ref === REF_SKIP) ranges ??= clock > firstClock ? [firstClock, clock] : []
+      previousRef = ref
+      if (ref === REF_SKIP) ranges ??= clock > firstClock ? [firstClock, clock] : []
       else {
-        if (structs.ref === REF_TYPE) typeCount++
+        if (ref === REF_TYPE) this.#typeCount++
         if (ranges !== null) pushRange(ranges, clock, end)
       }
       clock = end
     }
-    blocks.push({
-      client,
-      structCount: count,
-      firstClock,
-      endClock: clock,
-      ranges: ranges ?? [firstClock, clock],
-      offset,
-      end: reader.offset,
-    })
+    this.#clock = clock
+    this.#ranges = ranges
+    this.#previousRef = previousRef
+    this.#structsLeft -= before - left
+    if (this.#structsLeft === 0)
+      this.#blocks.push({
+        client,
+        structCount: this.#blockStructs,
+        firstClock,
+        endClock: clock,
+        ranges: ranges ?? [firstClock, clock],
+        offset: this.#offset,
+        end: reader.offset,
+      })
+    return before - left
   }
-  const deletesOffset = reader.offset
-  const { deletes, rangeCount, inOrder } = readDeletes(reader, bounds)
-  if (reader.remaining > 0) reader.fail('The update is followed by something else')
-  const inspected: InspectedUpdate = {
-    bytes,
-    structCount,
-    emptyCount,
-    mergeableCount,
-    typeCount,
-    valueCount: structs.values,
-    deleteRangeCount: rangeCount,
-    blocks,
-    deletes,
-    deletesInOrder: inOrder,
-    deletesOffset,
-    checkpoints: checkpoints.length > 0 ? checkpoints : none,
+
+  #beginDeletes(): void {
+    this.#deletesOffset = this.#reader.offset
+    this.#deletesLeft = this.#reader.readCount(2)
   }
-  // The depth cannot exceed the number of types, so most updates need no second look.
-  if (typeCount > bounds.nestingDepthMax) checkTypeNesting(inspected, bounds.nestingDepthMax)
-  return inspected
-}
 
-interface DeleteSet {
-  readonly deletes: ClientDeletes[]
-  readonly rangeCount: number
-  readonly inOrder: boolean
-}
-
-function readDeletes(reader: ByteReader, bounds: UpdateBounds): DeleteSet {
-  const clientCount = reader.readCount(2)
-  const deletes: ClientDeletes[] = []
-  let rangeCount = 0
-  let clientsSorted = true
-  let inOrder = true
-  for (let index = 0; index < clientCount; index++) {
-    const client = reader.readVarUint()
+  #beginRanges(): void {
+    const reader = this.#reader
+    const { structsPerUpdateMax } = this.#bounds
+    this.#deletedClient = reader.readVarUint()
     const count = reader.readCount(2)
-    rangeCount += count
-    if (rangeCount > bounds.structsPerUpdateMax) reader.fail(`The update holds more than ${bounds.structsPerUpdateMax} delete ranges`)
-    const ranges: number[] = []
+    this.#rangeCount += count
+    if (this.#rangeCount > structsPerUpdateMax) reader.fail(`The update holds more than ${structsPerUpdateMax} delete ranges`)
+    this.#deletesLeft--
+    this.#rangesLeft = count
+    this.#deletedRanges = []
+    const previous = this.#deletes.at(-1)
+    if (previous !== undefined && previous.client <= this.#deletedClient) this.#deletesSorted = false
+    if (count === 0) this.#deletesInOrder = false
+  }
+
+  /** At most `rangesMax` of them; returns how many. */
+  #readRanges(rangesMax: number): number {
+    const reader = this.#reader
+    const ranges = this.#deletedRanges
+    const count = Math.min(rangesMax, this.#rangesLeft)
     for (let range = 0; range < count; range++) {
       const clock = reader.readVarUint()
       const length = reader.readVarUint()
@@ -170,17 +273,14 @@ function readDeletes(reader: ByteReader, bounds: UpdateBounds): DeleteSet {
       if (clock + length > CLOCK_MAX) reader.fail('A clock exceeds 2^32-1')
       ranges.push(clock, clock + length)
     }
-    const previous = deletes.at(-1)
-    if (previous !== undefined && previous.client <= client) clientsSorted = false
-    if (count === 0) {
-      inOrder = false
-      continue
+    this.#rangesLeft -= count
+    if (this.#rangesLeft === 0) {
+      const normal = normalizeRanges(ranges)
+      if (normal !== ranges) this.#deletesInOrder = false
+      this.#deletes.push({ client: this.#deletedClient, ranges: normal })
     }
-    const normal = normalizeRanges(ranges)
-    if (normal !== ranges) inOrder = false
-    deletes.push({ client, ranges: normal })
+    return count
   }
-  return { deletes: clientsSorted ? deletes : sortDeletes(deletes), rangeCount, inOrder: inOrder && clientsSorted }
 }
 
 // Yjs sorts its delete sets but reads them in any order, also with a client in several places.

@@ -1,8 +1,9 @@
 // What a document has: which structs and which deletes, with gaps. It decides what of an update is new (rule S3).
 
+import { runAtOnce, type Sliced } from '../../core/slices.js'
 import { ByteWriter } from './byte-writer.js'
-import { cutBlock } from './cut.js'
-import { addCounts, countsOf, noStructs, type StructCounts } from './decoding-cost.js'
+import { cuttingBlock } from './cut.js'
+import { addCounts, addUpdate, noStructs, type StructCounts } from './decoding-cost.js'
 import { writeDeletes } from './encoding.js'
 import type { ClientBlock, ClientDeletes, InspectedUpdate } from './inspect.js'
 import { KeptStateVector } from './kept-state-vector.js'
@@ -22,6 +23,8 @@ export interface Growth {
 }
 
 const MAP_ENTRY_BYTES = 48
+/** Blocks, or bounds of ranges, between two stops. */
+const STEP_PARTS = 4096
 /** What the writer of a part begins with, at most. */
 const PART_BYTES = 4096
 
@@ -41,7 +44,11 @@ function isAll(missing: readonly number[], ranges: readonly number[]): boolean {
 }
 
 /** `newRanges` of each block of `update`, and `deletes`, as an update. */
-function encodeParts(update: InspectedUpdate, newRanges: readonly (readonly number[])[], deletes: readonly ClientDeletes[]): Uint8Array {
+function* encodingParts(
+  update: InspectedUpdate,
+  newRanges: readonly (readonly number[])[],
+  deletes: readonly ClientDeletes[],
+): Sliced<Uint8Array> {
   const writer = new ByteWriter(Math.min(update.bytes.length, PART_BYTES))
   const structs = new ByteWriter()
   let blockCount = 0
@@ -50,10 +57,11 @@ function encodeParts(update: InspectedUpdate, newRanges: readonly (readonly numb
   for (const [index, ranges] of newRanges.entries()) {
     if (ranges.length === 0) continue
     structs.clear()
-    writer.writeVarUint(cutBlock(update, index, ranges, structs))
+    writer.writeVarUint(yield* cuttingBlock(update, index, ranges, structs))
     writer.writeVarUint(update.blocks[index]?.client ?? 0)
     writer.writeVarUint(ranges[0] ?? 0)
     writer.write(structs.written)
+    if (index % STEP_PARTS === STEP_PARTS - 1) yield
   }
   writeDeletes(writer, deletes)
   return writer.toBytes()
@@ -123,27 +131,49 @@ export class KnownState {
 
   /** Remembers the structs (Skips are none) and deletes of `update`. */
   add(update: InspectedUpdate): void {
-    addCounts(this.#counts, countsOf(update), 1)
-    for (const { client, ranges } of update.blocks) {
-      if (ranges.length === 0) continue
-      this.#stateVector = null
-      const known = this.#structs.get(client)
-      this.#addStructs(client, known, ranges)
-      if (this.#kept === null) continue
-      if (known === undefined) this.#kept.add(client)
-      else this.#kept.changed(client)
+    const [block] = update.blocks
+    if (block === undefined || update.blocks.length > 1 || update.deletes.length > 0) {
+      runAtOnce(this.adding(update))
+      return
     }
-    for (const { client, ranges } of update.deletes) {
-      const known = this.#deletes.get(client)
+    addUpdate(this.#counts, update)
+    this.#addBlock(block.client, block.ranges)
+  }
+
+  /** The same in slices. Meanwhile less is known than there is. */
+  *adding(update: InspectedUpdate): Sliced<void> {
+    addUpdate(this.#counts, update)
+    for (const [index, { client, ranges }] of update.blocks.entries()) {
+      this.#addBlock(client, ranges)
+      if (index % STEP_PARTS === STEP_PARTS - 1) yield
+    }
+    for (const [index, { client, ranges }] of update.deletes.entries()) {
+      let known = this.#deletes.get(client)
+      let first = 0
       if (known === undefined) {
-        this.#deletes.set(client, new RangeSet(ranges))
-        this.#deleteRangeCount += ranges.length / 2
-      } else {
-        const before = known.rangeCount
-        known.add(ranges)
-        this.#deleteRangeCount += known.rangeCount - before
+        first = Math.min(ranges.length, STEP_PARTS)
+        known = new RangeSet(ranges.slice(0, first))
+        this.#deletes.set(client, known)
+        this.#deleteRangeCount += known.rangeCount
       }
+      for (; first < ranges.length; first += STEP_PARTS) {
+        const before = known.rangeCount
+        known.add(ranges.slice(first, first + STEP_PARTS))
+        this.#deleteRangeCount += known.rangeCount - before
+        if (ranges.length > STEP_PARTS) yield
+      }
+      if (index % STEP_PARTS === STEP_PARTS - 1) yield
     }
+  }
+
+  #addBlock(client: number, ranges: readonly number[]): void {
+    if (ranges.length === 0) return
+    this.#stateVector = null
+    const known = this.#structs.get(client)
+    this.#addStructs(client, known, ranges)
+    if (this.#kept === null) return
+    if (known === undefined) this.#kept.add(client)
+    else this.#kept.changed(client)
   }
 
   #addStructs(client: number, known: Clocks | undefined, ranges: readonly number[]): void {
@@ -208,25 +238,46 @@ export class KnownState {
    * range that is new in part may hold what was deleted already.
    */
   subtract(update: InspectedUpdate): Uint8Array | null {
+    const [block] = update.blocks
+    // A keystroke of somebody who is up to date.
+    if (block !== undefined && update.blocks.length === 1 && update.deletes.length === 0) {
+      const known = this.#structs.get(block.client) ?? 0
+      if (typeof known === 'number' && block.ranges.length > 0 && (block.ranges[0] as number) >= known) return update.bytes
+    }
+    return runAtOnce(this.subtracting(update))
+  }
+
+  /** The same in slices. */
+  *subtracting(update: InspectedUpdate): Sliced<Uint8Array | null> {
     const newRanges: (readonly number[])[] = []
     let all = true
     let any = false
-    for (const { client, ranges } of update.blocks) {
+    for (const [index, { client, ranges }] of update.blocks.entries()) {
       const missing = missingFrom(this.#structs.get(client), ranges)
       if (missing.length > 0) any = true
       if (all && !isAll(missing, ranges)) all = false
       newRanges.push(missing)
+      if (index % STEP_PARTS === STEP_PARTS - 1) yield
     }
     const deletes: ClientDeletes[] = []
-    for (const { client, ranges } of update.deletes) {
-      // What is deleted twice is only deleted.
-      const missing = this.#deletes.get(client)?.notCovered(ranges) ?? ranges
+    for (const [index, { client, ranges }] of update.deletes.entries()) {
+      const known = this.#deletes.get(client)
+      let missing = ranges
+      if (known !== undefined) {
+        const notCovered: number[] = []
+        for (let first = 0; first < ranges.length; first += STEP_PARTS) {
+          if (first > 0) yield
+          known.notCovered(ranges, first, Math.min(ranges.length, first + STEP_PARTS), notCovered)
+        }
+        missing = notCovered
+      }
       if (missing.length > 0) deletes.push({ client, ranges: missing })
       if (all && !isAll(missing, ranges)) all = false
+      if (index % STEP_PARTS === STEP_PARTS - 1) yield
     }
     if (!any && deletes.length === 0) return null
     if (all) return update.bytes
-    return encodeParts(update, newRanges, deletes)
+    return yield* encodingParts(update, newRanges, deletes)
   }
 
   /** An encoded state vector: for each client the clock of its first gap. */

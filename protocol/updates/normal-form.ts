@@ -2,23 +2,33 @@
 //
 // Neighbouring GCs, and neighbouring Skips, are merged into one each: a GC takes two bytes, and in a Y.Doc a hundred times that. Delete ranges are put in
 // order: of ranges out of order that have to wait for their structs Yjs makes others.
+import { runAtOnce, type Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'
 import { writeDeletes } from './encoding.js'
 import type { ClientBlock, InspectedUpdate } from './inspect.js'
 import { REF_GC, REF_SKIP, StructReader } from './struct-reader.js'
 
+/** Between two stops. */
+const STEP_STRUCTS = 4096
+
 export function isNormal(update: InspectedUpdate): boolean {
   return update.mergeableCount === 0 && update.deletesInOrder
 }
 
 export function normalForm(update: InspectedUpdate): Uint8Array {
+  return runAtOnce(normalizing(update))
+}
+
+/** The same in slices. */
+export function* normalizing(update: InspectedUpdate): Sliced<Uint8Array> {
   const writer = new ByteWriter(update.bytes.length - update.mergeableCount * 2)
   const structs = new ByteWriter()
   writer.writeVarUint(update.blocks.length)
-  for (const block of update.blocks) {
+  for (const [index, block] of update.blocks.entries()) {
+    if (index % STEP_STRUCTS === STEP_STRUCTS - 1) yield
     structs.clear()
-    writer.writeVarUint(writeMerged(update.bytes, block, structs))
+    writer.writeVarUint(yield* writingMerged(update.bytes, block, structs))
     writer.writeVarUint(block.client)
     writer.writeVarUint(block.firstClock)
     writer.write(structs.written)
@@ -28,7 +38,7 @@ export function normalForm(update: InspectedUpdate): Uint8Array {
 }
 
 /** Returns how many structs it wrote. */
-function writeMerged(bytes: Uint8Array, block: ClientBlock, writer: ByteWriter): number {
+function* writingMerged(bytes: Uint8Array, block: ClientBlock, writer: ByteWriter): Sliced<number> {
   const reader = new ByteReader(bytes, 'malformed-update')
   const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
   reader.offset = block.offset
@@ -46,6 +56,7 @@ function writeMerged(bytes: Uint8Array, block: ClientBlock, writer: ByteWriter):
     runLength = 0
   }
   for (let ordinal = 0; ordinal < block.structCount; ordinal++) {
+    if (ordinal % STEP_STRUCTS === STEP_STRUCTS - 1) yield
     structs.read(block.client, clock)
     clock += structs.length
     const { ref, start, length } = structs

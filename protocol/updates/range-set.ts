@@ -212,12 +212,11 @@ export class RangeSet {
   }
 
   /**
-   * Those of `ranges` (sorted) that are not wholly in this set, without what of their ends is. The middle is not looked into: one range over a million
+   * Appends to `result` those of `ranges[first, last)` (sorted) that are not wholly in this set, without what of their ends is. The middle is not looked into: one range over a million
    * of this set's costs no more than any other.
    */
-  notCovered(ranges: Ranges): number[] {
-    const result: number[] = []
-    for (let index = 0; index < ranges.length; index += 2) {
+  notCovered(ranges: Ranges, first = 0, last = ranges.length, result: number[] = []): number[] {
+    for (let index = first; index < last; index += 2) {
       let start = ranges[index] as number
       let end = ranges[index + 1] as number
       const atStart = this.#rangeAfter(start)

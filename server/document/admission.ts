@@ -1,11 +1,14 @@
 // Whether an update is let into a document: well formed, inside the limits, and what of it is new.
 import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
-import { type InspectedUpdate, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
+import type { Sliced } from '../../core/slices.js'
+import { type InspectedUpdate, inspecting, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
-import { isNormal, normalForm } from '../../protocol/updates/normal-form.js'
+import { isNormal, normalizing } from '../../protocol/updates/normal-form.js'
 import type { DocumentPressure } from './back-pressure.js'
 import { refusalFor } from './document-limits.js'
+
+const INSPECTED_AT_ONCE_BYTES_MAX = 4096
 
 export type Admission =
   | { readonly kind: 'refused'; readonly error: WeftError }
@@ -15,15 +18,21 @@ export type Admission =
   | { readonly kind: 'new'; readonly added: InspectedUpdate }
 
 /** `documentBytes`: base, tail, and what waits. Does not throw, and changes nothing. */
-export function admit(bytes: Uint8Array, known: KnownState, limits: Limits, documentBytes: number, pressure: DocumentPressure): Admission {
+export function* admitting(
+  bytes: Uint8Array,
+  known: KnownState,
+  limits: Limits,
+  documentBytes: number,
+  pressure: DocumentPressure,
+): Sliced<Admission> {
   let inspected: InspectedUpdate
   try {
-    inspected = inspectUpdate(bytes, limits)
-    const fresh = known.subtract(inspected)
+    inspected = bytes.length <= INSPECTED_AT_ONCE_BYTES_MAX ? inspectUpdate(bytes, limits) : yield* inspecting(bytes, limits)
+    const fresh = inspected.structCount + inspected.deletes.length === 1 ? known.subtract(inspected) : yield* known.subtracting(inspected)
     if (fresh === null) return { kind: 'repeat' }
     // What is logged is told of, not what was sent.
-    if (fresh !== bytes) inspected = inspectUpdate(fresh, storedBounds)
-    if (!isNormal(inspected)) inspected = inspectUpdate(normalForm(inspected), storedBounds)
+    if (fresh !== bytes) inspected = yield* inspecting(fresh, storedBounds)
+    if (!isNormal(inspected)) inspected = yield* inspecting(yield* normalizing(inspected), storedBounds)
   } catch (thrown) {
     return { kind: 'refused', error: asWeftError(thrown) }
   }

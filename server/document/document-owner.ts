@@ -4,11 +4,13 @@
 // before the commit (D1, D2), unless the option to broadcast first is on; acknowledgements wait for the commit in any case.
 import { unreachable } from '../../core/assert.js'
 import { WeftError } from '../../core/errors.js'
+import type { Sliced } from '../../core/slices.js'
 import type { AppendEntry, Fence } from '../../persistence/store.js'
-import { addCounts, countsOf, noStructs, type StructCounts } from '../../protocol/updates/decoding-cost.js'
+import { addCounts, addUpdate, noStructs, type StructCounts } from '../../protocol/updates/decoding-cost.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
-import { type Admission, admit } from './admission.js'
+import { type Admission, admitting } from './admission.js'
+import { AdmissionQueue } from './admission-queue.js'
 import { type AttachmentOwner, SessionAttachment } from './attachment.js'
 import { DocumentPressure } from './back-pressure.js'
 import { CatchUps } from './catch-up.js'
@@ -56,6 +58,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   readonly #catchUps: CatchUps
   readonly #repeats: Repeats
   readonly #memory: DocumentMemory
+  readonly #admissions: AdmissionQueue
   #state: OwnerState = { kind: 'open' }
   /** While what was found to be unusable is on its way to the store. */
   #quarantineRecord: QuarantineRecord | null = null
@@ -81,6 +84,11 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#sessions = new Sessions(documentId, environment.logger, () => this.#sessionGone())
     this.#memory = new DocumentMemory(environment.budget, opened.image, () => opened.known.approximateBytes)
     this.#repeats = new Repeats(environment.clock, (session, through) => this.#sessions.acknowledge(session, through, this.#head))
+    this.#admissions = new AdmissionQueue(environment.clock, () => {
+      this.#measurePressure()
+      this.updatePause()
+      this.#checkIdle()
+    })
     this.#pressure = new DocumentPressure(environment.limits.pendingBytesPerDocumentMax, environment.pressure)
     this.#catchUps = new CatchUps({
       documentId,
@@ -129,7 +137,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   /** Nobody and nothing to do: may be evicted. A quarantined document stays until the store knows it, or it would be taken for a sound one when it is opened again. */
   get idle(): boolean {
     const settled = this.#state.kind === 'open' || (this.#state.kind === 'quarantined' && this.#quarantineRecord === null)
-    return settled && this.#sessions.size === 0 && this.#unsettled === null && !this.#compaction.running
+    return settled && this.#sessions.size === 0 && this.#admissions.empty && this.#unsettled === null && !this.#compaction.running
   }
 
   /** Throws `owner-moved`, `too-many-sessions`, or why the owner stopped. */
@@ -163,7 +171,14 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   submit(session: Session, submission: number, bytes: Uint8Array): void {
     if (session.state.kind === 'detached') return
     this.#environment.counters.add('updates_received')
-    const admission = this.#admit(bytes)
+    this.#admissions.push(bytes.length, this.#submitting(session, submission, bytes))
+    if (this.#admissions.empty) return
+    this.#measurePressure()
+    this.updatePause()
+  }
+
+  *#submitting(session: Session, submission: number, bytes: Uint8Array): Sliced<void> {
+    const admission = yield* this.#admitting(bytes)
     switch (admission.kind) {
       case 'refused':
         // The tail may be what makes it too large.
@@ -174,14 +189,18 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
         this.#environment.counters.add('updates_already_known')
         this.#acknowledgeRepeat(session, submission)
         return
-      case 'new':
-        this.#known.add(admission.added)
-        addCounts(this.#waitingCounts, countsOf(admission.added), 1)
-        this.#pending.add(admission.added, session, submission)
+      case 'new': {
+        const { added } = admission
+        addUpdate(this.#waitingCounts, added)
+        // First, so that the durable state vector leaves it out while it becomes known.
+        this.#pending.add(added, session, submission)
         this.#measurePressure()
         this.updatePause()
         this.#requestCommit()
+        if (added.blocks.length + added.deletes.length === 1) this.#known.add(added)
+        else yield* this.#known.adding(added)
         return
+      }
       default:
         unreachable(admission)
     }
@@ -206,6 +225,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
 
   /** Resolves when what was submitted so far is settled: durable and acknowledged, or the owner has stopped. */
   async flush(): Promise<void> {
+    if (!this.#admissions.empty) await this.#admissions.settled()
     const unsettled = this.#unsettled
     if (unsettled === null) return
     if (!this.#pending.empty) this.#environment.writer.request(this, Number.NEGATIVE_INFINITY)
@@ -219,7 +239,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     // Sockets stop reading, so this ends: only what had been read already still comes in.
     this.updatePause()
     // Or until the store refuses the shard: then nothing is left to wait for.
-    while (this.#state.kind === 'handing-over' && this.#unsettled !== null) await this.flush()
+    while (this.#state.kind === 'handing-over' && (!this.#admissions.empty || this.#unsettled !== null)) await this.flush()
     this.stop(ownerMoved())
   }
 
@@ -229,6 +249,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#state = { kind: 'stopped', error }
     this.#environment.writer.forget(this)
     this.#quarantineRecord?.cancel()
+    this.#admissions.clear()
     this.#pressure.set(0)
     this.#sessions.detachAll(error)
     this.#memory.release()
@@ -324,11 +345,14 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     }
   }
 
-  #admit(bytes: Uint8Array): Admission {
+  *#admitting(bytes: Uint8Array): Sliced<Admission> {
     const refusal = this.#refusal()
     if (refusal !== null) return { kind: 'refused', error: refusal }
     const documentBytes = this.#image.bytes + this.#pending.bytes + (this.#inFlight?.entry.update.length ?? 0)
-    return admit(bytes, this.#known, this.#environment.limits, documentBytes, this.#pressure)
+    const admission = yield* admitting(bytes, this.#known, this.#environment.limits, documentBytes, this.#pressure)
+    // It may have been quarantined meanwhile.
+    const since = admission.kind === 'new' ? this.#refusal() : null
+    return since === null ? admission : { kind: 'refused', error: since }
   }
 
   #sessionGone(): void {
@@ -341,7 +365,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   }
 
   #measurePressure(): void {
-    this.#pressure.set(this.#pending.heldBytes + (this.#inFlight?.pending.heldBytes ?? 0))
+    this.#pressure.set(this.#admissions.bytes + this.#pending.heldBytes + (this.#inFlight?.pending.heldBytes ?? 0))
   }
 
   /** S3: acknowledged as soon as what it repeats is durable. */

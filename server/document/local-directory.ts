@@ -7,17 +7,20 @@ import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
-import type { DocumentStore, Fence } from '../../persistence/store.js'
+import { runAtOnce, runInSlices } from '../../core/slices.js'
+import type { DocumentStore, Fence, StoredDocument } from '../../persistence/store.js'
 import { ProcessPressure } from './back-pressure.js'
 import type { Compactor } from './compaction.js'
 import { DocumentOwner, type OwnerEvents } from './document-owner.js'
 import { LogWriter } from './log-writer.js'
-import { openStored } from './open-document.js'
+import { openingStored } from './open-document.js'
 import type { BroadcastOrder, OwnerEnvironment } from './owner-environment.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from './port.js'
 import { ownerMoved } from './sessions.js'
 import type { DocumentTuning } from './tuning.js'
 import { Turnstile } from './turnstile.js'
+
+const OPENED_AT_ONCE_BYTES_MAX = 512 * 1024
 
 export interface LocalDirectoryOptions {
   readonly store: DocumentStore
@@ -231,17 +234,21 @@ export class LocalDirectory implements DocumentDirectory {
   /** One consistent read for all that wait (S5). A failure leaves nothing behind: the next attach tries anew (D4). */
   async #load(documentId: string, entry: Opening): Promise<void> {
     try {
-      const { store, fenceOf, random, counters } = this.#options
+      const { store, fenceOf, random, counters, clock } = this.#options
       // Ownership first, the read after it: nobody else can append in between without this fence failing.
       const fence = fenceOf(documentId)
       if (fence === null || this.#entries.get(documentId) !== entry) throw ownerMoved()
       const stored = await store.openDocument(documentId)
-      if (this.#state.kind === 'closed' || this.#state.kind === 'failed') throw this.#over()
+      // Given up meanwhile: whoever came since has a load of their own.
+      const over = (): boolean => this.#state.kind === 'closed' || this.#state.kind === 'failed'
+      const givenUp = (): boolean => over() || this.#entries.get(documentId) !== entry
+      const opening = openingStored(documentId, stored, random)
+      const opened = isSmall(stored) ? runAtOnce(opening) : await runInSlices(opening, clock, givenUp)
+      if (over()) throw this.#over()
       const current = fenceOf(documentId)
       if (current === null || current.epoch !== fence.epoch || current.boot !== fence.boot) throw ownerMoved()
-      // Given up meanwhile: whoever came since has a load of their own.
-      if (this.#entries.get(documentId) !== entry) throw ownerMoved()
-      const owner = new DocumentOwner(documentId, fence, openStored(documentId, stored, random), this.#environment, this.#events)
+      if (opened === null || givenUp()) throw ownerMoved()
+      const owner = new DocumentOwner(documentId, fence, opened, this.#environment, this.#events)
       this.#entries.set(documentId, { kind: 'open', owner })
       counters.add('documents_opened')
       // Those who wait for it attach in the coming microtasks; should they all be gone, it is evicted in time.
@@ -346,6 +353,13 @@ export class LocalDirectory implements DocumentDirectory {
     owner.stop(ownerMoved())
     this.#options.counters.add('documents_evicted')
   }
+}
+
+/** Whether a document takes a few milliseconds to open, so that it need not be opened in slices. */
+function isSmall({ snapshot, tail }: StoredDocument): boolean {
+  let bytes = snapshot?.state.length ?? 0
+  for (const { update } of tail) bytes += update.length
+  return bytes <= OPENED_AT_ONCE_BYTES_MAX
 }
 
 function draining(): WeftError {

@@ -3,9 +3,10 @@
 
 import { WeftError } from '../../core/errors.js'
 import { type Random, randomId } from '../../core/random.js'
+import type { Sliced } from '../../core/slices.js'
 import type { Quarantine, StoredDocument } from '../../persistence/store.js'
 import { EncodedDocument } from '../../protocol/updates/encoded-document.js'
-import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
+import { inspecting, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { Image, inOwnBuffer, type TailRow } from './image.js'
 
@@ -19,17 +20,20 @@ export interface OpenedDocument {
 }
 
 const INCARNATION_BYTES = 8
+/** Rows of the log between two stops, and from which size on one is a step of its own. */
+const ROWS_PER_STEP = 256
+const LARGE_ROW_BYTES = 4096
 
 /** Throws `document-corrupt` for a snapshot that does not parse or a log with a hole (D4, D5). */
-export function openStored(documentId: string, stored: StoredDocument, random: Random): OpenedDocument {
+export function* openingStored(documentId: string, stored: StoredDocument, random: Random): Sliced<OpenedDocument> {
   const known = new KnownState()
   const { snapshot } = stored
   let base: EncodedDocument | null = null
   if (snapshot !== null) {
     try {
       const state = inOwnBuffer(snapshot.state)
-      const inspected = inspectUpdate(state, storedBounds)
-      known.add(inspected)
+      const inspected = yield* inspecting(state, storedBounds)
+      yield* known.adding(inspected)
       // All deletes are applied in it.
       known.recount(known.counts, { ...known.counts, cutBytes: 0 })
       base = new EncodedDocument(state, inspected)
@@ -43,11 +47,13 @@ export function openStored(documentId: string, stored: StoredDocument, random: R
   let head = baseSeq
   for (const row of stored.tail) {
     head += 1
+    if (head % ROWS_PER_STEP === 0) yield
     if (row.seq !== head) throw corrupt(documentId, `seq ${head} is missing from its log`)
     if (poison === null && row.seq === stored.quarantine?.seq) poison = stored.quarantine
     if (poison !== null) continue
     try {
-      known.add(inspectUpdate(row.update, storedBounds))
+      if (row.update.length < LARGE_ROW_BYTES) known.add(inspectUpdate(row.update, storedBounds))
+      else yield* known.adding(yield* inspecting(row.update, storedBounds))
       tail.push({ seq: row.seq, update: inOwnBuffer(row.update) })
     } catch (thrown) {
       poison = { seq: row.seq, reason: String(thrown) }

@@ -2,7 +2,7 @@
 // entry takes long to merge, and merged as far as they are, so that many small ones do not cost many times their bytes.
 import type { Clock } from '../../core/clock.js'
 import type { AppendEntry } from '../../persistence/store.js'
-import { addCounts, countsOf, noStructs } from '../../protocol/updates/decoding-cost.js'
+import { addUpdate, noStructs } from '../../protocol/updates/decoding-cost.js'
 import type { ClientBlock, InspectedUpdate } from '../../protocol/updates/inspect.js'
 import type { Addition } from '../../protocol/updates/known-state.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
@@ -74,7 +74,7 @@ export class Pending {
     this.#bytes += edit.bytes.length
     this.#items += itemsOf(edit)
     for (const { client, ranges } of edit.blocks) this.#noteFirst(client, ranges[0])
-    addCounts(this.counts, countsOf(edit), 1)
+    addUpdate(this.counts, edit)
     // A few bytes of a message would keep all of it.
     this.#push({ update: inAlmostOwnBuffer(edit.bytes), level: 0 })
     while (!this.#unmergeable && this.#topIsFull()) this.#mergeTop(FAN_IN)
