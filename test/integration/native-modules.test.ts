@@ -76,6 +76,22 @@ test('O6: where the package that locks the folder has no build (Alpine), the fol
     }
   }))
 
+test('O6: a server with a native lock and one without, on one folder, keep each other out', () =>
+  withFolder(async (folder) => {
+    const [native, without] = [{}, { WITHOUT_PACKAGES: 'fs-native-extensions' }]
+    for (const [first, second] of [
+      [native, without],
+      [without, native],
+    ] as const) {
+      const server = await ServerProcess.start({ dataFolder: folder, environment: first, nodeFlags: ['--import', withoutPackages] })
+      try {
+        assert.match(refused(folder, second), /is in use by process \d+/)
+      } finally {
+        await server.dispose()
+      }
+    }
+  }))
+
 test('G5: a system on which the folder cannot be locked is told so in one sentence, and what helps', () =>
   withFolder(async (folder) => {
     const words = refused(folder, { WITHOUT_PACKAGES: 'fs-native-extensions', PATH: '/nowhere' })
