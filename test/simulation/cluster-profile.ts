@@ -104,7 +104,14 @@ export function drawClusterProfile(random: Random): ClusterProfile {
       retention: { logWindowMs: chance(2) ? 1_000 : 3_600_000, hourlySnapshots: 1, dailySnapshots: 0 },
     },
     trouble: badStore
-      ? { failBefore: random.below(60), failAfter: random.below(60), stall: random.below(30), latencyMsMax: 20, stallMsMax: 6_000 }
+      ? {
+          failBefore: random.below(60),
+          failAfter: random.below(60),
+          stall: random.below(30),
+          odd: random.below(25),
+          latencyMsMax: 20,
+          stallMsMax: 6_000,
+        }
       : { ...calm, latencyMsMax: 1 + random.below(20) },
     redisTrouble,
     compactionMsMax: random.below(300),

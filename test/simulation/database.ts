@@ -8,7 +8,7 @@ import { MemoryDisk } from '../../persistence/memory/memory-store.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import type { Ledger } from './ledger.js'
 import { machineOf } from './network.js'
-import { type Caller, type SimulatedStoreOptions, type StoreTrouble, simulatedStore } from './store.js'
+import { type Caller, oddly, type SimulatedStoreOptions, type StoreTrouble, simulatedStore } from './store.js'
 import { HostClock, type SimulatedTime } from './time.js'
 
 /**
@@ -129,12 +129,17 @@ export class SimulatedDatabase {
             settle()
           })
         this.#begins(host, method, random)
-          .then(() => this.#carry(host, random, run))
+          .then(() => this.#carry(host, random, this.#oddly(method, random, run)))
           .then(
             (outcome) => outcome !== 'lost' && answer(() => resolve(outcome.result)),
             (error: unknown) => answer(() => reject(error)),
           )
       })
+  }
+
+  #oddly<Result>(method: string, random: Random, run: () => Promise<Result>): () => Promise<Result> {
+    const { odd } = this.#options.trouble()
+    return method === 'append' && random.below(1_000) < odd ? () => oddly(random, run) : run
   }
 
   async #begins(host: HostClock, method: string, random: Random): Promise<void> {

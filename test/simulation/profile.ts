@@ -35,7 +35,7 @@ export type Action =
   | 'misdeed'
   | 'pause'
 
-export const calm: StoreTrouble = { failBefore: 0, failAfter: 0, stall: 0, latencyMsMax: 3, stallMsMax: 0 }
+export const calm: StoreTrouble = { failBefore: 0, failAfter: 0, stall: 0, odd: 0, latencyMsMax: 3, stallMsMax: 0 }
 
 export function drawProfile(random: Random): Profile {
   const chance = (oneIn: number): boolean => random.below(oneIn) === 0
@@ -73,6 +73,7 @@ export function drawProfile(random: Random): Profile {
           failBefore: random.below(80),
           failAfter: random.below(80),
           stall: random.below(40),
+          odd: random.below(2) === 0 ? random.below(25) : 0,
           latencyMsMax: 1 + random.below(60),
           stallMsMax: 6_000,
         }

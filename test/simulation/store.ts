@@ -26,6 +26,8 @@ export interface StoreTrouble {
   readonly failBefore: number
   readonly failAfter: number
   readonly stall: number
+  /** Of a thousand appends, how many are refused for a reason that nobody knows, before or after they took effect. */
+  readonly odd: number
   readonly latencyMsMax: number
   readonly stallMsMax: number
 }
@@ -61,10 +63,18 @@ export interface LocalCallerOptions {
 /** Calls that fail here would only keep a process from starting or stopping. */
 const sound: ReadonlySet<string> = new Set(['readOwnership', 'claimShards', 'releaseShards', 'close'])
 
+/** As for a state that is in no table: refused, and it may have taken effect all the same. */
+export async function oddly<Result>(random: Random, run: () => Promise<Result>): Promise<Result> {
+  if (random.below(2) === 0) await run()
+  throw new WeftError('store-refused', 'Failed on demand, for a reason that nobody knows.')
+}
+
 /** Calls to a disk of the same machine. */
 export function localCaller({ clock, random, trouble }: LocalCallerOptions): Caller {
   const pass = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve))
   return async (method, run) => {
+    const { odd } = trouble()
+    if (method === 'append' && random.below(1_000) < odd) return oddly(random, run)
     const { failBefore, failAfter, stall, latencyMsMax, stallMsMax } = trouble()
     const dice = sound.has(method) ? 1_000 : random.below(1_000)
     await pass(random.fraction() * latencyMsMax)
