@@ -59,7 +59,7 @@ export function lacksOnly(doc: Y.Doc, serverStateVector: Uint8Array, unsaved: Ui
   return true
 }
 
-/** Where pieces end that came in causal order. */
+/** Where pieces end, over which each client's clocks ascend. */
 function endsOf(pieces: readonly Uint8Array[]): Map<number, number> {
   const ends = new Map<number, number>()
   for (const piece of pieces)

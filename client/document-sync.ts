@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.js'
 import { closeCodes } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { KnownOnWire } from '../protocol/dialects/weft.js'
+import { mergeUpdateTree } from '../protocol/updates/merge.js'
 import type { Backoff } from './backoff.js'
 import { covers, hasAllOf, hasContent, hasPending, releaseEvents, stateVectorWith } from './document-content.js'
 import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
@@ -312,7 +313,9 @@ export class DocumentSync {
       Y.transact(
         doc,
         () => {
-          for (const update of [...pieces, ...updates]) Y.applyUpdate(doc, update, origin)
+          // Pieces may depend on later ones: applied one by one, Yjs would merge what waits with each of them.
+          const all = pieces.length > 0 ? [mergeUpdateTree([...pieces, ...updates])] : updates
+          for (const update of all) Y.applyUpdate(doc, update, origin)
           applied = true
         },
         origin,

@@ -23,6 +23,8 @@ export const counterNames = [
   'compactions_refused',
   'sessions_lagging',
   'sessions_too_slow',
+  'transfers_begun',
+  'transfer_bytes_sent',
   'awareness_entries_received',
   'awareness_entries_known',
   'awareness_entries_foreign',

@@ -27,6 +27,13 @@ export function indexOf(inspected: InspectedUpdate): DocumentIndex {
   }
 }
 
+/** Where a struct begins: its first clock, its first byte, and how many structs of its block lie before it. */
+export interface StructPlace {
+  readonly clock: number
+  readonly offset: number
+  readonly ordinal: number
+}
+
 export class EncodedDocument {
   readonly bytes: Uint8Array
   readonly #deletesOffset: number
@@ -48,6 +55,95 @@ export class EncodedDocument {
   /** Bytes of the index, the document's own not counted. */
   get indexBytes(): number {
     return this.#clients.byteLength + this.#blocks.byteLength + this.#checkpoints.byteLength
+  }
+
+  get blockCount(): number {
+    return this.#clients.length
+  }
+
+  /** Where the delete set begins. */
+  get deletesOffset(): number {
+    return this.#deletesOffset
+  }
+
+  clientOf(index: number): number {
+    return this.#clients[index] as number
+  }
+
+  endClockOf(index: number): number {
+    return this.#blocks[index * BLOCK_FIELDS + 2] as number
+  }
+
+  structCountOf(index: number): number {
+    return this.#blocks[index * BLOCK_FIELDS] as number
+  }
+
+  /** Where the bytes of the block end. */
+  endOf(index: number): number {
+    return this.#blocks[index * BLOCK_FIELDS + 4] as number
+  }
+
+  /** The index of the client's block, or -1. */
+  blockOf(client: number): number {
+    let low = 0
+    let high = this.#clients.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#clients[middle] as number) > client) low = middle + 1
+      else high = middle
+    }
+    return this.#clients[low] === client ? low : -1
+  }
+
+  /** About how many bytes of structs somebody with `stateVector` lacks. */
+  structBytesAfter(stateVector: ReadonlyMap<number, number>): number {
+    let bytes = 0
+    for (let index = 0; index < this.#clients.length; index++) {
+      const clock = stateVector.get(this.clientOf(index)) ?? 0
+      if (clock >= this.endClockOf(index)) continue
+      const checkpoint = this.#lastCheckpoint(index, clock)
+      const offset = checkpoint >= 0 ? this.#checkpoints[checkpoint + 2] : this.#blocks[index * BLOCK_FIELDS + 3]
+      bytes += this.endOf(index) - (offset as number)
+    }
+    return bytes
+  }
+
+  /** The first struct of a block that is no Skip and ends after `clock`, or null if there is none. */
+  locate(index: number, clock: number): StructPlace | null {
+    if (clock >= this.endClockOf(index)) return null
+    const reader = new ByteReader(this.bytes, 'malformed-update')
+    const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
+    const checkpoint = this.#lastCheckpoint(index, clock)
+    let at = this.#blocks[index * BLOCK_FIELDS + 1] as number
+    reader.offset = this.#blocks[index * BLOCK_FIELDS + 3] as number
+    let ordinal = 0
+    if (checkpoint >= 0) {
+      at = this.#checkpoints[checkpoint + 1] as number
+      reader.offset = this.#checkpoints[checkpoint + 2] as number
+      ordinal = this.#checkpoints[checkpoint + 3] as number
+    }
+    const count = this.structCountOf(index)
+    for (; ordinal < count; ordinal++) {
+      structs.read(this.clientOf(index), at)
+      if (at + structs.length > clock && structs.ref !== REF_SKIP) return { clock: at, offset: structs.start, ordinal }
+      at += structs.length
+    }
+    return null
+  }
+
+  /** The last place of a block, of those that are noted, at or before byte `offset`, or null. */
+  placeBefore(index: number, offset: number): StructPlace | null {
+    const checkpoints = this.#checkpoints
+    let low = 0
+    let high = checkpoints.length / CHECKPOINT_FIELDS
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((checkpoints[middle * CHECKPOINT_FIELDS + 2] as number) <= offset) low = middle + 1
+      else high = middle
+    }
+    const at = (low - 1) * CHECKPOINT_FIELDS
+    if (low === 0 || checkpoints[at] !== index) return null
+    return { clock: checkpoints[at + 1] as number, offset: checkpoints[at + 2] as number, ordinal: checkpoints[at + 3] as number }
   }
 
   /**

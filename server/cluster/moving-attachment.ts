@@ -11,7 +11,7 @@ import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import type { ProcessPressure } from '../document/back-pressure.js'
-import type { Attachment, AttachRequest, Beat, CatchUp, Known, SessionSink } from '../document/port.js'
+import type { Attachment, AttachRequest, Beat, CatchUp, Known, PieceWish, SessionSink } from '../document/port.js'
 import { Incoming } from './incoming.js'
 import { OwnerSearch } from './owner-search.js'
 import { Reading } from './reading.js'
@@ -97,8 +97,8 @@ export class MovingAttachment implements Attachment, SessionSink {
     return this.#attachment?.stateVector() ?? emptyStateVector
   }
 
-  sync(known: Known): void {
-    this.#reading.sync(known, this.#attachment)
+  sync(known: Known, pieces: PieceWish | null = null): void {
+    this.#reading.sync(known, pieces, this.#attachment)
   }
 
   suspend(): void {

@@ -1,11 +1,11 @@
 // What one session has had of a document's updates, whichever owner they came from, and how it goes on after a move.
 import { unreachable } from '../../core/assert.js'
-import type { Attachment, Beat, CatchUp, Known } from '../document/port.js'
+import type { Attachment, Beat, CatchUp, Known, PieceWish } from '../document/port.js'
 
 type Flow =
   | { readonly kind: 'suspended' }
   /** It asked to be brought up to date. */
-  | { readonly kind: 'syncing'; readonly known: Known }
+  | { readonly kind: 'syncing'; readonly known: Known; readonly pieces: PieceWish | null }
   | { readonly kind: 'live' }
   /** It is live, and we asked for what it missed during a move. */
   | { readonly kind: 'resuming' }
@@ -33,9 +33,9 @@ export class Reading {
   }
 
   /** `attachment` is null while there is no owner: then the next one is asked. */
-  sync(known: Known, attachment: Attachment | null): void {
-    this.#flow = { kind: 'syncing', known }
-    attachment?.sync(known)
+  sync(known: Known, pieces: PieceWish | null, attachment: Attachment | null): void {
+    this.#flow = { kind: 'syncing', known, pieces }
+    attachment?.sync(known, pieces)
   }
 
   suspend(attachment: Attachment | null): void {
@@ -50,7 +50,7 @@ export class Reading {
       case 'suspended':
         return
       case 'syncing':
-        attachment.sync(flow.known)
+        attachment.sync(flow.known, flow.pieces)
         return
       case 'live':
       case 'resuming':
@@ -66,7 +66,8 @@ export class Reading {
     const flow = this.#flow
     switch (flow.kind) {
       case 'syncing':
-        this.#flow = { kind: 'live' }
+        // A session that takes a transfer asks again when it has all of it.
+        this.#flow = { kind: state.transfer === undefined ? 'live' : 'suspended' }
         this.#seq = Math.max(this.#seq, state.seq)
         this.#reader.catchUp(state)
         return

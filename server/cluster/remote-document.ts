@@ -16,7 +16,7 @@ import { type AttachmentOwner, SessionAttachment } from '../document/attachment.
 import { CatchUps } from '../document/catch-up.js'
 import { DocumentMemory } from '../document/document-memory.js'
 import { documentPeriodMs } from '../document/pace.js'
-import type { Attachment, AttachRequest, Known } from '../document/port.js'
+import type { Attachment, AttachRequest, Known, PieceWish } from '../document/port.js'
 import { type Session, Sessions } from '../document/sessions.js'
 import { Forwarded } from './forwarded.js'
 import { errorFromWire, linkLost } from './link-errors.js'
@@ -101,6 +101,8 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       // What went out before its commit is in the replica.
       early: () => null,
       seq: () => this.#replica.seq,
+      clock: options.clock,
+      stateVector: () => this.#replica.stateVector(),
     })
     this.#channel = link.open(documentId, this)
   }
@@ -158,8 +160,8 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     this.#checkWindow()
   }
 
-  sync(session: Session, known: Known): void {
-    if (session.state.kind !== 'detached') this.#catchUps.sync(session, known)
+  sync(session: Session, known: Known, pieces: PieceWish | null): void {
+    if (session.state.kind !== 'detached') this.#catchUps.sync(session, known, pieces)
   }
 
   suspend(session: Session): void {

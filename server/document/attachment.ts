@@ -1,5 +1,5 @@
 // One session's handle on a document that this process owns, or holds a replica of.
-import type { Attachment, Known } from './port.js'
+import type { Attachment, Known, PieceWish } from './port.js'
 import type { Session } from './sessions.js'
 
 /** What an owner, or a replica, does for its attachments. */
@@ -8,7 +8,7 @@ export interface AttachmentOwner {
   readonly incarnation: string
   readonly durableSeq: number
   stateVector(): Uint8Array
-  sync(session: Session, known: Known): void
+  sync(session: Session, known: Known, pieces: PieceWish | null): void
   suspend(session: Session): void
   submit(session: Session, submission: number, bytes: Uint8Array): void
   detach(session: Session): void
@@ -39,8 +39,8 @@ export class SessionAttachment implements Attachment {
     return this.#owner.stateVector()
   }
 
-  sync(known: Known): void {
-    this.#owner.sync(this.#session, known)
+  sync(known: Known, pieces: PieceWish | null = null): void {
+    this.#owner.sync(this.#session, known, pieces)
   }
 
   suspend(): void {

@@ -22,7 +22,7 @@ import type { OpenedDocument } from './open-document.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import { documentPeriodMs } from './pace.js'
 import { type InFlight, type Pending, PendingEntries, Repeats } from './pending.js'
-import type { Attachment, AttachRequest, Known } from './port.js'
+import type { Attachment, AttachRequest, Known, PieceWish } from './port.js'
 import { QuarantineRecord } from './quarantine-record.js'
 import { ownerMoved, type Session, Sessions } from './sessions.js'
 
@@ -102,6 +102,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       // What went out before its commit went to the live sessions only.
       early: () => (environment.broadcast === 'before-commit' ? (this.#inFlight?.entry.update ?? null) : null),
       seq: () => opened.image.head,
+      clock: environment.clock,
+      stateVector: () => this.stateVector(),
     })
     const subject = { documentId, fence, incarnation: opened.incarnation, image: opened.image }
     this.#compaction = new CompactionCycle(environment, subject, {
@@ -206,8 +208,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     }
   }
 
-  sync(session: Session, known: Known): void {
-    if (session.state.kind !== 'detached') this.#catchUps.sync(session, known)
+  sync(session: Session, known: Known, pieces: PieceWish | null): void {
+    if (session.state.kind !== 'detached') this.#catchUps.sync(session, known, pieces)
   }
 
   suspend(session: Session): void {

@@ -23,6 +23,9 @@ interface Block {
 /** What a row of the tail costs beside its bytes. */
 const ROW_BYTES = 250
 
+/** Merging takes about as long as its bytes, and is worst for single keystrokes: some 20 ms for so many. */
+const BLOCK_BYTES_MAX = 64 * 1024
+
 /** Smaller blocks are sent whole to a session with a state vector: cutting them would cost more than the repeat. */
 const CUT_BYTES_MIN = 2048
 
@@ -35,7 +38,10 @@ export class Image {
   #tailBytes: number
   /** Poison cuts the readable tail short; the log goes on behind it. */
   #head: number
-  /** The tail merged, largest block first. A new block swallows its neighbour when that is less than twice its size, so that there are few and each byte is merged rarely. */
+  /**
+   * The tail merged. A new block swallows its neighbour when that is less than twice its size, so that there are few and each byte is merged rarely; but
+   * none grows beyond `BLOCK_BYTES_MAX`, so that no step takes long (G7).
+   */
   #blocks: Block[] = []
   /** The last slice of the tail that was asked for: many sessions resume from the same seq at the same time. */
   #slice: { readonly afterSeq: number; readonly head: number; readonly updates: readonly Uint8Array[] } | null = null
@@ -109,7 +115,7 @@ export class Image {
     const rowsKnown = this.#rowsThrough(seq)
     if (rowsKnown === 0) return this.#merged().map((block) => block.update)
     if (this.#slice?.afterSeq === seq && this.#slice.head === this.#head) return this.#slice.updates
-    const updates = mergeOrKeep(this.#tail.slice(rowsKnown).map((row) => row.update))
+    const updates = this.#mergedFrom(rowsKnown)
     this.#slice = { afterSeq: seq, head: this.#head, updates }
     return updates
   }
@@ -129,6 +135,37 @@ export class Image {
       }
     }
     return updates.filter((update) => !isEmpty(update))
+  }
+
+  /** Whether what is not merged of the tail takes more than one short step. Then it is to be made ready before it is asked for. */
+  get isReady(): boolean {
+    const from = this.#blocks.at(-1)?.rows ?? 0
+    let bytes = 0
+    for (let index = from; index < this.#tail.length; index++) {
+      bytes += this.#tail[index]?.update.length ?? 0
+      // One large row is taken as it is.
+      if (bytes > BLOCK_BYTES_MAX && index > from) return false
+    }
+    return true
+  }
+
+  /** One short step of merging. */
+  makeReady(): void {
+    this.#mergeStep()
+  }
+
+  /** Base and tail with their indexes, to be cut into pieces. */
+  sources(): readonly EncodedDocument[] {
+    const sources: EncodedDocument[] = []
+    if (this.#base !== null) {
+      this.#encodedBase ??= encoded(this.#base)
+      sources.push(this.#encodedBase)
+    }
+    for (const block of this.#merged()) {
+      block.encoded ??= encoded(block.update)
+      sources.push(block.encoded)
+    }
+    return sources
   }
 
   /** What a compaction through the current head starts from. */
@@ -185,18 +222,48 @@ export class Image {
   }
 
   #merged(): readonly Block[] {
+    while ((this.#blocks.at(-1)?.rows ?? 0) < this.#tail.length) this.#mergeStep()
+    return this.#blocks
+  }
+
+  /** Merges the next rows into a block, and that into its neighbours. */
+  #mergeStep(): void {
     const from = this.#blocks.at(-1)?.rows ?? 0
-    if (from === this.#tail.length) return this.#blocks
-    const fresh = mergeOrKeep(this.#tail.slice(from).map((row) => row.update))
-    for (const update of fresh) this.#blocks.push({ update, rows: this.#tail.length, encoded: null })
+    if (from === this.#tail.length) return
+    const to = this.#groupEnd(from)
+    const fresh = mergeOrKeep(this.#tail.slice(from, to).map((row) => row.update))
+    for (const update of fresh) this.#blocks.push({ update, rows: to, encoded: null })
     for (;;) {
       const last = this.#blocks.at(-1)
       const before = this.#blocks.at(-2)
-      if (last === undefined || before === undefined || before.update.length >= 2 * last.update.length) return this.#blocks
+      if (last === undefined || before === undefined || before.update.length >= 2 * last.update.length) return
+      if (before.update.length + last.update.length > BLOCK_BYTES_MAX) return
       const [merged, ...rest] = mergeOrKeep([before.update, last.update])
-      if (merged === undefined || rest.length > 0) return this.#blocks
+      if (merged === undefined || rest.length > 0) return
       this.#blocks.splice(-2, 2, { update: merged, rows: last.rows, encoded: null })
     }
+  }
+
+  /** The end of as many rows from `from` on as are merged at a time: at least one. */
+  #groupEnd(from: number): number {
+    let bytes = this.#tail[from]?.update.length ?? 0
+    let to = from + 1
+    for (; to < this.#tail.length; to++) {
+      bytes += this.#tail[to]?.update.length ?? 0
+      if (bytes > BLOCK_BYTES_MAX) break
+    }
+    return to
+  }
+
+  /** The rows from number `from` on: as few updates as can be made in one short step. */
+  #mergedFrom(from: number): readonly Uint8Array[] {
+    if (this.#groupEnd(from) === this.#tail.length) return mergeOrKeep(this.#tail.slice(from).map((row) => row.update))
+    const blocks = this.#merged()
+    const next = blocks.findIndex((block) => block.rows > from)
+    const begin = next > 0 ? (blocks[next - 1]?.rows ?? 0) : 0
+    if (begin === from) return blocks.slice(next).map((block) => block.update)
+    const cutOff = this.#tail.slice(from, blocks[next]?.rows).map((row) => row.update)
+    return [...mergeOrKeep(cutOff), ...blocks.slice(next + 1).map((block) => block.update)]
   }
 }
 

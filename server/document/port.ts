@@ -1,6 +1,7 @@
 // The seam between sessions and documents. A session attaches to a document here and cannot tell whether the owner is in this process
 // or at the far end of a node link.
 import type { WeftError } from '../../core/errors.js'
+import type { PieceOrder } from '../../protocol/updates/piece-stream.js'
 
 /** What a session already has of a document. A seq only counts together with the incarnation it was seen in. */
 export type Known =
@@ -13,6 +14,27 @@ export interface CatchUp {
   readonly seq: number
   /** Possibly empty. */
   readonly updates: readonly Uint8Array[]
+  /** What does not go as a whole, in front of `updates`. The session gets no beats: it asks again, from `seq`, when it has taken all of it. */
+  readonly transfer?: Transfer
+}
+
+/** Something large on its way to one session, which takes a piece whenever it has room. */
+export interface Transfer {
+  /** About how many bytes are left at the start. */
+  readonly bytes: number
+  /** What a session has that has had all of it, as an encoded state vector. */
+  readonly stateVector: Uint8Array
+  /** The next piece, of about so many bytes, or null after the last one. */
+  next(bytesMax: number): Uint8Array | null
+  /** Asked once, at the end: updates that complete it. */
+  closing(): readonly Uint8Array[]
+}
+
+/** That a session takes pieces, and how. */
+export interface PieceWish {
+  readonly order: PieceOrder
+  /** What is not larger goes as a whole. */
+  readonly wholeBytesMax: number
 }
 
 /**
@@ -50,7 +72,7 @@ export interface Attachment {
   /** The encoded Yjs state vector of what is durable, up to the first gap of each client. */
   stateVector(): Uint8Array
   /** Asks to be brought up to date; answered by one `catchUp`, in stream order. May be asked again at any time: meanwhile no beats are sent. */
-  sync(known: Known): void
+  sync(known: Known, pieces?: PieceWish | null): void
   /** Stops the beats until the next `sync`, for a session that cannot take them now. */
   suspend(): void
   /**

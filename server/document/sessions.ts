@@ -6,7 +6,7 @@ import type { AttachRequest, Beat, CatchUp, SessionSink } from './port.js'
 export type SessionState =
   /** Gets no beats: it has not asked to be brought up to date, or cannot take them now. */
   | { readonly kind: 'suspended' }
-  /** Its catch-up is being read from the log. */
+  /** Its catch-up is being read from the log, or made ready. */
   | { readonly kind: 'catching-up' }
   | { readonly kind: 'live' }
   | { readonly kind: 'detached' }
@@ -70,7 +70,7 @@ export class Sessions {
   }
 
   catchUp(session: Session, state: CatchUp): void {
-    session.state = { kind: 'live' }
+    session.state = { kind: state.transfer === undefined ? 'live' : 'suspended' }
     this.#call(session, (sink) => sink.catchUp(state))
   }
 

@@ -2,7 +2,7 @@
 import { unreachable } from '../../core/assert.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
-import { asWeftError, closeCodes, type WeftError } from '../../core/errors.js'
+import { asWeftError, closeCodes, WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { FairInbox, type LoopShare } from './fair-inbox.js'
@@ -10,6 +10,7 @@ import { Heartbeat } from './heartbeat.js'
 import type { Message, OutboxCarrier } from './outbox.js'
 import type { OutboxMemory } from './outbox-memory.js'
 import type { Socket, SocketEvents } from './socket.js'
+import { TransferWindows } from './transfer-windows.js'
 
 /** What speaks a dialect over a connection. Its methods may throw: a WeftError closes the connection with that error, anything else with 4500. */
 export interface Driver {
@@ -62,6 +63,8 @@ export class Connection implements SocketEvents, OutboxCarrier {
   readonly #options: ConnectionOptions
   readonly #heartbeat: Heartbeat
   readonly #inbox: FairInbox
+  /** What is under way of large transfers. */
+  readonly windows: TransferWindows
   #driver: Driver | null = null
   #state: ConnectionState = { kind: 'open' }
   #readHolds = 0
@@ -80,6 +83,14 @@ export class Connection implements SocketEvents, OutboxCarrier {
     this.#options = options
     this.#lastSentAt = clock.monotonic()
     this.#inbox = new FairInbox(options.share, { full: () => this.#updateReading(), emptied: () => this.#inboxEmptied() })
+    this.windows = new TransferWindows({
+      clock,
+      stalledMsMax: limits.laggingMsMax,
+      pingPeriodMs: limits.pingPeriodMs,
+      ping: (mark) => socket.ping(mark),
+      mayHear: () => this.#readHolds === 0,
+      stalled: () => this.#stalled(),
+    })
     this.#heartbeat = new Heartbeat({
       clock,
       pingPeriodMs: limits.pingPeriodMs,
@@ -195,6 +206,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.#state.kind !== 'open') return
     this.#state = { kind: 'closing', timer: this.#closeTimer() }
     this.#heartbeat.stop()
+    this.windows.stop()
     this.#inbox.clear()
     this.#options.socket.close(code, reason)
     this.#endDriver()
@@ -224,6 +236,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.#state.kind !== 'open') return
     this.#state = { kind: 'leaving', timer: this.#closeTimer() }
     this.#heartbeat.stop()
+    this.windows.stop()
     socket.close(closeCodes.restart, 'The server is restarting; connect again.')
   }
 
@@ -243,8 +256,10 @@ export class Connection implements SocketEvents, OutboxCarrier {
     this.#inbox.receive(() => this.#receive((driver) => driver.text()))
   }
 
-  pong(): void {
-    if (this.#state.kind === 'open') this.#heartbeat.heard()
+  pong(mark: number): void {
+    if (this.#state.kind !== 'open') return
+    this.#heartbeat.heard()
+    if (mark > 0) this.windows.confirmed(mark)
   }
 
   closed(code: number): void {
@@ -252,6 +267,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (!this.#inbox.isEmpty) {
       // What came before the end counts: somebody types and closes the page.
       this.#heartbeat.stop()
+      this.windows.stop()
       this.#closedWith = code
       return
     }
@@ -259,6 +275,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.#state.kind === 'closing' || this.#state.kind === 'leaving') this.#state.timer.cancel()
     this.#state = { kind: 'closed' }
     this.#heartbeat.stop()
+    this.windows.stop()
     this.#waitingForRoom = []
     for (const held of this.#held) this.#letGo(held)
     if (wasOpen !== 'closing') this.#endDriver()
@@ -330,6 +347,11 @@ export class Connection implements SocketEvents, OutboxCarrier {
 
   #closeTimer(): Timer {
     return this.#options.clock.after(CLOSE_HANDSHAKE_MS_MAX, () => this.#options.socket.terminate(), { unref: true })
+  }
+
+  #stalled(): void {
+    this.#options.counters.add('sessions_too_slow')
+    this.fail(new WeftError('too-slow', 'The connection takes nothing of what was asked for; connect again to go on.'))
   }
 
   #timedOut(): void {

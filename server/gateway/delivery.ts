@@ -2,8 +2,9 @@
 // awareness is what it is not sent first (A3).
 import { unreachable } from '../../core/assert.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
+import { emptyUpdate } from '../../protocol/updates/merge.js'
 import type { AwarenessFrame, AwarenessMembership } from '../awareness/contract.js'
-import type { Attachment, Beat, CatchUp, Known } from '../document/port.js'
+import type { Attachment, Beat, CatchUp, Known, Transfer } from '../document/port.js'
 import type { Connection } from './connection.js'
 import { type Message, Outbox } from './outbox.js'
 import type { GatewayServices } from './services.js'
@@ -29,13 +30,15 @@ type Flow =
   /** The client has not asked for the document yet. */
   | { readonly kind: 'unsynced' }
   /** Asked of the document and not answered; `next` is what the client asked meanwhile. */
-  | { readonly kind: 'syncing'; readonly next: Known | null }
+  | { readonly kind: 'syncing'; readonly next: Known | null; readonly closes: 'catch-up' | 'beat' }
   | { readonly kind: 'live' }
+  /** Something large is on its way, piece by piece; beats come again when it has been asked for what came meanwhile. */
+  | { readonly kind: 'taking'; readonly seq: number; readonly transfer: Transfer; readonly closes: 'catch-up' | 'beat' }
   /** The outbox is full: nothing new until it has drained. `next` is what the client asked meanwhile; else it continues after the last seq. */
   | { readonly kind: 'lagging'; readonly next: Known | null }
 
 /** The encoded state vector of nothing. */
-const emptyStateVector = Uint8Array.of(0)
+const emptyStateVector: Uint8Array = Uint8Array.of(0)
 
 export class Delivery {
   readonly #options: DeliveryOptions
@@ -47,6 +50,10 @@ export class Delivery {
   #owedAcknowledgement: { readonly through: number; readonly seq: number } | null = null
   /** What this client has once it has read all that was sent. */
   #seq = 0
+  /** The encoded state vector of what it has, where that is known. */
+  #stateVector = emptyStateVector
+  /** Whether the connection will tell when a piece may follow. */
+  #room: 'unasked' | 'awaited' = 'unasked'
 
   constructor(options: DeliveryOptions) {
     this.#options = options
@@ -84,7 +91,11 @@ export class Delivery {
         return
       case 'syncing':
       case 'lagging':
-        this.#flow = { kind: this.#flow.kind, next: known }
+        this.#flow = { ...this.#flow, next: known }
+        return
+      case 'taking':
+        // Answered by what it is taking: it will be asked for what came meanwhile.
+        this.#flow = { ...this.#flow, closes: 'catch-up' }
         return
       default:
         unreachable(this.#flow)
@@ -99,7 +110,14 @@ export class Delivery {
 
   catchUp(state: CatchUp): void {
     if (this.#flow.kind !== 'syncing') return
-    const next = this.#flow.next
+    const { next, closes } = this.#flow
+    if (state.transfer !== undefined) {
+      this.#flow = { kind: 'taking', seq: state.seq, transfer: state.transfer, closes: next === null ? closes : 'catch-up' }
+      this.#options.services.counters.add('transfers_begun')
+      this.#sendOwedAcknowledgement()
+      this.#sendPieces()
+      return
+    }
     this.#seq = state.seq
     this.#flow = { kind: 'live' }
     for (const message of this.#options.dialect.catchUp(state)) this.#outbox.send(message)
@@ -115,6 +133,13 @@ export class Delivery {
 
   beat(beat: Beat): void {
     if (this.#flow.kind !== 'live') return
+    const { manner } = this.#options.dialect
+    const sources = this.#options.sources()
+    if (manner !== null && beat.update.length > manner.wholeBytesMax && sources !== null) {
+      // In pieces, which are cut once for all.
+      this.#ask(sources.attachment, this.#after(sources.attachment), 'beat')
+      return
+    }
     this.#seq = beat.seq
     this.#outbox.send(this.#options.dialect.beat(beat))
   }
@@ -134,13 +159,14 @@ export class Delivery {
   }
 
   close(): void {
+    this.#flow = { kind: 'unsynced' }
     this.#outbox.close()
   }
 
-  #ask(attachment: Attachment, known: Known): void {
-    this.#flow = { kind: 'syncing', next: null }
+  #ask(attachment: Attachment, known: Known, closes: 'catch-up' | 'beat' = 'catch-up'): void {
+    this.#flow = { kind: 'syncing', next: null, closes }
     try {
-      attachment.sync(known)
+      attachment.sync(known, this.#options.dialect.manner)
     } catch (thrown) {
       this.#options.failed(asWeftError(thrown))
     }
@@ -153,18 +179,73 @@ export class Delivery {
 
   #fallBehind(next: Known | null): void {
     this.#flow = { kind: 'lagging', next }
-    this.#options.sources()?.attachment.suspend()
+    const attachment = this.#options.sources()?.attachment
+    // Should the log not reach back to here, it gets the difference.
+    if (attachment?.seq === this.#seq) this.#stateVector = attachment.stateVector()
+    attachment?.suspend()
+  }
+
+  /** What this client has, once it has read all that was sent. */
+  #after({ incarnation }: Attachment): Known {
+    return { kind: 'seq', incarnation, seq: this.#seq, stateVector: this.#stateVector }
+  }
+
+  /** Sends pieces while there is room for them, and what completes them after the last. */
+  #sendPieces(): void {
+    const { connection, dialect } = this.#options
+    const { manner } = dialect
+    const flow = this.#flow
+    if (flow.kind !== 'taking' || manner === null) return
+    const bytesMax = manner.pieceBytesMax(flow.transfer.bytes)
+    while (this.#flow === flow && !this.#outbox.isLagging) {
+      const { room } = connection.windows
+      if (room === 0) {
+        this.#awaitRoom()
+        return
+      }
+      const piece = flow.transfer.next(Math.min(room, bytesMax))
+      if (piece === null) {
+        this.#completeTransfer(flow)
+        return
+      }
+      this.#outbox.send(dialect.piece(piece))
+      this.#options.services.counters.add('transfer_bytes_sent', piece.length)
+      connection.windows.sent(piece.length, manner.fastShare)
+    }
+  }
+
+  #awaitRoom(): void {
+    if (this.#room === 'awaited') return
+    this.#room = 'awaited'
+    this.#options.connection.windows.whenRoom(() => {
+      this.#room = 'unasked'
+      this.#sendPieces()
+    })
+  }
+
+  #completeTransfer({ seq, transfer, closes }: Flow & { readonly kind: 'taking' }): void {
+    const { dialect, sources } = this.#options
+    const updates = transfer.closing()
+    this.#seq = seq
+    this.#stateVector = transfer.stateVector
+    this.#flow = { kind: 'live' }
+    if (closes === 'beat') this.#outbox.send(dialect.beat({ seq, update: updates[0] ?? emptyUpdate, frames: new Map() }))
+    else for (const message of dialect.catchUp({ seq, updates })) this.#outbox.send(message)
+    const attachment = sources()?.attachment
+    if (attachment === undefined) return
+    if (this.#outbox.isLagging) this.#fallBehind(null)
+    else this.#ask(attachment, this.#after(attachment))
   }
 
   #drained(): void {
     const sources = this.#options.sources()
     if (this.#flow.kind !== 'lagging' || sources === null) {
       this.#sendOwedAcknowledgement()
+      this.#sendPieces()
       return
     }
     const { attachment } = sources
-    const after: Known = { kind: 'seq', incarnation: attachment.incarnation, seq: this.#seq, stateVector: emptyStateVector }
-    this.#ask(attachment, this.#flow.next ?? after)
+    this.#ask(attachment, this.#flow.next ?? this.#after(attachment))
   }
 
   #tooSlow(): void {

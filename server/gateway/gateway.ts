@@ -12,6 +12,7 @@ import { OutboxMemory } from './outbox-memory.js'
 import type { GatewayServices } from './services.js'
 import { SlowReaders } from './slow-readers.js'
 import type { Socket, SocketEvents } from './socket.js'
+import { weftManner } from './transfer-manner.js'
 import { WeftDriver } from './weft-driver.js'
 import { YWebsocketDriver } from './y-websocket-driver.js'
 
@@ -175,13 +176,13 @@ export class Gateway {
       case 'weft': {
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
           services.authorize({ documentId, token, parameters, protocols, origin })
-        return new WeftDriver({ services, connection, authorize })
+        return new WeftDriver({ services, connection, manner: weftManner, authorize })
       }
       case 'weft-node': {
         const links = this.#linkServices
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
           links.authorize({ documentId, token, parameters, protocols, origin })
-        return new WeftDriver({ services: links, connection, authorize })
+        return new WeftDriver({ services: links, connection, manner: null, authorize })
       }
       case 'y-websocket': {
         if (target === null)

@@ -4,12 +4,17 @@ import type { AwarenessFrame } from '../awareness/contract.js'
 import type { Attachment, Beat, CatchUp } from '../document/port.js'
 import type { Permission } from './authorize.js'
 import type { Message } from './outbox.js'
+import type { TransferManner } from './transfer-manner.js'
 
 /** How a dialect words what happens to a session. The session decides when each is sent. */
 export interface SessionDialect {
+  /** How the client takes what is large; null if it takes everything as a whole. */
+  readonly manner: TransferManner | null
   /** The session is attached. */
   opened(attachment: Attachment, permission: Permission): readonly Message[]
   catchUp(state: CatchUp): readonly Message[]
+  /** Part of the catch-up or the beat that follows. */
+  piece(update: Uint8Array): Message
   beat(beat: Beat): Message
   /** Null where the dialect has no acknowledgements. */
   acknowledged(through: number, seq: number): Message | null

@@ -7,6 +7,7 @@ import type { Permission } from './authorize.js'
 import { encodedOnce } from './encoded-once.js'
 import type { Message } from './outbox.js'
 import type { SessionDialect } from './session-dialect.js'
+import type { TransferManner } from './transfer-manner.js'
 
 /** An error as it goes over the wire. */
 export function refusalOf(error: WeftError): { closeCode: number; code: string; reason: string; retryable: boolean } {
@@ -21,8 +22,12 @@ export class WeftChannel implements SessionDialect {
   readonly #frameKey: string
   readonly #onEnded: (error: WeftError) => void
 
-  constructor(channel: number, onEnded: (error: WeftError) => void) {
+  readonly manner: TransferManner | null
+
+  /** `manner` null: the other end is a node, which takes everything as a whole. */
+  constructor(channel: number, manner: TransferManner | null, onEnded: (error: WeftError) => void) {
     this.#channel = channel
+    this.manner = manner
     // Most clients have one document on channel 1, so that a beat's frame serves nearly all of them.
     this.#frameKey = `weft:${channel}`
     this.#onEnded = onEnded
@@ -44,6 +49,10 @@ export class WeftChannel implements SessionDialect {
 
   catchUp({ seq, updates }: CatchUp): readonly Message[] {
     return [encodeWeftServer({ type: 'state', channel: this.#channel, seq, updates })]
+  }
+
+  piece(update: Uint8Array): Message {
+    return encodeWeftServer({ type: 'piece', channel: this.#channel, update })
   }
 
   beat(beat: Beat): Message {

@@ -8,11 +8,14 @@ import type { Connection, Driver } from './connection.js'
 import type { GatewayServices } from './services.js'
 import { Session } from './session.js'
 import { SubmissionParts } from './submission-parts.js'
+import type { TransferManner } from './transfer-manner.js'
 import { refusalOf, WeftChannel } from './weft-channel.js'
 
 export interface WeftDriverOptions {
   readonly services: GatewayServices
   readonly connection: Connection
+  /** How the other end takes what is large: null for a node, which takes everything as a whole. */
+  readonly manner: TransferManner | null
   authorize(documentId: string, token: string): Promise<Authorization>
 }
 
@@ -138,7 +141,7 @@ export class WeftDriver implements Driver {
       services,
       connection,
       documentId,
-      dialect: new WeftChannel(channel, (error) => this.#sessionEnded(channel, error)),
+      dialect: new WeftChannel(channel, this.#options.manner, (error) => this.#sessionEnded(channel, error)),
       authorize: () => this.#options.authorize(documentId, token),
     })
     const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)

@@ -12,6 +12,7 @@ import type { Message } from './outbox.js'
 import type { GatewayServices } from './services.js'
 import { Session } from './session.js'
 import type { SessionDialect } from './session-dialect.js'
+import { stockManner } from './transfer-manner.js'
 
 const FRAME_KEY = 'y-websocket'
 
@@ -28,6 +29,7 @@ export interface YWebsocketDriverOptions {
 }
 
 export class YWebsocketDriver implements Driver, SessionDialect {
+  readonly manner = stockManner
   readonly #options: YWebsocketDriverOptions
   readonly #session: Session
   #submission = 0
@@ -100,6 +102,10 @@ export class YWebsocketDriver implements Driver, SessionDialect {
     const last = state.updates.at(-1) ?? emptyUpdate
     const earlier = state.updates.slice(0, -1).map((update) => encodeYWebsocket({ type: 'update', update }))
     return [...earlier, encodeYWebsocket({ type: 'sync-step-2', update: last })]
+  }
+
+  piece(update: Uint8Array): Message {
+    return encodeYWebsocket({ type: 'update', update })
   }
 
   beat(beat: Beat): Message {

@@ -49,7 +49,7 @@ test('S1: an editor that is bound while a large document or paste arrives sees n
   const { server, webSocketUrl } = await startLocalServer()
   const [writer, reader, stock] = [new Y.Doc(), new Y.Doc(), new Y.Doc()]
   const connections = [writer, reader].map(() => connect(webSocketUrl, { logger: silentLogger }))
-  const everywhere = (text: string) => eventually(`"${text}"`, () => [reader, stock].every((doc) => count(doc, text) === 1_000))
+  const everywhere = (text: string) => eventually(`"${text}"`, () => [writer, reader, stock].every((doc) => count(doc, text) === 1_000))
   let provider: WebsocketProvider | null = null
   try {
     const writing = connections[0]?.open('list', writer)
