@@ -4,7 +4,7 @@ const KiB = 1024
 const MiB = 1024 * KiB
 
 export const defaultLimits = {
-  /** One WebSocket message. Past it the socket closes with 1009. */
+  /** One WebSocket message. Past it the socket closes with `message-too-large` (4413). */
   messageBytesMax: 16 * MiB,
   /** One document: base plus tail. Past it an update is refused with `document-too-large` (4413). */
   documentBytesMax: 64 * MiB,
@@ -12,10 +12,17 @@ export const defaultLimits = {
   awarenessStateBytesMax: 16 * KiB,
   /** Awareness client ids that one session may speak for. Further ids are ignored and counted. */
   awarenessClientsPerSessionMax: 16,
+  /** Entries of one awareness message that are looked at, and its bytes. Entries past the first are ignored and counted; a message past the second is, whole. */
+  awarenessEntriesPerMessageMax: 2_000,
+  awarenessMessageBytesMax: 1 * MiB,
+  /** The least time between two answers to `query-awareness` on one session. */
+  awarenessQueryMs: 1_000,
   /** Sessions on one document. Past it a session is refused with `too-many-sessions` (4503). */
   sessionsPerDocumentMax: 10_000,
   /** Documents open over one connection. Past it an open is refused with `too-many-sessions` (4503). */
   sessionsPerConnectionMax: 1_000,
+  /** Times that one connection may have the same document open. Past it an open is refused with `too-many-sessions` (4503). */
+  sessionsPerConnectionAndDocumentMax: 8,
   /** Sockets on one node. Past it an upgrade is answered with HTTP 503. */
   connectionsMax: 100_000,
   /** Received and not yet committed, per document, by what it costs in memory. At this mark the writers' sockets are paused, at half of it resumed. */

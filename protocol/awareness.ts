@@ -23,15 +23,18 @@ const ENTRY_BYTES_MIN = 4
 
 /**
  * Walks an awareness update without allocating: `visit` gets each entry as numbers, with the state as an offset range of `bytes`.
- * Throws `malformed` unless the whole input is one update; entries before the fault have been visited by then. States are not looked at.
+ * Throws `malformed` unless the whole input is one update; entries before the fault have been visited by then. States are not looked at. Of more than
+ * `entriesMax` entries only the first are read, and nothing behind them. Answers how many there are.
  */
 export function scanAwareness(
   bytes: Uint8Array,
   visit: (clientId: number, clock: number, stateStart: number, stateEnd: number) => void,
-): void {
+  entriesMax = Number.POSITIVE_INFINITY,
+): number {
   const reader = new ByteReader(bytes, 'The awareness update')
   const count = reader.count(ENTRY_BYTES_MIN)
-  for (let index = 0; index < count; index++) {
+  const read = Math.min(count, entriesMax)
+  for (let index = 0; index < read; index++) {
     const clientId = reader.varUint()
     const clock = reader.varUint()
     const length = reader.varUint()
@@ -40,7 +43,8 @@ export function scanAwareness(
     if (length === 0) throw reader.malformed('holds an empty state')
     visit(clientId, clock, stateStart, stateStart + length)
   }
-  reader.end()
+  if (read === count) reader.end()
+  return count
 }
 
 /** Decodes an awareness update. States are views into `bytes`. Throws `malformed`. */

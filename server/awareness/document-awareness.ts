@@ -110,12 +110,16 @@ export class DocumentAwareness {
 
   /** Throws `malformed`. */
   receive(session: Speaker, bytes: Uint8Array): void {
-    const { counters } = this.#environment
+    const { counters, limits } = this.#environment
+    if (bytes.length > limits.awarenessMessageBytesMax) {
+      counters.add('awareness_messages_oversized')
+      return
+    }
     let received = 0
     const news: NewEntry[] = []
     const removedUnheard: ClientRecord[] = []
     // Stock clients send back every state that they receive. What is known is dropped here, at the cost of reading three numbers.
-    scanAwareness(bytes, (clientId, clock, stateStart, stateEnd) => {
+    const visit = (clientId: number, clock: number, stateStart: number, stateEnd: number): void => {
       received += 1
       const record = this.#table.recall(clientId, clock)
       if (record === undefined || !isKnown(record, clock, bytes, stateStart, stateEnd)) {
@@ -123,7 +127,9 @@ export class DocumentAwareness {
       } else if (isUnheardRemoval(record, clock, bytes, stateStart, stateEnd) && mayAnnounce(record, session, clock)) {
         removedUnheard.push(record)
       }
-    })
+    }
+    const count = scanAwareness(bytes, visit, limits.awarenessEntriesPerMessageMax)
+    if (count > received) counters.add('awareness_entries_refused', count - received)
     counters.add('awareness_entries_received', received)
     if (news.length < received) counters.add('awareness_entries_known', received - news.length)
     const [first] = news

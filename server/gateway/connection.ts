@@ -252,6 +252,13 @@ export class Connection implements SocketEvents, OutboxCarrier {
     this.#inbox.receive(() => this.#receive((driver) => driver.message(data)))
   }
 
+  tooLarge(): void {
+    this.#options.counters.add('messages_too_large')
+    this.fail(
+      new WeftError('message-too-large', `The message is larger than this server accepts, ${this.#options.limits.messageBytesMax} bytes.`),
+    )
+  }
+
   text(): void {
     this.#inbox.receive(() => this.#receive((driver) => driver.text()))
   }

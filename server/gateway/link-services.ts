@@ -31,6 +31,7 @@ export function linkLimits(limits: Limits): Limits {
     // A submission with a channel and a number of its own, longer than the ones it came with.
     messageBytesMax: limits.messageBytesMax + KiB,
     sessionsPerConnectionMax: Number.MAX_SAFE_INTEGER,
+    sessionsPerConnectionAndDocumentMax: Number.MAX_SAFE_INTEGER,
     outboxBytesHigh: Math.max(limits.outboxBytesHigh, 8 * MiB),
     outboxBytesLow: Math.max(limits.outboxBytesLow, 1 * MiB),
     pingPeriodMs: linkHeartbeat.pingPeriodMs,

@@ -1,6 +1,7 @@
 // One client on one document: attaches to the document, joins its awareness, checks permission on every write (G6), and knows which writes are settled.
 // What the client is sent, and when, is its delivery's business.
 import { unreachable } from '../../core/assert.js'
+import type { Timer } from '../../core/clock.js'
 import { checkDocumentId } from '../../core/document-id.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import type { AwarenessFrame, AwarenessMembership, AwarenessSink } from '../awareness/contract.js'
@@ -46,6 +47,9 @@ export class Session implements SessionSink, AwarenessSink {
   #user: string | null = null
   #permission: Permission = 'read-only'
   readonly #submissions = new Submissions()
+  /** The answer to `query-awareness` that is to come, and when the last one was given. */
+  #query: Timer | null = null
+  #queriedAt = Number.NEGATIVE_INFINITY
   #settledWaiters: (() => void)[] = []
   /** The document asked us to stop reading from this client. */
   #paused: 'reading' | 'paused' = 'reading'
@@ -96,8 +100,18 @@ export class Session implements SessionSink, AwarenessSink {
     this.#whenAttached(update.length, (_attachment, membership) => membership.receive(update))
   }
 
+  /** Answered at once, and then only so often: whoever asks and asks is owed one answer. */
   queryAwareness(): void {
-    this.#delivery.queryAwareness()
+    if (this.#query !== null || this.#state.kind === 'ended') return
+    const { clock, limits } = this.#options.services
+    const waitMs = this.#queriedAt + limits.awarenessQueryMs - clock.monotonic()
+    const answer = (): void => {
+      this.#query = null
+      this.#queriedAt = clock.monotonic()
+      this.#delivery.queryAwareness()
+    }
+    if (waitMs <= 0) answer()
+    else this.#query = clock.after(waitMs, answer, { unref: true })
   }
 
   /** The client presents another token: from the answer on, that is who it is and what it may do. */
@@ -122,6 +136,7 @@ export class Session implements SessionSink, AwarenessSink {
     if (state.kind === 'ended') return
     this.#state = { kind: 'ended' }
     this.#delivery.close()
+    this.#query?.cancel()
     if (state.kind === 'attaching') this.#releaseHeld(state)
     if (this.#paused === 'paused') this.#options.connection.releaseReading()
     if (state.kind === 'attached') {

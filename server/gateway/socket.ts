@@ -24,6 +24,8 @@ export interface SocketEvents {
   /** Bytes arrived, perhaps of a message that is not complete yet. */
   received(): void
   message(data: Uint8Array): void
+  /** A message is larger than may be; nothing is read any more, and the connection has to close the socket. */
+  tooLarge?(): void
   /** A text message; its content is not looked at. */
   text(): void
   /** The mark of the ping that it answers, or 0. */

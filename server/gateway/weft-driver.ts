@@ -136,6 +136,14 @@ export class WeftDriver implements Driver {
       )
       return
     }
+    const sameMax = services.limits.sessionsPerConnectionAndDocumentMax
+    if (this.#sessionsOn(documentId) >= sameMax) {
+      this.#refuseChannel(
+        channel,
+        new WeftError('too-many-sessions', `This connection has the document open ${sameMax} times, which is the most it may.`),
+      )
+      return
+    }
     const token = message.token === '' ? state.token : message.token
     const session = new Session({
       services,
@@ -148,6 +156,12 @@ export class WeftDriver implements Driver {
     this.#channels.set(channel, { session, parts, submission: 0 })
     session.sync(known)
     session.start()
+  }
+
+  #sessionsOn(documentId: string): number {
+    let sessions = 0
+    for (const { session } of this.#channels.values()) if (session.documentId === documentId) sessions++
+    return sessions
   }
 
   #onChannel(lastChannel: number, message: ChannelMessage): void {

@@ -12,6 +12,8 @@ const IN_FLIGHT_BYTES = 2 * FRAGMENT_BYTES
 /** Up to here a message is copied behind its frame header, so that it leaves as one buffer. */
 const COPIED_BYTES_MAX = 16 * 1024
 const CLOSE_REASON_BYTES_MAX = 123
+/** Read and dropped of a message that is too large. */
+const DRAINED_BYTES_MAX = 32 * 1024 * 1024
 const MARK_BYTES = 4
 const MARK_END = 2 ** 32
 /** Why `ws` closes a socket by itself, by close code (RFC 6455, 7.4.1). */
@@ -19,7 +21,6 @@ const explanations: ReadonlyMap<number, string> = new Map([
   [1002, 'What arrived is not a valid WebSocket frame.'],
   [1007, 'A text that arrived is not valid UTF-8.'],
   [1008, 'The message arrived in too many fragments.'],
-  [1009, 'The message is larger than this server accepts.'],
 ])
 
 interface QueuedMessage {
@@ -29,9 +30,14 @@ interface QueuedMessage {
   partOffset: number
 }
 
+/** With what `ws` closes a socket by itself on which a message is too large. */
+const TOO_LARGE = 1009
+
 /** A server-side WebSocket that gives a reason when `ws` closes it by itself. */
 export class ExplainingWebSocket extends WebSocket {
   override close(code?: number, data?: string | Buffer): void {
+    // Its `error` follows, at which the connection closes with a code that clients do not come back after.
+    if (code === TOO_LARGE && data === undefined) return
     super.close(code, data ?? explanations.get(code ?? 0))
   }
 }
@@ -62,7 +68,11 @@ export class WsSocket implements Socket {
     this.#stream.on('data', () => events.received())
     ws.on('close', (code) => events.closed(code))
     // Every error is followed by `close`, which is what the connection acts on.
-    ws.on('error', () => {})
+    ws.on('error', (error) => {
+      if (!isTooLarge(error)) return
+      events.tooLarge?.()
+      this.#drainAfterTooLarge()
+    })
   }
 
   get bufferedBytes(): number {
@@ -113,6 +123,15 @@ export class WsSocket implements Socket {
 
   terminate(): void {
     this.#ws.terminate()
+  }
+
+  /** Reads and drops some of what still comes, so that our close frame is read before the connection is reset; what comes after that stays in the network. */
+  #drainAfterTooLarge(): void {
+    let bytes = 0
+    this.#stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > DRAINED_BYTES_MAX) this.#stream.pause()
+    })
   }
 
   #pump(): void {
@@ -182,6 +201,10 @@ function frameOf(content: Uint8Array): Buffer {
   framedContent = content
   lastFrame = frame
   return frame
+}
+
+function isTooLarge(error: Error): boolean {
+  return 'code' in error && (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' || error.code === 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH')
 }
 
 /**

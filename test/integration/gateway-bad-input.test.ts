@@ -96,7 +96,7 @@ describe('bad input', () => {
       code: 4400,
       reason: /awareness/i,
     },
-    { title: 'G1: messageBytesMax', send: (c) => c.send(new Uint8Array(MESSAGE_BYTES_MAX + 1)), code: 1009, reason: /larger than/ },
+    { title: 'G1: messageBytesMax', send: (c) => c.send(new Uint8Array(MESSAGE_BYTES_MAX + 1)), code: 4413, reason: /larger than/ },
   ]
   for (const { title, send, code, reason } of yCases) {
     test(`G5: y-websocket: ${title} closes with ${code} and a reason`, async () => {
@@ -159,6 +159,26 @@ describe('bad input', () => {
     })
     bare.close()
     encoded.close()
+  })
+
+  test('G5: a stock provider whose message is too large is told so once with 4413 and stops; it is counted', async () => {
+    const doc = new Y.Doc()
+    doc.getText('body').insert(0, 'x'.repeat(MESSAGE_BYTES_MAX * 20))
+    const countedBefore = local.server.counters.get('messages_too_large')
+    const acceptedBefore = local.server.counters.get('connections_accepted')
+    const provider = new WebsocketProvider(local.webSocketUrl, 'large', doc, {
+      WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+      disableBc: true,
+    })
+    const closed = await new Promise<{ code: number; reason: string }>((resolve) => provider.once('closed', resolve))
+    assert.equal(closed.code, 4413)
+    assert.match(closed.reason, /larger than/)
+    assert.equal(provider.shouldConnect, false)
+    assert.equal(local.server.counters.get('messages_too_large'), countedBefore + 1)
+    assert.equal(local.server.counters.get('connections_accepted'), acceptedBefore + 1)
+    provider.destroy()
+    doc.destroy()
+    await bystanderIsWell()
   })
 
   test('G1: documentIdBytesMax: 512 bytes are welcome', async () => {

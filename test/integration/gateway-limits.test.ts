@@ -80,6 +80,22 @@ describe('limits', () => {
       client.close()
     }))
 
+  test('G1: sessionsPerConnectionAndDocumentMax: a connection opens a document so many times, and others go on', () =>
+    withServer({ limits: { sessionsPerDocumentMax: 10 } }, async ({ webSocketUrl }) => {
+      const client = await RawClient.weft(webSocketUrl)
+      for (let channel = 1; channel <= 100; channel++)
+        client.sendWeft({ type: 'open', channel, documentId: 'd', token: '', known: { kind: 'nothing' } })
+      await eventually('all are answered', () => client.weftMessages.filter((m) => m.type === 'closed').length === 92)
+      const closed = await client.weftMessage('closed')
+      assert.deepEqual([closed.channel, closed.code, closed.closeCode], [9, 'too-many-sessions', 4503])
+      const other = await RawClient.connect(`${webSocketUrl}/d`)
+      await other.yMessage('sync-step-1')
+      client.sendWeft({ type: 'close', channel: 1 })
+      client.sendWeft({ type: 'open', channel: 101, documentId: 'd', token: '', known: { kind: 'nothing' } })
+      await eventually('there is room again', () => client.weftMessages.some((m) => m.type === 'opened' && m.channel === 101))
+      for (const one of [client, other]) one.close()
+    }))
+
   test('G1: documentBytesMax: the update is refused with 4413', () =>
     withServer({ limits: { documentBytesMax: 10_000 } }, async ({ webSocketUrl }) => {
       const weft = await RawClient.weft(webSocketUrl)
@@ -188,24 +204,26 @@ describe('limits', () => {
     })
   })
 
-  test('G2: a weft client that opens without reading is closed, instead of its answers being queued', () =>
-    withServer(
-      { limits: { sessionsPerConnectionMax: 1, outboxBytesHigh: 2_000, outboxBytesLow: 500 } },
-      async ({ webSocketUrl, server }) => {
-        const client = await RawClient.weft(webSocketUrl)
-        await client.weftMessage('welcome')
-        client.socket.pause()
-        // The kernel's buffers take the first megabytes of the answers.
-        for (let channel = 1; channel <= 120_000; channel++)
-          client.sendWeft({ type: 'open', channel, documentId: 'd', token: '', known: { kind: 'nothing' } })
-        await eventually(
-          'it is given up',
-          async () => (await readMetric(server.url, 'connections')) === 0 || client.closing !== null,
-          15_000,
-        )
-        client.close()
-      },
-    ))
+  test('G2: a weft client that opens without reading is closed as too slow, instead of its answers being queued, and the server goes on', () => {
+    const codes: unknown[] = []
+    const note = (fields: object): void => void codes.push('code' in fields ? fields.code : null)
+    const logger = { debug: () => {}, info: note, warn: note, error: note }
+    const limits = { sessionsPerConnectionMax: 1, outboxBytesHigh: 2_000, outboxBytesLow: 500 }
+    return withServer({ limits, logger }, async ({ webSocketUrl, server }) => {
+      const client = await RawClient.weft(webSocketUrl)
+      await client.weftMessage('welcome')
+      client.socket.pause()
+      // The kernel's buffers take the first megabytes of the answers.
+      for (let channel = 1; channel <= 120_000; channel++)
+        client.sendWeft({ type: 'open', channel, documentId: 'd', token: '', known: { kind: 'nothing' } })
+      await eventually('it is given up', async () => (await readMetric(server.url, 'connections')) === 0, 15_000)
+      assert.ok(codes.includes('too-slow'), `it was closed for ${codes.join(', ')}`)
+      client.close()
+      const other = await RawClient.connect(`${webSocketUrl}/d`)
+      await other.yMessage('sync-step-1')
+      other.close()
+    })
+  })
 })
 
 describe('the log', () => {

@@ -11,7 +11,7 @@ import { beatIntervalMs } from '../../server/awareness/beat.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import type { AwarenessFrame } from '../../server/awareness/contract.js'
 import { AwarenessHub } from '../../server/awareness/hub.js'
-import { decoded, type Said, Session } from '../helpers/awareness.js'
+import { decoded, encoded, type Said, Session } from '../helpers/awareness.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const DOCUMENT = 'notes/today'
@@ -564,4 +564,29 @@ test('nothing is kept: the last session to leave takes the document and the time
   assert.equal(clock.timerCount, 0)
   assert.deepEqual(present(), [])
   assert.equal(session().membership.fullState(), null)
+})
+
+test('G1, G7: awarenessEntriesPerMessageMax: of a message with two million entries the first few are read, and the rest are counted', () => {
+  const { counters, session, present } = setUp({ awarenessEntriesPerMessageMax: 10, awarenessMessageBytesMax: 16 * 1024 * 1024 })
+  const eve = session()
+  const count = 2_000_000
+  // Behind the tenth entry lies what is no entry: it is not read.
+  const ten = encoded(...Array.from({ length: 10 }, (_, clientId): Said => [clientId, 1, {}])).subarray(1)
+  const header = [(count & 0x7f) | 0x80, ((count >> 7) & 0x7f) | 0x80, count >> 14]
+  const message = new Uint8Array(header.length + count * 4)
+  message.set(header)
+  message.set(ten, header.length)
+  message.fill(0xff, header.length + ten.length)
+  eve.membership.receive(message)
+  assert.equal(present().length, 10)
+  assert.equal(counters.get('awareness_entries_refused'), count - 10)
+})
+
+test('G1: awarenessMessageBytesMax: a larger message is ignored and counted, whole', () => {
+  const { counters, session, present } = setUp({ awarenessMessageBytesMax: 100 })
+  const ada = session()
+  ada.say([1, 1, { name: 'x'.repeat(100) }])
+  assert.deepEqual([present(), counters.get('awareness_messages_oversized')], [[], 1])
+  ada.say([1, 1, { name: 'Ada' }])
+  assert.equal(present().length, 1)
 })
