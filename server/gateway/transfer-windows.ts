@@ -9,6 +9,8 @@ const BYTES_MIN = 4 * KiB
 const IN_FLIGHT_MAX = 2
 /** A piece is halved when it took so many times as long as a fast one may. */
 const SLOW_FACTOR = 4
+/** A piece that took so much less than a fast one may is followed by one of eight times its size: there are few steps on a fast network. */
+const VERY_FAST_FACTOR = 10
 /** How many times `stalledMsMax` a large piece may take that was sent before the link became slow. */
 const PATIENCE_MAX = 10
 
@@ -79,7 +81,7 @@ export class TransferWindows {
     this.#inFlight = this.#inFlight.slice(confirmed.length)
     const tookMs = this.#options.clock.monotonic() - last.sentAt
     // What was smaller than it might have been proves nothing.
-    if (tookMs <= last.fastMs && last.bytes * 2 >= this.#bytes) this.#bytes *= 2
+    if (tookMs <= last.fastMs && last.bytes * 2 >= this.#bytes) this.#bytes *= tookMs * VERY_FAST_FACTOR <= last.fastMs ? 8 : 2
     else if (tookMs > last.fastMs * SLOW_FACTOR) this.#bytes = Math.max(BYTES_MIN, this.#bytes / 2)
     this.#timer?.cancel()
     this.#timer = null
