@@ -15,6 +15,11 @@ export const defaultLimits = {
   /** Entries of one awareness message that are looked at, and its bytes. Entries past the first are ignored and counted; a message past the second is, whole. */
   awarenessEntriesPerMessageMax: 2_000,
   awarenessMessageBytesMax: 1 * MiB,
+  /** The states in one answer about who is on a document. Clients past it are listed without theirs. */
+  presenceStateBytesMax: 1 * MiB,
+  /** HTTP answers that nobody has taken yet, all together, and how long one may take. Past the first, requests are answered with 503; past the second, dropped. */
+  answerBytesMax: 64 * MiB,
+  answerMsMax: 30_000,
   /** The least time between two answers to `query-awareness` on one session. */
   awarenessQueryMs: 1_000,
   /** Sessions on one document. Past it a session is refused with `too-many-sessions` (4503). */

@@ -186,6 +186,9 @@ class Server implements WeftServer {
           ),
           ...memoryGauges(budget),
         ],
+        clock: base.clock,
+        limits,
+        memory: budget.account('answers'),
         files,
         basePath,
         presence: () => {

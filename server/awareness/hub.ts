@@ -11,7 +11,7 @@ export interface PresentClient {
   readonly node: string | null
   /** Who it is, if it speaks through this node and authorization knows. */
   readonly user: string | null
-  /** The client's awareness state, parsed. */
+  /** The client's awareness state, parsed; null for clients past `presenceStateBytesMax`. */
   readonly state: unknown
 }
 
@@ -52,12 +52,16 @@ export class AwarenessHub {
   presence(documentId: string): PresentClient[] {
     const document = this.#documents.get(documentId)
     if (document === undefined) return []
-    return Array.from(document.live(), ({ clientId, state, binding }) => ({
-      clientId,
-      node: binding.kind === 'remote' ? binding.origin.nodeId : null,
-      user: binding.kind === 'session' ? binding.session.user : null,
-      state: parseState(state),
-    }))
+    let stateBytes = 0
+    return Array.from(document.live(), ({ clientId, state, binding }) => {
+      stateBytes += state.length
+      return {
+        clientId,
+        node: binding.kind === 'remote' ? binding.origin.nodeId : null,
+        user: binding.kind === 'session' ? binding.session.user : null,
+        state: stateBytes <= this.#environment.limits.presenceStateBytesMax ? parseState(state) : null,
+      }
+    })
   }
 
   /** The documents that have sessions on this node. */

@@ -1,7 +1,11 @@
 // Plain HTTP: health, metrics, presence and the demo's files.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { behindBasePath } from '../../core/document-path.js'
+import type { Limits } from '../../core/limits.js'
+import type { MemoryAccount } from '../../core/memory-budget.js'
+import { HeldAnswers } from './held-answers.js'
 import { type Gauge, metricsText } from './metrics.js'
 import { answerPresence, type PresenceOptions } from './presence.js'
 import type { StaticFile } from './static-files.js'
@@ -15,6 +19,10 @@ export interface Readiness {
 export interface RequestOptions {
   readonly counters: Counters
   readonly gauges: readonly Gauge[]
+  readonly clock: Clock
+  readonly limits: Pick<Limits, 'answerBytesMax' | 'answerMsMax'>
+  /** Of answers that are not taken yet (G8). */
+  readonly memory: MemoryAccount
   readonly files: ReadonlyMap<string, StaticFile>
   /** What presence and files are under, such as `/collab`; empty for none. Probes ask the process itself, so health and metrics are at both places. */
   readonly basePath: string
@@ -39,7 +47,16 @@ const welcome = 'Weft is running. This installation has no demo; connect a clien
 
 /** Answers requests; never throws. */
 export function createRequestHandler(options: RequestOptions): (request: IncomingMessage, response: ServerResponse) => void {
+  const { clock, limits } = options
+  const held = new HeldAnswers(options.memory)
   return (request, response) => {
+    // A reader that takes an answer too slowly is not waited for.
+    const tooLong = clock.after(limits.answerMsMax, () => request.socket.destroy(), { unref: true })
+    response.once('close', () => tooLong.cancel())
+    if (held.bytes > limits.answerBytesMax) {
+      answer(request, response, 503, 'This server has too many answers that nobody takes; ask again.\n', { 'Retry-After': '5' })
+      return
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(request, response, 405, 'Only GET and HEAD are answered here.\n', { Allow: 'GET, HEAD' })
       return
@@ -72,7 +89,7 @@ export function createRequestHandler(options: RequestOptions): (request: Incomin
           return
         }
         if (path.startsWith('/api/')) {
-          void answerApi(request, response, path, options.presence?.() ?? null)
+          void answerApi(request, response, path, options.presence?.() ?? null, held)
           return
         }
         answerFile(request, response, path, options.files.get(path))
@@ -85,6 +102,7 @@ async function answerApi(
   response: ServerResponse,
   path: string,
   presence: PresenceOptions | null,
+  held: HeldAnswers,
 ): Promise<void> {
   if (presence === null) {
     answer(request, response, 503, 'This node is not serving yet.\n')
@@ -97,7 +115,9 @@ async function answerApi(
   }
   // The client may have left meanwhile.
   if (response.destroyed) return
-  answer(request, response, json.status, `${JSON.stringify(json.body)}\n`, { 'Content-Type': 'application/json; charset=utf-8' })
+  const body = Buffer.from(`${JSON.stringify(json.body)}\n`)
+  held.hold(request, response, body.length)
+  answer(request, response, json.status, body, { 'Content-Type': 'application/json; charset=utf-8' })
 }
 
 function answerFile(request: IncomingMessage, response: ServerResponse, path: string, file: StaticFile | undefined): void {

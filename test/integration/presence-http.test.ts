@@ -1,11 +1,13 @@
 // GET /api/documents/:id/presence on one machine: what it answers, to whom, and what it does with bad requests (A1, G1, G5).
 import assert from 'node:assert/strict'
+import { connect as connectTcp } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Doc } from 'yjs'
 import { connect } from '../../client/index.js'
 import { WeftError } from '../../core/errors.js'
 import type { ServerOptions } from '../../server/index.js'
 import { type LocalServer, startLocalServer } from '../helpers/local-server.js'
+import { readMetric } from '../helpers/metrics.js'
 import { until } from '../helpers/until.js'
 
 async function start(t: TestContext, options: ServerOptions = {}): Promise<LocalServer> {
@@ -100,4 +102,39 @@ test('a program asks where a user is connected, by the name that authorization g
   assert.deepEqual(await local.server.presence?.connectionsOf('bob@example.org'), [])
   await local.server.close()
   assert.equal(local.server.presence, null)
+})
+
+test('G1, G8: presenceStateBytesMax, answerBytesMax, answerMsMax: large states are left out of an answer, and answers that nobody takes are counted, bounded and dropped', async (t) => {
+  const local = await start(t, {
+    limits: {
+      presenceStateBytesMax: 3_000_000,
+      awarenessStateBytesMax: 4_000_000,
+      awarenessMessageBytesMax: 8_000_000,
+      answerBytesMax: 10_000_000,
+      answerMsMax: 1_500,
+    },
+  })
+  const connection = connect(local.webSocketUrl)
+  t.after(() => connection.close())
+  const docs = [new Doc(), new Doc()]
+  for (const doc of docs) connection.open('crowd', doc).awareness.setLocalState({ text: 'x'.repeat(2_000_000) })
+  const path = '/api/documents/crowd/presence'
+  await until(async () => JSON.parse((await get(local, path)).body).clients.length === 2, 'both are there')
+  const { clients, clientCount } = JSON.parse((await get(local, path)).body) as { clients: { state: unknown }[]; clientCount: number }
+  assert.equal(clientCount, 2)
+  assert.equal(clients.filter(({ state }) => state !== null).length, 1, 'the second would pass the bound')
+  const held = (): Promise<number> => readMetric(local.server.url, 'memory_answers_bytes')
+  const readers = Array.from({ length: 30 }, () => {
+    const socket = connectTcp(local.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.pause()
+    // One after the other: the kernel takes the first megabytes.
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(10))
+    return socket
+  })
+  await until(async () => (await get(local, path)).status === 503, 'further ones are refused')
+  for (const doc of docs) doc.destroy()
+  await until(async () => (await get(local, path)).status === 200, 'those that nobody takes are dropped')
+  assert.equal(await held(), 0)
+  for (const reader of readers) reader.destroy()
 })
