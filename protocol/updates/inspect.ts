@@ -1,4 +1,5 @@
 // Checks an update that came from outside, byte by byte and to the end, and says which structs and deletes it holds. No Yjs object is created.
+import { WeftError } from '../../core/errors.js'
 import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
 import { checkTypeNesting } from './nesting.js'
@@ -10,10 +11,16 @@ export interface UpdateBounds {
   readonly structsPerUpdateMax: number
   /** Nesting of arrays and objects inside one value, and of shared types inside one update. */
   readonly nestingDepthMax: number
+  /** Client ids in one document, and so in one update: those with structs, and those with deletes. */
+  readonly clientsPerDocumentMax: number
 }
 
 /** For bytes that were inspected before they were stored: a limit that was lowered since must not make a document unreadable. */
-export const storedBounds: UpdateBounds = { structsPerUpdateMax: Number.POSITIVE_INFINITY, nestingDepthMax: Number.POSITIVE_INFINITY }
+export const storedBounds: UpdateBounds = {
+  structsPerUpdateMax: Number.POSITIVE_INFINITY,
+  nestingDepthMax: Number.POSITIVE_INFINITY,
+  clientsPerDocumentMax: Number.POSITIVE_INFINITY,
+}
 
 /** The structs of one client: contiguous clocks [firstClock, endClock), some of which may be Skips. */
 export interface ClientBlock {
@@ -66,7 +73,8 @@ const none: readonly number[] = []
 /**
  * Inspects a v1 update: varUint number of clients, then per client {varUint number of structs, client id, first clock, structs}, then the delete set:
  * varUint number of clients, then per client {id, varUint number of ranges, {clock, length}}.
- * Throws WeftError 'malformed-update' if it is not complete and well formed, exceeds `bounds`, or holds what Yjs would throw on.
+ * Throws WeftError 'malformed-update' if it is not complete and well formed, exceeds `bounds`, or holds what Yjs would throw on; 'document-too-large' if it
+ * has more client ids than a document may have.
  */
 export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): InspectedUpdate {
   const inspection = new Inspection(bytes, bounds)
@@ -125,7 +133,16 @@ class Inspection {
     this.#reader = new ByteReader(bytes, 'malformed-update')
     this.#structs = new StructReader(this.#reader, bounds.nestingDepthMax)
     // A block has at least 5 bytes: count, client, clock, and a struct of two.
-    this.#blocksLeft = this.#reader.readCount(5)
+    this.#blocksLeft = this.#clientCount(5)
+  }
+
+  /** Known at once, and refused before anything is read of them. */
+  #clientCount(bytesEach: number): number {
+    const { clientsPerDocumentMax } = this.#bounds
+    const count = this.#reader.readCount(bytesEach)
+    if (count > clientsPerDocumentMax)
+      throw new WeftError('document-too-large', `The document would grow past ${clientsPerDocumentMax} client ids.`)
+    return count
   }
 
   /** Reads on for a while; true at the end. */
@@ -243,7 +260,7 @@ class Inspection {
 
   #beginDeletes(): void {
     this.#deletesOffset = this.#reader.offset
-    this.#deletesLeft = this.#reader.readCount(2)
+    this.#deletesLeft = this.#clientCount(2)
   }
 
   #beginRanges(): void {

@@ -204,11 +204,12 @@ export class KnownState {
   }
 
   /** How much more of everything that is bounded there would be with `update`, of which nothing is known yet. */
-  growthBy(update: InspectedUpdate): Growth {
+  *growing(update: InspectedUpdate): Sliced<Growth> {
     let clients = 0
     let gappedClients = 0
     let gaps = 0
-    for (const { client, ranges } of update.blocks) {
+    for (const [index, { client, ranges }] of update.blocks.entries()) {
+      if (index % STEP_PARTS === STEP_PARTS - 1) yield
       if (ranges.length === 0) continue
       const known = this.#structs.get(client)
       if (known === undefined) clients++
@@ -226,7 +227,8 @@ export class KnownState {
     }
     let deletedClients = 0
     let deleteRanges = 0
-    for (const { client, ranges } of update.deletes) {
+    for (const [index, { client, ranges }] of update.deletes.entries()) {
+      if (index % STEP_PARTS === STEP_PARTS - 1) yield
       if (!this.#deletes.has(client)) deletedClients++
       deleteRanges += ranges.length / 2
     }

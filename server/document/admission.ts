@@ -6,7 +6,7 @@ import { type InspectedUpdate, inspecting, inspectUpdate, storedBounds } from '.
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { isNormal, normalizing } from '../../protocol/updates/normal-form.js'
 import type { DocumentPressure } from './back-pressure.js'
-import { refusalFor } from './document-limits.js'
+import { refusing } from './document-limits.js'
 
 const INSPECTED_AT_ONCE_BYTES_MAX = 4096
 
@@ -36,7 +36,7 @@ export function* admitting(
   } catch (thrown) {
     return { kind: 'refused', error: asWeftError(thrown) }
   }
-  const refusal = refusalFor(inspected, known, limits, documentBytes)
+  const refusal = yield* refusing(inspected, known, limits, documentBytes)
   if (refusal !== null) return { kind: 'refused', error: refusal }
   if (pressure.wouldOverflow(inspected.bytes.length))
     return {

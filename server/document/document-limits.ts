@@ -1,11 +1,12 @@
 // Whether a document may take an update, by what it would then hold. What is bounded is what costs whoever opens the document: its clients and this server.
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
+import type { Sliced } from '../../core/slices.js'
 import type { InspectedUpdate } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 
 /** `storedBytes`: base, tail and what waits to be stored. `added`: an update of which nothing is known. Why it is refused, or null. */
-export function refusalFor(added: InspectedUpdate, known: KnownState, limits: Limits, storedBytes: number): WeftError | null {
+export function* refusing(added: InspectedUpdate, known: KnownState, limits: Limits, storedBytes: number): Sliced<WeftError | null> {
   const { documentBytesMax, structsPerDocumentMax } = limits
   // Deletes cut what they delete from; the document has to fit once they did.
   if (storedBytes + known.cutBytes + added.bytes.length > documentBytesMax) return tooLarge(`${documentBytesMax} bytes`)
@@ -21,7 +22,7 @@ export function refusalFor(added: InspectedUpdate, known: KnownState, limits: Li
     gapsPerDocumentMax - known.gapCount,
   )
   if (parts <= room) return null
-  const growth = known.growthBy(added)
+  const growth = yield* known.growing(added)
   if (growth.clients > 0 && known.clientCount + growth.clients > clientsPerDocumentMax)
     return tooLarge(`${clientsPerDocumentMax} client ids`)
   if (growth.deletedClients > 0 && known.deletedClientCount + growth.deletedClients > clientsPerDocumentMax)

@@ -4,11 +4,12 @@ import { test } from 'node:test'
 import * as Y from 'yjs'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { seededRandom } from '../../core/random.js'
+import { runAtOnce } from '../../core/slices.js'
 import { countsOf } from '../../protocol/updates/decoding-cost.js'
 import { inspectUpdate } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { decodeStateVector } from '../../protocol/updates/state-vector.js'
-import { refusalFor } from '../../server/document/document-limits.js'
+import { refusing } from '../../server/document/document-limits.js'
 import { editOf, OwnerBench } from '../helpers/owner-bench.js'
 import { randomHistory, shuffled } from '../helpers/update-generator.js'
 import { empty, updateShapes, writeUpdate } from '../helpers/update-shapes.js'
@@ -90,10 +91,10 @@ test('G1: documentBytesMax counts what the deletes make of the document once it 
   assert.ok(update.bytes.length + known.cutBytes >= compacted, `${compacted} bytes were told as ${update.bytes.length + known.cutBytes}`)
   const limits = { ...defaultLimits, documentBytesMax: compacted }
   const keystroke = inspectUpdate(editOf('x', 1), defaultLimits)
-  assert.equal(refusalFor(keystroke, known, limits, update.bytes.length)?.code, 'document-too-large')
+  assert.equal(runAtOnce(refusing(keystroke, known, limits, update.bytes.length))?.code, 'document-too-large')
   // A compaction has made of it what it is now.
   known.recount(known.counts, { ...countsOf(inspectUpdate(Y.encodeStateAsUpdate(doc), defaultLimits)), cutBytes: 0 })
-  assert.equal(refusalFor(keystroke, known, { ...limits, documentBytesMax: compacted + 100 }, compacted), null)
+  assert.equal(runAtOnce(refusing(keystroke, known, { ...limits, documentBytesMax: compacted + 100 }, compacted)), null)
 })
 
 /** So many types, of a client with nothing else. */
@@ -164,7 +165,7 @@ test('G1: gaps and the clients behind them are counted as they come and go', () 
     const known = new KnownState()
     for (const bytes of shuffled(random, updates)) {
       const update = inspectUpdate(bytes, defaultLimits)
-      const growth = known.growthBy(update)
+      const growth = runAtOnce(known.growing(update))
       const before = { gaps: known.gapCount, gapped: known.gappedClientCount, clients: known.clientCount, ranges: known.deleteRangeCount }
       if (known.subtract(update) === null) continue
       known.add(update)
