@@ -1,0 +1,101 @@
+// How what something costs grows with its size (G7). It compares shapes, never times: the slope of log(cost) over log(size) is 1 where each byte costs the
+// same, 2 where it is the square, and a machine that is slow or busy moves it little, since of several runs the cheapest counts.
+import assert from 'node:assert/strict'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+/** What to measure at one size: `run` is measured, what led to it is not. It must be repeatable. */
+export interface Measured {
+  /** Bytes of the message. */
+  readonly bytes: number
+  readonly run: () => unknown
+}
+
+export interface Sample {
+  readonly bytes: number
+  readonly cost: number
+}
+
+/** From ×1 to ×64. */
+const FACTORS = [1, 4, 16, 64]
+const RUNS = 5
+/** A busy neighbour may spoil one measurement, hardly three. */
+const ATTEMPTS = 3
+/** Caches and the collection of garbage cost a large run a little more than its share. */
+const SLOPE_MAX = 1.35
+
+/** Processor milliseconds of this process: others on the machine do not count. */
+function processorMs(run: () => unknown): number {
+  const before = process.cpuUsage()
+  run()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000
+}
+
+function cheapest(run: () => unknown): number {
+  let least = Number.POSITIVE_INFINITY
+  for (let round = 0; round < RUNS; round++) least = Math.min(least, processorMs(run))
+  return least
+}
+
+/** The slope of the line that fits log(cost) over log(bytes) best. */
+export function slopeOf(samples: readonly Sample[]): number {
+  const points = samples.map(({ bytes, cost }) => [Math.log(bytes), Math.log(Math.max(cost, 1e-3))] as const)
+  const mean = (of: (point: readonly [number, number]) => number): number =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length
+  const [x, y] = [mean((point) => point[0]), mean((point) => point[1])]
+  return points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0) / points.reduce((sum, [px]) => sum + (px - x) ** 2, 0)
+}
+
+function measure(make: (factor: number) => Measured): Sample[] {
+  return FACTORS.map((factor) => {
+    const { bytes, run } = make(factor)
+    return { bytes, cost: cheapest(run) }
+  })
+}
+
+/** The least slope of a few attempts: noise makes a curve steeper or flatter by chance, a square is one each time. */
+export function costSlope(make: (factor: number) => Measured, attempts = ATTEMPTS): number {
+  // Compile first: a small run would pay for all of it.
+  const warm = make(FACTORS[1] as number)
+  for (let round = 0; round < RUNS; round++) warm.run()
+  let least = Number.POSITIVE_INFINITY
+  for (let attempt = 0; attempt < attempts && least > SLOPE_MAX; attempt++) least = Math.min(least, slopeOf(measure(make)))
+  return least
+}
+
+/** `make(factor)` gives something of about `factor` times the smallest size. */
+export function assertCostGrowsWithBytes(make: (factor: number) => Measured): void {
+  const slope = costSlope(make)
+  assert.ok(slope < SLOPE_MAX, `the cost grows with the bytes to the power of ${slope.toFixed(2)}`)
+}
+
+/** `make(factor)` gives a message that stays as large as it is, and something about it that grows. */
+export function assertCostStays(make: (factor: number) => Measured): void {
+  const slope = costSlope((factor) => ({ ...make(factor), bytes: factor }))
+  assert.ok(slope < 0.5, `the cost grows with what is there already to the power of ${slope.toFixed(2)}`)
+}
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+function heldBytes(): number {
+  collect()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+/** `make(factor)` makes something that holds memory from its bytes: how much of it must grow with the bytes, too. */
+export function assertMemoryGrowsWithBytes(make: (factor: number) => Measured): void {
+  const samples = FACTORS.map((factor) => {
+    const { bytes, run } = make(factor)
+    const before = heldBytes()
+    const held = run()
+    const cost = heldBytes() - before
+    assert.notEqual(held, null)
+    // A little is held by everything.
+    return { bytes, cost: Math.max(cost, 16_384) }
+  })
+  const slope = slopeOf(samples)
+  assert.ok(slope < SLOPE_MAX, `the memory grows with the bytes to the power of ${slope.toFixed(2)}`)
+}

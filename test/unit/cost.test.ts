@@ -1,0 +1,165 @@
+// G7: what each kind of message costs grows with its bytes, whatever is in them, and not with what is there already.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as Y from 'yjs'
+import { defaultLimits } from '../../core/limits.js'
+import { runAtOnce } from '../../core/slices.js'
+import { decodeAwareness, encodeAwareness } from '../../protocol/awareness.js'
+import { decodeWeftClient, encodeWeftClient } from '../../protocol/dialects/weft.js'
+import { decodeYWebsocket, encodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
+import { structFrom } from '../../protocol/updates/encoding.js'
+import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
+import { KnownState } from '../../protocol/updates/known-state.js'
+import { decodeStateVector } from '../../protocol/updates/state-vector.js'
+import { admitting } from '../../server/document/admission.js'
+import { assertCostGrowsWithBytes, assertCostStays, assertMemoryGrowsWithBytes, costSlope, type Measured } from '../helpers/cost-harness.js'
+import { editOf } from '../helpers/owner-bench.js'
+import { type UpdateShape, updateShapes } from '../helpers/update-shapes.js'
+
+const joined = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
+const inspect = (bytes: Uint8Array) => inspectUpdate(bytes, storedBounds)
+// No bound is to hide what lies below it.
+const unbounded = Object.fromEntries(
+  Object.keys(defaultLimits).map((name) => [name, Number.POSITIVE_INFINITY]),
+) as unknown as typeof defaultLimits
+const noPressure = { wouldOverflow: () => false } as unknown as Parameters<typeof admitting>[4]
+
+function knownOf(...updates: readonly Uint8Array[]): KnownState {
+  const known = new KnownState()
+  for (const update of updates) known.add(inspect(update))
+  return known
+}
+
+/** All that is done with a submission before it is pending, for a document that has `before`. */
+function admission(update: Uint8Array, ...before: readonly Uint8Array[]): Measured {
+  // Nothing is added, so that each run meets the same document.
+  const known = knownOf(...before)
+  return { bytes: update.length, run: () => runAtOnce(admitting(update, known, unbounded, 0, noPressure)) }
+}
+
+const shapes = Object.entries(updateShapes) as [UpdateShape, (count: number) => Uint8Array][]
+/** What makes the smallest of each shape take about a millisecond, and the largest a few dozen. */
+const COUNT = 1_000
+
+for (const [shape, make] of shapes) {
+  test(`G7: what an update of ${shape} costs grows with its bytes`, () => {
+    assertCostGrowsWithBytes((factor) => admission(make(COUNT * factor)))
+  })
+
+  test(`G7: what is remembered of an update of ${shape} grows with its bytes`, () => {
+    assertMemoryGrowsWithBytes((factor) => {
+      const update = make((COUNT / 4) * factor)
+      return { bytes: update.length, run: () => knownOf(update) }
+    })
+  })
+}
+
+test('G7: what a text costs that fills gaps between garbage grows with its bytes', () => {
+  assertCostGrowsWithBytes((factor) =>
+    admission(updateShapes['one string'](COUNT * factor), updateShapes['GCs and Skips in turn'](COUNT * factor)),
+  )
+})
+
+test('G7: the harness catches the square that cutting a struct anew at each gap costs', (t) => {
+  const slope = costSlope((factor) => {
+    const text = updateShapes['one string'](COUNT * 8 * factor)
+    const [block] = inspect(text).blocks
+    assert.ok(block)
+    const struct = text.subarray(block.offset, block.end)
+    return {
+      bytes: text.length,
+      run: () => {
+        // As it was once, for a gap at every thousandth character.
+        for (let clock = 1; clock < block.endClock; clock += 1_000) structFrom(struct, block.client, 0, clock)
+      },
+    }
+  }, 1)
+  assert.ok(slope > 1.5, `the control grows with the power of ${slope.toFixed(2)} only`)
+  t.diagnostic(`the control grows with the power of ${slope.toFixed(2)}`)
+})
+
+test('G7: deletes that meet as many in the document cost what their bytes do', () => {
+  const ranges = updateShapes['delete ranges']
+  assertCostGrowsWithBytes((factor) => admission(ranges(COUNT * factor + 1), ranges(COUNT * factor)))
+  assertCostGrowsWithBytes((factor) => {
+    const update = inspect(ranges(COUNT * factor))
+    return { bytes: update.bytes.length, run: () => knownOf(ranges(COUNT)).add(update) }
+  })
+})
+
+/** So often in one run that it can be measured. */
+const repeated = ({ bytes, run }: Measured): Measured => ({
+  bytes,
+  run: () => {
+    for (let index = 0; index < 2_000; index++) run()
+  },
+})
+
+for (const [shape, make] of shapes) {
+  test(`G7: a keystroke costs the same in a document of however many ${shape}`, () => {
+    const keystroke = editOf('x', 2 ** 31)
+    assertCostStays((factor) => repeated(admission(keystroke, make(COUNT * factor))))
+  })
+}
+
+test('G7: a few deletes cost the same beside however many', () => {
+  const few = Uint8Array.of(0, 1, 5, 3, 1, 1, 101, 1, 201, 1)
+  assertCostStays((factor) => repeated(admission(few, updateShapes['delete ranges'](COUNT * factor))))
+  const all = Uint8Array.of(0, 1, 5, 1, 0, 0xff, 0xff, 0xff, 0x3f)
+  assertCostStays((factor) => repeated(admission(all, updateShapes['delete ranges'](COUNT * factor))))
+})
+
+test('G7: a state vector costs what its bytes do, and one of many clients is told after an edit without being made anew', () => {
+  assertCostGrowsWithBytes((factor) => {
+    const vector = knownOf(updateShapes['many clients'](COUNT * factor)).stateVector()
+    return { bytes: vector.length, run: () => decodeStateVector(vector, unbounded) }
+  })
+  const clients = 60_000
+  const known = knownOf(updateShapes['many clients'](clients))
+  known.stateVector()
+  const anew = costSlope((factor) => ({
+    bytes: factor,
+    run: () => {
+      for (let round = 0; round < factor; round++) knownOf(updateShapes['many clients'](COUNT)).stateVector()
+    },
+  }))
+  assert.ok(anew > 0.8, `the harness sees no growth where there is some: ${anew.toFixed(2)}`)
+  // Cheaper than a hundredth of making it, with the edit: a share of the same run, no time.
+  const before = process.cpuUsage()
+  knownOf(updateShapes['many clients'](clients)).stateVector()
+  const whole = process.cpuUsage(before)
+  let least = Number.POSITIVE_INFINITY
+  for (let clock = 1; clock < 40; clock++) {
+    const edit = inspect(Uint8Array.of(1, 1, 7, clock, 0, 1, 0))
+    const start = process.cpuUsage()
+    known.add(edit)
+    const vector = known.stateVector()
+    const { user, system } = process.cpuUsage(start)
+    least = Math.min(least, user + system)
+    if (clock === 39) assert.equal(Y.decodeStateVector(vector).get(7), 40)
+  }
+  assert.ok(least < (whole.user + whole.system) / 20, `${least} µs of ${whole.user + whole.system}`)
+})
+
+test('G7: awareness and the messages of both dialects cost what their bytes do', () => {
+  const entries = (count: number) =>
+    encodeAwareness(Array.from({ length: count }, (_, index) => ({ clientId: index, clock: 1, state: Uint8Array.of(0x7b, 0x7d) })))
+  assertCostGrowsWithBytes((factor) => {
+    const update = entries(COUNT * factor)
+    return { bytes: update.length, run: () => decodeAwareness(update) }
+  })
+  for (const update of [updateShapes['characters of their own'], entries]) {
+    assertCostGrowsWithBytes((factor) => {
+      const frame = joined(encodeWeftClient({ type: 'submit', channel: 1, submission: 1, update: update(COUNT * factor) }))
+      return { bytes: frame.length, run: () => repeatedly(() => decodeWeftClient(frame)) }
+    })
+    assertCostGrowsWithBytes((factor) => {
+      const frame = joined(encodeYWebsocket({ type: 'update', update: update(COUNT * factor) }))
+      return { bytes: frame.length, run: () => repeatedly(() => decodeYWebsocket(frame)) }
+    })
+  }
+})
+
+function repeatedly(run: () => unknown): void {
+  for (let index = 0; index < 200; index++) run()
+}
