@@ -1,6 +1,9 @@
 // Questions about a Y.Doc: whether Yjs here can work with it, and what it holds, answered from its store without encoding the document.
 import * as Y from 'yjs'
 import { WeftError } from '../core/errors.js'
+import { ByteReader } from '../protocol/updates/byte-reader.js'
+import { mergeUpdateTree } from '../protocol/updates/merge.js'
+import { REF_SKIP, StructReader } from '../protocol/updates/struct-reader.js'
 
 /**
  * Throws unless `doc` was made by the copy of Yjs that this client uses. Another copy tells its types by classes of its own: what this one writes into
@@ -59,24 +62,41 @@ export function lacksOnly(doc: Y.Doc, serverStateVector: Uint8Array, unsaved: Ui
   return true
 }
 
-/** Where pieces end, over which each client's clocks ascend. */
-function endsOf(pieces: readonly Uint8Array[]): Map<number, number> {
-  const ends = new Map<number, number>()
-  for (const piece of pieces)
-    for (const [client, end] of Y.parseUpdateMeta(piece).to) ends.set(client, Math.max(end, ends.get(client) ?? 0))
-  return ends
+/**
+ * The clocks that the document would have with these pieces, which were not applied yet. Edits in them that wait for others do not count: those others are
+ * still to be asked for.
+ */
+function clocksWith(doc: Y.Doc, pieces: readonly Uint8Array[]): Map<number, number> {
+  const clocks = Y.decodeStateVector(Y.encodeStateVector(doc))
+  const reader = new ByteReader(mergeUpdateTree(pieces), 'malformed-update')
+  const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
+  for (let blocks = reader.readVarUint(); blocks > 0; blocks--) {
+    const count = reader.readVarUint()
+    const client = reader.readVarUint()
+    const has = clocks.get(client) ?? 0
+    let clock = reader.readVarUint()
+    let reached = has
+    for (let index = 0; index < count; index++) {
+      structs.read(client, clock)
+      if (clock <= reached && structs.ref !== REF_SKIP) reached = Math.max(reached, clock + structs.length)
+      clock += structs.length
+    }
+    if (reached > has) clocks.set(client, reached)
+  }
+  return clocks
 }
 
-/** The encoded state vector of the document with these pieces, which were not applied yet. */
+/** The encoded state vector of the document with these pieces. */
 export function stateVectorWith(doc: Y.Doc, pieces: readonly Uint8Array[]): Uint8Array {
-  const all = endsOf(pieces)
-  for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) all.set(client, Math.max(clock, all.get(client) ?? 0))
-  return Y.encodeStateVector(all)
+  return Y.encodeStateVector(clocksWith(doc, pieces))
 }
 
-/** Whether somebody with this encoded state vector has all structs of these pieces. */
-export function covers(stateVector: Uint8Array, pieces: readonly Uint8Array[]): boolean {
+/** Whether somebody with this encoded state vector has what these pieces add to the document. */
+export function covers(stateVector: Uint8Array, doc: Y.Doc, pieces: readonly Uint8Array[]): boolean {
   const has = Y.decodeStateVector(stateVector)
-  for (const [client, end] of endsOf(pieces)) if ((has.get(client) ?? 0) < end) return false
+  const before = Y.decodeStateVector(Y.encodeStateVector(doc))
+  for (const [client, clock] of clocksWith(doc, pieces)) {
+    if (clock > (before.get(client) ?? 0) && (has.get(client) ?? 0) < clock) return false
+  }
   return true
 }

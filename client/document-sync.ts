@@ -151,7 +151,7 @@ export class DocumentSync {
   close(): void {
     const phase = this.#phase
     if (phase.kind === 'closed') return
-    this.#saving.flush()
+    this.#saving.flush(true)
     if (phase.kind === 'opening' || phase.kind === 'catching-up' || phase.kind === 'live') {
       phase.link.send({ type: 'close', channel: phase.channel })
     }
@@ -252,7 +252,7 @@ export class DocumentSync {
   #opened({ incarnation, seq, stateVector, permission }: Extract<ChannelMessage, { readonly type: 'opened' }>): void {
     const phase = this.#phase
     if (phase.kind !== 'opening') return
-    if (this.#pieces.length > 0 && !covers(stateVector, this.#pieces)) {
+    if (this.#pieces.length > 0 && !covers(stateVector, this.#options.doc, this.#pieces)) {
       // The document was set back, or is another one: what was on its way belongs to nothing any more.
       this.#pieces = []
       phase.link.send({ type: 'close', channel: phase.channel })

@@ -2,7 +2,8 @@
 import type { Clock, Timer } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import { decodeWeftServer, encodeWeftClient, type WeftClientMessage, type WeftServerMessage } from '../protocol/dialects/weft.js'
-import type { WebSocketLike } from './web-socket.js'
+import { UploadPace, windowBytesStart } from './upload-pace.js'
+import { readBytesOf, type WebSocketLike } from './web-socket.js'
 
 /** What a server sends to one document's channel. */
 export type ChannelMessage = Extract<WeftServerMessage, { readonly channel: number }>
@@ -27,14 +28,21 @@ interface LinkOptions {
   readonly events: LinkEvents
 }
 
-/** From the start of the attempt to the server's welcome. */
-const welcomeMsMax = 10_000
+/** From the start of the attempt to the server's welcome. On a slow link the handshakes take their time. */
+const welcomeMsMax = 30_000
+/** The type, channel and length in front of a part. */
+const partOverheadBytes = 64
 /** How long the closing handshake may take before the socket is dropped. */
 const closeMsMax = 2_000
 /** When something outside suggests that the network changed, silence is believed sooner. */
 const probeMsMax = 5_000
 /** How long a socket that reported an error may take to report its end. */
 const endMsMax = 1_000
+
+/** A link that moves so many bytes in each ping period is alive (G9), though nothing whole arrives meanwhile. */
+const periodBytesMin = 4 * 1024
+/** What a server sends in one message while it does not know that the link is fast. */
+const unprovenBytesMax = 16 * 1024
 
 const LOST = 1006
 
@@ -44,11 +52,16 @@ export class Link {
   readonly #socket: WebSocketLike
   readonly #options: LinkOptions
   readonly #channels = new Map<number, (message: ChannelMessage) => void>()
+  /** Channels to which the server owes a state, or the end of what it sends in pieces. */
+  readonly #catchingUp = new Set<number>()
+  readonly #pace: UploadPace
   #phase: Phase = 'greeting'
   #lastChannel = 0
   #messageBytesMax = 0
   #pingPeriodMs = 0
   #receivedAt: number
+  #readBytes = 0
+  #sentBytes = 0
   #timer: Timer
   #wasOpen = false
   #problem = ''
@@ -57,6 +70,7 @@ export class Link {
     this.#socket = socket
     this.#options = options
     this.#receivedAt = options.clock.monotonic()
+    this.#pace = new UploadPace(options.clock, () => this.send({ type: 'ping' }))
     this.#timer = options.clock.after(welcomeMsMax, () => this.drop('The server did not answer in time.'))
     socket.binaryType = 'arraybuffer'
     socket.addEventListener('open', () => this.#opened())
@@ -73,6 +87,16 @@ export class Link {
     return this.#messageBytesMax
   }
 
+  /** How many bytes of a submission may be sent now in one message; 0 when they have to wait for `whenRoom`. */
+  get room(): number {
+    return Math.min(this.#pace.room, this.#messageBytesMax - partOverheadBytes)
+  }
+
+  /** Runs `run` once there is room. */
+  whenRoom(run: () => void): void {
+    this.#pace.whenRoom(run)
+  }
+
   /** A channel number that this socket has not used before; what the server sends to it goes to `receive`. */
   openChannel(receive: (message: ChannelMessage) => void): number {
     this.#lastChannel += 1
@@ -83,13 +107,17 @@ export class Link {
   /** What still arrives for this channel is dropped. */
   releaseChannel(channel: number): void {
     this.#channels.delete(channel)
+    this.#catchingUp.delete(channel)
   }
 
   send(message: WeftClientMessage): void {
     if (this.#phase === 'over') return
     const bytes = joined(encodeWeftClient(message))
+    this.#sentBytes += bytes.length
+    if (message.type === 'open' || message.type === 'sync') this.#catchingUp.add(message.channel)
     try {
       this.#socket.send(bytes)
+      if (message.type === 'submit' || message.type === 'part') this.#pace.sent(bytes.length)
     } catch (error) {
       // Some platforms throw where others drop what is sent to a socket that is closing.
       this.#failed(error)
@@ -98,7 +126,8 @@ export class Link {
 
   /** Asks the server for a sign of life now, and drops the socket if none comes soon. */
   probe(): void {
-    if (this.#phase === 'live') this.#ping(Math.min(probeMsMax, this.#options.answerMsMax))
+    // An answer behind a transfer takes as long as that.
+    if (this.#phase === 'live') this.#ping(this.#transferMs() > 0 ? this.#patienceMs() : Math.min(probeMsMax, this.#options.answerMsMax))
   }
 
   /** The closing handshake, with a bound on its length. */
@@ -172,6 +201,17 @@ export class Link {
         this.#options.events.drain(message.retryAfterMs)
         return
       case 'pong':
+        this.#pace.answered()
+        return
+      case 'piece':
+        this.#catchingUp.add(message.channel)
+        this.#channels.get(message.channel)?.(message)
+        return
+      case 'state':
+      case 'update':
+      case 'closed':
+        this.#catchingUp.delete(message.channel)
+        this.#channels.get(message.channel)?.(message)
         return
       default:
         this.#channels.get(message.channel)?.(message)
@@ -181,21 +221,56 @@ export class Link {
   /** Rearms the timer for the moment at which nothing will have been received for a whole period. */
   #awaitSilence(): void {
     this.#timer.cancel()
-    const silentMs = this.#options.clock.monotonic() - this.#receivedAt
-    this.#timer = this.#options.clock.after(Math.max(0, this.#pingPeriodMs - silentMs), () => {
-      if (this.#options.clock.monotonic() - this.#receivedAt < this.#pingPeriodMs) this.#awaitSilence()
-      else this.#ping(this.#options.answerMsMax)
+    this.#timer = this.#options.clock.after(Math.max(0, this.#pingPeriodMs - this.#silentMs()), () => {
+      if (this.#silentMs() < this.#pingPeriodMs) this.#awaitSilence()
+      else this.#ping(this.#patienceMs())
     })
   }
 
   #ping(answerMsMax: number): void {
+    this.#pace.ask()
+    this.#awaitAnswer(answerMsMax)
+  }
+
+  #awaitAnswer(answerMsMax: number): void {
     const receivedBefore = this.#receivedAt
-    this.send({ type: 'ping' })
+    const waitingBefore = this.#waitingBytes()
+    const takenBefore = this.#sentBytes - waitingBefore
     this.#timer.cancel()
     this.#timer = this.#options.clock.after(answerMsMax, () => {
-      if (this.#receivedAt === receivedBefore) this.drop('The server has gone silent.')
-      else this.#awaitSilence()
+      const waiting = this.#waitingBytes()
+      this.#silentMs()
+      if (this.#receivedAt !== receivedBefore) this.#awaitSilence()
+      // The ping is behind data that the network is still taking.
+      else if (waitingBefore > 0 && waiting > 0 && this.#sentBytes - waiting > takenBefore) this.#awaitAnswer(answerMsMax)
+      else this.drop('The server has gone silent.')
     })
+  }
+
+  /** How long nothing was received. Some sockets tell of bytes before a message is whole. */
+  #silentMs(): number {
+    const now = this.#options.clock.monotonic()
+    const readBytes = readBytesOf(this.#socket) ?? 0
+    if (readBytes !== this.#readBytes) this.#receivedAt = now
+    this.#readBytes = readBytes
+    return now - this.#receivedAt
+  }
+
+  #waitingBytes(): number {
+    return this.#socket.bufferedAmount ?? 0
+  }
+
+  #patienceMs(): number {
+    return this.#options.answerMsMax + this.#transferMs()
+  }
+
+  /** How long a transfer that is under way may keep anything whole from coming, on a link of which nothing better is known. */
+  #transferMs(): number {
+    const { link, underWayBytes } = this.#pace
+    const up = link === 'fast' ? 0 : Math.min(underWayBytes, windowBytesStart)
+    const owed = (this.#catchingUp.size > 0 || link === 'slow') && readBytesOf(this.#socket) === null
+    const down = owed ? unprovenBytesMax : 0
+    return (this.#pingPeriodMs * (up + down)) / periodBytesMin
   }
 
   #over(code: number, reason: string): void {
@@ -203,6 +278,7 @@ export class Link {
     this.#phase = 'over'
     this.#timer.cancel()
     this.#channels.clear()
+    this.#catchingUp.clear()
     this.#options.events.lost(code, reason)
   }
 }

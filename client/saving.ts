@@ -12,7 +12,7 @@ import { type Refusal, RefusedError } from './errors.js'
 import type { ChannelMessage, Link } from './link.js'
 import { SavedWaiters } from './saved-waiters.js'
 import type { Permission } from './status.js'
-import { isEmptyUpdate, Submissions } from './submissions.js'
+import { isEmptyUpdate, type Submission, Submissions } from './submissions.js'
 import type { SubmissionFlow } from './sync-phase.js'
 
 export interface OpenChannel {
@@ -34,6 +34,14 @@ export interface SavingOptions {
 
 /** The type, channel, submission number and length in front of an update. */
 const submitOverheadBytes = 64
+const smallBytesMax = 1024
+
+/** A submission with how much of it was sent in parts. */
+interface Sending extends Submission {
+  offset: number
+}
+
+const withOffset = (submission: Submission | null): Sending | null => (submission === null ? null : { ...submission, offset: 0 })
 
 export class Saving {
   readonly #options: SavingOptions
@@ -45,6 +53,9 @@ export class Saving {
   /** Tickets through this one stand for what the document held before anybody typed. */
   #inheritedThrough = 0
   #flushQueued = false
+  /** The submission whose parts are being sent. */
+  #sending: Sending | null = null
+  #awaitsRoom = false
 
   constructor(options: SavingOptions) {
     this.#options = options
@@ -106,6 +117,8 @@ export class Saving {
       this.#needsDifference = true
       this.#flow = { kind: 'open' }
     }
+    this.#sending = null
+    this.#awaitsRoom = false
     this.#submissions.restart()
   }
 
@@ -120,20 +133,47 @@ export class Saving {
     return continues
   }
 
-  /** Submits what waits, as far as the server's pace allows. */
-  flush(): void {
+  /** Submits what waits, as far as the link and the server keep up; `regardless` of the link. */
+  flush(regardless = false): void {
     const open = this.#options.channel()
-    if (open === null || this.#flow.kind !== 'open') return
-    const { link, channel } = open
-    const bytesMax = link.messageBytesMax - submitOverheadBytes
+    if (open === null) return
     try {
-      for (let next = this.#submissions.next(bytesMax); next !== null; next = this.#submissions.next(bytesMax)) {
-        link.send({ type: 'submit', channel, ...next })
+      // One that is sent in parts is finished even if nothing else may be sent: the server has its beginning.
+      while (this.#sending !== null || this.#flow.kind === 'open') {
+        const bytesMax = open.link.messageBytesMax - submitOverheadBytes
+        this.#sending ??= withOffset(this.#submissions.next(bytesMax))
+        if (this.#sending === null || !this.#send(open, this.#sending, regardless)) return
+        this.#sending = null
       }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       this.#refuse({ code: 'message-too-large', closeCode: closeCodes.tooLarge, reason: error.message })
     }
+  }
+
+  /** Sends on as much as the link takes; false if some is left, for when it takes more. */
+  #send({ link, channel }: OpenChannel, sending: Sending, regardless: boolean): boolean {
+    const { submission, update } = sending
+    while (!regardless) {
+      const { room } = link
+      const left = update.length - sending.offset
+      // Small edits need not wait for the large ones of other documents.
+      if (left <= room || update.length <= smallBytesMax) break
+      if (room === 0) {
+        if (!this.#awaitsRoom) link.whenRoom(this.#roomCame)
+        this.#awaitsRoom = true
+        return false
+      }
+      link.send({ type: 'part', channel, bytes: update.subarray(sending.offset, sending.offset + room) })
+      sending.offset += room
+    }
+    link.send({ type: 'submit', channel, submission, update: update.subarray(sending.offset) })
+    return true
+  }
+
+  readonly #roomCame = (): void => {
+    this.#awaitsRoom = false
+    this.flush()
   }
 
   acknowledged(through: number): void {

@@ -14,7 +14,7 @@ interface InFlight extends Entry {
 }
 
 /** A submission to be sent now. */
-interface Submission {
+export interface Submission {
   readonly submission: number
   readonly update: Uint8Array
 }
@@ -23,13 +23,17 @@ interface Submission {
 const inFlightMax = 64
 const inFlightBytesHigh = 4 * 1024 * 1024
 
+function tooLarge(bytes: number, bytesMax: number): string {
+  return `One single change of ${bytes} bytes is larger than the server takes in one message (${bytesMax} bytes).`
+}
+
 export function isEmptyUpdate(update: Uint8Array): boolean {
   return update.length === emptyUpdate.length && update.every((byte, index) => byte === emptyUpdate[index])
 }
 
 export class Submissions {
   #waiting: Entry[] = []
-  /** The merged update that is being sent in parts, cut to the server's message size. */
+  /** The pieces of a large merged update that are not submitted yet. */
   #cut: Entry[] = []
   #inFlight: InFlight[] = []
   #inFlightBytes = 0
@@ -81,8 +85,8 @@ export class Submissions {
   }
 
   /**
-   * The next submission, or null when nothing waits or enough is under way. What waits is merged; what is larger than `bytesMax` is sent in parts.
-   * Throws a RangeError when a part cannot be made small enough.
+   * The next submission, of at most `bytesMax` bytes, or null when nothing waits or enough is under way. What waits is merged, and cut if it is large.
+   * Throws a RangeError when it cannot be cut small enough.
    */
   next(bytesMax: number): Submission | null {
     if (this.#inFlight.length >= inFlightMax || this.#inFlightBytes >= inFlightBytesHigh) return null
@@ -90,7 +94,9 @@ export class Submissions {
       const oldest = this.#waiting[0]
       if (oldest === undefined) return null
       const merged = mergeUpdateTree(this.#waiting.map((entry) => entry.update))
-      this.#cut = cutUpdate(merged, bytesMax).map((update) => ({ update, ticket: oldest.ticket }))
+      const pieces = cutUpdate(merged, bytesMax)
+      for (const { length } of pieces) if (length > bytesMax) throw new RangeError(tooLarge(length, bytesMax))
+      this.#cut = pieces.map((update) => ({ update, ticket: oldest.ticket }))
       this.#waiting = []
     }
     const entry = this.#cut.shift()

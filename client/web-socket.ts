@@ -4,6 +4,8 @@ export interface WebSocketLike {
   binaryType: string
   /** The subprotocol that the server chose, or an empty string. */
   readonly protocol: string
+  /** Bytes that were sent and that the network has not taken. */
+  readonly bufferedAmount?: number
   send(data: Uint8Array): void
   close(code?: number, reason?: string): void
   /** `ws` only: drops the connection without the closing handshake. */
@@ -12,6 +14,12 @@ export interface WebSocketLike {
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
   addEventListener(type: 'close', listener: (event: { readonly code?: number; readonly reason?: string }) => void): void
   addEventListener(type: 'error', listener: (event: object) => void): void
+}
+
+/** How many bytes have arrived, those of messages that are not whole too; null where the socket does not tell, as in browsers. `ws` does. */
+export function readBytesOf(socket: WebSocketLike): number | null {
+  const stream = (socket as { readonly _socket?: { readonly bytesRead?: unknown } | null })._socket
+  return typeof stream?.bytesRead === 'number' ? stream.bytesRead : null
 }
 
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike

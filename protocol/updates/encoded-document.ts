@@ -70,6 +70,10 @@ export class EncodedDocument {
     return this.#clients[index] as number
   }
 
+  firstClockOf(index: number): number {
+    return this.#blocks[index * BLOCK_FIELDS + 1] as number
+  }
+
   endClockOf(index: number): number {
     return this.#blocks[index * BLOCK_FIELDS + 2] as number
   }

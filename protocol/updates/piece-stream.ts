@@ -1,7 +1,8 @@
 // What somebody lacks of a document, as pieces of about the size that is asked for, cut when they are asked for: nothing is held for a slow receiver
 // but a place in bytes that lie there anyway.
 //
-// `in-order`: each client's clocks ascend over the pieces, so that a receiver which keeps them knows by a state vector what it has. It merges them.
+// `in-order`: each client's clocks ascend over the pieces, so that a receiver which keeps them knows by a state vector what it has; but for edits that lie in
+// an earlier source than those they wait for. It merges them.
 // `heads-last`: for receivers that apply each piece as it comes. The first struct of each client is withheld, so that Yjs keeps all that follows
 // on it and shows nothing, until the closing update brings what was withheld, and the deletions: then all of it takes effect in one transaction.
 
@@ -173,22 +174,27 @@ export class PieceStream {
     const begun = beginBlock(document, block, this.#known.get(client) ?? 0)
     if (begun === null) return null
     const { rest, next } = begun
-    if (this.#order === 'in-order' || !this.#isFirst(source, client)) return { head: null, rest, next }
+    if (this.#order === 'in-order' || !this.#isHead(source, client)) return { head: null, rest, next }
     if (rest !== null) return { head: rest, rest: null, next }
     if (next === null) return null
     const read = readBlock(document, next, 1)
     return { head: read.slice, rest: null, next: read.next }
   }
 
-  /** Whether no source before this one has something of the client that the receiver lacks. */
-  #isFirst(source: number, client: number): boolean {
+  /** Whether this source has the lowest of the client's clocks that the receiver lacks: a source may hold edits that wait for those of a later one. */
+  #isHead(source: number, client: number): boolean {
+    const own = this.#lowestClock(source, client)
+    return this.#sources.every((_, other) => {
+      const clock = this.#lowestClock(other, client)
+      return clock > own || (clock === own && other >= source)
+    })
+  }
+
+  #lowestClock(source: number, client: number): number {
+    const document = this.#sources[source] as EncodedDocument
     const known = this.#known.get(client) ?? 0
-    for (let earlier = 0; earlier < source; earlier++) {
-      const document = this.#sources[earlier] as EncodedDocument
-      const block = document.blockOf(client)
-      if (block >= 0 && document.endClockOf(block) > known) return false
-    }
-    return true
+    const block = document.blockOf(client)
+    return block < 0 || document.endClockOf(block) <= known ? Number.POSITIVE_INFINITY : Math.max(known, document.firstClockOf(block))
   }
 
   #stepDeletes(piece: Piece, place: Place & { kind: 'deletes' }, bytesMax: number): boolean {

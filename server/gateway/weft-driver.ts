@@ -34,6 +34,8 @@ interface OpenChannel {
 
 /** So many high marks of the outbox may wait on a connection that is still told of channels that could not be opened. */
 const REFUSALS_SHARE = 64
+/** Far more than a client has under way that waits for its answers. */
+const PONGS_OWED_MAX = 100
 
 const pong = encodeWeftServer({ type: 'pong' })
 
@@ -41,6 +43,7 @@ export class WeftDriver implements Driver {
   readonly #options: WeftDriverOptions
   readonly #channels = new Map<number, OpenChannel>()
   #state: WeftState
+  #pongsOwed = 0
 
   constructor(options: WeftDriverOptions) {
     this.#options = options
@@ -107,8 +110,7 @@ export class WeftDriver implements Driver {
       case 'hello':
         throw new WeftError('malformed', 'The message is a second "hello"; there is one per connection.')
       case 'ping':
-        // A client that pings without reading gets no queue of answers.
-        if (this.#options.connection.waitingBytes <= this.#options.services.limits.outboxBytesHigh) this.#options.connection.send(pong)
+        this.#answerPing()
         return
       case 'open':
         this.#open(state, message)
@@ -116,6 +118,25 @@ export class WeftDriver implements Driver {
       default:
         this.#onChannel(state.lastChannel, message)
     }
+  }
+
+  /** Clients count their pings to learn what has arrived: each is answered, but behind a full outbox only once that has drained. */
+  #answerPing(): void {
+    const { connection, services } = this.#options
+    const bytesHigh = services.limits.outboxBytesHigh
+    if (connection.waitingBytes <= bytesHigh) {
+      connection.send(pong)
+      return
+    }
+    // A client that pings without reading gets no queue of answers.
+    if (this.#pongsOwed >= PONGS_OWED_MAX) return
+    this.#pongsOwed += 1
+    if (this.#pongsOwed > 1) return
+    connection.whenWaitingAtMost(bytesHigh, () => {
+      const owed = this.#pongsOwed
+      this.#pongsOwed = 0
+      for (let count = 0; count < owed; count++) connection.send(pong)
+    })
   }
 
   #open(state: WeftState & { kind: 'talking' }, message: WeftClientMessage & { type: 'open' }): void {

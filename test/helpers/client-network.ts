@@ -1,5 +1,6 @@
 // A network in memory for tests of the client: sockets whose other end is a script that speaks the real weft frames.
 import type { WebSocketConstructor, WebSocketLike } from '../../client/index.js'
+import type { Clock } from '../../core/clock.js'
 import { decodeWeftClient, encodeWeftServer, type WeftClientMessage, type WeftServerMessage } from '../../protocol/dialects/weft.js'
 
 type Listener = (event: never) => void
@@ -67,17 +68,21 @@ class FakeWebSocket implements WebSocketLike {
   readonly #listeners = new Map<string, Listener[]>()
   readonly #network: ClientNetwork
   readonly #end: ServerEnd
+  readonly #up: Path
+  readonly #down: Path
   #over = false
 
   constructor(network: ClientNetwork, url: string) {
     this.#network = network
+    this.#up = new Path(network)
+    this.#down = new Path(network)
     this.#end = new ServerEnd(url, this)
     network.connecting(this.#end)
   }
 
   send(data: Uint8Array): void {
     const frame = data.slice()
-    queueMicrotask(() => {
+    this.#up.carry(frame.length, () => {
       if (!this.#over) this.#end.receive(frame)
     })
   }
@@ -101,7 +106,8 @@ class FakeWebSocket implements WebSocketLike {
   }
 
   deliver(type: string, event: object): void {
-    queueMicrotask(() => {
+    const bytes = 'data' in event && event.data instanceof ArrayBuffer ? event.data.byteLength : 0
+    this.#down.carry(bytes, () => {
       if (!this.#over) this.#emit(type, event)
     })
   }
@@ -115,7 +121,31 @@ class FakeWebSocket implements WebSocketLike {
   }
 }
 
+/** One direction of a socket: bytes take their time, one after the other, and a message is there when its last byte is. */
+class Path {
+  readonly #network: ClientNetwork
+  #freeAt = 0
+
+  constructor(network: ClientNetwork) {
+    this.#network = network
+  }
+
+  carry(bytes: number, arrived: () => void): void {
+    const { speed } = this.#network
+    if (speed === null) {
+      queueMicrotask(arrived)
+      return
+    }
+    const { clock, bytesPerSecond } = speed
+    if (bytesPerSecond === 0) return
+    this.#freeAt = Math.max(this.#freeAt, clock.monotonic()) + (bytes * 1_000) / bytesPerSecond
+    clock.after(this.#freeAt - clock.monotonic(), arrived)
+  }
+}
+
 export class ClientNetwork {
+  /** How fast bytes pass, in each direction of each socket; 0: what is sent from now on never arrives. Null: at once. */
+  speed: { readonly clock: Clock; readonly bytesPerSecond: number } | null = null
   /** Every socket that the client opened, oldest first. */
   readonly sockets: ServerEnd[] = []
   /** Whether the other end completes closing handshakes. */

@@ -1,8 +1,8 @@
-// Cutting a large update into parts that fit one message each and together mean the same.
+// Cutting a large update into pieces that together mean the same, and of which nothing is seen before the last.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import * as Y from 'yjs'
-import { cutUpdate } from '../../client/cut-update.js'
+import { cutUpdate, pieceBytesMin } from '../../client/cut-update.js'
 import { defaultLimits } from '../../core/limits.js'
 import { seededRandom } from '../../core/random.js'
 import { inspectUpdate } from '../../protocol/updates/inspect.js'
@@ -50,12 +50,13 @@ test('one struct larger than a part is split, never inside a character', () => {
   assert.equal(canonicalState(copy), canonicalState(doc))
 })
 
-test('an update that fits is returned as it is, one value that does not is refused', () => {
+test('an update that fits is returned as it is, one value that does not stays whole', () => {
   const doc = new Y.Doc()
   doc.getMap('map').set('key', 'x'.repeat(1_000))
   const update = Y.encodeStateAsUpdate(doc)
   assert.equal(cutUpdate(update, 2_000)[0], update)
-  assert.throws(() => cutUpdate(update, bytesMax), RangeError)
+  const [piece] = cutUpdate(update, bytesMax)
+  assert.deepEqual(piece, update)
 })
 
 test('many deleted ranges are cut as well', () => {
@@ -69,3 +70,76 @@ test('many deleted ranges are cut as well', () => {
   assert.ok(parts.length > 1 && parts.every((part) => part.length <= bytesMax))
   assert.deepEqual(Y.mergeUpdates(parts), update)
 })
+
+test('S1: of the pieces of a large change nothing is seen before the last one, which brings all in one transaction', () => {
+  const before = new Y.Doc()
+  before.getText('body').insert(0, 'there before')
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, Y.encodeStateAsUpdate(before))
+  const update = collected(doc, () => {
+    doc.transact(() => {
+      for (let line = 0; line < 3_000; line++) doc.getArray('lines').push([`line ${line} ${'x'.repeat(100)}`])
+      doc.getText('body').delete(0, 6)
+      doc.getText('body').insert(3, 'y'.repeat(500_000))
+    })
+  })
+  const pieces = cutUpdate(update, defaultLimits.messageBytesMax)
+  assert.ok(pieces.length > 5 && pieces.length <= 34, `${pieces.length} pieces of ${update.length} bytes`)
+  assert.ok(pieces.every((piece) => piece.length <= Math.max(pieceBytesMin, update.length / 32) + 64))
+  const seen = new Y.Doc()
+  Y.applyUpdate(seen, Y.encodeStateAsUpdate(before))
+  let changes = 0
+  seen.on('update', () => changes++)
+  for (const [index, piece] of pieces.entries()) {
+    assert.equal(changes, 0, `seen after ${index} pieces`)
+    Y.applyUpdate(seen, piece)
+  }
+  assert.equal(changes, 1)
+  assert.equal(canonicalState(seen), canonicalState(doc))
+})
+
+test('S1: also of an update by hundreds of clients, in groups of which each is seen as a whole', () => {
+  const doc = new Y.Doc()
+  for (let client = 1; client <= 350; client++) {
+    const one = new Y.Doc()
+    one.clientID = client * 1_000
+    one.getText(`text ${client}`).insert(0, 'z'.repeat(client % 7 === 0 ? 3_000 : 300))
+    one.getText(`text ${client}`).delete(5, 10)
+    one.getArray('all').push([client, one.clientID])
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(one))
+  }
+  const pieces = cutUpdate(Y.encodeStateAsUpdate(doc), 10_000)
+  assert.ok(pieces.every((piece) => piece.length <= 10_000))
+  const seen = new Y.Doc()
+  let changes = 0
+  seen.on('update', () => changes++)
+  for (const piece of pieces) Y.applyUpdate(seen, piece)
+  assert.ok(changes <= 30, `${changes} changes of ${pieces.length} pieces`)
+  assert.equal(canonicalState(seen), canonicalState(doc))
+})
+
+test('an update with gaps is cut with its gaps', () => {
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => updates.push(update))
+  for (let key = 0; key < 60; key++) doc.getArray('lines').push([`${key} ${'x'.repeat(100)}`])
+  const gapped = Y.mergeUpdates(updates.filter((_, index) => index % 3 !== 1))
+  const pieces = cutUpdate(gapped, bytesMax)
+  assert.ok(pieces.length > 5)
+  const copy = new Y.Doc()
+  for (const piece of pieces) {
+    inspectUpdate(piece, defaultLimits)
+    Y.applyUpdate(copy, piece)
+  }
+  for (const update of updates.filter((_, index) => index % 3 === 1)) Y.applyUpdate(copy, update)
+  assert.equal(canonicalState(copy), canonicalState(doc))
+})
+
+function collected(doc: Y.Doc, run: () => void): Uint8Array {
+  const updates: Uint8Array[] = []
+  const collect = (update: Uint8Array): void => void updates.push(update)
+  doc.on('update', collect)
+  run()
+  doc.off('update', collect)
+  return Y.mergeUpdates(updates)
+}

@@ -570,6 +570,26 @@ test('S6: pieces are shown with the message that completes them, in one transact
   await connection.close()
 })
 
+test('S6: pieces that wait for one which comes later are not taken for what is there: the reconnect asks for all from the gap on', async () => {
+  const { clock, server, network, connect } = clientFixture()
+  const writer = new Y.Doc()
+  const [first, second, third] = typedInPieces(writer, 300, 3)
+  assert.ok(first !== undefined && second !== undefined && third !== undefined)
+  server.holdsState = true
+  server.write('a', Y.encodeStateAsUpdate(writer))
+  const connection = connect()
+  const session = connection.open('a', new Y.Doc())
+  await clock.settle()
+  for (const update of [second, third]) server.tell('a', (channel) => ({ type: 'piece', channel, update }))
+  await clock.settle()
+  network.last.end()
+  server.holdsState = false
+  await clock.advanceAsync(100)
+  assert.equal(body(session.doc), body(writer))
+  assert.equal(session.doc.store.pendingStructs, null)
+  await connection.close()
+})
+
 test('D3: pieces of a document that was set back while they were on their way are thrown away', async () => {
   const { clock, server, network, connect } = clientFixture()
   const connection = connect()

@@ -102,6 +102,35 @@ function receiver(base: Uint8Array, hasBase: boolean): { readonly doc: Y.Doc; re
 }
 
 describe('documents in pieces', () => {
+  test('G9, S1: of edits that lie before those they wait for, as after an upload in pieces, nothing is shown before the closing update', () => {
+    const writer = new Y.Doc()
+    const updates: Uint8Array[] = []
+    writer.on('update', (update: Uint8Array) => updates.push(update))
+    for (let line = 0; line < 60; line++) writer.getArray('list').push([`line ${line} ${'x'.repeat(40)}`])
+    const [first = [], second = [], third = []] = [0, 20, 40].map((from) => updates.slice(from, from + 20))
+    for (const order of [
+      [third, second, first],
+      [second, first, third],
+      [[...first, ...third], second],
+    ]) {
+      const stream = streamOf(
+        order.map((updates) => encoded(Y.mergeUpdates(updates))),
+        new Map(),
+        'heads-last',
+      )
+      const doc = new Y.Doc()
+      let changes = 0
+      doc.on('update', () => changes++)
+      for (const piece of everyPiece(stream, [500])) Y.applyUpdate(doc, piece)
+      assert.equal(changes, 0)
+      doc.transact(() => {
+        for (const update of stream.closing()) Y.applyUpdate(doc, update)
+      })
+      assert.equal(changes, 1)
+      sameAs(writer, doc)
+    }
+  })
+
   test('G9, S1: pieces in order are the document, and whoever kept some of them goes on where it was', () => {
     fc.assert(
       fc.property(edits, sizes, fc.boolean(), fc.nat(), (steps, bytes, hasBase, stopAt) => {
