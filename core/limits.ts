@@ -26,6 +26,8 @@ export const defaultLimits = {
   sessionsPerDocumentMax: 10_000,
   /** Documents open over one connection. Past it an open is refused with `too-many-sessions` (4503). */
   sessionsPerConnectionMax: 1_000,
+  /** Documents that one connection is opening at the same time. Further ones wait in order. */
+  openingsPerConnectionMax: 32,
   /** Times that one connection may have the same document open. Past it an open is refused with `too-many-sessions` (4503). */
   sessionsPerConnectionAndDocumentMax: 8,
   /** Sockets on one node. Past it an upgrade is answered with HTTP 503. */

@@ -81,13 +81,14 @@ export class LocalDirectory implements DocumentDirectory {
   /** Idle owners, and since when (monotonic milliseconds), longest first. */
   readonly #idle = new Map<DocumentOwner, number>()
   /** What is being read is in no account yet, so only so much is read at a time. */
-  readonly #loads = new Turnstile(LOADS_MAX)
+  readonly #loads: Turnstile
   #sweep: Timer | null = null
   #state: DirectoryState = { kind: 'serving' }
 
   constructor(options: LocalDirectoryOptions) {
     const { store, clock, random, logger, counters, limits, budget, compactor, broadcast, tuning, keepDeleted } = options
     this.#options = options
+    this.#loads = new Turnstile(LOADS_MAX, options.clock)
     this.#writer = new LogWriter({
       append: (entries) => store.append(entries),
       probe: () => store.probe(),

@@ -1,11 +1,21 @@
-// Lets so many through at a time; the others wait in order.
+// Lets so many through at a time; the others wait in order. What goes through at once, without ever waiting for anything, yields the event loop (G7).
+import type { Clock } from '../../core/clock.js'
+
+/** How long those who wait follow each other before the event loop gets its turn. */
+const TURN_MS = 4
 
 export class Turnstile {
+  readonly #clock: Clock
   #free: number
-  readonly #waiting: (() => void)[] = []
+  #waiting: (() => void)[] = []
+  /** The first of `#waiting` that still does. */
+  #first = 0
+  /** When those who are let in in this turn of the event loop began to be. */
+  #turnBegan: number | null = null
 
-  constructor(places: number) {
+  constructor(places: number, clock: Clock) {
     this.#free = places
+    this.#clock = clock
   }
 
   /** Resolves when there is a place, with what gives it back: to be called once it is not needed, again without effect. */
@@ -16,9 +26,30 @@ export class Turnstile {
     return () => {
       if (!inside) return
       inside = false
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#free += 1
-      else next()
+      this.#free += 1
+      this.#letIn()
+    }
+  }
+
+  #letIn(): void {
+    while (this.#free > 0 && this.#first < this.#waiting.length) {
+      const now = this.#clock.monotonic()
+      if (this.#turnBegan === null) {
+        this.#turnBegan = now
+        this.#clock.soon(() => {
+          this.#turnBegan = null
+          this.#letIn()
+        })
+      }
+      if (now - this.#turnBegan > TURN_MS) return
+      const next = this.#waiting[this.#first]
+      this.#first += 1
+      if (this.#first === this.#waiting.length) {
+        this.#waiting = []
+        this.#first = 0
+      }
+      this.#free -= 1
+      next?.()
     }
   }
 }

@@ -20,20 +20,23 @@ const REASON_LENGTH_MAX = 1_000
 export class WeftChannel implements SessionDialect {
   readonly #channel: number
   readonly #frameKey: string
+  readonly #onOpened: () => void
   readonly #onEnded: (error: WeftError) => void
 
   readonly manner: TransferManner | null
 
   /** `manner` null: the other end is a node, which takes everything as a whole. */
-  constructor(channel: number, manner: TransferManner | null, onEnded: (error: WeftError) => void) {
+  constructor(channel: number, manner: TransferManner | null, onOpened: () => void, onEnded: (error: WeftError) => void) {
     this.#channel = channel
     this.manner = manner
     // Most clients have one document on channel 1, so that a beat's frame serves nearly all of them.
     this.#frameKey = `weft:${channel}`
+    this.#onOpened = onOpened
     this.#onEnded = onEnded
   }
 
   opened(attachment: Attachment, permission: Permission): readonly Message[] {
+    this.#onOpened()
     const { incarnation, seq } = attachment
     return [
       encodeWeftServer({

@@ -2,9 +2,11 @@
 import { unreachable } from '../../core/assert.js'
 import type { Timer } from '../../core/clock.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
+import { MemoryCharge } from '../../core/memory-budget.js'
 import { decodeWeftClient, encodeWeftServer, type WeftClientMessage } from '../../protocol/dialects/weft.js'
 import type { Authorization } from './authorize.js'
 import type { Connection, Driver } from './connection.js'
+import { Openings } from './openings.js'
 import type { GatewayServices } from './services.js'
 import { Session } from './session.js'
 import { SubmissionParts } from './submission-parts.js'
@@ -37,17 +39,31 @@ const REFUSALS_SHARE = 64
 /** Far more than a client has under way that waits for its answers. */
 const PONGS_OWED_MAX = 100
 
+/** What a session and its place in the document take, about. */
+const SESSION_BYTES = 8 * 1024
+
 const pong = encodeWeftServer({ type: 'pong' })
 
 export class WeftDriver implements Driver {
   readonly #options: WeftDriverOptions
   readonly #channels = new Map<number, OpenChannel>()
+  /** How many of the channels have each document. */
+  readonly #sessionsOn = new Map<string, number>()
+  readonly #openings: Openings
+  readonly #charge: MemoryCharge
   #state: WeftState
   #pongsOwed = 0
 
   constructor(options: WeftDriverOptions) {
     this.#options = options
     const { services, connection } = options
+    const openingsMax = connection.isLink ? Number.POSITIVE_INFINITY : services.limits.openingsPerConnectionMax
+    this.#openings = new Openings(openingsMax, (channel) => {
+      const open = this.#channels.get(channel)
+      if (open === undefined) this.#openings.ended(channel)
+      else open.session.start()
+    })
+    this.#charge = new MemoryCharge(services.budget.account('received'))
     const tooLate = (): void =>
       connection.fail(new WeftError('too-slow', `The hello did not arrive within ${services.limits.handshakeMsMax} ms of the upgrade.`))
     this.#state = { kind: 'greeting', timer: services.clock.after(services.limits.handshakeMsMax, tooLate, { unref: true }) }
@@ -92,11 +108,14 @@ export class WeftDriver implements Driver {
   ended(): void {
     if (this.#state.kind === 'greeting') this.#state.timer.cancel()
     this.#state = { kind: 'over' }
+    this.#openings.clear()
     for (const { session, parts } of this.#channels.values()) {
       parts.drop()
       session.leave()
     }
     this.#channels.clear()
+    this.#sessionsOn.clear()
+    this.#charge.set(0)
   }
 
   #welcome(): void {
@@ -158,11 +177,16 @@ export class WeftDriver implements Driver {
       return
     }
     const sameMax = services.limits.sessionsPerConnectionAndDocumentMax
-    if (this.#sessionsOn(documentId) >= sameMax) {
+    const same = this.#sessionsOn.get(documentId) ?? 0
+    if (same >= sameMax) {
       this.#refuseChannel(
         channel,
         new WeftError('too-many-sessions', `This connection has the document open ${sameMax} times, which is the most it may.`),
       )
+      return
+    }
+    if (!connection.isLink && !services.budget.hasRoomFor(SESSION_BYTES)) {
+      this.#refuseChannel(channel, new WeftError('overloaded', 'The server has as many sessions as its memory permits; try again later.'))
       return
     }
     const token = message.token === '' ? state.token : message.token
@@ -170,19 +194,35 @@ export class WeftDriver implements Driver {
       services,
       connection,
       documentId,
-      dialect: new WeftChannel(channel, this.#options.manner, (error) => this.#sessionEnded(channel, error)),
+      dialect: new WeftChannel(
+        channel,
+        this.#options.manner,
+        () => this.#openings.ended(channel),
+        (error) => this.#sessionEnded(channel, error),
+      ),
       authorize: () => this.#options.authorize(documentId, token),
     })
     const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)
     this.#channels.set(channel, { session, parts, submission: 0 })
+    this.#sessionsOn.set(documentId, same + 1)
+    this.#charge.set(this.#channels.size * SESSION_BYTES)
     session.sync(known)
-    session.start()
+    this.#openings.add(channel)
   }
 
-  #sessionsOn(documentId: string): number {
-    let sessions = 0
-    for (const { session } of this.#channels.values()) if (session.documentId === documentId) sessions++
-    return sessions
+  /** The channel is over. False if it was before. */
+  #forget(channel: number): boolean {
+    const open = this.#channels.get(channel)
+    if (open === undefined) return false
+    open.parts.drop()
+    this.#channels.delete(channel)
+    const { documentId } = open.session
+    const others = (this.#sessionsOn.get(documentId) ?? 1) - 1
+    if (others === 0) this.#sessionsOn.delete(documentId)
+    else this.#sessionsOn.set(documentId, others)
+    this.#charge.set(this.#channels.size * SESSION_BYTES)
+    this.#openings.ended(channel)
+    return true
   }
 
   #onChannel(lastChannel: number, message: ChannelMessage): void {
@@ -216,8 +256,7 @@ export class WeftDriver implements Driver {
         session.reauthorize(() => this.#options.authorize(session.documentId, message.token))
         return
       case 'close':
-        this.#channels.delete(message.channel)
-        open.parts.drop()
+        this.#forget(message.channel)
         session.leave()
         return
       default:
@@ -226,9 +265,7 @@ export class WeftDriver implements Driver {
   }
 
   #sessionEnded(channel: number, error: WeftError): void {
-    this.#channels.get(channel)?.parts.drop()
-    if (!this.#channels.delete(channel)) return
-    this.#refuseChannel(channel, asWeftError(error))
+    if (this.#forget(channel)) this.#refuseChannel(channel, asWeftError(error))
   }
 
   #refuseChannel(channel: number, error: WeftError): void {
