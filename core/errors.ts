@@ -50,6 +50,7 @@ const errorKinds = {
   'no-such-document': kind(closeCodes.noSuchDocument, false, 'info'),
   superseded: kind(closeCodes.superseded, false, 'info'),
   'message-too-large': kind(closeCodes.tooLarge, false, 'info'),
+  'nested-too-deeply': kind(closeCodes.malformed, false, 'info'),
   'document-too-large': kind(closeCodes.tooLarge, false, 'warn'),
   'dependencies-missing': kind(closeCodes.tooLarge, false, 'warn'),
   // What the server cannot do now.

@@ -61,7 +61,7 @@ export const defaultLimits = {
   waitingClientsPerDocumentMax: 1_000,
   /** Gaps that such edits leave in the clocks of a document, likewise. */
   gapsPerDocumentMax: 10_000,
-  /** Nesting of arrays and objects inside one value, and of shared types inside one update. */
+  /** Nesting of arrays and objects inside one value, and of shared types inside one document. Past the latter: `nested-too-deeply` (4400). */
   nestingDepthMax: 200,
   /** Messages of a y-websocket client that are text, or of a type that nobody knows: ignored, and past it the socket closes with 4400. */
   ignoredMessagesPerConnectionMax: 100,

@@ -2,14 +2,14 @@
 import { WeftError } from '../../core/errors.js'
 import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
-import { checkTypeNesting } from './nesting.js'
+import { HighestNeeds } from './needs.js'
 import { normalizeRanges, pushRange } from './ranges.js'
 import { CLOCK_MAX, REF_GC, REF_SKIP, REF_TYPE, StructReader } from './struct-reader.js'
 
 export interface UpdateBounds {
   /** Structs, and delete ranges, in one update. */
   readonly structsPerUpdateMax: number
-  /** Nesting of arrays and objects inside one value, and of shared types inside one update. */
+  /** Nesting of arrays and objects inside one value. */
   readonly nestingDepthMax: number
   /** Client ids in one document, and so in one update: those with structs, and those with deletes. */
   readonly clientsPerDocumentMax: number
@@ -55,6 +55,8 @@ export interface InspectedUpdate {
   readonly deleteRangeCount: number
   /** In descending order of client ids, each client once. */
   readonly blocks: readonly ClientBlock[]
+  /** For each client that its structs of other clients name, the highest clock that they do: flat client, clock. */
+  readonly needs: readonly number[]
   /** In descending order of client ids, each client once. */
   readonly deletes: readonly ClientDeletes[]
   /** Whether the delete set stands in the bytes as it does in `deletes`: as Yjs writes it. */
@@ -69,6 +71,7 @@ const CHECKPOINT_BYTES = 4096
 export const CHECKPOINT_FIELDS = 4
 
 const none: readonly number[] = []
+const noDeletes: readonly ClientDeletes[] = []
 
 /**
  * Inspects a v1 update: varUint number of clients, then per client {varUint number of structs, client id, first clock, structs}, then the delete set:
@@ -99,9 +102,10 @@ class Inspection {
   readonly #bounds: UpdateBounds
   readonly #reader: ByteReader
   readonly #structs: StructReader
+  readonly #needs = new HighestNeeds()
   readonly #blocks: ClientBlock[] = []
-  readonly #checkpoints: number[] = []
-  readonly #deletes: ClientDeletes[] = []
+  #checkpoints: number[] | null = null
+  #deletes: ClientDeletes[] | null = null
   #structCount = 0
   #emptyCount = 0
   #mergeableCount = 0
@@ -131,7 +135,7 @@ class Inspection {
     this.#bytes = bytes
     this.#bounds = bounds
     this.#reader = new ByteReader(bytes, 'malformed-update')
-    this.#structs = new StructReader(this.#reader, bounds.nestingDepthMax)
+    this.#structs = new StructReader(this.#reader, bounds.nestingDepthMax, this.#needs)
     // A block has at least 5 bytes: count, client, clock, and a struct of two.
     this.#blocksLeft = this.#clientCount(5)
   }
@@ -168,7 +172,7 @@ class Inspection {
   }
 
   result(): InspectedUpdate {
-    const inspected: InspectedUpdate = {
+    return {
       bytes: this.#bytes,
       structCount: this.#structCount,
       emptyCount: this.#emptyCount,
@@ -177,14 +181,12 @@ class Inspection {
       valueCount: this.#structs.values,
       deleteRangeCount: this.#rangeCount,
       blocks: this.#blocks,
-      deletes: this.#deletesSorted ? this.#deletes : sortDeletes(this.#deletes),
+      needs: this.#needs.list,
+      deletes: this.#deletes === null ? noDeletes : this.#deletesSorted ? this.#deletes : sortDeletes(this.#deletes),
       deletesInOrder: this.#deletesInOrder && this.#deletesSorted,
       deletesOffset: this.#deletesOffset,
-      checkpoints: this.#checkpoints.length > 0 ? this.#checkpoints : none,
+      checkpoints: this.#checkpoints ?? none,
     }
-    // The depth cannot exceed the number of types, so most updates need no second look.
-    if (this.#typeCount > this.#bounds.nestingDepthMax) checkTypeNesting(inspected, this.#bounds.nestingDepthMax)
-    return inspected
   }
 
   #beginBlock(): void {
@@ -222,6 +224,7 @@ class Inspection {
     const before = left
     while (left > 0 && reader.offset < offsetMax) {
       if (reader.offset >= this.#nextCheckpoint) {
+        this.#checkpoints ??= []
         this.#checkpoints.push(this.#blocks.length, clock, reader.offset, this.#blockStructs - this.#structsLeft + before - left)
         this.#nextCheckpoint = reader.offset + CHECKPOINT_BYTES
       }
@@ -273,7 +276,7 @@ class Inspection {
     this.#deletesLeft--
     this.#rangesLeft = count
     this.#deletedRanges = []
-    const previous = this.#deletes.at(-1)
+    const previous = this.#deletes?.at(-1)
     if (previous !== undefined && previous.client <= this.#deletedClient) this.#deletesSorted = false
     if (count === 0) this.#deletesInOrder = false
   }
@@ -294,6 +297,7 @@ class Inspection {
     if (this.#rangesLeft === 0) {
       const normal = normalizeRanges(ranges)
       if (normal !== ranges) this.#deletesInOrder = false
+      this.#deletes ??= []
       this.#deletes.push({ client: this.#deletedClient, ranges: normal })
     }
     return count

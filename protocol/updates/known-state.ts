@@ -114,6 +114,11 @@ export class KnownState {
   }
 
   /** See `StructCounts`. */
+  get typeCount(): number {
+    return this.#counts.types
+  }
+
+  /** See `StructCounts`. */
   get cutBytes(): number {
     return this.#counts.cutBytes
   }
@@ -201,6 +206,13 @@ export class KnownState {
   #countGaps(set: RangeSet, sign: number): void {
     this.#gappedClientCount += sign
     this.#gapCount += sign * gapsOf(set)
+  }
+
+  /** Whether the struct that holds this clock is there. */
+  has(client: number, clock: number): boolean {
+    const known = this.#structs.get(client)
+    if (known === undefined) return false
+    return typeof known === 'number' ? clock < known : known.has(clock)
   }
 
   /** How much more of everything that is bounded there would be with `update`, of which nothing is known yet. */
@@ -295,20 +307,37 @@ export class KnownState {
       for (const { client, ranges } of blocks) {
         const [first] = ranges
         if (first === undefined) continue
-        const end = before.get(client) ?? this.#contiguousEnd(client)
+        const end = before.get(client) ?? this.contiguousEnd(client)
         if (first < end) before.set(client, first)
       }
     return before.size === 0 ? this.stateVector() : this.#encodeStateVector(before)
   }
 
   #encodeStateVector(exceptions: ReadonlyMap<number, number>): Uint8Array {
-    this.#kept ??= new KeptStateVector(this.#structs.keys(), (client) => this.#contiguousEnd(client))
+    this.#kept ??= new KeptStateVector(this.#structs.keys(), (client) => this.contiguousEnd(client))
     return this.#kept.encode(exceptions)
   }
 
-  #contiguousEnd(client: number): number {
+  /** The clock of the client's first gap. */
+  contiguousEnd(client: number): number {
     const known = this.#structs.get(client) ?? 0
     return typeof known === 'number' ? known : known.contiguousEnd
+  }
+
+  /** The same once `ranges` are there, too. */
+  contiguousEndWith(client: number, ranges: readonly number[]): number {
+    const known = this.#structs.get(client) ?? 0
+    if (typeof known === 'number') return (ranges[0] as number) <= known ? Math.max(known, ranges[1] as number) : known
+    // There are never many: they are bounded.
+    const after = new RangeSet(known.toArray())
+    after.add(ranges)
+    return after.contiguousEnd
+  }
+
+  /** Where the client's last struct ends. */
+  lastEnd(client: number): number {
+    const known = this.#structs.get(client) ?? 0
+    return typeof known === 'number' ? known : known.lastEnd
   }
 
   /**

@@ -1,79 +1,325 @@
-// How deeply the shared types inside one update are nested. Yjs deletes and serialises nested types recursively, so depth is stack.
+// How deeply shared types are nested in one document, over all of its updates. Yjs deletes and serialises nested types recursively, so depth is stack.
+import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
+import { DepthMap } from './depth-map.js'
 import type { InspectedUpdate } from './inspect.js'
-import { REF_TYPE, StructReader } from './struct-reader.js'
+import { REF_SKIP, REF_TYPE, StructReader } from './struct-reader.js'
 
+/** Whether a struct is there. */
+export type HasStruct = (client: number, clock: number) => boolean
+
+/** Structs whose depth cannot be told yet, since what they hang on has not come: consecutive ones of the same depth. */
+interface Orphan {
+  readonly client: number
+  readonly start: number
+  readonly end: number
+  readonly linkClient: number
+  readonly linkClock: number
+  /** How much deeper they lie than what they hang on. */
+  readonly deeper: 0 | 1
+  readonly isType: boolean
+}
+
+/** What taking an update in would change. */
+export interface NestingPlan {
+  /** Flat client, start, end, depth. */
+  readonly depths: readonly number[]
+  readonly orphans: readonly Orphan[]
+  readonly found: readonly Orphan[]
+}
+
+export type NestingVerdict =
+  | { readonly kind: 'fits'; readonly plan: NestingPlan }
+  /** Some type lies too deep. */
+  | { readonly kind: 'too-deep' }
+  /** More structs than may be would wait for what they hang on. */
+  | { readonly kind: 'too-many-waiting' }
+
+export interface NestingBounds {
+  readonly nestingDepthMax: number
+  readonly orphansMax: number
+}
+
+export const noNestingBounds: NestingBounds = { nestingDepthMax: Number.POSITIVE_INFINITY, orphansMax: Number.POSITIVE_INFINITY }
+
+const STEP_STRUCTS = 4096
+// What a struct's depth is found through.
+const AT_TOP = 0
+const IN_ITEM = 1
+const BESIDE = 2
+// Depths that are none.
 const UNKNOWN = -1
 const IN_PROGRESS = -2
+const ORPHANED = -3
 
-/** Throws WeftError 'malformed-update' if a type lies more than `depthMax` types deep, counting only types that the update itself creates. */
-export function checkTypeNesting(inspected: InspectedUpdate, depthMax: number): void {
-  const { blocks, structCount } = inspected
-  const reader = new ByteReader(inspected.bytes, 'malformed-update')
+export class DocumentNesting {
+  readonly #depths = new DepthMap()
+  /** By client, in the order of their clocks. */
+  readonly #orphans = new Map<number, Orphan[]>()
+  /** By the client that they hang on, in the order of the clocks there. */
+  readonly #awaiting = new Map<number, Orphan[]>()
+  #orphanCount = 0
+
+  get byteLength(): number {
+    return this.#depths.byteLength + this.#orphanCount * 160
+  }
+
+  /** `has` tells of what was taken in before. Changes nothing: see `take`. */
+  *judging(update: InspectedUpdate, has: HasStruct, bounds: NestingBounds): Sliced<NestingVerdict> {
+    const table = yield* readingTable(update)
+    const depths = new Int32Array(table.count).fill(UNKNOWN)
+    const plan = { depths: [] as number[], orphans: [] as Orphan[], found: [] as Orphan[] }
+    const path: number[] = []
+    for (let index = 0; index < table.count; index++) {
+      if (index % STEP_STRUCTS === STEP_STRUCTS - 1) yield
+      let at = index
+      let depth: number
+      for (;;) {
+        depth = depths[at] as number
+        // Types that contain each other wait for each other for ever.
+        if (depth === IN_PROGRESS) depth = ORPHANED
+        if (depth !== UNKNOWN) break
+        if (table.links[at] === AT_TOP) {
+          depth = 0
+          depths[at] = 0
+          break
+        }
+        const [client, clock] = [table.linkClients[at] as number, table.linkClocks[at] as number]
+        depths[at] = IN_PROGRESS
+        path.push(at)
+        const target = table.find(client, clock)
+        if (target < 0) {
+          depth = has(client, clock) && this.#orphanAt(client, clock) === null ? this.#depths.depthOf(client, clock) : ORPHANED
+          break
+        }
+        at = target
+      }
+      for (let from = path.pop(); from !== undefined; from = path.pop()) {
+        // A parent that is no type makes Yjs collect the struct as garbage: counting it is harmless.
+        if (depth >= 0 && table.links[from] === IN_ITEM) depth++
+        if (depth >= bounds.nestingDepthMax && table.types[from] === 1) return { kind: 'too-deep' }
+        depths[from] = depth
+      }
+    }
+    this.#plan(table, depths, plan)
+    if (this.#orphanCount + plan.orphans.length > bounds.orphansMax && plan.orphans.length > 0) return { kind: 'too-many-waiting' }
+    if (this.#orphanCount === 0) return { kind: 'fits', plan }
+    // What is new may hang on what waited as well, so all of them are looked through.
+    for (const orphan of plan.orphans) this.#insert(orphan)
+    const fits = this.#find(update, table, depths, plan, bounds.nestingDepthMax)
+    for (const orphan of plan.orphans) this.#remove(orphan)
+    return fits ? { kind: 'fits', plan } : { kind: 'too-deep' }
+  }
+
+  /** Takes in the update that was judged last. */
+  take({ depths, orphans, found }: NestingPlan): void {
+    for (let index = 0; index < depths.length; index += 4)
+      this.#depths.set(depths[index] as number, depths[index + 1] as number, depths[index + 2] as number, depths[index + 3] as number)
+    for (const orphan of orphans) this.#insert(orphan)
+    for (const orphan of found) this.#remove(orphan)
+  }
+
+  #insert(orphan: Orphan): void {
+    insert(this.#orphans, orphan.client, orphan, byStart)
+    insert(this.#awaiting, orphan.linkClient, orphan, byLink)
+    this.#orphanCount++
+  }
+
+  #remove(orphan: Orphan): void {
+    remove(this.#orphans, orphan.client, orphan, byStart)
+    remove(this.#awaiting, orphan.linkClient, orphan, byLink)
+    this.#orphanCount--
+  }
+
+  /** Runs of structs of the same depth, and of such as have none yet. */
+  #plan(table: Table, depths: Int32Array, plan: { readonly depths: number[]; readonly orphans: Orphan[] }): void {
+    for (let index = 0; index < table.count; index++) {
+      const client = table.clientOf(index)
+      const [start, end] = [table.clocks[index] as number, table.endOf(index)]
+      if (table.skips[index] === 1) continue
+      const depth = depths[index] as number
+      const last = plan.depths.length - 4
+      if (depth >= 0) {
+        if (last >= 0 && plan.depths[last] === client && plan.depths[last + 2] === start && plan.depths[last + 3] === depth)
+          plan.depths[last + 2] = end
+        else plan.depths.push(client, start, end, depth)
+        continue
+      }
+      const [linkClient, linkClock] = [table.linkClients[index] as number, table.linkClocks[index] as number]
+      const isType = table.types[index] === 1
+      const before = plan.orphans.at(-1)
+      // Text goes on beside itself.
+      if (
+        before !== undefined &&
+        table.links[index] === BESIDE &&
+        before.client === client &&
+        before.end === start &&
+        linkClient === client &&
+        linkClock >= before.start &&
+        before.isType === isType
+      )
+        plan.orphans[plan.orphans.length - 1] = { ...before, end }
+      else plan.orphans.push({ client, start, end, linkClient, linkClock, deeper: table.links[index] === IN_ITEM ? 1 : 0, isType })
+    }
+  }
+
+  /** Adds to the plan the orphans that hang on what has come. False if one of them lies too deep then. */
+  #find(
+    update: InspectedUpdate,
+    table: Table,
+    depths: Int32Array,
+    plan: { readonly depths: number[]; readonly found: Orphan[] },
+    depthMax: number,
+  ): boolean {
+    const found = new Map<Orphan, number>()
+    const queue: Orphan[] = []
+    const visit = (client: number, start: number, end: number, depthAt: (clock: number) => number): boolean => {
+      const awaiting = this.#awaiting.get(client)
+      if (awaiting === undefined) return true
+      for (let at = firstFrom(awaiting, start, byLink); at < awaiting.length; at++) {
+        const orphan = awaiting[at] as Orphan
+        if (orphan.linkClock >= end) break
+        const base = depthAt(orphan.linkClock)
+        if (base < 0 || found.has(orphan)) continue
+        const depth = base + orphan.deeper
+        if (orphan.isType && depth >= depthMax) return false
+        found.set(orphan, depth)
+        queue.push(orphan)
+      }
+      return true
+    }
+    for (const { client, ranges } of update.blocks)
+      for (let index = 0; index < ranges.length; index += 2) {
+        const depthAt = (clock: number): number => depths[table.find(client, clock)] ?? UNKNOWN
+        if (!visit(client, ranges[index] as number, ranges[index + 1] as number, depthAt)) return false
+      }
+    for (let orphan = queue.pop(); orphan !== undefined; orphan = queue.pop()) {
+      const depth = found.get(orphan) as number
+      plan.found.push(orphan)
+      plan.depths.push(orphan.client, orphan.start, orphan.end, depth)
+      if (!visit(orphan.client, orphan.start, orphan.end, () => depth)) return false
+    }
+    return true
+  }
+
+  #orphanAt(client: number, clock: number): Orphan | null {
+    const orphans = this.#orphans.get(client)
+    const orphan = orphans?.[firstFrom(orphans, clock + 1, byStart) - 1]
+    return orphan !== undefined && clock < orphan.end ? orphan : null
+  }
+}
+
+/** The structs of one update, as columns. */
+interface Table {
+  readonly count: number
+  readonly clocks: Uint32Array
+  readonly links: Uint8Array
+  readonly types: Uint8Array
+  readonly skips: Uint8Array
+  readonly linkClients: Float64Array
+  readonly linkClocks: Uint32Array
+  clientOf(index: number): number
+  endOf(index: number): number
+  /** The struct that holds (client, clock), or -1. Of a Skip, which holds nothing, too. */
+  find(client: number, clock: number): number
+}
+
+interface TableBlock {
+  readonly client: number
+  readonly first: number
+  readonly end: number
+  readonly endClock: number
+}
+
+function* readingTable({ bytes, blocks, structCount }: InspectedUpdate): Sliced<Table> {
+  const reader = new ByteReader(bytes, 'malformed-update')
   const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
   const clocks = new Uint32Array(structCount)
-  // What a struct's parent is found through: 0 nothing, 1 the item it names, 2 its neighbour; plus 4 for a type.
-  const kinds = new Uint8Array(structCount)
+  const links = new Uint8Array(structCount)
+  const types = new Uint8Array(structCount)
+  const skips = new Uint8Array(structCount)
   const linkClients = new Float64Array(structCount)
   const linkClocks = new Uint32Array(structCount)
-  const blockStarts = new Map<number, { first: number; end: number; endClock: number }>()
+  const byClient = new Map<number, TableBlock>()
+  const inOrder: TableBlock[] = []
   let next = 0
   for (const block of blocks) {
-    blockStarts.set(block.client, { first: next, end: next + block.structCount, endClock: block.endClock })
+    const entry = { client: block.client, first: next, end: next + block.structCount, endClock: block.endClock }
+    byClient.set(block.client, entry)
+    inOrder.push(entry)
     reader.offset = block.offset
     let clock = block.firstClock
-    for (let ordinal = 0; ordinal < block.structCount; ordinal++, next++) {
+    for (; next < entry.end; next++) {
+      if (next % STEP_STRUCTS === STEP_STRUCTS - 1) yield
       structs.read(block.client, clock)
       clocks[next] = clock
-      kinds[next] = (structs.parentLink === 'none' ? 0 : structs.parentLink === 'item' ? 1 : 2) + (structs.ref === REF_TYPE ? 4 : 0)
+      links[next] = structs.parentLink === 'none' ? AT_TOP : structs.parentLink === 'item' ? IN_ITEM : BESIDE
+      types[next] = structs.ref === REF_TYPE ? 1 : 0
+      skips[next] = structs.ref === REF_SKIP ? 1 : 0
       linkClients[next] = structs.linkClient
       linkClocks[next] = structs.linkClock
       clock += structs.length
     }
   }
-
-  /** The struct of this update that holds (client, clock), or -1. */
-  const find = (client: number, clock: number): number => {
-    const block = blockStarts.get(client)
-    if (block === undefined || clock >= block.endClock || clock < (clocks[block.first] as number)) return -1
-    let low = block.first
-    let high = block.end
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1
-      if ((clocks[middle] as number) <= clock) low = middle
-      else high = middle
-    }
-    return low
+  // Asked for in ascending order.
+  let current = 0
+  const blockOf = (index: number): TableBlock => {
+    if (index < (inOrder[current]?.first ?? 0)) current = 0
+    while (index >= (inOrder[current] as TableBlock).end) current++
+    return inOrder[current] as TableBlock
   }
-
-  // How many types of this update lie around a struct.
-  const depths = new Int32Array(structCount).fill(UNKNOWN)
-  const path: number[] = []
-  for (let index = 0; index < structCount; index++) {
-    if (((kinds[index] as number) & 4) === 0) continue
-    let at = index
-    let depth = 0
-    for (;;) {
-      if (depths[at] === IN_PROGRESS) reader.fail('Shared types contain each other')
-      if (depths[at] !== UNKNOWN) {
-        depth = depths[at] as number
-        break
+  return {
+    count: structCount,
+    clocks,
+    links,
+    types,
+    skips,
+    linkClients,
+    linkClocks,
+    clientOf: (index) => blockOf(index).client,
+    endOf(index) {
+      const block = blockOf(index)
+      return index + 1 < block.end ? (clocks[index + 1] as number) : block.endClock
+    },
+    find(client, clock) {
+      const block = byClient.get(client)
+      if (block === undefined || clock >= block.endClock || clock < (clocks[block.first] as number)) return -1
+      let low = block.first
+      let high = block.end
+      while (high - low > 1) {
+        const middle = (low + high) >>> 1
+        if ((clocks[middle] as number) <= clock) low = middle
+        else high = middle
       }
-      const target = ((kinds[at] as number) & 3) === 0 ? -1 : find(linkClients[at] as number, linkClocks[at] as number)
-      if (target < 0) {
-        depths[at] = 0
-        break
-      }
-      depths[at] = IN_PROGRESS
-      path.push(at)
-      at = target
-    }
-    while (path.length > 0) {
-      const from = path.pop() as number
-      // A parent that is no type makes Yjs collect the struct as garbage: counting it is harmless.
-      if (((kinds[from] as number) & 3) === 1) depth++
-      if (depth >= depthMax) reader.fail(`Shared types are nested more than ${depthMax} deep`)
-      depths[from] = depth
-    }
+      return skips[low] === 1 ? -1 : low
+    },
   }
+}
+
+const byStart = (orphan: Orphan): number => orphan.start
+const byLink = (orphan: Orphan): number => orphan.linkClock
+
+/** Index of the first whose key is not below `key`, in a list that is sorted by it. */
+function firstFrom(list: readonly Orphan[], key: number, keyOf: (orphan: Orphan) => number): number {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (keyOf(list[middle] as Orphan) < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function insert(map: Map<number, Orphan[]>, client: number, orphan: Orphan, keyOf: (orphan: Orphan) => number): void {
+  const list = map.get(client)
+  if (list === undefined) map.set(client, [orphan])
+  else list.splice(firstFrom(list, keyOf(orphan), keyOf), 0, orphan)
+}
+
+function remove(map: Map<number, Orphan[]>, client: number, orphan: Orphan, keyOf: (orphan: Orphan) => number): void {
+  const list = map.get(client) ?? []
+  const at = list.indexOf(orphan, firstFrom(list, keyOf(orphan), keyOf))
+  if (at >= 0) list.splice(at, 1)
+  if (list.length === 0) map.delete(client)
 }

@@ -174,9 +174,19 @@ export class RangeSet {
     return this.#chunkAt(0).contiguousEnd
   }
 
+  get lastEnd(): number {
+    const chunk = this.#chunks instanceof RangeChunk ? this.#chunks : this.#chunks.at(-1)
+    return chunk?.bounds.at(-1) ?? 0
+  }
+
   get byteLength(): number {
     if (this.#chunks instanceof RangeChunk) return this.#chunks.byteLength
     return this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
+  }
+
+  has(clock: number): boolean {
+    const range = this.#rangeAfter(clock)
+    return range !== null && range[0] <= clock
   }
 
   toArray(): number[] {

@@ -1,5 +1,6 @@
 // Reads one struct of an update (yjs: structs/*.js, utils/updates.js): what it depends on and how many clocks it covers, its content checked but not built.
 import type { ByteReader } from './byte-reader.js'
+import type { NeedSink } from './needs.js'
 import { skipAny, skipDocOptions, skipJson } from './values.js'
 
 /** Clocks, and the end of every range, stay below this: they are stored in 32 bits. */
@@ -27,6 +28,7 @@ type ParentLink = 'none' | 'item' | 'neighbour'
 export class StructReader {
   readonly reader: ByteReader
   readonly #depthMax: number
+  readonly #needs: NeedSink | null
   /** Offset of the info byte. */
   start = 0
   /** Offset of the content: of what follows the ids, the parent and its key. */
@@ -43,9 +45,11 @@ export class StructReader {
   linkClient = 0
   linkClock = 0
 
-  constructor(reader: ByteReader, depthMax: number) {
+  /** `needs` hears of every id of another client. */
+  constructor(reader: ByteReader, depthMax: number, needs: NeedSink | null = null) {
     this.reader = reader
     this.#depthMax = depthMax
+    this.#needs = needs
   }
 
   /** Reads the struct (client, clock). Throws whatever Yjs would throw on, now or later. */
@@ -92,7 +96,8 @@ export class StructReader {
     this.linkClient = reader.readVarUint()
     this.linkClock = reader.readVarUint()
     if (this.linkClock >= CLOCK_MAX) reader.fail('A clock exceeds 2^32-1')
-    if (this.linkClient === client && this.linkClock >= clock) reader.fail('A struct depends on itself or on a later one of its client')
+    if (this.linkClient !== client) this.#needs?.need(clock, this.linkClient, this.linkClock)
+    else if (this.linkClock >= clock) reader.fail('A struct depends on itself or on a later one of its client')
   }
 
   #readParent(client: number, clock: number, hasParentSub: boolean): void {

@@ -18,6 +18,7 @@ import { CompactionCycle } from './compaction-cycle.js'
 import { DocumentMemory } from './document-memory.js'
 import type { Image } from './image.js'
 import type { LogSource } from './log-writer.js'
+import { NestingGuard } from './nesting-guard.js'
 import type { OpenedDocument } from './open-document.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import { documentPeriodMs } from './pace.js'
@@ -25,6 +26,7 @@ import { type InFlight, type Pending, PendingEntries, Repeats } from './pending.
 import type { Attachment, AttachRequest, Known, PieceWish } from './port.js'
 import { QuarantineRecord } from './quarantine-record.js'
 import { ownerMoved, type Session, Sessions } from './sessions.js'
+import { WaitingGuard } from './waiting-guard.js'
 
 /** What an owner tells its directory. */
 export interface OwnerEvents {
@@ -59,6 +61,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   readonly #repeats: Repeats
   readonly #memory: DocumentMemory
   readonly #admissions: AdmissionQueue
+  readonly #waiting: WaitingGuard
+  readonly #nesting: NestingGuard
   #state: OwnerState = { kind: 'open' }
   /** While what was found to be unusable is on its way to the store. */
   #quarantineRecord: QuarantineRecord | null = null
@@ -82,7 +86,18 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#known = opened.known
     this.#head = opened.head
     this.#sessions = new Sessions(documentId, environment.logger, () => this.#sessionGone())
-    this.#memory = new DocumentMemory(environment.budget, opened.image, () => opened.known.approximateBytes)
+    this.#waiting = new WaitingGuard(opened.waiting, opened.known, environment.limits)
+    this.#nesting = new NestingGuard(
+      opened.known,
+      environment.limits,
+      () => this.#waiting.count,
+      () => this.#everything(),
+    )
+    this.#memory = new DocumentMemory(
+      environment.budget,
+      opened.image,
+      () => opened.known.approximateBytes + this.#waiting.byteLength + this.#nesting.byteLength,
+    )
     this.#repeats = new Repeats(environment.clock, (session, through) => this.#sessions.acknowledge(session, through, this.#head))
     this.#admissions = new AdmissionQueue(environment.clock, () => {
       this.#measurePressure()
@@ -194,6 +209,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       case 'new': {
         const { added } = admission
         addUpdate(this.#waitingCounts, added)
+        this.#waiting.take()
+        this.#nesting.take()
         // First, so that the durable state vector leaves it out while it becomes known.
         this.#pending.add(added, session, submission)
         this.#measurePressure()
@@ -353,8 +370,17 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     const documentBytes = this.#image.bytes + this.#pending.bytes + (this.#inFlight?.entry.update.length ?? 0)
     const admission = yield* admitting(bytes, this.#known, this.#environment.limits, documentBytes, this.#pressure)
     // It may have been quarantined meanwhile.
-    const since = admission.kind === 'new' ? this.#refusal() : null
+    if (admission.kind !== 'new') return admission
+    const { added } = admission
+    const since = (yield* this.#waiting.admitting(added)) ?? (yield* this.#nesting.admitting(added)) ?? this.#refusal()
     return since === null ? admission : { kind: 'refused', error: since }
+  }
+
+  /** All that is known, in the order of the log. */
+  #everything(): readonly Uint8Array[] {
+    const { base, tail } = this.#image.snapshotInput()
+    const inFlight = this.#inFlight === null ? [] : [this.#inFlight.entry.update]
+    return [...(base === null ? [] : [base]), ...tail, ...inFlight, ...this.#pending.updates]
   }
 
   #sessionGone(): void {

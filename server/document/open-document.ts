@@ -8,12 +8,14 @@ import type { Quarantine, StoredDocument } from '../../persistence/store.js'
 import { EncodedDocument } from '../../protocol/updates/encoded-document.js'
 import { inspecting, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
+import { WaitingClients } from '../../protocol/updates/waiting-clients.js'
 import { Image, inOwnBuffer, type TailRow } from './image.js'
 
 export interface OpenedDocument {
   readonly incarnation: string
   readonly image: Image
   readonly known: KnownState
+  readonly waiting: WaitingClients
   /** The last seq of the log. Above the image's only if there is poison. */
   readonly head: number
   readonly poison: Quarantine | null
@@ -27,6 +29,7 @@ const LARGE_ROW_BYTES = 4096
 /** Throws `document-corrupt` for a snapshot that does not parse or a log with a hole (D4, D5). */
 export function* openingStored(documentId: string, stored: StoredDocument, random: Random): Sliced<OpenedDocument> {
   const known = new KnownState()
+  const waiting = new WaitingClients()
   const { snapshot } = stored
   let base: EncodedDocument | null = null
   if (snapshot !== null) {
@@ -34,6 +37,7 @@ export function* openingStored(documentId: string, stored: StoredDocument, rando
       const state = inOwnBuffer(snapshot.state)
       const inspected = yield* inspecting(state, storedBounds)
       yield* known.adding(inspected)
+      if (!waiting.leavesNothing(inspected, known)) waiting.take(yield* waiting.judging(inspected, known))
       // All deletes are applied in it.
       known.recount(known.counts, { ...known.counts, cutBytes: 0 })
       base = new EncodedDocument(state, inspected)
@@ -52,8 +56,11 @@ export function* openingStored(documentId: string, stored: StoredDocument, rando
     if (poison === null && row.seq === stored.quarantine?.seq) poison = stored.quarantine
     if (poison !== null) continue
     try {
-      if (row.update.length < LARGE_ROW_BYTES) known.add(inspectUpdate(row.update, storedBounds))
-      else yield* known.adding(yield* inspecting(row.update, storedBounds))
+      const large = row.update.length >= LARGE_ROW_BYTES
+      const inspected = large ? yield* inspecting(row.update, storedBounds) : inspectUpdate(row.update, storedBounds)
+      if (large) yield* known.adding(inspected)
+      else known.add(inspected)
+      if (!waiting.leavesNothing(inspected, known)) waiting.take(yield* waiting.judging(inspected, known))
       tail.push({ seq: row.seq, update: inOwnBuffer(row.update) })
     } catch (thrown) {
       poison = { seq: row.seq, reason: String(thrown) }
@@ -64,6 +71,7 @@ export function* openingStored(documentId: string, stored: StoredDocument, rando
     incarnation: stored.incarnation ?? randomId(random, INCARNATION_BYTES),
     image: new Image(baseSeq, base, tail),
     known,
+    waiting,
     head,
     poison,
   }

@@ -162,6 +162,11 @@ export class PendingEntries {
     return this.#heldBytes
   }
 
+  /** All of them, merged as far as they are. */
+  get updates(): readonly Uint8Array[] {
+    return this.#entries.flatMap((entry) => entry.updates)
+  }
+
   /** What they add to what is known. */
   get additions(): readonly Addition[] {
     return this.#entries.map((entry) => entry.addition)

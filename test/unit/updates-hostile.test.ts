@@ -85,43 +85,6 @@ test('a forged GC struct with a future clock is accepted as the gap that it is',
   )
 })
 
-test('G1: shared types nested deeper than the limit in one update are refused', () => {
-  const nested = (depth: number): Uint8Array => {
-    const doc = new Y.Doc()
-    doc.transact(() => {
-      let map = doc.getMap<unknown>('root')
-      for (let level = 0; level < depth; level++) {
-        const child = new Y.Map<unknown>()
-        map.set('k', child)
-        map = child
-      }
-    })
-    return Y.encodeStateAsUpdate(doc)
-  }
-  refuses(nested(5000), /nested more than 200 deep/)
-  refuses(nested(201), /nested more than 200 deep/)
-  inspectUpdate(nested(200), defaultLimits)
-})
-
-test('G1: nesting is also counted through siblings, and many shallow types are no nesting', () => {
-  const build = (levels: number, siblings: number): Uint8Array => {
-    const doc = new Y.Doc()
-    doc.transact(() => {
-      let array = doc.getArray<unknown>('root')
-      for (let level = 0; level < levels; level++) {
-        // Each sibling but the first finds its parent through its neighbour. Every level hangs below the last one.
-        const children = Array.from({ length: siblings }, () => new Y.Array<unknown>())
-        array.push(children)
-        array = children.at(-1) as Y.Array<unknown>
-      }
-    })
-    return Y.encodeStateAsUpdate(doc)
-  }
-  refuses(build(201, 3), /nested more than 200 deep/)
-  inspectUpdate(build(200, 3), defaultLimits)
-  inspectUpdate(build(1, 2000), defaultLimits)
-})
-
 test('G1: values nested deeper than the limit are refused, however deep, without using the stack', () => {
   const deep = (depth: number): number[] => [...Array.from({ length: depth }, () => [117, 1]).flat(), 126]
   refuses(rootItem(8, 1, ...deep(10_000)), /nested too deeply/)
