@@ -57,6 +57,8 @@ export const defaultLimits = {
   deleteRangesPerDocumentMax: 1_000_000,
   /** Client ids of one document, likewise; and in a state vector. */
   clientsPerDocumentMax: 250_000,
+  /** Client ids that one update uses first in a document, up to which its user is remembered for each. One with more is taken for others' work, and none is. */
+  firstUsesPerUpdateMax: 1_000,
   /** Client ids of one document with edits that wait for others, which have not come. Past it an update is refused with `dependencies-missing` (4413). */
   waitingClientsPerDocumentMax: 1_000,
   /** Gaps that such edits leave in the clocks of a document, likewise. */

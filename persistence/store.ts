@@ -40,6 +40,16 @@ export interface AppendEntry {
   readonly incarnation: string
   /** A Yjs update, v1 encoding. */
   readonly update: Uint8Array
+  /** Who wrote what is in it, each once. Without those of whom nobody knows who they are. Default: nobody. */
+  readonly users?: readonly string[]
+  /** Yjs client ids that write in this document for the first time, and as whom. Of one that is on record already the first record stays. Default: none. */
+  readonly firstUses?: readonly ClientIdUse[]
+}
+
+/** A Yjs client id, and the user whose edits bore it. */
+export interface ClientIdUse {
+  readonly clientId: number
+  readonly user: string
 }
 
 export interface AppendResult {
@@ -104,6 +114,23 @@ export interface Version {
   readonly author: string | null
   readonly createdAt: number
   readonly stateBytes: number
+}
+
+/** One row of the log without its update: who wrote, and when. */
+export interface RowAuthors {
+  readonly seq: number
+  /** See `LogRow`. */
+  readonly committedAt: number
+  /** In no particular order. Empty for rows from before users were recorded, and where nobody knew. */
+  readonly users: readonly string[]
+}
+
+/** Who used a Yjs client id first in a document. Ids that were used before users were recorded, or by nobody known, have none. */
+export interface FirstUse extends ClientIdUse {
+  /** The row with its first edit. */
+  readonly seq: number
+  /** When that was committed; milliseconds since the Unix epoch, by the store's clock. */
+  readonly usedAt: number
 }
 
 export interface DocumentInfo {
@@ -175,6 +202,10 @@ export interface DocumentStore {
    * Null when the log no longer reaches back to `afterSeq + 1`. Empty when there is nothing after `afterSeq`, also for a document that was never written.
    */
   readLog(documentId: string, afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly LogRow[] | null>
+  /** Who wrote the rows after `afterSeq`, oldest first, as far as the log reaches. Empty for a document that was never written. */
+  readAuthors(documentId: string, query: { readonly afterSeq: number; readonly limit: number }): Promise<Page<RowAuthors, number>>
+  /** Who first used which client id, in order of the ids, those above `after`. It outlives the log. */
+  readFirstUses(documentId: string, query: { readonly after?: number; readonly limit: number }): Promise<Page<FirstUse, number>>
   /**
    * Adds a snapshot. Durable when it resolves. Repeating it is harmless. Truncates nothing: see `prune`. Another incarnation, or a document
    * that was never written, is answered as fenced.
@@ -201,7 +232,7 @@ export interface DocumentStore {
   keepVersion(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null }): Promise<FencedWrite>
   /** Turns a version back into an ordinary snapshot. False when there is none. */
   dropVersion(documentId: string, seq: number): Promise<boolean>
-  /** Removes the document, its log, snapshots and versions for good. The next append at seq 1 begins a new life with its own incarnation. */
+  /** Removes the document, its log, snapshots, versions and first uses for good. The next append at seq 1 begins a new life with its own incarnation. */
   deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite>
   /**
    * Removes from one document what neither the window, nor the policy, nor a version, nor the second-newest snapshot's tail needs (H3).

@@ -7,8 +7,11 @@ import { checkDataFile, DATA_FILE, damaged, isMarked, markFolder } from './data-
 import { newer, unwritable } from './folder-errors.js'
 import { lockFolder } from './folder-lock.js'
 
-/** What this version of Weft writes. A folder with a higher number is refused, never guessed at. */
-export const FORMAT_VERSION = 1
+/**
+ * What this version of Weft writes. A folder with a higher number is refused, never guessed at; one with a lower number becomes one of this version when it is
+ * opened, and programs from before refuse it then. Since 2, rows of the log name their users: what was written before is read as it is.
+ */
+export const FORMAT_VERSION = 2
 
 const FORMAT_KEY = Buffer.from('format')
 /** Address space, not disk or memory. LMDB doubles it when the file outgrows it. */
@@ -32,6 +35,12 @@ export interface Environment {
   readonly states: Table
   /** document key → quarantine record. Programs from before there was one leave it alone, so the format stays as it is. */
   readonly quarantines: Table
+  /** use key → the first use of a client id in a document */
+  readonly firstUses: Table
+  /** user key → the user's id */
+  readonly users: Table
+  /** a user's id in UTF-8 → the user's number */
+  readonly userNumbers: Table
   /** Lets go of the file, then of the folder. */
   close(): Promise<void>
 }
@@ -108,6 +117,9 @@ function openTables(folder: string): Omit<Environment, 'close'> {
       snapshots: table('snapshots'),
       states: table('states'),
       quarantines: table('quarantines'),
+      firstUses: table('first-uses'),
+      users: table('users'),
+      userNumbers: table('user-numbers'),
     }
     // A new file survives a power cut only if its name does, and that is written in the folder.
     markFolder(folder)
@@ -129,6 +141,11 @@ function checkFormat(folder: string, meta: Table): void {
   }
   const version = Number(written.toString('utf8'))
   if (version === FORMAT_VERSION) return
+  if (version >= 1 && version < FORMAT_VERSION) {
+    // Before anything is written that a program from before could not read.
+    meta.putSync(FORMAT_KEY, Buffer.from(String(FORMAT_VERSION)))
+    return
+  }
   throw newer(folder, `its format is ${version}, this version reads ${FORMAT_VERSION}`)
 }
 

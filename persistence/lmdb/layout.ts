@@ -3,15 +3,22 @@
 // document key   the id's UTF-8 bytes
 // row key        u16 length of the id's UTF-8 bytes, those bytes, u48 seq: a document's rows are contiguous and in order of their seqs
 // state key      row key, u16 number of the piece
-// value          u8 layout version (1), u32 CRC-32 over key and body, body. The key is in the sum, so that a value under a wrong key is found out.
+// use key        like a row key, with a Yjs client id in place of the seq and 7 bytes for it
+// user key       u32 number of the user
+// value          u8 layout version (1; 2 for rows of the log with users), u32 CRC-32 over key and body, body. The key is in the sum, so that a value under a wrong key is found out.
 import { crc32 } from 'node:zlib'
 import { assert } from '../../core/assert.js'
 import type { Claimant, LogRow, Quarantine } from '../store.js'
+import { type DecodedUsers, decodeUsers, encodeUsers } from '../user-numbers.js'
 
 const LAYOUT_VERSION = 1
+/** Of rows of the log: they name their users. Those written before are read as they are. */
+const LAYOUT_VERSION_WITH_USERS = 2
 const HEADER_BYTES = 5
 const SEQ_BYTES = 6
 const TIME_BYTES = 8
+const CLIENT_ID_BYTES = 7
+const USER_BYTES = 4
 
 /** A state is stored in pieces of this size: LMDB wants the pages of one value to be adjacent, and long runs of free pages are rare in an old file. */
 export const STATE_PIECE_BYTES = 256 * 1024
@@ -39,6 +46,12 @@ export interface SnapshotRecord {
 /** Of one life of a document: a program that knows nothing of quarantines may have deleted it since. */
 export interface QuarantineRecord extends Quarantine {
   readonly incarnation: string
+}
+
+export interface FirstUseRecord {
+  readonly usedAt: number
+  readonly seq: number
+  readonly user: number
 }
 
 export interface OwnerRecord {
@@ -81,6 +94,27 @@ export function stateKey(prefix: Buffer, seq: number, piece: number): Buffer {
   return key
 }
 
+export function useKey(prefix: Buffer, clientId: number): Buffer {
+  const key = Buffer.allocUnsafe(prefix.length + CLIENT_ID_BYTES)
+  prefix.copy(key)
+  // Numbers of more than 48 bits are written in two parts.
+  key.writeUInt8(Math.floor(clientId / 2 ** 48), prefix.length)
+  key.writeUIntBE(clientId % 2 ** 48, prefix.length + 1, 6)
+  return key
+}
+
+/** The client id in a use key. */
+export function clientIdOfKey(key: Uint8Array): number {
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength)
+  return bytes.readUInt8(key.length - CLIENT_ID_BYTES) * 2 ** 48 + bytes.readUIntBE(key.length - 6, 6)
+}
+
+export function userKey(user: number): Buffer {
+  const key = Buffer.allocUnsafe(USER_BYTES)
+  key.writeUInt32BE(user)
+  return key
+}
+
 export function ownerKey(shard: number): Buffer {
   assert(Number.isInteger(shard) && shard >= 0 && shard < 0x1_0000, 'a shard is a small integer')
   const key = Buffer.allocUnsafe(2)
@@ -109,24 +143,87 @@ export function unsealDocument(key: Buffer, value: Buffer): DocumentRecord {
   }
 }
 
-/** Body: f64 committedAt, u48 epoch, the update. */
-export function sealRow(key: Buffer, row: Omit<LogRow, 'seq'>): Buffer {
-  return seal(key, TIME_BYTES + SEQ_BYTES + row.update.length, (body) => {
-    body.writeDoubleBE(row.committedAt)
-    body.writeUIntBE(row.epoch, TIME_BYTES, SEQ_BYTES)
-    body.set(row.update, TIME_BYTES + SEQ_BYTES)
-  })
+const ROW_USERS_OFFSET = TIME_BYTES + SEQ_BYTES
+
+/** Body: f64 committedAt, u48 epoch, the users (see `encodeUsers`), the update. */
+export function sealRow(key: Buffer, row: Omit<LogRow, 'seq'>, users: readonly number[]): Buffer {
+  const encodedUsers = encodeUsers(users)
+  return seal(
+    key,
+    ROW_USERS_OFFSET + encodedUsers.length + row.update.length,
+    (body) => {
+      body.writeDoubleBE(row.committedAt)
+      body.writeUIntBE(row.epoch, TIME_BYTES, SEQ_BYTES)
+      body.set(encodedUsers, ROW_USERS_OFFSET)
+      body.set(row.update, ROW_USERS_OFFSET + encodedUsers.length)
+    },
+    LAYOUT_VERSION_WITH_USERS,
+  )
 }
 
 /** The row's update is a view into `value`. */
 export function unsealRow(key: Buffer, value: Buffer): LogRow {
-  const body = unseal(key, value, TIME_BYTES + SEQ_BYTES)
+  const body = unseal(key, value, ROW_USERS_OFFSET, LAYOUT_VERSION_WITH_USERS)
+  const updateOffset = ROW_USERS_OFFSET + (hasUsers(value) ? usersIn(body).byteLength : 0)
   return {
     seq: seqOfKey(key),
     epoch: body.readUIntBE(TIME_BYTES, SEQ_BYTES),
-    update: new Uint8Array(body.buffer, body.byteOffset + TIME_BYTES + SEQ_BYTES, body.length - TIME_BYTES - SEQ_BYTES),
+    update: new Uint8Array(body.buffer, body.byteOffset + updateOffset, body.length - updateOffset),
     committedAt: body.readDoubleBE(),
   }
+}
+
+/** The numbers of the users who wrote the row. */
+export function unsealRowUsers(key: Buffer, value: Buffer): { readonly committedAt: number; readonly users: readonly number[] } {
+  const body = unseal(key, value, ROW_USERS_OFFSET, LAYOUT_VERSION_WITH_USERS)
+  return { committedAt: body.readDoubleBE(), users: hasUsers(value) ? usersIn(body).users : [] }
+}
+
+function hasUsers(value: Buffer): boolean {
+  return value[0] === LAYOUT_VERSION_WITH_USERS
+}
+
+function usersIn(body: Buffer): DecodedUsers {
+  const decoded = decodeUsers(body.subarray(ROW_USERS_OFFSET))
+  if (decoded === null) throw new DamagedValue('its list of users cannot be read')
+  return decoded
+}
+
+/** Body: f64 usedAt, u48 seq, u32 number of the user. */
+export function sealFirstUse(key: Buffer, use: FirstUseRecord): Buffer {
+  return seal(key, TIME_BYTES + SEQ_BYTES + USER_BYTES, (body) => {
+    body.writeDoubleBE(use.usedAt)
+    body.writeUIntBE(use.seq, TIME_BYTES, SEQ_BYTES)
+    body.writeUInt32BE(use.user, TIME_BYTES + SEQ_BYTES)
+  })
+}
+
+export function unsealFirstUse(key: Buffer, value: Buffer): FirstUseRecord {
+  const body = unseal(key, value, TIME_BYTES + SEQ_BYTES + USER_BYTES)
+  return {
+    usedAt: body.readDoubleBE(),
+    seq: body.readUIntBE(TIME_BYTES, SEQ_BYTES),
+    user: body.readUInt32BE(TIME_BYTES + SEQ_BYTES),
+  }
+}
+
+/** Body: the user's id in UTF-8. */
+export function sealUserId(key: Buffer, user: string): Buffer {
+  const text = Buffer.from(user, 'utf8')
+  return seal(key, text.length, (body) => void text.copy(body))
+}
+
+export function unsealUserId(key: Buffer, value: Buffer): string {
+  return unseal(key, value, 1).toString('utf8')
+}
+
+/** Body: u32 number of the user. */
+export function sealUserNumber(key: Buffer, user: number): Buffer {
+  return seal(key, USER_BYTES, (body) => void body.writeUInt32BE(user))
+}
+
+export function unsealUserNumber(key: Buffer, value: Buffer): number {
+  return unseal(key, value, USER_BYTES).readUInt32BE()
 }
 
 /** Body: u48 epoch, then, if there is an owner, u16 length of the boot, the boot, the node id. */
@@ -172,19 +269,20 @@ export function unsealQuarantine(key: Buffer, value: Buffer): QuarantineRecord {
   return JSON.parse(unseal(key, value, 2).toString('utf8')) as QuarantineRecord
 }
 
-function seal(key: Buffer, bodyBytes: number, fill: (body: Buffer) => void): Buffer {
+function seal(key: Buffer, bodyBytes: number, fill: (body: Buffer) => void, layoutVersion = LAYOUT_VERSION): Buffer {
   const value = Buffer.allocUnsafe(HEADER_BYTES + bodyBytes)
   const body = value.subarray(HEADER_BYTES)
   fill(body)
-  value[0] = LAYOUT_VERSION
+  value[0] = layoutVersion
   value.writeUInt32BE(crc32(body, crc32(key)), 1)
   return value
 }
 
 /** The body of a value, checked. Throws DamagedValue. */
-function unseal(key: Buffer, value: Buffer, bodyBytesMin: number): Buffer {
+function unseal(key: Buffer, value: Buffer, bodyBytesMin: number, layoutVersionMax = LAYOUT_VERSION): Buffer {
   if (value.length < HEADER_BYTES + bodyBytesMin) throw new DamagedValue('it is cut short')
-  if (value[0] !== LAYOUT_VERSION) throw new DamagedValue(`its layout version is ${value[0]}`)
+  const layoutVersion = value[0] ?? 0
+  if (layoutVersion < LAYOUT_VERSION || layoutVersion > layoutVersionMax) throw new DamagedValue(`its layout version is ${layoutVersion}`)
   const body = value.subarray(HEADER_BYTES)
   if (crc32(body, crc32(key)) !== value.readUInt32BE(1)) throw new DamagedValue('its checksum is wrong')
   return body

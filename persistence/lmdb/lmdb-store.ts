@@ -11,12 +11,14 @@ import type {
   DocumentStore,
   Fence,
   FencedWrite,
+  FirstUse,
   HistoryPoint,
   LogRow,
   Page,
   PruneResult,
   QuarantineWrite,
   RetentionPolicy,
+  RowAuthors,
   ShardGrant,
   ShardOwnership,
   SnapshotWrite,
@@ -24,6 +26,7 @@ import type {
   Version,
 } from '../store.js'
 import { StoreTime } from '../store-time.js'
+import { readAuthors, readFirstUses } from './authors.js'
 import { CommitQueue } from './commit-queue.js'
 import { type Environment, openEnvironment } from './environment.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, sealOwner, sealSnapshot } from './layout.js'
@@ -42,6 +45,8 @@ import {
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
 /** What a row costs beside its update: its key and header, and the document's record. */
 const ROW_OVERHEAD_BYTES = 1024
+/** What a user in a row, or a first use, may cost: keys and values of three tables. */
+const USER_OVERHEAD_BYTES = 1024
 const PROBE_KEY = Buffer.from('probe')
 const PROBE_VALUE = Buffer.from('this file takes writes')
 
@@ -109,7 +114,7 @@ class LmdbStore implements DocumentStore {
   }
 
   async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
-    const bytes = entries.reduce((sum, entry) => sum + entry.update.length + ROW_OVERHEAD_BYTES, 0)
+    const bytes = entries.reduce((sum, entry) => sum + bytesOf(entry), 0)
     return this.#queue.run(bytes, () => decideAppend(this.#environment, entries, this.#clock.now()))
   }
 
@@ -138,6 +143,17 @@ class LmdbStore implements DocumentStore {
       bytes += row.update.length
     }
     return rows
+  }
+
+  async readAuthors(documentId: string, query: { readonly afterSeq: number; readonly limit: number }): Promise<Page<RowAuthors, number>> {
+    this.#queue.check()
+    const document = readDocument(this.#environment, documentId)
+    return document === null ? { items: [], next: null } : readAuthors(this.#environment, documentId, document, query)
+  }
+
+  async readFirstUses(documentId: string, query: { readonly after?: number; readonly limit: number }): Promise<Page<FirstUse, number>> {
+    this.#queue.check()
+    return readFirstUses(this.#environment, documentId, query)
   }
 
   async saveSnapshot(write: SnapshotWrite): Promise<FencedWrite> {
@@ -253,4 +269,8 @@ class LmdbStore implements DocumentStore {
     if (document === null) throw noSuchDocument(documentId)
     return { documentId, head: document.head, updatedAt: document.updatedAt }
   }
+}
+
+function bytesOf({ update, users = [], firstUses = [] }: AppendEntry): number {
+  return update.length + ROW_OVERHEAD_BYTES + (users.length + firstUses.length) * USER_OVERHEAD_BYTES
 }

@@ -23,6 +23,7 @@ import {
   unsealOwner,
   unsealQuarantine,
   unsealRow,
+  unsealRowUsers,
   unsealSnapshot,
 } from './layout.js'
 
@@ -67,9 +68,24 @@ export function readOwner(environment: Environment, shard: number): OwnerRecord 
 /** One row of the log. Throws `document-corrupt` when it is missing or damaged (D5). */
 export function readRow(environment: Environment, documentId: string, prefix: Buffer, seq: number): LogRow {
   const key = rowKey(prefix, seq)
+  return rowValue(environment, documentId, key, seq, (value) => unsealRow(key, value))
+}
+
+/** When a row was committed, and the numbers of the users who wrote it. Throws `document-corrupt`. */
+export function readRowUsers(
+  environment: Environment,
+  documentId: string,
+  prefix: Buffer,
+  seq: number,
+): { readonly committedAt: number; readonly users: readonly number[] } {
+  const key = rowKey(prefix, seq)
+  return rowValue(environment, documentId, key, seq, (value) => unsealRowUsers(key, value))
+}
+
+function rowValue<Value>(environment: Environment, documentId: string, key: Buffer, seq: number, read: (value: Buffer) => Value): Value {
   const value = environment.log.get(key)
   if (value === undefined) throw documentCorrupt(documentId, `row ${seq} of its log is missing`)
-  return checked(documentId, `row ${seq} of its log`, () => unsealRow(key, value))
+  return checked(documentId, `row ${seq} of its log`, () => read(value))
 }
 
 /** The keys of a document's rows with `fromSeq ≤ seq ≤ throughSeq`, oldest first. */
@@ -180,7 +196,8 @@ export function lastSeqCommittedBy(environment: Environment, documentId: string,
   return low
 }
 
-function checked<Value>(documentId: string, what: string, read: () => Value): Value {
+/** What `read` answers; what is damaged is named as the document's. Throws `document-corrupt`. */
+export function checked<Value>(documentId: string, what: string, read: () => Value): Value {
   try {
     return read()
   } catch (thrown) {

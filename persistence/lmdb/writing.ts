@@ -15,6 +15,7 @@ import type {
   RetentionPolicy,
   SnapshotWrite,
 } from '../store.js'
+import { numbersOf, putFirstUses } from './authors.js'
 import type { Environment } from './environment.js'
 import {
   type DocumentRecord,
@@ -80,10 +81,12 @@ function isWritten(environment: Environment, entry: AppendEntry, document: Docum
   return row.epoch === entry.fence.epoch && Buffer.compare(row.update, entry.update) === 0
 }
 
-function putRow(environment: Environment, { documentId, fence, seq, update }: AppendEntry, document: DocumentRecord, now: number): void {
+function putRow(environment: Environment, entry: AppendEntry, document: DocumentRecord, now: number): void {
+  const { documentId, fence, seq, update, users = [] } = entry
   const committedAt = Math.max(now, document.updatedAt)
   const key = rowKey(rowPrefix(documentId), seq)
-  void environment.log.put(key, sealRow(key, { epoch: fence.epoch, update, committedAt }))
+  void environment.log.put(key, sealRow(key, { epoch: fence.epoch, update, committedAt }, numbersOf(environment, users)))
+  putFirstUses(environment, entry, committedAt)
   putDocument(environment, documentId, { ...document, head: seq, updatedAt: committedAt })
 }
 
@@ -151,8 +154,8 @@ function removeState(environment: Environment, prefix: Buffer, seq: number): voi
 /** Removes everything that belongs to the document, damaged or not. */
 export function removeDocument(environment: Environment, documentId: string): void {
   const prefix = rowPrefix(documentId)
-  for (const table of [environment.log, environment.snapshots, environment.states]) {
-    // State keys are longer than row keys and sort among them, up to the first key of the next prefix.
+  for (const table of [environment.log, environment.snapshots, environment.states, environment.firstUses]) {
+    // State keys and use keys are longer than row keys and sort among them, up to the first key of the next prefix.
     const range = { start: prefix, end: Buffer.concat([prefix, Buffer.alloc(8, 0xff)]), inclusiveEnd: true }
     for (const key of Array.from(table.getKeys(range), (found) => Buffer.from(found))) void table.remove(key)
   }

@@ -3,8 +3,8 @@
 import { assert } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { shardOf } from '../../core/document-id.js'
-import { documentCorrupt, noSuchDocument, prunedAway, storeClosed } from '../failures.js'
-import { quarantineOfRead, reasonToStore } from '../quarantine.js'
+import { documentCorrupt, noSuchDocument, storeClosed } from '../failures.js'
+import { reasonToStore } from '../quarantine.js'
 import { planPrune } from '../retention.js'
 import type {
   AppendEntry,
@@ -14,37 +14,31 @@ import type {
   DocumentStore,
   Fence,
   FencedWrite,
+  FirstUse,
   HistoryPoint,
   LogRow,
   Page,
   PruneResult,
-  Quarantine,
   QuarantineWrite,
   RetentionPolicy,
+  RowAuthors,
   ShardGrant,
   ShardOwnership,
   SnapshotWrite,
   StoredDocument,
-  StoredSnapshot,
   Version,
 } from '../store.js'
 import { StoreTime } from '../store-time.js'
-
-interface MemorySnapshot extends StoredSnapshot {
-  /** Null for an ordinary snapshot. */
-  readonly label: { readonly name: string; readonly author: string | null; readonly createdAt: number } | null
-}
-
-interface MemoryDocument {
-  readonly incarnation: string
-  head: number
-  updatedAt: number
-  /** Rows `head - log.length + 1` through `head`. */
-  readonly log: LogRow[]
-  /** In rising order of seq. */
-  snapshots: MemorySnapshot[]
-  quarantine: Quarantine | null
-}
+import {
+  firstPruned,
+  type MemoryDocument,
+  type MemorySnapshot,
+  rowAt,
+  rowsBetween,
+  sameRow,
+  seqAtTime,
+  stateAt,
+} from './memory-document.js'
 
 /** What a MemoryStore keeps. Several stores over one disk are like several processes over one database. */
 export class MemoryDisk {
@@ -137,6 +131,34 @@ export class MemoryStore implements DocumentStore {
       if (bytes >= bytesMax) break
     }
     return rows
+  }
+
+  async readAuthors(
+    documentId: string,
+    { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number },
+  ): Promise<Page<RowAuthors, number>> {
+    this.#checkOpen()
+    const document = this.#disk.documents.get(documentId)
+    if (document === undefined) return { items: [], next: null }
+    const from = Math.max(afterSeq, firstPruned(document))
+    const items = rowsBetween(document, from, Math.min(from + limit, document.head)).map(({ seq, committedAt, users }) => ({
+      seq,
+      committedAt,
+      users,
+    }))
+    const last = items.at(-1)?.seq ?? document.head
+    return { items, next: last < document.head ? last : null }
+  }
+
+  async readFirstUses(
+    documentId: string,
+    { after = -1, limit }: { readonly after?: number; readonly limit: number },
+  ): Promise<Page<FirstUse, number>> {
+    this.#checkOpen()
+    const uses = [...(this.#disk.documents.get(documentId)?.firstUses.values() ?? [])]
+    const rest = uses.filter(({ clientId }) => clientId > after).sort((a, b) => a.clientId - b.clientId)
+    const items = rest.slice(0, limit)
+    return { items, next: rest.length > items.length ? (items.at(-1)?.clientId ?? null) : null }
   }
 
   async saveSnapshot(write: SnapshotWrite): Promise<FencedWrite> {
@@ -250,18 +272,21 @@ export class MemoryStore implements DocumentStore {
     return current !== undefined && current.epoch === fence.epoch && current.owner?.boot === fence.boot
   }
 
-  #write({ documentId, incarnation, seq, fence, update }: AppendEntry): void {
-    const document = this.#disk.documents.get(documentId) ?? {
+  #write({ documentId, incarnation, seq, fence, update, users = [], firstUses = [] }: AppendEntry): void {
+    const document: MemoryDocument = this.#disk.documents.get(documentId) ?? {
       incarnation,
       head: 0,
       updatedAt: 0,
       log: [],
       snapshots: [],
       quarantine: null,
+      firstUses: new Map(),
     }
     this.#disk.documents.set(documentId, document)
     const committedAt = Math.max(this.#clock.now(), document.updatedAt)
-    document.log.push({ seq, epoch: fence.epoch, update: new Uint8Array(update), committedAt })
+    document.log.push({ seq, epoch: fence.epoch, update: new Uint8Array(update), committedAt, users: [...users] })
+    for (const { clientId, user } of firstUses)
+      if (!document.firstUses.has(clientId)) document.firstUses.set(clientId, { clientId, user, seq, usedAt: committedAt })
     document.head = seq
     document.updatedAt = committedAt
   }
@@ -291,44 +316,4 @@ const utf8Encoder = new TextEncoder()
 /** Orders two strings by their UTF-8 bytes, which is not the order of their UTF-16 units. */
 function compareBytes(a: string, b: string): number {
   return Buffer.compare(utf8Encoder.encode(a), utf8Encoder.encode(b))
-}
-
-/** The seq of the last row that is no longer in the log; 0 if all are. */
-function firstPruned(document: MemoryDocument): number {
-  return document.head - document.log.length
-}
-
-function rowAt(document: MemoryDocument, seq: number): LogRow | undefined {
-  return document.log[seq - firstPruned(document) - 1]
-}
-
-function rowsBetween(document: MemoryDocument, afterSeq: number, throughSeq: number): readonly LogRow[] {
-  const offset = firstPruned(document)
-  return document.log.slice(afterSeq - offset, throughSeq - offset)
-}
-
-function sameRow(row: LogRow | undefined, entry: AppendEntry): boolean {
-  return row !== undefined && row.epoch === entry.fence.epoch && Buffer.compare(row.update, entry.update) === 0
-}
-
-function seqAtTime(documentId: string, document: MemoryDocument, time: number): number {
-  const row = document.log.findLast((candidate) => candidate.committedAt <= time)
-  if (row !== undefined) return row.seq
-  if (firstPruned(document) === 0) throw noSuchDocument(documentId)
-  const snapshot = document.snapshots.findLast((candidate) => candidate.savedAt <= time)
-  if (snapshot === undefined) throw prunedAway(documentId)
-  return snapshot.seq
-}
-
-function stateAt(documentId: string, document: MemoryDocument, seq: number): StoredDocument {
-  const snapshot = document.snapshots.findLast((candidate) => candidate.seq <= seq)
-  const base = snapshot?.seq ?? 0
-  if (base < seq && base < firstPruned(document)) throw prunedAway(documentId)
-  return {
-    incarnation: document.incarnation,
-    snapshot: snapshot === undefined ? null : { seq: snapshot.seq, state: snapshot.state, savedAt: snapshot.savedAt },
-    tail: base < seq ? rowsBetween(document, base, seq) : [],
-    head: seq,
-    quarantine: quarantineOfRead(document.quarantine, base, seq),
-  }
 }

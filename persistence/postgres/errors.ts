@@ -5,6 +5,8 @@ import { WeftError } from '../../core/errors.js'
 export const sqlStates = {
   /** `weft.append_all` met something that needs a closer look; nothing was written. */
   notPlain: 'WF001',
+  /** The numbers of authors were read in another life of the server; nothing was written. */
+  authorsOutOfDate: 'WF002',
   uniqueViolation: '23505',
   serializationFailure: '40001',
   deadlock: '40P01',

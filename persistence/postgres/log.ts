@@ -3,6 +3,7 @@ import { assert } from '../../core/assert.js'
 import { shardOf } from '../../core/document-id.js'
 import { documentCorrupt } from '../failures.js'
 import type { AppendEntry, AppendResult, LogRow } from '../store.js'
+import type { AuthorNumbers, AuthorValues } from './authors.js'
 import { byteaArray, int4Array, int8Array, textArray } from './binary-array.js'
 import { bytesIn, numberIn, textIn } from './columns.js'
 import type { Database, Row } from './database.js'
@@ -10,28 +11,53 @@ import { asStoreError, codeOf, sqlStates } from './errors.js'
 import type { RememberedHeads } from './remembered-heads.js'
 
 const utf8 = new TextEncoder()
-const parameters = '$1, $2, $3, $4, $5, $6, $7, $8'
+const parameters = '$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13'
 const APPEND_KNOWN = `SELECT weft.append_known(${parameters}) AS at`
 const APPEND_ALL = `SELECT lease_version, server_life, newest_at, keys FROM weft.append_all(${parameters})`
 const APPEND_SOME = `SELECT entry, verdict FROM weft.append_some(${parameters})`
 
 /** After this many collisions with another writer of the same rows, the batch fails and the caller repeats it. */
 const COLLISIONS_MAX = 5
+/** Lives of the server that may begin during one append. */
+const AUTHOR_TRIES_MAX = 3
 
 /**
  * Appends by one statement: a short one if all documents of the batch are remembered, else one that looks everything up. Only what is not simply the
  * next row of its document takes a further, closer look. See `DocumentStore.append`.
  */
-export async function append(database: Database, heads: RememberedHeads, entries: readonly AppendEntry[]): Promise<AppendResult> {
+export async function append(
+  database: Database,
+  heads: RememberedHeads,
+  authors: AuthorNumbers,
+  entries: readonly AppendEntry[],
+): Promise<AppendResult> {
   if (entries.length === 0) return { fencedShards: new Set() }
-  if (await appendKnown(database, heads, entries)) return { fencedShards: new Set() }
-  checkEntries(entries)
-  if (await appendAll(database, heads, entries)) return { fencedShards: new Set() }
-  heads.forget(entries)
-  return { fencedShards: fencedShards(entries, await appendSome(database, valuesOf(entries))) }
+  for (let tries = 1; ; tries++) {
+    const values = await authors.valuesOf(database, entries)
+    try {
+      return await appendBy(database, heads, entries, values)
+    } catch (thrown) {
+      // Nothing was written. The server has begun another life since the numbers were read.
+      if (codeOf(thrown) !== sqlStates.authorsOutOfDate || tries >= AUTHOR_TRIES_MAX) throw asStoreError(thrown, database.where)
+      authors.forget()
+    }
+  }
 }
 
-/** Runs one of the two straight ways. Undefined if the batch needs a closer look; then nothing of it was written. */
+async function appendBy(
+  database: Database,
+  heads: RememberedHeads,
+  entries: readonly AppendEntry[],
+  authors: AuthorValues,
+): Promise<AppendResult> {
+  if (await appendKnown(database, heads, entries, authors)) return { fencedShards: new Set() }
+  checkEntries(entries)
+  if (await appendAll(database, heads, entries, authors)) return { fencedShards: new Set() }
+  heads.forget(entries)
+  return { fencedShards: fencedShards(entries, await appendSome(database, [...valuesOf(entries), ...authors])) }
+}
+
+/** Runs one of the two straight ways. Undefined if the batch needs a closer look; then nothing of it was written. Throws the driver's own error. */
 async function straight(database: Database, text: string, values: readonly unknown[]): Promise<Row | undefined> {
   try {
     const [row] = await database.raw('append', text, values)
@@ -39,11 +65,16 @@ async function straight(database: Database, text: string, values: readonly unkno
     return row
   } catch (thrown) {
     if (codeOf(thrown) === sqlStates.notPlain || isCollision(thrown)) return undefined
-    throw asStoreError(thrown, database.where)
+    throw thrown
   }
 }
 
-async function appendKnown(database: Database, heads: RememberedHeads, entries: readonly AppendEntry[]): Promise<boolean> {
+async function appendKnown(
+  database: Database,
+  heads: RememberedHeads,
+  entries: readonly AppendEntry[],
+  authors: AuthorValues,
+): Promise<boolean> {
   const known = heads.recall(entries)
   if (known === null) return false
   const { view } = known
@@ -56,14 +87,20 @@ async function appendKnown(database: Database, heads: RememberedHeads, entries: 
     int8Array(entries.map(({ seq }) => seq)),
     int8Array(entries.map(({ fence }) => fence.epoch)),
     byteaArray(entries.map(({ update }) => update)),
+    ...authors,
   ])
   if (row === undefined) return false
   heads.advance(known, numberIn(row, 'at'))
   return true
 }
 
-async function appendAll(database: Database, heads: RememberedHeads, entries: readonly AppendEntry[]): Promise<boolean> {
-  const row = await straight(database, APPEND_ALL, valuesOf(entries))
+async function appendAll(
+  database: Database,
+  heads: RememberedHeads,
+  entries: readonly AppendEntry[],
+  authors: AuthorValues,
+): Promise<boolean> {
+  const row = await straight(database, APPEND_ALL, [...valuesOf(entries), ...authors])
   if (row === undefined) return false
   const boot = entries[0]?.fence.boot
   const keys = row['keys']
@@ -81,7 +118,7 @@ async function appendSome(database: Database, values: readonly unknown[]): Promi
     try {
       return await database.raw('append', APPEND_SOME, values)
     } catch (thrown) {
-      if (collisions >= COLLISIONS_MAX || !isCollision(thrown)) throw asStoreError(thrown, database.where)
+      if (collisions >= COLLISIONS_MAX || !isCollision(thrown)) throw thrown
     }
   }
 }

@@ -12,18 +12,21 @@ import type {
   DocumentStore,
   Fence,
   FencedWrite,
+  FirstUse,
   HistoryPoint,
   LogRow,
   Page,
   PruneResult,
   QuarantineWrite,
   RetentionPolicy,
+  RowAuthors,
   ShardGrant,
   ShardOwnership,
   SnapshotWrite,
   StoredDocument,
   Version,
 } from '../store.js'
+import { AuthorNumbers, readAuthors, readFirstUses } from './authors.js'
 import { identifyCluster } from './cluster-identity.js'
 import { Database } from './database.js'
 import { listDocuments, openDocument, readAt } from './history.js'
@@ -73,6 +76,7 @@ export class PostgresStore implements DocumentStore {
   readonly membership: MembershipStore
   readonly #database: Database
   readonly #heads = new RememberedHeads()
+  readonly #authors = new AuthorNumbers()
   readonly #ownership = new OwnershipReader()
   #closed = false
 
@@ -96,7 +100,7 @@ export class PostgresStore implements DocumentStore {
   }
 
   async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
-    return append(this.#open(), this.#heads, entries)
+    return append(this.#open(), this.#heads, this.#authors, entries)
   }
 
   async probe(): Promise<void> {
@@ -109,6 +113,14 @@ export class PostgresStore implements DocumentStore {
 
   async readLog(documentId: string, afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly LogRow[] | null> {
     return readLog(this.#open(), documentId, afterSeq, throughSeq, bytesMax)
+  }
+
+  async readAuthors(documentId: string, query: { readonly afterSeq: number; readonly limit: number }): Promise<Page<RowAuthors, number>> {
+    return readAuthors(this.#open(), documentId, query)
+  }
+
+  async readFirstUses(documentId: string, query: { readonly after?: number; readonly limit: number }): Promise<Page<FirstUse, number>> {
+    return readFirstUses(this.#open(), documentId, query)
   }
 
   async saveSnapshot(write: SnapshotWrite): Promise<FencedWrite> {

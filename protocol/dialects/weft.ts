@@ -1,11 +1,14 @@
 // The weft dialect (WebSocket subprotocol `weft.1`): several documents on one socket, numbered submissions, acknowledgements that mean committed.
 // One message per frame: varUint type, then (where it has one) varUint channel, then the body. See docs/protocol.md for the bytes.
 import { unreachable } from '../../core/assert.js'
+import { USER_ID_BYTES_MAX } from '../../core/user-id.js'
 import { ByteReader, PartsWriter } from '../bytes.js'
 
 export const weftSubprotocol = 'weft.1'
-/** The same dialect between the nodes of a cluster. */
-export const weftNodeSubprotocol = 'weft-node.1'
+/** The same dialect between the nodes of a cluster. Nodes offer both, and the other one takes the newer that it knows. */
+export const weftNodeSubprotocol = 'weft-node.2'
+/** As it was before submissions named their authors: without `author`. */
+export const weftNodeSubprotocolBefore = 'weft-node.1'
 
 export type Permission = 'read-write' | 'read-only'
 
@@ -25,6 +28,8 @@ export type WeftClientMessage =
   | { readonly type: 'submit'; readonly channel: number; readonly submission: number; readonly update: Uint8Array }
   /** Bytes of the next `submit` on this channel, in front of those in it. */
   | { readonly type: 'part'; readonly channel: number; readonly bytes: Uint8Array }
+  /** Between nodes only: who wrote the submissions on this channel that follow. An empty id: nobody knows. */
+  | { readonly type: 'author'; readonly channel: number; readonly user: string }
   | { readonly type: 'awareness'; readonly channel: number; readonly update: Uint8Array }
   | { readonly type: 'token'; readonly channel: number; readonly token: string }
   | { readonly type: 'close'; readonly channel: number }
@@ -64,7 +69,7 @@ export type WeftServerMessage =
   | { readonly type: 'pong' }
 
 // The two directions share no number, so that a frame sent the wrong way is named as such.
-const clientTypes = { hello: 1, open: 2, sync: 3, submit: 4, awareness: 5, token: 6, close: 7, ping: 8, part: 9 } as const
+const clientTypes = { hello: 1, open: 2, sync: 3, submit: 4, awareness: 5, token: 6, close: 7, ping: 8, part: 9, author: 10 } as const
 const serverTypes = {
   welcome: 33,
   opened: 34,
@@ -117,6 +122,8 @@ function readClientMessage(reader: ByteReader): WeftClientMessage {
       return { type: 'submit', channel: reader.varUint(), submission: readSubmission(reader), update: reader.varBytes() }
     case clientTypes.part:
       return { type: 'part', channel: reader.varUint(), bytes: reader.varBytes() }
+    case clientTypes.author:
+      return { type: 'author', channel: reader.varUint(), user: reader.varString(USER_ID_BYTES_MAX) }
     case clientTypes.awareness:
       return { type: 'awareness', channel: reader.varUint(), update: reader.varBytes() }
     case clientTypes.token:
@@ -147,6 +154,8 @@ export function encodeWeftClient(message: WeftClientMessage): readonly Uint8Arra
       return writer.varUint(message.channel).varBytes(message.bytes).finish()
     case 'awareness':
       return writer.varUint(message.channel).varBytes(message.update).finish()
+    case 'author':
+      return writer.varUint(message.channel).varString(message.user).finish()
     case 'token':
       return writer.varUint(message.channel).varString(message.token).finish()
     case 'close':

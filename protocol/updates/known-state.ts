@@ -208,6 +208,11 @@ export class KnownState {
     this.#gapCount += sign * gapsOf(set)
   }
 
+  /** Whether there are structs of this client id. */
+  hasClient(client: number): boolean {
+    return this.#structs.has(client)
+  }
+
   /** Whether the struct that holds this clock is there. */
   has(client: number, clock: number): boolean {
     const known = this.#structs.get(client)

@@ -57,7 +57,6 @@ export class MovingAttachment implements Attachment, SessionSink {
   readonly #unacknowledged = new Unacknowledged()
   /** Null once the session has left: what it submitted is still brought to its owner. */
   #sink: SessionSink | null
-  #user: string | null
   #state: MovingState = { kind: 'looking' }
   #incarnation = ''
   #acknowledgedSeq = 0
@@ -71,7 +70,6 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.documentId = options.documentId
     this.#search = new OwnerSearch(options)
     this.#sink = options.request.sink
-    this.#user = options.request.user
   }
 
   /** Attaches for the first time. Rejects with why it could not. */
@@ -105,16 +103,11 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.#reading.suspend(this.#attachment)
   }
 
-  submit(submission: number, bytes: Uint8Array): void {
+  submit(submission: number, bytes: Uint8Array, user: string | null): void {
     if (this.#state.kind === 'ended' || this.#sink === null) return
-    this.#unacknowledged.add(submission, bytes)
-    if (this.#state.kind === 'attached') this.#state.attachment.submit(submission, bytes)
+    this.#unacknowledged.add({ submission, bytes, user })
+    if (this.#state.kind === 'attached') this.#state.attachment.submit(submission, bytes, user)
     else this.#hold()
-  }
-
-  identify(user: string | null): void {
-    this.#user = user
-    this.#attachment?.identify(user)
   }
 
   detach(): void {
@@ -200,9 +193,7 @@ export class MovingAttachment implements Attachment, SessionSink {
     return this.#search.run(msMax, mayHelp, async () => {
       if (this.#state.kind !== 'looking') return
       const incoming = new Incoming(this)
-      const attachment = await this.#options.attachOnce({ user: this.#user, sink: incoming })
-      // It may have changed while the owner was asked.
-      attachment.identify(this.#user)
+      const attachment = await this.#options.attachOnce({ sink: incoming })
       if (this.#isOver()) attachment.detach()
       else if (incoming.over !== null) throw incoming.over
       else this.#adopt(attachment, incoming)
@@ -228,9 +219,9 @@ export class MovingAttachment implements Attachment, SessionSink {
     incoming.start()
     this.#release()
     this.#reading.goOn(attachment)
-    for (const { submission, bytes } of this.#unacknowledged.inOrder()) {
+    for (const { submission, bytes, user } of this.#unacknowledged.inOrder()) {
       if (this.#state !== state) return
-      attachment.submit(submission, bytes)
+      attachment.submit(submission, bytes, user)
     }
     this.#endIfDone()
   }

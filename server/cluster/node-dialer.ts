@@ -9,10 +9,16 @@ export interface NodeAddress {
   readonly advertise: string
 }
 
+export interface DialedNode {
+  readonly socket: Socket
+  /** What both speak: `weftNodeSubprotocol`, or the one before. */
+  readonly subprotocol: string
+}
+
 export interface NodeDialer {
   /**
    * Resolves with a socket on which the other node listens for the weft dialect; `events` hears of it from then on. Rejects with the reason in plain
    * words when the node cannot be reached or refuses, in bounded time.
    */
-  dial(address: NodeAddress, events: SocketEvents): Promise<Socket>
+  dial(address: NodeAddress, events: SocketEvents): Promise<DialedNode>
 }

@@ -3,12 +3,18 @@ import { unreachable } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
-import { decodeWeftServer, encodeWeftClient, type WeftClientMessage, type WeftServerMessage } from '../../protocol/dialects/weft.js'
+import {
+  decodeWeftServer,
+  encodeWeftClient,
+  type WeftClientMessage,
+  type WeftServerMessage,
+  weftNodeSubprotocol,
+} from '../../protocol/dialects/weft.js'
 import { Heartbeat } from '../gateway/heartbeat.js'
 import { linkHeartbeat } from '../gateway/link-services.js'
 import type { Socket, SocketEvents } from '../gateway/socket.js'
 import { linkLost } from './link-errors.js'
-import type { NodeAddress, NodeDialer } from './node-dialer.js'
+import type { DialedNode, NodeAddress, NodeDialer } from './node-dialer.js'
 
 /** What the other node says on a channel. */
 export type ChannelMessage = Extract<WeftServerMessage, { readonly channel: number }>
@@ -27,7 +33,9 @@ export interface ChannelEvents {
 
 /** Requests of a channel after its `open`. */
 export interface Channel {
-  send(request: WithoutChannel<Exclude<ChannelRequest, { readonly type: 'open' | 'close' }>>): void
+  send(request: WithoutChannel<Exclude<ChannelRequest, { readonly type: 'open' | 'submit' | 'author' | 'close' }>>): void
+  /** Submits an update, of `user`. */
+  submit(submission: number, update: Uint8Array, user: string | null): void
   /** Nothing follows. What was submitted before is still committed. Idempotent. */
   close(): void
 }
@@ -49,8 +57,8 @@ export interface NodeLinkOptions {
 export type LinkEnd = 'closed-here' | 'farewell' | 'unreachable' | 'lost'
 
 type LinkState =
-  | { readonly kind: 'dialing'; readonly waiting: (readonly Uint8Array[])[] }
-  | { readonly kind: 'open'; readonly socket: Socket; readonly heartbeat: Heartbeat; full: boolean }
+  | { readonly kind: 'dialing'; readonly waiting: WeftClientMessage[] }
+  | { readonly kind: 'open'; readonly socket: Socket; readonly namesAuthors: boolean; readonly heartbeat: Heartbeat; full: boolean }
   | { readonly kind: 'ended' }
 
 const GOING_AWAY = 1001
@@ -96,7 +104,14 @@ export class NodeLink {
     this.#channels.set(channel, events)
     this.#send({ type: 'open', channel, documentId, token: '', known: { kind: 'nothing' } })
     if (this.#state.kind === 'open' && this.#state.full) events.full(true)
+    let author: string | null = null
     return {
+      submit: (submission, update, user) => {
+        if (!this.#channels.has(channel)) return
+        if (user !== author) this.#send({ type: 'author', channel, user: user ?? '' })
+        author = user
+        this.#send({ type: 'submit', channel, submission, update })
+      },
       send: (request) => {
         if (this.#channels.has(channel)) this.#send({ ...request, channel })
       },
@@ -121,16 +136,16 @@ export class NodeLink {
       closed: (code) => this.#end(linkLost(address.nodeId, `the socket closed with ${code}`)),
     }
     try {
-      const socket = await dialer.dial(address, events)
+      const dialed = await dialer.dial(address, events)
       const state = this.#state
-      if (state.kind === 'dialing') this.#opened(socket, state.waiting)
-      else socket.terminate()
+      if (state.kind === 'dialing') this.#opened(dialed, state.waiting)
+      else dialed.socket.terminate()
     } catch (thrown) {
       this.#end(linkLost(address.nodeId, thrown))
     }
   }
 
-  #opened(socket: Socket, waiting: readonly (readonly Uint8Array[])[]): void {
+  #opened({ socket, subprotocol }: DialedNode, waiting: readonly WeftClientMessage[]): void {
     const { clock, address, logger } = this.#options
     const heartbeat = new Heartbeat({
       clock,
@@ -139,18 +154,20 @@ export class NodeLink {
       traffic: () => ({ waiting: socket.bufferedBytes, taken: this.#takenBytes }),
       silent: () => this.#end(linkLost(address.nodeId, 'it no longer answers pings')),
     })
-    this.#state = { kind: 'open', socket, heartbeat, full: false }
+    this.#state = { kind: 'open', socket, namesAuthors: subprotocol === weftNodeSubprotocol, heartbeat, full: false }
     logger.info({ node: address.nodeId, address: address.advertise }, 'linked to a node')
-    for (const parts of waiting) this.#write(socket, parts)
+    for (const request of waiting) this.#send(request)
   }
 
   #send(request: WeftClientMessage): void {
     const state = this.#state
     switch (state.kind) {
       case 'dialing':
-        state.waiting.push(encodeWeftClient(request))
+        state.waiting.push(request)
         return
       case 'open':
+        // A node of the version before stores what is written without saying who wrote it.
+        if (request.type === 'author' && !state.namesAuthors) return
         this.#write(state.socket, encodeWeftClient(request))
         this.#checkFull()
         return

@@ -152,11 +152,11 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     return this.#replica.stateVector()
   }
 
-  submit(session: Session, submission: number, bytes: Uint8Array): void {
+  submit(session: Session, submission: number, bytes: Uint8Array, user: string | null): void {
     if (session.state.kind === 'detached' || this.#state.kind === 'ended') return
     this.#options.counters.add('updates_received')
     const number = this.#forwarded.add(session, submission, bytes.length)
-    this.#channel.send({ type: 'submit', submission: number, update: bytes })
+    this.#channel.submit(number, bytes, user)
     this.#checkWindow()
   }
 

@@ -3,13 +3,15 @@
 export interface KeptSubmission {
   readonly submission: number
   readonly bytes: Uint8Array
+  /** Who wrote it. */
+  readonly user: string | null
 }
 
 /** What a kept submission costs beside its bytes, so that a flood of empty ones is bounded too. */
 const SUBMISSION_BYTES = 256
 
 export class Unacknowledged {
-  readonly #kept = new Map<number, Uint8Array>()
+  readonly #kept = new Map<number, KeptSubmission>()
   #bytes = 0
 
   get bytes(): number {
@@ -20,10 +22,10 @@ export class Unacknowledged {
     return this.#kept.size
   }
 
-  /** `submission` is larger than all before it. */
-  add(submission: number, bytes: Uint8Array): void {
-    this.#kept.set(submission, bytes)
-    this.#bytes += bytes.length + SUBMISSION_BYTES
+  /** Its number is larger than all before it. */
+  add(kept: KeptSubmission): void {
+    this.#kept.set(kept.submission, kept)
+    this.#bytes += kept.bytes.length + SUBMISSION_BYTES
   }
 
   acknowledge(through: number): void {
@@ -34,13 +36,13 @@ export class Unacknowledged {
   }
 
   refuse(submission: number): void {
-    const bytes = this.#kept.get(submission)
-    if (bytes === undefined) return
+    const kept = this.#kept.get(submission)
+    if (kept === undefined) return
     this.#kept.delete(submission)
-    this.#bytes -= bytes.length + SUBMISSION_BYTES
+    this.#bytes -= kept.bytes.length + SUBMISSION_BYTES
   }
 
   inOrder(): readonly KeptSubmission[] {
-    return Array.from(this.#kept, ([submission, bytes]) => ({ submission, bytes }))
+    return [...this.#kept.values()]
   }
 }

@@ -4,11 +4,11 @@ import { WebSocket } from 'ws'
 import type { Clock } from '../../core/clock.js'
 import type { Limits } from '../../core/limits.js'
 import type { Random } from '../../core/random.js'
-import { weftNodeSubprotocol } from '../../protocol/dialects/weft.js'
-import type { Socket, SocketEvents } from '../gateway/socket.js'
+import { weftNodeSubprotocol, weftNodeSubprotocolBefore } from '../../protocol/dialects/weft.js'
+import type { SocketEvents } from '../gateway/socket.js'
 import { WsSocket } from '../gateway/ws-socket.js'
 import { challengeHeader, NodeAnswer, proofHeader } from '../node-credentials.js'
-import type { NodeAddress, NodeDialer } from './node-dialer.js'
+import type { DialedNode, NodeAddress, NodeDialer } from './node-dialer.js'
 
 export interface WsDialerOptions {
   readonly secret: string
@@ -25,7 +25,7 @@ const DIAL_MS_MAX = 3_000
 
 const unheard: SocketEvents = { received: () => {}, message: () => {}, text: () => {}, pong: () => {}, closed: () => {} }
 
-type Upgrade = { readonly kind: 'open'; readonly socket: Socket } | { readonly kind: 'challenged'; readonly challenge: string }
+type Upgrade = ({ readonly kind: 'open' } & DialedNode) | { readonly kind: 'challenged'; readonly challenge: string }
 
 export class WsDialer implements NodeDialer {
   readonly #options: WsDialerOptions
@@ -34,12 +34,12 @@ export class WsDialer implements NodeDialer {
     this.#options = options
   }
 
-  async dial({ advertise }: NodeAddress, events: SocketEvents): Promise<Socket> {
+  async dial({ advertise }: NodeAddress, events: SocketEvents): Promise<DialedNode> {
     const { secret, random, isOwn } = this.#options
     const challenge = await this.#challenge(advertise)
     if (isOwn(challenge)) throw new Error('its address leads back to this node; give it another --advertise (ADVERTISE)')
     const answered = await this.#upgrade(advertise, new NodeAnswer(secret, challenge, random), events)
-    if (answered.kind === 'open') return answered.socket
+    if (answered.kind === 'open') return answered
     throw new Error('it has another cluster secret; give all nodes the same --cluster-secret (CLUSTER_SECRET)')
   }
 
@@ -59,7 +59,7 @@ export class WsDialer implements NodeDialer {
   #upgrade(advertise: string, answer: NodeAnswer | null, events: SocketEvents): Promise<Upgrade> {
     const { clock, limits } = this.#options
     return new Promise((resolve, reject) => {
-      const ws = new WebSocket(`ws://${advertise}/`, [weftNodeSubprotocol], {
+      const ws = new WebSocket(`ws://${advertise}/`, [weftNodeSubprotocol, weftNodeSubprotocolBefore], {
         perMessageDeflate: false,
         // A document comes as one message.
         maxPayload: Math.max(2 * limits.documentBytesMax, limits.messageBytesMax),
@@ -99,7 +99,7 @@ export class WsDialer implements NodeDialer {
           ws.removeAllListeners()
           const socket = new WsSocket(ws, response.socket, 'client')
           socket.listen(events)
-          resolve({ kind: 'open', socket })
+          resolve({ kind: 'open', socket, subprotocol: ws.protocol })
         })
       })
     })

@@ -10,7 +10,7 @@ export interface AttachmentOwner {
   stateVector(): Uint8Array
   sync(session: Session, known: Known, pieces: PieceWish | null): void
   suspend(session: Session): void
-  submit(session: Session, submission: number, bytes: Uint8Array): void
+  submit(session: Session, submission: number, bytes: Uint8Array, user: string | null): void
   detach(session: Session): void
 }
 
@@ -47,12 +47,8 @@ export class SessionAttachment implements Attachment {
     this.#owner.suspend(this.#session)
   }
 
-  submit(submission: number, bytes: Uint8Array): void {
-    this.#owner.submit(this.#session, submission, bytes)
-  }
-
-  identify(user: string | null): void {
-    this.#session.user = user
+  submit(submission: number, bytes: Uint8Array, user: string | null): void {
+    this.#owner.submit(this.#session, submission, bytes, user)
   }
 
   detach(): void {

@@ -7,7 +7,7 @@ import { WeftError } from '../../core/errors.js'
 import type { Sliced } from '../../core/slices.js'
 import type { AppendEntry, Fence } from '../../persistence/store.js'
 import { addCounts, addUpdate, noStructs, type StructCounts } from '../../protocol/updates/decoding-cost.js'
-import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
+import { type InspectedUpdate, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { type Admission, admitting } from './admission.js'
 import { AdmissionQueue } from './admission-queue.js'
@@ -22,7 +22,7 @@ import { NestingGuard } from './nesting-guard.js'
 import type { OpenedDocument } from './open-document.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import { documentPeriodMs } from './pace.js'
-import { type InFlight, type Pending, PendingEntries, Repeats } from './pending.js'
+import { type InFlight, type Pending, PendingEntries, Repeats, type Submitter } from './pending.js'
 import type { Attachment, AttachRequest, Known, PieceWish } from './port.js'
 import { QuarantineRecord } from './quarantine-record.js'
 import { ownerMoved, type Session, Sessions } from './sessions.js'
@@ -185,16 +185,17 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     return stateVector
   }
 
-  submit(session: Session, submission: number, bytes: Uint8Array): void {
+  submit(session: Session, submission: number, bytes: Uint8Array, user: string | null): void {
     if (session.state.kind === 'detached') return
     this.#environment.counters.add('updates_received')
-    this.#admissions.push(bytes.length, this.#submitting(session, submission, bytes))
+    this.#admissions.push(bytes.length, this.#submitting({ session, submission, user }, bytes))
     if (this.#admissions.empty) return
     this.#measurePressure()
     this.updatePause()
   }
 
-  *#submitting(session: Session, submission: number, bytes: Uint8Array): Sliced<void> {
+  *#submitting(from: Submitter, bytes: Uint8Array): Sliced<void> {
+    const { session, submission } = from
     const admission = yield* this.#admitting(bytes)
     switch (admission.kind) {
       case 'refused':
@@ -212,7 +213,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
         this.#waiting.take()
         this.#nesting.take()
         // First, so that the durable state vector leaves it out while it becomes known.
-        this.#pending.add(added, session, submission)
+        this.#pending.add(added, from, this.#firstUsesIn(added))
         this.#measurePressure()
         this.updatePause()
         this.#requestCommit()
@@ -299,7 +300,14 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       return null
     }
     this.#lastBeatAt = this.#environment.clock.monotonic()
-    const entry = { documentId: this.documentId, fence: this.fence, seq: this.#head + 1, incarnation: this.incarnation, update }
+    const entry = {
+      documentId: this.documentId,
+      fence: this.fence,
+      seq: this.#head + 1,
+      incarnation: this.incarnation,
+      update,
+      ...pending.authors,
+    }
     this.#inFlight = { pending, entry }
     this.#measurePressure()
     // The seq is that of the last durable commit: a session that resumes by it gets this update again, and never misses it.
@@ -335,6 +343,12 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   failed(error: WeftError): void {
     this.#environment.logger.error({ documentId: this.documentId, error }, 'A document cannot be written and was closed')
     this.stop(error)
+  }
+
+  /** Client ids of which nothing is known yet, and which the submitter is taken to have used: not those of a whole document that somebody brings in. */
+  #firstUsesIn({ blocks }: InspectedUpdate): readonly number[] {
+    const clients = blocks.map(({ client }) => client).filter((client) => !this.#known.hasClient(client))
+    return clients.length > this.#environment.limits.firstUsesPerUpdateMax ? [] : clients
   }
 
   /** What the image holds: all that is known without what waits for its commit. */

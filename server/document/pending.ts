@@ -1,7 +1,7 @@
 // Edits of one document that wait for, or are in, a commit, and who is to be told of it. They wait as the entries of the log that they will become, so that no
 // entry takes long to merge, and merged as far as they are, so that many small ones do not cost many times their bytes.
 import type { Clock } from '../../core/clock.js'
-import type { AppendEntry } from '../../persistence/store.js'
+import type { AppendEntry, ClientIdUse } from '../../persistence/store.js'
 import { addUpdate, noStructs } from '../../protocol/updates/decoding-cost.js'
 import type { ClientBlock, InspectedUpdate } from '../../protocol/updates/inspect.js'
 import type { Addition } from '../../protocol/updates/known-state.js'
@@ -27,6 +27,16 @@ interface Chunk {
   readonly level: number
 }
 
+/** Who submitted an edit, under which number of its session, and as which user. */
+export interface Submitter {
+  readonly session: Session
+  readonly submission: number
+  readonly user: string | null
+}
+
+/** What a user, or the first use of a client id, costs in memory until the commit. */
+const AUTHOR_BYTES = 100
+
 /** What becomes one entry of the log. */
 export class Pending {
   /** The highest submission of each session that this commit makes durable. */
@@ -35,6 +45,8 @@ export class Pending {
   readonly counts = { ...noStructs }
   readonly #waiters: (() => void)[] = []
   readonly #firstStretches = new Map<number, FirstStretch>()
+  readonly #users = new Set<string>()
+  readonly #firstUses: ClientIdUse[] = []
   #chunks: Chunk[] = []
   #chunkBytes = 0
   #items = 0
@@ -51,6 +63,11 @@ export class Pending {
     return { blocks: this.#firstStretches.values() }
   }
 
+  /** What the entry says of who wrote it. */
+  get authors(): Pick<AppendEntry, 'users' | 'firstUses'> {
+    return { users: [...this.#users], firstUses: this.#firstUses }
+  }
+
   /** Bytes as received, before merging. */
   get bytes(): number {
     return this.#bytes
@@ -58,7 +75,7 @@ export class Pending {
 
   /** What it costs in memory. */
   get heldBytes(): number {
-    return this.#chunkBytes + this.#chunks.length * UPDATE_BYTES + this.#firstStretches.size * STRETCH_BYTES
+    return this.#chunkBytes + this.#chunks.length * UPDATE_BYTES + this.#firstStretches.size * STRETCH_BYTES + this.#authorBytes
   }
 
   get empty(): boolean {
@@ -70,7 +87,13 @@ export class Pending {
     return this.empty || (this.#bytes + edit.bytes.length <= ENTRY_BYTES_MAX && this.#items + itemsOf(edit) <= ENTRY_ITEMS_MAX)
   }
 
-  add(edit: InspectedUpdate): void {
+  /** `firstUses` are the client ids in it that never wrote in this document before. */
+  add(edit: InspectedUpdate, { session, submission, user }: Submitter, firstUses: readonly number[]): void {
+    this.submitters.set(session, submission)
+    if (user !== null) {
+      this.#users.add(user)
+      for (const clientId of firstUses) this.#firstUses.push({ clientId, user })
+    }
     this.#bytes += edit.bytes.length
     this.#items += itemsOf(edit)
     for (const { client, ranges } of edit.blocks) this.#noteFirst(client, ranges[0])
@@ -93,6 +116,10 @@ export class Pending {
 
   settle(): void {
     for (const resolve of this.#waiters.splice(0)) resolve()
+  }
+
+  get #authorBytes(): number {
+    return (this.#users.size + this.#firstUses.length) * AUTHOR_BYTES
   }
 
   #noteFirst(client: number, clock: number | undefined): void {
@@ -177,15 +204,14 @@ export class PendingEntries {
     return this.#entries.at(-1) ?? null
   }
 
-  add(edit: InspectedUpdate, session: Session, submission: number): void {
+  add(edit: InspectedUpdate, from: Submitter, firstUses: readonly number[]): void {
     let entry = this.last
     if (entry === null || !entry.hasRoomFor(edit)) {
       entry = new Pending()
       this.#entries.push(entry)
     }
     const before = entry.heldBytes
-    entry.add(edit)
-    entry.submitters.set(session, submission)
+    entry.add(edit, from, firstUses)
     this.#bytes += edit.bytes.length
     this.#heldBytes += entry.heldBytes - before
   }

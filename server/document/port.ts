@@ -77,18 +77,14 @@ export interface Attachment {
   suspend(): void
   /**
    * Submits an update (Yjs, v1). `submission` counts up from 1 within the attachment. Answered by `acknowledged` or `refused`, never synchronously
-   * with success before the commit. `bytes` must not be modified afterwards.
+   * with success before the commit. `bytes` must not be modified afterwards. `user` is who wrote it, as `authorize` answered; null when nobody knows.
    */
-  submit(submission: number, bytes: Uint8Array): void
-  /** Who the session is from now on, after its client presented another token. */
-  identify(user: string | null): void
+  submit(submission: number, bytes: Uint8Array, user: string | null): void
   /** Ends the attachment; nothing is called on the sink afterwards. What was submitted is still committed. Idempotent. */
   detach(): void
 }
 
 export interface AttachRequest {
-  /** Authenticated user, or null. Kept for attribution. */
-  readonly user: string | null
   readonly sink: SessionSink
 }
 

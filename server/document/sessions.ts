@@ -12,7 +12,6 @@ export type SessionState =
   | { readonly kind: 'detached' }
 
 export interface Session {
-  user: string | null
   readonly sink: SessionSink
   state: SessionState
 }
@@ -36,7 +35,7 @@ export class Sessions {
   }
 
   add(request: AttachRequest): Session {
-    const session: Session = { user: request.user, sink: request.sink, state: { kind: 'suspended' } }
+    const session: Session = { sink: request.sink, state: { kind: 'suspended' } }
     this.#sessions.add(session)
     if (this.#paused) this.#call(session, (sink) => sink.pause())
     return session

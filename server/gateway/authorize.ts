@@ -2,6 +2,7 @@
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import { isErrorCode, WeftError, type WeftErrorCode } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
+import { isUserId } from '../../core/user-id.js'
 
 export type Permission = 'read-write' | 'read-only'
 
@@ -18,7 +19,7 @@ export interface AuthorizeRequest {
 }
 
 export interface Authorization {
-  /** Who it is, for attribution; null when unknown. */
+  /** Who it is, 1 to 256 bytes of UTF-8: stored with what they write, and told in presence. Null when unknown. */
   readonly user: string | null
   readonly permission: Permission
 }
@@ -65,7 +66,7 @@ export function guardedAuthorize(
     if (isAuthorization(answer)) return { user: answer.user ?? null, permission: answer.permission }
     logger.error(
       { documentId },
-      "authorize answered something else than { user, permission: 'read-write' | 'read-only' }, and the client was refused",
+      "authorize answered something else than { user, permission: 'read-write' | 'read-only' }, with a user of 1 to 256 bytes or null; the client was refused",
     )
     throw refusedWithoutReason()
   }
@@ -88,5 +89,8 @@ function refusedWithoutReason(): WeftError {
 function isAuthorization(answer: unknown): answer is { readonly user?: string | null; readonly permission: Permission } {
   if (typeof answer !== 'object' || answer === null) return false
   const { user, permission } = answer as { readonly user?: unknown; readonly permission?: unknown }
-  return (permission === 'read-write' || permission === 'read-only') && (user === undefined || user === null || typeof user === 'string')
+  return (
+    (permission === 'read-write' || permission === 'read-only') &&
+    (user === undefined || user === null || (typeof user === 'string' && isUserId(user)))
+  )
 }

@@ -87,11 +87,14 @@ export class Session implements SessionSink, AwarenessSink {
     this.#whenAttached(0, () => this.#delivery.sync(known))
   }
 
-  /** Writes an update under the client's number; numbers count up from 1. */
-  write(submission: number, update: Uint8Array): void {
+  /**
+   * Writes an update under the client's number; numbers count up from 1. `author` is who wrote it, where another node says so; otherwise it is the user of the
+   * session.
+   */
+  write(submission: number, update: Uint8Array, author: string | null = null): void {
     this.#submissions.received(submission)
     this.#whenAttached(update.length, (attachment) => {
-      if (this.#permission === 'read-write') attachment.submit(submission, update)
+      if (this.#permission === 'read-write') attachment.submit(submission, update, author ?? this.#user)
       else this.refused(submission, new WeftError('forbidden', 'You may read this document but not change it; this edit was not saved.'))
     })
   }
@@ -212,7 +215,6 @@ export class Session implements SessionSink, AwarenessSink {
         void this.#attach()
         return
       case 'attached': {
-        state.attachment.identify(user)
         state.membership.identify(user)
         if (permission === permissionBefore) return
         const message = this.#options.dialect.permission(permission)
@@ -229,7 +231,7 @@ export class Session implements SessionSink, AwarenessSink {
   async #attach(): Promise<void> {
     const { services, documentId } = this.#options
     try {
-      const attachment = await services.directory.attach(documentId, { user: this.#user, sink: this })
+      const attachment = await services.directory.attach(documentId, { sink: this })
       this.#attached(attachment)
     } catch (thrown) {
       this.#end(asWeftError(thrown))
@@ -243,7 +245,6 @@ export class Session implements SessionSink, AwarenessSink {
       attachment.detach()
       return
     }
-    attachment.identify(this.#user)
     const membership = services.awareness.join(documentId, this, this.#user)
     this.#state = { kind: 'attached', attachment, membership }
     for (const message of dialect.opened(attachment, this.#permission)) this.#delivery.send(message)

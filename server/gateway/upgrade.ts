@@ -8,7 +8,7 @@ import type { Counters } from '../../core/counters.js'
 import { behindBasePath } from '../../core/document-path.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
-import { weftNodeSubprotocol, weftSubprotocol } from '../../protocol/dialects/weft.js'
+import { weftNodeSubprotocol, weftNodeSubprotocolBefore, weftSubprotocol } from '../../protocol/dialects/weft.js'
 import { challengeHeader, type NodeGatekeeper, proofHeader } from '../node-credentials.js'
 import type { Arrival, Dialect, Gateway } from './gateway.js'
 import { linkLimits } from './link-services.js'
@@ -35,7 +35,9 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
   const { limits, counters, basePath = '', nodes = null } = options
   const webSockets = webSocketServer(limits.messageBytesMax, chooseSubprotocol)
-  const links = webSocketServer(linkLimits(limits).messageBytesMax, () => weftNodeSubprotocol)
+  const links = webSocketServer(linkLimits(limits).messageBytesMax, (offered) =>
+    offered.has(weftNodeSubprotocol) ? weftNodeSubprotocol : weftNodeSubprotocolBefore,
+  )
   const proofs = new WeakMap<IncomingMessage, string>()
   links.on('headers', (headers, request) => headers.push(`${proofHeader}: ${proofs.get(request)}`))
   const arrivalOf = (dialect: Dialect, request: IncomingMessage): Arrival => ({
@@ -126,7 +128,7 @@ function webSocketServer(maxPayload: number, handleProtocols: (offered: Set<stri
 /** The dialect that the client's list of subprotocols asks for; null if it asks for one of Weft's that is not known here. */
 function dialectOf(header: string | undefined): Dialect | null {
   const offered = offeredProtocols(header)
-  if (offered.includes(weftNodeSubprotocol)) return 'weft-node'
+  if (offered.includes(weftNodeSubprotocol) || offered.includes(weftNodeSubprotocolBefore)) return 'weft-node'
   if (offered.includes(weftSubprotocol)) return 'weft'
   // A later version of Weft's dialects would not be understood as y-websocket.
   return offered.some((name) => /^weft(-node)?\.\d+$/.test(name)) ? null : 'y-websocket'

@@ -32,6 +32,8 @@ interface OpenChannel {
   readonly session: Session
   readonly parts: SubmissionParts
   submission: number
+  /** Who wrote what is submitted, as the node at the other end says. Null: the user of the session. */
+  author: string | null
 }
 
 /** So many high marks of the outbox may wait on a connection that is still told of channels that could not be opened. */
@@ -203,7 +205,7 @@ export class WeftDriver implements Driver {
       authorize: () => this.#options.authorize(documentId, token),
     })
     const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)
-    this.#channels.set(channel, { session, parts, submission: 0 })
+    this.#channels.set(channel, { session, parts, submission: 0, author: null })
     this.#sessionsOn.set(documentId, same + 1)
     this.#charge.set(this.#channels.size * SESSION_BYTES)
     session.sync(known)
@@ -244,10 +246,14 @@ export class WeftDriver implements Driver {
             `The submission is number ${message.submission} after ${open.submission}; numbers count up by one.`,
           )
         open.submission = message.submission
-        session.write(message.submission, open.parts.complete(message.update))
+        session.write(message.submission, open.parts.complete(message.update), open.author)
         return
       case 'part':
         open.parts.add(message.bytes)
+        return
+      case 'author':
+        if (!this.#options.connection.isLink) throw new WeftError('malformed', 'Only nodes of the cluster say who wrote what they submit.')
+        open.author = message.user === '' ? null : message.user
         return
       case 'awareness':
         session.receiveAwareness(message.update)

@@ -111,9 +111,9 @@ export class Writer {
   }
 
   /** Appends one row, which must succeed. */
-  async append(update: Uint8Array | string): Promise<void> {
+  async append(update: Uint8Array | string, authors: Pick<AppendEntry, 'users' | 'firstUses'> = {}): Promise<void> {
     const bytes = typeof update === 'string' ? bytesOf(update) : update
-    const { fencedShards } = await this.store.append([this.entry(bytes)])
+    const { fencedShards } = await this.store.append([{ ...this.entry(bytes), ...authors }])
     assert.deepEqual([...fencedShards], [])
     this.updates.push(bytes)
   }

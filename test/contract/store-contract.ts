@@ -1,6 +1,7 @@
 // The contract of persistence/store.ts as tests: one suite, run against every implementation. Each title names the rule it guards.
 import { describe } from 'node:test'
 import { appendingContract } from './appending.js'
+import { authorsContract } from './authors.js'
 import { contractTest, type MakeStore } from './fixture.js'
 import { historyContract } from './history.js'
 import { ownershipContract } from './ownership.js'
@@ -16,5 +17,6 @@ export function storeContract(name: string, makeStore: MakeStore): void {
     historyContract(test)
     pruningContract(test)
     quarantineContract(test)
+    authorsContract(test)
   })
 }

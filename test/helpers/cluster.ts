@@ -24,7 +24,7 @@ import { WsDialer } from '../../server/cluster/ws-dialer.js'
 import { InProcessCompactor } from '../../server/document/compaction.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import { type DocumentTuning, defaultTuning } from '../../server/document/tuning.js'
-import { allowEverybody } from '../../server/gateway/authorize.js'
+import { type Authorize, allowEverybody, guardedAuthorize } from '../../server/gateway/authorize.js'
 import { Gateway } from '../../server/gateway/gateway.js'
 import { serveUpgrades } from '../../server/gateway/upgrade.js'
 import { NodeGatekeeper } from '../../server/node-credentials.js'
@@ -36,6 +36,7 @@ export interface ClusterOptions {
   readonly limits?: Partial<Limits>
   readonly tuning?: Partial<DocumentTuning>
   readonly broadcast?: 'after-commit' | 'before-commit'
+  readonly authorize?: Authorize
 }
 
 export interface NodeOptions {
@@ -123,7 +124,8 @@ export class ClusterNode {
     const { counters } = this
     const logger = options.logger ?? silentLogger
     const limits: Limits = { ...defaultLimits, ...cluster.options.limits }
-    const broadcast = cluster.options.broadcast ?? 'after-commit'
+    const { broadcast = 'after-commit', authorize: hook = allowEverybody } = cluster.options
+    const authorize = guardedAuthorize(hook, { clock: systemClock, logger, limits })
     const budget = new MemoryBudget(limits.memoryBytesMax)
     const common = { clock: systemClock, random: systemRandom, logger, counters, limits, budget }
     this.memory = new MemoryStore({ clock: systemClock, disk: cluster.disk })
@@ -186,10 +188,7 @@ export class ClusterNode {
       times: { ...defaultDirectoryTimes, remoteIdleMs: 200, lookPeriodMs: 20 },
     })
     this.#awareness = new AwarenessHub({ ...common, bus: soloAwarenessBus })
-    this.gateway = new Gateway(
-      { ...common, directory: this.directory, awareness: this.#awareness, authorize: allowEverybody, serverId: boot },
-      this.local,
-    )
+    this.gateway = new Gateway({ ...common, directory: this.directory, awareness: this.#awareness, authorize, serverId: boot }, this.local)
     serveUpgrades(server, { gateway: () => this.gateway, limits, counters, nodes: { gatekeeper, logger } })
   }
 

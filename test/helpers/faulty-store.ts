@@ -8,12 +8,14 @@ import type {
   DocumentStore,
   Fence,
   FencedWrite,
+  FirstUse,
   HistoryPoint,
   LogRow,
   Page,
   PruneResult,
   QuarantineWrite,
   RetentionPolicy,
+  RowAuthors,
   ShardGrant,
   ShardOwnership,
   SnapshotWrite,
@@ -143,6 +145,14 @@ export class FaultyStore implements DocumentStore {
 
   listVersions(documentId: string, query: Parameters<DocumentStore['listVersions']>[1]): Promise<Page<Version, number>> {
     return this.#inner.listVersions(documentId, query)
+  }
+
+  readAuthors(documentId: string, query: Parameters<DocumentStore['readAuthors']>[1]): Promise<Page<RowAuthors, number>> {
+    return this.#inner.readAuthors(documentId, query)
+  }
+
+  readFirstUses(documentId: string, query: Parameters<DocumentStore['readFirstUses']>[1]): Promise<Page<FirstUse, number>> {
+    return this.#inner.readFirstUses(documentId, query)
   }
 
   keepVersion(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null }): Promise<FencedWrite> {

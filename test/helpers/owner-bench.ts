@@ -154,11 +154,14 @@ export class TestSession implements SessionSink {
     return this.doc.getText('text').toString()
   }
 
-  async attach(directory: DocumentDirectory, documentId: string, user: string | null = null): Promise<void> {
+  /** Who it is when it submits. */
+  user: string | null = null
+
+  async attach(directory: DocumentDirectory, documentId: string): Promise<void> {
     this.detachedBy = null
     this.submissions = 0
     this.acknowledgedThrough = -1
-    this.#attachment = await directory.attach(documentId, { user, sink: this })
+    this.#attachment = await directory.attach(documentId, { sink: this })
   }
 
   sync(known: Known = { kind: 'nothing' }): void {
@@ -176,7 +179,7 @@ export class TestSession implements SessionSink {
 
   submit(update: Uint8Array): number {
     this.submissions += 1
-    this.attachment.submit(this.submissions, update)
+    this.attachment.submit(this.submissions, update, this.user)
     return this.submissions
   }
 

@@ -1,6 +1,12 @@
 // Another node of the cluster as a script: keeps what this node asks of it over its link, and says what a test tells it to.
-import { decodeWeftClient, encodeWeftServer, type WeftClientMessage, type WeftServerMessage } from '../../protocol/dialects/weft.js'
-import type { NodeAddress, NodeDialer } from '../../server/cluster/node-dialer.js'
+import {
+  decodeWeftClient,
+  encodeWeftServer,
+  type WeftClientMessage,
+  type WeftServerMessage,
+  weftNodeSubprotocol,
+} from '../../protocol/dialects/weft.js'
+import type { DialedNode, NodeAddress, NodeDialer } from '../../server/cluster/node-dialer.js'
 import type { Socket, SocketEvents } from '../../server/gateway/socket.js'
 
 export class ScriptedNode implements NodeDialer {
@@ -13,6 +19,7 @@ export class ScriptedNode implements NodeDialer {
   /** Bytes that the network has not taken, as the link sees it. */
   bufferedBytes = 0
   answersPings = true
+  subprotocol: string = weftNodeSubprotocol
   #events: SocketEvents | null = null
   #taken: (() => void)[] = []
 
@@ -24,7 +31,7 @@ export class ScriptedNode implements NodeDialer {
     return this.#events !== null
   }
 
-  async dial(_address: NodeAddress, events: SocketEvents): Promise<Socket> {
+  async dial(_address: NodeAddress, events: SocketEvents): Promise<DialedNode> {
     this.dials += 1
     if (this.unreachable !== null) throw new Error(this.unreachable)
     this.#events = events
@@ -34,7 +41,7 @@ export class ScriptedNode implements NodeDialer {
       events.closed(code)
     }
     const node = this
-    return {
+    const socket = {
       get bufferedBytes() {
         return node.bufferedBytes
       },
@@ -51,7 +58,8 @@ export class ScriptedNode implements NodeDialer {
       resume: () => {},
       close: (code) => over(code),
       terminate: () => over(1006),
-    }
+    } satisfies Socket
+    return { socket, subprotocol: this.subprotocol }
   }
 
   /** The network takes everything that waits. */

@@ -244,6 +244,14 @@ describe('bad input', () => {
       reason: /number 2 after 0/,
     },
     { title: 'a text frame', send: (c) => c.send('{}'), reason: /text message/ },
+    {
+      title: 'a client that says who wrote what it submits, as only nodes may',
+      send: (c) => {
+        c.sendWeft({ type: 'open', channel: 1, documentId: 'x', token: '', known: { kind: 'nothing' } })
+        c.sendWeft({ type: 'author', channel: 1, user: 'somebody else' })
+      },
+      reason: /Only nodes/,
+    },
   ]
   for (const { title, send, reason } of weftCases) {
     test(`G5: weft: ${title} closes with 4400 and a reason`, async () => {

@@ -5,6 +5,7 @@ import { shardOf } from '../../core/document-id.js'
 import { WeftError } from '../../core/errors.js'
 import { silentLogger } from '../../core/log.js'
 import { systemRandom } from '../../core/random.js'
+import { byteaArray, int4Array, int8Array, textArray } from '../../persistence/postgres/binary-array.js'
 import { Database } from '../../persistence/postgres/database.js'
 import { migrate, schemaVersion } from '../../persistence/postgres/migrate.js'
 import { migrations } from '../../persistence/postgres/migrations/index.js'
@@ -68,27 +69,41 @@ describe('migrations', () => {
     await database.close()
   })
 
-  test('D6: what a node of the version before does is not disturbed by a migration beside it', async () => {
+  test('D6, H5: a node of the version before goes on beside a migration and after it, and its rows are read beside those that name their users', async () => {
     const url = await server.createDatabase()
     const database = new Database({ url, logger: silentLogger })
-    await migrate(database, migrations.slice(0, -1))
+    await migrate(database, migrations.slice(0, 3))
     const before = new PostgresStore(database, 'a cluster')
     const fence = await takeFence(before, 'a')
+    // As that version appends: the functions that it knows, with eight parameters.
     const append = async (seq: number): Promise<void> => {
-      const { fencedShards } = await before.append([{ documentId: 'a', fence, seq, incarnation: 'life', update: bytesOf(`${seq}`) }])
-      assert.equal(fencedShards.size, 0)
+      const fences = [int4Array([fence.shard]), int8Array([fence.epoch]), textArray([fence.boot]), int4Array([1])]
+      const entry = [byteaArray([bytesOf('a')]), textArray(['life']), int8Array([seq]), byteaArray([bytesOf(`${seq}`)])]
+      await database.run('append', 'SELECT keys FROM weft.append_all($1, $2, $3, $4, $5, $6, $7, $8)', [...fences, ...entry])
     }
     let seq = 0
     let migrated = false
     const appending = (async () => {
-      while (!migrated) await append(++seq)
+      do await append(++seq)
+      while (!migrated)
       for (let more = 0; more < 3; more++) await append(++seq)
     })()
     const after = await open(url)
     migrated = true
     await appending
     assert.equal((await after.openDocument('a')).head, seq)
-    assert.equal(await before.deleteDocument('a', fence), 'written')
+    const next = await takeFence(after, 'a', { nodeId: 'of this version', boot: 'new' })
+    const entry = { documentId: 'a', fence: next, seq: seq + 1, incarnation: 'life', update: bytesOf('new') }
+    await after.append([{ ...entry, users: ['ann'], firstUses: [{ clientId: 1, user: 'ann' }] }])
+    const { items } = await after.readAuthors('a', { afterSeq: seq - 1, limit: 10 })
+    assert.deepEqual(
+      items.map(({ users }) => users),
+      [[], ['ann']],
+    )
+    // What deletes a document is the same for both, and takes everything.
+    const last = await takeFence(before, 'a')
+    assert.equal(await before.deleteDocument('a', last), 'written')
+    assert.deepEqual((await after.readFirstUses('a', { limit: 10 })).items, [])
     await Promise.all([before.close(), after.close()])
   })
 
@@ -138,6 +153,25 @@ describe('settings', () => {
     const store = await open(server.url(nameOf(url), 'worker'))
     const fence = await takeFence(store, 'a')
     assert.equal((await store.append([{ documentId: 'a', fence, seq: 1, incarnation: 'life', update: bytesOf('x') }])).fencedShards.size, 0)
+    await store.close()
+  })
+
+  test('G5: who was given the tables of the version before may use those that came since', async () => {
+    const url = await server.createDatabase()
+    const database = new Database({ url, logger: silentLogger })
+    await migrate(database, migrations.slice(0, 3))
+    await server.run(
+      `CREATE ROLE "An odd name" LOGIN; GRANT USAGE ON SCHEMA weft TO "An odd name";
+       GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA weft TO "An odd name"`,
+      nameOf(url),
+    )
+    await migrate(database)
+    await database.close()
+    const store = await open(server.url(nameOf(url), 'An%20odd%20name'), { migrate: false })
+    const fence = await takeFence(store, 'a')
+    const entry = { documentId: 'a', fence, seq: 1, incarnation: 'life', update: bytesOf('x') }
+    await store.append([{ ...entry, users: ['ann'], firstUses: [{ clientId: 1, user: 'ann' }] }])
+    assert.equal((await store.readFirstUses('a', { limit: 1 })).items.length, 1)
     await store.close()
   })
 
@@ -416,6 +450,50 @@ describe('a database that goes away', () => {
       for (const error of await Promise.all(reads.map(refusal))) assert.equal(error.code, 'store-unavailable')
       await own.start()
       assert.equal((await store.openDocument('a')).head, 1)
+      await store.close()
+    } finally {
+      await own.stop()
+    }
+  })
+
+  test('H5: after a failover that lost the newest authors, their numbers name nobody else', async () => {
+    const own = await startPostgres({ settings })
+    try {
+      const url = await own.createDatabase()
+      const store = await open(url)
+      const fence = await takeFence(store, 'a')
+      const entry = (seq: number, user: string) => ({
+        ...{ documentId: 'a', fence, seq, incarnation: 'life', update: bytesOf(`${seq}`) },
+        ...{ users: [user], firstUses: [{ clientId: seq, user }] },
+      })
+      await store.append([entry(1, 'ann')])
+      await store.append([entry(2, 'ben')])
+      await own.run(
+        `DELETE FROM weft.log WHERE seq = 2; DELETE FROM weft.first_use WHERE seq = 2; DELETE FROM weft.author WHERE number = 2;
+         ALTER TABLE weft.author ALTER COLUMN number RESTART WITH 2; INSERT INTO weft.author (id) VALUES ('cat')`,
+        nameOf(url),
+      )
+      await own.kill()
+      await own.start()
+      const append = async (): Promise<void> => {
+        for (;;)
+          try {
+            await store.append([entry(2, 'ben')])
+            return
+          } catch (thrown) {
+            if (!(thrown instanceof WeftError) || thrown.code !== 'store-unavailable') throw thrown
+          }
+      }
+      await append()
+      const { items } = await store.readAuthors('a', { afterSeq: 0, limit: 9 })
+      assert.deepEqual(
+        items.map(({ users }) => users),
+        [['ann'], ['ben']],
+      )
+      assert.deepEqual(
+        (await store.readFirstUses('a', { limit: 9 })).items.map(({ user }) => user),
+        ['ann', 'ben'],
+      )
       await store.close()
     } finally {
       await own.stop()

@@ -7,9 +7,9 @@ import { weftNodeSubprotocol } from '../../protocol/dialects/weft.js'
 import type { AwarenessBus } from '../../server/awareness/bus.js'
 import { ExchangeBus } from '../../server/awareness/exchange.js'
 import type { ClusterMemberOptions } from '../../server/cluster/cluster-member.js'
-import type { NodeAddress, NodeDialer } from '../../server/cluster/node-dialer.js'
+import type { DialedNode, NodeAddress, NodeDialer } from '../../server/cluster/node-dialer.js'
 import type { ClusterSettings } from '../../server/cluster/settings.js'
-import type { Socket, SocketEvents } from '../../server/gateway/socket.js'
+import type { SocketEvents } from '../../server/gateway/socket.js'
 import type { SimulatedDatabase } from './database.js'
 import type { SimulatedNetwork } from './network.js'
 import type { SimulatedRedis } from './redis.js'
@@ -73,7 +73,7 @@ class SimulatedDialer implements NodeDialer {
     this.#host = host
   }
 
-  dial({ advertise }: NodeAddress, events: SocketEvents): Promise<Socket> {
+  dial({ advertise }: NodeAddress, events: SocketEvents): Promise<DialedNode> {
     return new Promise((resolve, reject) => {
       let over = false
       // Of the system, not of the process: a dial that nobody needs any more keeps nothing alive.
@@ -88,7 +88,7 @@ class SimulatedDialer implements NodeDialer {
         (end) => {
           timer.cancel()
           if (over) this.#host.soon(() => end.terminate())
-          else this.#host.soon(() => resolve(end))
+          else this.#host.soon(() => resolve({ socket: end, subprotocol: weftNodeSubprotocol }))
           return over ? { received: () => {}, message: () => {}, pong: () => {}, closed: () => {} } : events
         },
         () => {

@@ -74,6 +74,12 @@ describe('a hook that is at fault', () => {
       authorize: () => Promise.resolve({ user: { id: 1 }, permission: 'read-only' }),
       logged: /something else/,
     },
+    {
+      title: 'answers a user of more than 256 bytes',
+      authorize: () => Promise.resolve({ user: 'é'.repeat(129), permission: 'read-only' }),
+      logged: /1 to 256 bytes/,
+    },
+    { title: 'answers an empty user', authorize: () => ({ user: '', permission: 'read-only' }), logged: /1 to 256 bytes/ },
   ]
   for (const { title, authorize, logged } of cases) {
     test(`G5: a hook that ${title} refuses with 4403 and neutral words, in both dialects; the log says why`, async () => {

@@ -203,5 +203,5 @@ test('G4: closing detaches everybody, near and far, and leaves no timer and no l
   assert.equal(bench.far.linked, false)
   assert.equal(bench.near.clock.timerCount, 0)
   await Promise.race([waiting.joined.catch(() => {}), bench.near.clock.settle()])
-  await assert.rejects(bench.directory.attach(DOCUMENT, { user: null, sink: new TestSession() }), /stopping/)
+  await assert.rejects(bench.directory.attach(DOCUMENT, { sink: new TestSession() }), /stopping/)
 })

@@ -39,6 +39,7 @@ const clientMessage: fc.Arbitrary<WeftClientMessage> = fc.oneof(
   fc.record({ type: fc.constant('sync' as const), channel, known }),
   fc.record({ type: fc.constant('submit' as const), channel, submission, update: bytes }),
   fc.record({ type: fc.constant('part' as const), channel, bytes }),
+  fc.record({ type: fc.constant('author' as const), channel, user: text }),
   fc.record({ type: fc.constant('awareness' as const), channel, update: bytes }),
   fc.record({ type: fc.constant('token' as const), channel, token: text }),
   fc.record({ type: fc.constant('close' as const), channel }),

@@ -55,15 +55,13 @@ class PlayedAttachment implements Attachment {
     this.calls.push('suspend')
   }
 
-  submit(submission: number): void {
+  submit(submission: number, _bytes: Uint8Array, user: string | null): void {
     this.calls.push(`submit ${submission}`)
+    this.users.push(user)
   }
 
-  /** Who it is called with, the last of them. */
-  user: string | null = null
-  identify(user: string | null): void {
-    this.user = user
-  }
+  /** Of each submission. */
+  readonly users: (string | null)[] = []
 
   detach(): void {
     this.calls.push('detach')
@@ -462,20 +460,18 @@ test('S6: seeded: whatever moves between, a session ends up with every beat and 
   }
 })
 
-test('who a session is goes along with it: an owner is told who it is now, also if that changed while the owner was looked for', async () => {
+test('H5: who wrote an edit goes along with it to the next owner, also if the session is somebody else by then', async () => {
   const stage = new Stage()
-  await stage.live()
-  stage.moving?.identify('bob')
-  assert.equal(stage.last.user, 'bob')
+  const session = await stage.live()
+  session.user = 'ann'
+  session.submit(editOf('x', 11))
+  session.user = 'ben'
+  session.submit(editOf('y', 12))
+  assert.deepEqual(stage.last.users, ['ann', 'ben'])
   stage.last.end('owner-moved')
-  await stage.clock.settle()
-  stage.moving?.identify('cleo')
-  const users: (string | null)[] = []
-  stage.owner = ({ sink, user }) => {
-    users.push(user)
-    return new PlayedAttachment(sink)
-  }
-  await stage.clock.advanceAsync(MOVE_MS_MAX / 2)
-  assert.deepEqual(users, ['cleo'])
-  assert.equal(stage.last.user, 'cleo')
+  session.user = null
+  session.submit(editOf('z', 13))
+  stage.moveTo(2)
+  await stage.clock.advanceAsync(1_000)
+  assert.deepEqual(stage.last.users, ['ann', 'ben', null])
 })

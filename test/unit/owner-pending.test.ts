@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { Pending } from '../../server/document/pending.js'
 import { keystroke, oneString } from '../attack/shapes.js'
-import { OwnerBench } from '../helpers/owner-bench.js'
+import { OwnerBench, TestSession } from '../helpers/owner-bench.js'
 
 const inspected = (update: Uint8Array) => inspectUpdate(update, storedBounds)
 
@@ -75,7 +75,9 @@ test('G8: a few bytes of a large message do not keep all of it', () => {
   const edit = keystroke(7, 0)
   message.set(edit, 500_000)
   const pending = new Pending()
-  pending.add(inspected(message.subarray(500_000, 500_000 + edit.length)))
+  const sink = new TestSession()
+  const submitter = { session: { sink, state: { kind: 'live' } } as const, submission: 1, user: null }
+  pending.add(inspected(message.subarray(500_000, 500_000 + edit.length)), submitter, [])
   assert.ok((pending.updates[0]?.buffer.byteLength ?? 0) < 1_000)
 })
 

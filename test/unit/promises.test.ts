@@ -48,6 +48,7 @@ const subjects: Readonly<Record<string, RegExp>> = {
   G9: /piece|slow|rate|bytes/i,
   H1: /readAt|readLog|\bat\b|replay/i,
   H3: /prune|retention|window|version|credible/i,
+  H5: /users|firstUses|author/i,
 }
 
 const promises = fs.readFileSync(path.join(repositoryRoot, 'docs/promises.md'), 'utf8')

@@ -9,6 +9,7 @@ import { silentLogger } from '../../core/log.js'
 import { MemoryBudget } from '../../core/memory-budget.js'
 import { seededRandom } from '../../core/random.js'
 import type { LogRow } from '../../persistence/store.js'
+import { weftNodeSubprotocol, weftNodeSubprotocolBefore } from '../../protocol/dialects/weft.js'
 import { NodeLinks } from '../../server/cluster/node-links.js'
 import { RemoteDocument } from '../../server/cluster/remote-document.js'
 import type { DocumentDirectory } from '../../server/document/port.js'
@@ -37,12 +38,14 @@ interface BenchOptions {
   readonly limits?: Partial<Limits>
   readonly broadcast?: 'after-commit' | 'before-commit'
   readonly log?: readonly LogRow[]
+  readonly subprotocol?: string
 }
 
 /** A remote document whose owner has answered with `seq` and the updates, unless `updates` is null. */
 async function bench(seq: number, updates: readonly Uint8Array[] | null, options: BenchOptions = {}): Promise<Bench> {
   const clock = new ManualClock()
   const node = new ScriptedNode()
+  node.subprotocol = options.subprotocol ?? weftNodeSubprotocol
   const limits = { ...defaultLimits, ...options.limits }
   const budget = new MemoryBudget(limits.memoryBytesMax)
   const links = new NodeLinks({
@@ -370,4 +373,31 @@ test('G8: a replica counts into the budget of its node while it is there, and on
   await blank.clock.advanceAsync(0)
   assert.equal(blank.ended(), 1)
   assert.equal(blank.budget.account('documents').bytes, 0)
+})
+
+test('H5: the owner is told who wrote what is submitted, whenever that is somebody else than before', async () => {
+  const { node, remote, clock, join } = await bench(0, [])
+  const [a, b] = [await join(), await join()]
+  a.user = 'ann'
+  b.user = 'ben'
+  for (const [client, session] of [a, a, b, a].entries()) session.submit(editOf('x', client + 1))
+  b.user = null
+  b.submit(editOf('x', 9))
+  await clock.settle()
+  const said = node.received.flatMap((message) =>
+    message.type === 'author' ? [`of ${message.user}`] : message.type === 'submit' ? [String(message.submission)] : [],
+  )
+  assert.deepEqual(said, ['of ann', '1', '2', 'of ben', '3', 'of ann', '4', 'of ', '5'])
+  remote.end(new WeftError('draining', 'over'))
+})
+
+test('H5: a node of the version before is sent what is submitted, and not who wrote it', async () => {
+  const { node, remote, clock, join } = await bench(0, [], { subprotocol: weftNodeSubprotocolBefore })
+  const session = await join()
+  session.user = 'ann'
+  session.submit(editOf('x', 1))
+  await clock.settle()
+  const types = node.received.map(({ type }) => type)
+  assert.ok(types.includes('submit') && !types.includes('author'), types.join(' '))
+  remote.end(new WeftError('draining', 'over'))
 })

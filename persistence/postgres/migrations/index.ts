@@ -3,6 +3,7 @@
 import { initial } from './0001-initial.js'
 import { forgetLeases } from './0002-forget-leases.js'
 import { quarantine } from './0003-quarantine.js'
+import { whoWrote } from './0004-who-wrote.js'
 
 export interface Migration {
   readonly version: number
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   { version: 1, name: 'initial', sql: initial },
   { version: 2, name: 'forget-leases', sql: forgetLeases },
   { version: 3, name: 'quarantine', sql: quarantine },
+  { version: 4, name: 'who-wrote', sql: whoWrote },
 ]
