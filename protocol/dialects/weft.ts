@@ -103,6 +103,27 @@ export function decodeWeftClient(frame: Uint8Array): WeftClientMessage {
   return message
 }
 
+/** The channel of a client's message, from its first bytes; null for what has none, or cannot be read. */
+export function channelOf(frame: Uint8Array): number | null {
+  return headOf(frame)?.channel ?? null
+}
+
+/** The channel of a client's message that writes to its document; null for any other. */
+export function channelWrittenOn(frame: Uint8Array): number | null {
+  const head = headOf(frame)
+  return head !== null && (head.type === clientTypes.submit || head.type === clientTypes.part) ? head.channel : null
+}
+
+function headOf(frame: Uint8Array): { readonly type: number; readonly channel: number } | null {
+  const reader = new ByteReader(frame, 'The message')
+  try {
+    const type = reader.varUint()
+    return type === clientTypes.hello || type === clientTypes.ping ? null : { type, channel: reader.varUint() }
+  } catch {
+    return null
+  }
+}
+
 function readClientMessage(reader: ByteReader): WeftClientMessage {
   const type = reader.varUint()
   switch (type) {

@@ -21,6 +21,8 @@ export interface Driver {
   text(): void
   /** The server will close this connection soon; `retryAfterMs` is when it makes sense to come back. */
   drain(retryAfterMs: number): void
+  /** The socket is gone. Answers which of the messages that wait are still worth handling: what the client wrote before it went. Null: all of them. */
+  gone(waiting: readonly Uint8Array[]): ((message: Uint8Array) => boolean) | null
   /** Resolves when everything that was received is committed or refused, and said to be. */
   settled(): Promise<void>
   /** The connection is over: detach everything. Called exactly once. */
@@ -249,7 +251,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
   }
 
   message(data: Uint8Array): void {
-    this.#inbox.receive(() => this.#receive((driver) => driver.message(data)))
+    this.#inbox.receive(data, () => this.#receive((driver) => driver.message(data)))
   }
 
   tooLarge(): void {
@@ -260,7 +262,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
   }
 
   text(): void {
-    this.#inbox.receive(() => this.#receive((driver) => driver.text()))
+    this.#inbox.receive(null, () => this.#receive((driver) => driver.text()))
   }
 
   pong(mark: number): void {
@@ -271,6 +273,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
 
   closed(code: number): void {
     if (this.#state.kind === 'closed') return
+    if (this.#closedWith === null) this.#dropWhatServesNobody()
     if (!this.#inbox.isEmpty) {
       // What came before the end counts: somebody types and closes the page.
       this.#heartbeat.stop()
@@ -288,6 +291,21 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (wasOpen !== 'closing') this.#endDriver()
     this.#options.logger.debug({ connection: this.id, closeCode: code }, 'connection closed')
     this.#options.closed(this)
+  }
+
+  /** Handles nothing more of what the client sends until `releaseHandling`; then what came meanwhile is handled, in order. */
+  holdHandling(): void {
+    this.#inbox.hold()
+  }
+
+  releaseHandling(): void {
+    this.#inbox.release()
+  }
+
+  #dropWhatServesNobody(): void {
+    if (this.#inbox.isEmpty || this.#driver === null) return
+    const counts = this.#driver.gone(this.#inbox.waiting)
+    if (counts !== null) this.#inbox.keep(counts)
   }
 
   #updateReading(): void {

@@ -1,20 +1,27 @@
-// Shares the event loop among connections: what one connection may have handled in one turn of the loop is bounded in time, and the rest waits for the next
-// turns, so that a client that sends without pause does not make all others wait (G7). A socket hands over up to megabytes in one turn.
+// Shares the event loop among connections: what all of them may have handled in one turn of the loop is bounded in time, and the rest waits for the next turns,
+// where those who took least lately come first. So a client that sends without pause, or a thousand of them, do not make all others wait (G7). A socket hands over up
+// to megabytes in one turn.
 import type { Clock } from '../../core/clock.js'
+import { RecentUse, Turns } from './turns.js'
 
-/** What all connections with something waiting may take of one turn together. */
-const TURN_MS = 8
-/** Bounds of one connection's part of it. */
-const SLICE_MS_MAX = 2
-const SLICE_MS_MIN = 0.25
+/** What is handled of one turn as it comes in, and what of it after that, of all that waits. */
+const AT_ONCE_MS = 4
+const WAITING_MS = 6
+/** What one connection may have handled in one turn as it comes in. */
+const CONNECTION_AT_ONCE_MS = 2
+/** What one that waits has handled before it is another one's turn. */
+const SLICE_MS = 0.5
+/** Who took less lately counts as having taken nothing. */
+const LITTLE_MS = 1
 
 /** What the inboxes of a process share. */
 export class LoopShare {
   readonly clock: Clock
-  /** Inboxes in which something waits. */
-  #waiting = 0
+  readonly #turns = new Turns<FairInbox>(LITTLE_MS)
   #turn = 0
   #turnEnds: 'unseen' | 'awaited' = 'unseen'
+  #spentMs = 0
+  #running: 'resting' | 'scheduled' = 'resting'
 
   constructor(clock: Clock) {
     this.clock = clock
@@ -27,22 +34,53 @@ export class LoopShare {
       this.clock.soon(() => {
         this.#turnEnds = 'unseen'
         this.#turn += 1
+        this.#spentMs = 0
       })
     }
     return this.#turn
   }
 
-  /** Milliseconds that one connection may take in one turn. */
-  get sliceMs(): number {
-    return Math.min(SLICE_MS_MAX, Math.max(SLICE_MS_MIN, TURN_MS / Math.max(1, this.#waiting)))
+  /** Whether what comes in may still be handled in the present turn. */
+  get hasTime(): boolean {
+    return this.#spentMs < AT_ONCE_MS
   }
 
-  addWaiting(count: 1 | -1): void {
-    this.#waiting += count
+  spend(ms: number): void {
+    this.#spentMs += ms
+  }
+
+  /** The inbox has something that waits. */
+  wait(inbox: FairInbox): void {
+    this.#turns.wait(inbox)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#running === 'scheduled') return
+    this.#running = 'scheduled'
+    this.clock.soon(() => {
+      this.#running = 'resting'
+      this.#run()
+    })
+  }
+
+  #run(): void {
+    const endsAt = this.clock.monotonic() + WAITING_MS
+    // At least one, however little time there is.
+    do {
+      const inbox = this.#turns.next()
+      if (inbox === null) return
+      if (inbox.handleFor(SLICE_MS)) this.#turns.wait(inbox)
+    } while (this.clock.monotonic() < endsAt)
+    if (this.#turns.size > 0) this.#schedule()
   }
 }
 
-type Work = () => void
+interface Work {
+  /** Null: a text message. */
+  readonly message: Uint8Array | null
+  readonly run: () => void
+}
 
 export interface InboxEvents {
   /** Something waits: stop reading from the socket. */
@@ -53,35 +91,77 @@ export interface InboxEvents {
 
 /** What one connection has received and not handled. Each piece of work is handled once, in order. */
 export class FairInbox {
+  readonly use: RecentUse
   readonly #share: LoopShare
   readonly #events: InboxEvents
   #work: Work[] = []
   /** The first of `#work` that was not handled. */
   #next = 0
+  /** It waits with the others: once, also if it is cleared and filled again. */
+  #queued = false
+  #held = false
   #turn = -1
   #spentMs = 0
 
   constructor(share: LoopShare, events: InboxEvents) {
     this.#share = share
     this.#events = events
+    this.use = new RecentUse(share.clock)
   }
 
   get isEmpty(): boolean {
     return this.#work.length === 0
   }
 
-  /** Handles `work` now, or in a later turn if this one's time is used up. `work` must not throw. */
-  receive(work: Work): void {
-    if (this.isEmpty && this.#hasTime()) this.#handle(work)
+  /** The messages that wait, in order. */
+  get waiting(): readonly Uint8Array[] {
+    return this.#work.slice(this.#next).flatMap(({ message }) => (message === null ? [] : [message]))
+  }
+
+  /** Drops those that wait and do not count. */
+  keep(counts: (message: Uint8Array) => boolean): void {
+    this.#work = this.#work.slice(this.#next).filter(({ message }) => message !== null && counts(message))
+    this.#next = 0
+  }
+
+  /** Runs what handles a message now, or in a later turn if this one's time is used up. `run` must not throw. */
+  receive(message: Uint8Array | null, run: () => void): void {
+    const work = { message, run }
+    if (this.isEmpty && !this.#held && this.#hasTime()) this.#share.spend(this.#handle(work))
     else this.#push(work)
+  }
+
+  /** Handles nothing more until `release`. */
+  hold(): void {
+    this.#held = true
+  }
+
+  release(): void {
+    this.#held = false
+    this.#waitForTurn()
   }
 
   /** Drops what waits. */
   clear(): void {
-    if (this.isEmpty) return
     this.#work = []
     this.#next = 0
-    this.#share.addWaiting(-1)
+  }
+
+  /** It is this one's turn among those who wait. True if something still waits. */
+  handleFor(ms: number): boolean {
+    let spentMs = 0
+    while (spentMs < ms && !this.#held) {
+      const work = this.#work[this.#next]
+      // Cleared meanwhile.
+      if (work === undefined) break
+      this.#next += 1
+      spentMs += this.#handle(work)
+      if (this.#next < this.#work.length || this.isEmpty) continue
+      this.clear()
+      this.#events.emptied()
+    }
+    this.#queued = !this.isEmpty && !this.#held
+    return this.#queued
   }
 
   #hasTime(): boolean {
@@ -90,38 +170,28 @@ export class FairInbox {
       this.#turn = turn
       this.#spentMs = 0
     }
-    return this.#spentMs < this.#share.sliceMs
+    return this.#spentMs < CONNECTION_AT_ONCE_MS && this.#share.hasTime
   }
 
-  #handle(work: Work): void {
+  #handle(work: Work): number {
     const { clock } = this.#share
     const startedAt = clock.monotonic()
-    work()
-    this.#spentMs += clock.monotonic() - startedAt
+    work.run()
+    const ms = clock.monotonic() - startedAt
+    this.#spentMs += ms
+    this.use.add(ms)
+    return ms
   }
 
   #push(work: Work): void {
     this.#work.push(work)
-    if (this.#work.length > 1) return
-    this.#share.addWaiting(1)
-    this.#share.clock.soon(() => this.#go())
-    this.#events.full()
+    this.#waitForTurn()
+    if (this.#work.length === 1) this.#events.full()
   }
 
-  #go(): void {
-    // At least one, however little time there is.
-    do {
-      const work = this.#work[this.#next]
-      if (work === undefined) return
-      this.#next += 1
-      this.#handle(work)
-    } while (this.#next < this.#work.length && this.#hasTime())
-    if (this.isEmpty) return
-    if (this.#next < this.#work.length) {
-      this.#share.clock.soon(() => this.#go())
-      return
-    }
-    this.clear()
-    this.#events.emptied()
+  #waitForTurn(): void {
+    if (this.#queued || this.#held || this.isEmpty) return
+    this.#queued = true
+    this.#share.wait(this)
   }
 }

@@ -8,6 +8,7 @@ import type { Authorization } from './authorize.js'
 import { Connection, type Driver } from './connection.js'
 import { LoopShare } from './fair-inbox.js'
 import { linkServices } from './link-services.js'
+import { OpeningTurns } from './openings.js'
 import { OutboxMemory } from './outbox-memory.js'
 import type { GatewayServices } from './services.js'
 import { SlowReaders } from './slow-readers.js'
@@ -47,6 +48,7 @@ export class Gateway {
   readonly #linkServices: GatewayServices
   readonly #connections = new Set<Connection>()
   readonly #share: LoopShare
+  readonly #openingTurns: OpeningTurns
   readonly #slowReaders: SlowReaders
   readonly #outboxMemory: OutboxMemory
   #lastId = 0
@@ -57,6 +59,7 @@ export class Gateway {
   constructor(services: GatewayServices, owned: DocumentDirectory = services.directory) {
     this.#services = services
     this.#share = new LoopShare(services.clock)
+    this.#openingTurns = new OpeningTurns(services.clock)
     this.#linkServices = linkServices(services, owned)
     const { clock, budget, counters } = services
     this.#outboxMemory = new OutboxMemory(budget.account('outboxes'))
@@ -169,6 +172,7 @@ export class Gateway {
 
   #driverFor(connection: Connection, arrival: Arrival): Driver {
     const services = this.#services
+    const openingTurns = this.#openingTurns
     const { origin, protocols, target } = arrival
     const query = target?.indexOf('?') ?? -1
     const parameters = new URLSearchParams(query < 0 ? '' : target?.slice(query + 1))
@@ -176,13 +180,13 @@ export class Gateway {
       case 'weft': {
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
           services.authorize({ documentId, token, parameters, protocols, origin })
-        return new WeftDriver({ services, connection, manner: weftManner, authorize })
+        return new WeftDriver({ services, connection, manner: weftManner, openingTurns, authorize })
       }
       case 'weft-node': {
         const links = this.#linkServices
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
           links.authorize({ documentId, token, parameters, protocols, origin })
-        return new WeftDriver({ services: links, connection, manner: null, authorize })
+        return new WeftDriver({ services: links, connection, manner: null, openingTurns, authorize })
       }
       case 'y-websocket': {
         if (target === null)

@@ -3,10 +3,10 @@ import { unreachable } from '../../core/assert.js'
 import type { Timer } from '../../core/clock.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import { MemoryCharge } from '../../core/memory-budget.js'
-import { decodeWeftClient, encodeWeftServer, type WeftClientMessage } from '../../protocol/dialects/weft.js'
+import { channelOf, channelWrittenOn, decodeWeftClient, encodeWeftServer, type WeftClientMessage } from '../../protocol/dialects/weft.js'
 import type { Authorization } from './authorize.js'
 import type { Connection, Driver } from './connection.js'
-import { Openings } from './openings.js'
+import { Openings, type OpeningTurns } from './openings.js'
 import type { GatewayServices } from './services.js'
 import { Session } from './session.js'
 import { SubmissionParts } from './submission-parts.js'
@@ -18,6 +18,8 @@ export interface WeftDriverOptions {
   readonly connection: Connection
   /** How the other end takes what is large: null for a node, which takes everything as a whole. */
   readonly manner: TransferManner | null
+  /** Shared with all other connections. */
+  readonly openingTurns: OpeningTurns
   authorize(documentId: string, token: string): Promise<Authorization>
 }
 
@@ -44,6 +46,9 @@ const PONGS_OWED_MAX = 100
 /** What a session and its place in the document take, about. */
 const SESSION_BYTES = 8 * 1024
 
+/** Sessions that leave in one turn of the event loop when their connection is gone. */
+const LEFT_PER_TURN = 64
+
 const pong = encodeWeftServer({ type: 'pong' })
 
 export class WeftDriver implements Driver {
@@ -60,11 +65,17 @@ export class WeftDriver implements Driver {
     this.#options = options
     const { services, connection } = options
     const openingsMax = connection.isLink ? Number.POSITIVE_INFINITY : services.limits.openingsPerConnectionMax
-    this.#openings = new Openings(openingsMax, (channel) => {
-      const open = this.#channels.get(channel)
-      if (open === undefined) this.#openings.ended(channel)
-      else open.session.start()
-    })
+    this.#openings = new Openings(
+      options.openingTurns,
+      openingsMax,
+      (channel) => {
+        const open = this.#channels.get(channel)
+        if (open === undefined) this.#openings.ended(channel)
+        else open.session.start()
+      },
+      // What waits to be opened holds memory; in the network it does not.
+      (full) => (full ? connection.holdHandling() : connection.releaseHandling()),
+    )
     this.#charge = new MemoryCharge(services.budget.account('received'))
     const tooLate = (): void =>
       connection.fail(new WeftError('too-slow', `The hello did not arrive within ${services.limits.handshakeMsMax} ms of the upgrade.`))
@@ -103,6 +114,15 @@ export class WeftDriver implements Driver {
     this.#options.connection.send(encodeWeftServer({ type: 'drain', retryAfterMs }))
   }
 
+  gone(waiting: readonly Uint8Array[]): (message: Uint8Array) => boolean {
+    // Of a channel on which nothing is written any more nobody sees what it is sent. What cannot be read is for `message` to refuse.
+    const written = new Set(waiting.map(channelWrittenOn))
+    return (message) => {
+      const channel = channelOf(message)
+      return channel === null || written.has(channel)
+    }
+  }
+
   async settled(): Promise<void> {
     await Promise.all(Array.from(this.#channels.values(), ({ session }) => session.settled()))
   }
@@ -111,13 +131,20 @@ export class WeftDriver implements Driver {
     if (this.#state.kind === 'greeting') this.#state.timer.cancel()
     this.#state = { kind: 'over' }
     this.#openings.clear()
-    for (const { session, parts } of this.#channels.values()) {
+    const left = [...this.#channels.values()]
+    this.#channels.clear()
+    this.#sessionsOn.clear()
+    this.#leave(left)
+  }
+
+  /** Some in each turn of the event loop: a connection may have had a thousand documents open (G7). */
+  #leave(left: OpenChannel[]): void {
+    for (const { session, parts } of left.splice(0, LEFT_PER_TURN)) {
       parts.drop()
       session.leave()
     }
-    this.#channels.clear()
-    this.#sessionsOn.clear()
-    this.#charge.set(0)
+    this.#charge.set(left.length * SESSION_BYTES)
+    if (left.length > 0) this.#options.services.clock.soon(() => this.#leave(left))
   }
 
   #welcome(): void {

@@ -82,6 +82,10 @@ export class YWebsocketDriver implements Driver, SessionDialect {
 
   drain(): void {}
 
+  gone(): null {
+    return null
+  }
+
   settled(): Promise<void> {
     return this.#session.settled()
   }

@@ -51,10 +51,15 @@ export class ManualClock implements Clock {
   flush(): void {
     for (let steps = 0; this.#soon.length > 0; steps++) {
       if (steps > STEPS_MAX) throw new Error('ManualClock: the soon queue never empties')
-      const queued = this.#soon
-      this.#soon = []
-      for (const run of queued) run()
+      this.turn()
     }
+  }
+
+  /** One turn of the event loop: runs what `soon` queued, and not what that queues. */
+  turn(): void {
+    const queued = this.#soon
+    this.#soon = []
+    for (const run of queued) run()
   }
 
   /** Moves time on by `ms`: runs the soon queue, then every timer that falls due, each at its own time and followed by the soon queue. Promises stay unsettled. */

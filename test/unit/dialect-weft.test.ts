@@ -6,6 +6,8 @@ import { WeftError } from '../../core/errors.js'
 import { sharedPartBytesMin } from '../../protocol/bytes.js'
 import {
   agentBytesMax,
+  channelOf,
+  channelWrittenOn,
   decodeWeftClient,
   decodeWeftServer,
   encodeWeftClient,
@@ -140,4 +142,14 @@ test('G5: what is wrong with a message is named', () => {
   assert.throws(() => decodeWeftClient(Uint8Array.of(3, 1, 7)), malformed(/unknown form 7/))
   assert.throws(() => decodeWeftServer(Uint8Array.of(41, 1, 2)), malformed(/holds 2 where 0 or 1 is expected/))
   assert.throws(() => decodeWeftServer(Uint8Array.of(35, 1, 1, 0xff, 0xff, 0x7f, 0)), malformed(/announces 2097151 entries in 1 bytes/))
+})
+
+test('the channel of a message is read from its first bytes, and the one that it writes on', () => {
+  const of = (message: WeftClientMessage): Uint8Array => Uint8Array.from(Buffer.concat(encodeWeftClient(message)))
+  const submit = of({ type: 'submit', channel: 300, submission: 1, update: Uint8Array.of(0, 0) })
+  const open = of({ type: 'open', channel: 7, documentId: 'a', token: '', known: { kind: 'nothing' } })
+  assert.deepEqual([channelOf(submit), channelWrittenOn(submit)], [300, 300])
+  assert.deepEqual([channelOf(open), channelWrittenOn(open)], [7, null])
+  assert.deepEqual([channelOf(of({ type: 'ping' })), channelWrittenOn(of({ type: 'ping' }))], [null, null])
+  for (const odd of [[], [4], [2, 0x80], [255]]) assert.equal(channelWrittenOn(Uint8Array.from(odd)), null)
 })

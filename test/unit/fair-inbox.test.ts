@@ -43,7 +43,13 @@ class PausableSocket implements Socket {
 }
 
 /** A connection whose driver takes `messageMs` for each message. */
-function connect(clock: WorkingClock, share: LoopShare, messageMs: number, handled: number[] = []) {
+function connect(
+  clock: WorkingClock,
+  share: LoopShare,
+  messageMs: number,
+  handled: number[] = [],
+  counts: ((message: Uint8Array) => boolean) | null = null,
+) {
   const socket = new PausableSocket()
   const ended = { driver: 0, connection: 0 }
   const driver: Driver = {
@@ -55,6 +61,7 @@ function connect(clock: WorkingClock, share: LoopShare, messageMs: number, handl
     },
     text: () => {},
     drain: () => {},
+    gone: () => counts,
     settled: () => Promise.resolve(),
     ended: () => {
       ended.driver += 1
@@ -108,15 +115,61 @@ describe('FairInbox', () => {
     assert.equal(flood.socket.paused, false)
   })
 
-  test('G7: many floods share one turn', () => {
+  test('G7: a turn takes no longer for a thousand floods than for a few, and all of them are handled in the end', async () => {
     const clock = new WorkingClock()
     const share = new LoopShare(clock)
-    const floods = upTo(16).map(() => connect(clock, share, 0.1))
-    for (const flood of floods) flood.send(...upTo(50))
-    assert.equal(share.sliceMs, 0.5)
+    const floods = upTo(1_000).map(() => connect(clock, share, 0.1))
+    for (const flood of floods) flood.send(...upTo(20))
+    const handled = (): number => floods.reduce((sum, flood) => sum + flood.handled.length, 0)
+    let before = handled()
+    assert.ok(before * 0.1 < 10, `${before} as they came in`)
+    while (before < 20_000) {
+      clock.turn()
+      const inTurn = handled() - before
+      assert.ok(inTurn > 0 && inTurn * 0.1 < 10, `${inTurn} in a turn`)
+      before = handled()
+    }
+    for (const flood of floods) assert.deepEqual(flood.handled, upTo(20))
+  })
+
+  test('G7: in the midst of a thousand floods, who does little is heard in the next turn', () => {
+    const clock = new WorkingClock()
+    const share = new LoopShare(clock)
+    const floods = upTo(1_000).map(() => connect(clock, share, 0.1))
+    for (const flood of floods) flood.send(...upTo(100))
+    for (let turn = 0; turn < 1_000; turn++) clock.turn()
+    const typist = connect(clock, share, 0.1)
+    for (let key = 0; key < 50; key++) {
+      typist.send(key)
+      clock.turn()
+      assert.equal(typist.handled.length, key + 1)
+      // Nobody is at rest meanwhile.
+      for (const flood of floods) flood.send(1)
+    }
+  })
+
+  test('G7: who took the most lately is not forgotten while there is always somebody who took less', () => {
+    const clock = new WorkingClock()
+    const share = new LoopShare(clock)
+    const uploader = connect(clock, share, 0.5)
+    uploader.send(...upTo(50))
+    for (let turn = 0; turn < 400; turn++) {
+      for (let newcomer = 0; newcomer < 100; newcomer++) connect(clock, share, 0.1).send(1)
+      clock.turn()
+    }
+    assert.deepEqual(uploader.handled, upTo(50))
+  })
+
+  test('a connection whose handling is held takes nothing in, and goes on in order when it is released', () => {
+    const clock = new WorkingClock()
+    const { connection, send, handled, socket } = connect(clock, new LoopShare(clock), 0.001)
+    connection.holdHandling()
+    send(...upTo(20))
     clock.flush()
-    for (const flood of floods) assert.deepEqual(flood.handled, upTo(50))
-    assert.equal(share.sliceMs, 2)
+    assert.deepEqual([handled, socket.paused], [[], true])
+    connection.releaseHandling()
+    clock.flush()
+    assert.deepEqual([handled, socket.paused], [upTo(20), false])
   })
 
   test('D3: what arrived before the socket went is handled before the connection ends', () => {
@@ -127,6 +180,17 @@ describe('FairInbox', () => {
     assert.equal(ended.connection, 0)
     clock.flush()
     assert.deepEqual(handled, upTo(20))
+    assert.deepEqual(ended, { driver: 1, connection: 1 })
+  })
+
+  test('G7: of what waits when the socket goes, only what its driver says counts is handled', () => {
+    const clock = new WorkingClock()
+    const { connection, send, handled, ended } = connect(clock, new LoopShare(clock), 1, [], (message) => (message[0] ?? 0) % 5 === 0)
+    send(...upTo(20))
+    const atOnce = handled.length
+    connection.closed(1001)
+    clock.flush()
+    assert.deepEqual(handled, [...upTo(atOnce), ...upTo(20).filter((message) => message >= atOnce && message % 5 === 0)])
     assert.deepEqual(ended, { driver: 1, connection: 1 })
   })
 
