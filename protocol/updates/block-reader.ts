@@ -1,11 +1,11 @@
 // Reads the structs of an encoded document block by block, as much at a time as is asked for. Nothing is decoded: it steps from one noted place to the
 // next, and cuts a struct that is larger than what is asked for where Yjs would: between characters or values.
-import { ByteReader } from './byte-reader.js'
+import { ByteReader, isContinuation, utf16Length } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'
 import type { EncodedDocument } from './encoded-document.js'
 import type { Slice } from './piece.js'
 import { StructCutter } from './struct-cutter.js'
-import { HAS_ORIGIN, HAS_PARENT_SUB, HAS_RIGHT_ORIGIN, StructReader } from './struct-reader.js'
+import { HAS_ORIGIN, HAS_PARENT_SUB, HAS_RIGHT_ORIGIN, type StructReader } from './struct-reader.js'
 import { skipAny } from './values.js'
 
 const REF_JSON = 2
@@ -55,7 +55,7 @@ export function beginBlock(
   const whole: BlockPlace = { index, ...place, opened: null }
   if (place.clock >= clock) return { rest: null, next: whole }
   const reader = new ByteReader(document.bytes, 'malformed-update')
-  const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
+  const structs = document.structReader(reader)
   reader.offset = place.offset
   const client = document.clientOf(index)
   structs.read(client, place.clock)
@@ -120,7 +120,7 @@ export function readBlock(document: EncodedDocument, place: BlockPlace, bytesMax
   const noted = document.placeBefore(index, offset + bytesMax)
   if (noted !== null && noted.offset > offset) return whole(document, place, noted)
   const reader = new ByteReader(document.bytes, 'malformed-update')
-  const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
+  const structs = document.structReader(reader)
   reader.offset = offset
   structs.read(document.clientOf(index), place.clock)
   const length = reader.offset - offset
@@ -193,11 +193,21 @@ interface Length {
   readonly clocks: number
 }
 
+const CHUNK_BYTES = 16 * 1024
+
 /** The whole characters in at least `bytesMax` bytes, or at least `clocksMax` units: Yjs would replace both halves of one that is cut. */
 function charactersIn(bytes: Uint8Array, start: number, end: number, bytesMax: number, clocksMax = Number.POSITIVE_INFINITY): Length {
+  const stop = Math.min(end, start + bytesMax)
   let offset = start
   let clocks = 0
-  const stop = Math.min(end, start + bytesMax)
+  while (offset < stop && clocks < clocksMax) {
+    const chunkEnd = characterEnd(bytes, Math.min(stop, offset + CHUNK_BYTES), end)
+    const units = utf16Length(bytes, offset, chunkEnd)
+    if (clocks + units > clocksMax) break
+    offset = chunkEnd
+    clocks += units
+  }
+  // The last ones one by one.
   while (offset < stop && clocks < clocksMax) {
     const lead = bytes[offset] as number
     const size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
@@ -205,6 +215,13 @@ function charactersIn(bytes: Uint8Array, start: number, end: number, bytesMax: n
     clocks += size > 3 ? 2 : 1
   }
   return { bytes: offset - start, clocks }
+}
+
+/** Behind the character that `offset` lies in. */
+function characterEnd(bytes: Uint8Array, offset: number, end: number): number {
+  let at = offset
+  while (at < end && isContinuation(bytes[at] as number)) at++
+  return at
 }
 
 function valuesIn(

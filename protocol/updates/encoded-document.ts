@@ -2,7 +2,7 @@
 import { ByteReader } from './byte-reader.js'
 import { type BlockPieces, encodeUpdate, structFrom } from './encoding.js'
 import { CHECKPOINT_FIELDS, type InspectedUpdate } from './inspect.js'
-import { REF_SKIP, StructReader } from './struct-reader.js'
+import { type LongContents, REF_SKIP, StructReader } from './struct-reader.js'
 
 // Per client block: struct count, first clock, end clock, offset, end.
 const BLOCK_FIELDS = 5
@@ -41,6 +41,8 @@ export class EncodedDocument {
   readonly #clients: Float64Array
   readonly #blocks: Uint32Array
   readonly #checkpoints: Uint32Array
+  /** Filled as they are come across. */
+  readonly #longContents: LongContents = new Map()
 
   /** `found` must be what `inspectUpdate(bytes)` gave, or the index of that. What was inspected is not kept. */
   constructor(bytes: Uint8Array, found: InspectedUpdate | DocumentIndex) {
@@ -55,6 +57,11 @@ export class EncodedDocument {
   /** Bytes of the index, the document's own not counted. */
   get indexBytes(): number {
     return this.#clients.byteLength + this.#blocks.byteLength + this.#checkpoints.byteLength
+  }
+
+  /** Reads structs of this document, which has been inspected. */
+  structReader(reader: ByteReader): StructReader {
+    return new StructReader(reader, Number.POSITIVE_INFINITY, null, this.#longContents)
   }
 
   get blockCount(): number {
@@ -116,7 +123,7 @@ export class EncodedDocument {
   locate(index: number, clock: number): StructPlace | null {
     if (clock >= this.endClockOf(index)) return null
     const reader = new ByteReader(this.bytes, 'malformed-update')
-    const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
+    const structs = this.structReader(reader)
     const checkpoint = this.#lastCheckpoint(index, clock)
     let at = this.#blocks[index * BLOCK_FIELDS + 1] as number
     reader.offset = this.#blocks[index * BLOCK_FIELDS + 3] as number
@@ -174,7 +181,7 @@ export class EncodedDocument {
     ) as unknown as [number, number, number, number, number]
     if (clock >= endClock) return null
     const reader = new ByteReader(this.bytes, 'malformed-update')
-    const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
+    const structs = this.structReader(reader)
     reader.offset = offset
     let at = firstClock
     let ordinal = 0

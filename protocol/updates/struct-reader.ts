@@ -17,6 +17,12 @@ const TYPE_XML_ELEMENT = 3
 const TYPE_XML_HOOK = 5
 const TYPE_MAX = 6
 
+/** A longer content takes so long to step over that where it ends is remembered. */
+const LONG_CONTENT_BYTES = 4 * 1024
+
+/** Contents of one encoding that take long to step over, by their offset: how many clocks each covers, and where it ends. */
+export type LongContents = Map<number, { readonly length: number; readonly end: number }>
+
 /** Where a struct finds its parent: it has none (GC, Skip, a root type), it names the parent's item, or it shares its neighbour's. */
 type ParentLink = 'none' | 'item' | 'neighbour'
 
@@ -29,6 +35,7 @@ export class StructReader {
   readonly reader: ByteReader
   readonly #depthMax: number
   readonly #needs: NeedSink | null
+  readonly #longContents: LongContents | null
   /** Offset of the info byte. */
   start = 0
   /** Offset of the content: of what follows the ids, the parent and its key. */
@@ -45,11 +52,12 @@ export class StructReader {
   linkClient = 0
   linkClock = 0
 
-  /** `needs` hears of every id of another client. */
-  constructor(reader: ByteReader, depthMax: number, needs: NeedSink | null = null) {
+  /** `needs` hears of every id of another client. `longContents` is for bytes that are read again and again; of what it has, `values` is not counted anew. */
+  constructor(reader: ByteReader, depthMax: number, needs: NeedSink | null = null, longContents: LongContents | null = null) {
     this.reader = reader
     this.#depthMax = depthMax
     this.#needs = needs
+    this.#longContents = longContents
   }
 
   /** Reads the struct (client, clock). Throws whatever Yjs would throw on, now or later. */
@@ -83,7 +91,7 @@ export class StructReader {
         this.linkClock = linkClock
       }
       this.contentStart = reader.offset
-      this.length = this.#skipContent(ref)
+      this.length = this.#longContents === null ? this.#skipContent(ref) : this.#skipLongContent(ref, this.#longContents)
     }
     // Yjs writes none of these, and its struct lists cannot hold them.
     if (this.length === 0) reader.fail('A struct has no length')
@@ -113,6 +121,18 @@ export class StructReader {
         reader.fail('A parent is neither a root type nor an item')
     }
     if (hasParentSub) reader.skipString()
+  }
+
+  #skipLongContent(ref: number, longContents: LongContents): number {
+    const { reader, contentStart } = this
+    const known = longContents.get(contentStart)
+    if (known !== undefined) {
+      reader.offset = known.end
+      return known.length
+    }
+    const length = this.#skipContent(ref)
+    if (reader.offset - contentStart >= LONG_CONTENT_BYTES) longContents.set(contentStart, { length, end: reader.offset })
+    return length
   }
 
   /** Steps over the content; returns how many clocks it covers. */

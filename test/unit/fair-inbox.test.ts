@@ -172,7 +172,7 @@ describe('FairInbox', () => {
     assert.deepEqual([handled, socket.paused], [upTo(20), false])
   })
 
-  test('D3: what arrived before the socket went is handled before the connection ends', () => {
+  test('what arrived before the socket went is handled before the connection ends', () => {
     const clock = new WorkingClock()
     const { connection, send, handled, ended } = connect(clock, new LoopShare(clock), 1)
     send(...upTo(20))
