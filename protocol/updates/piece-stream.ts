@@ -6,6 +6,7 @@
 // `heads-last`: for receivers that apply each piece as it comes. The first struct of each client is withheld, so that Yjs keeps all that follows
 // on it and shows nothing, until the closing update brings what was withheld, and the deletions: then all of it takes effect in one transaction.
 
+import { assert } from '../../core/assert.js'
 import { type BlockPlace, beginBlock, readBlock } from './block-reader.js'
 import { ByteReader } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'
@@ -94,6 +95,7 @@ export class PieceStream {
 
   /** A piece of about `bytesMax` bytes, or null when only the closing update is left. */
   next(bytesMax: number): Uint8Array | null {
+    assert(Number.isSafeInteger(bytesMax) && bytesMax > 0, 'a piece has a whole number of bytes')
     const key = this.#shared === null ? '' : `${bytesMax} ${JSON.stringify(this.#place, withoutBytes)}`
     const kept = this.#shared?.get(key)
     if (kept !== undefined) {

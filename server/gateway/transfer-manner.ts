@@ -24,5 +24,5 @@ export const stockManner: TransferManner = {
   order: 'heads-last',
   wholeBytesMax: 64 * KiB,
   fastShare: 0.06,
-  pieceBytesMax: (transferBytes) => Math.max(1 * MiB, transferBytes / 16),
+  pieceBytesMax: (transferBytes) => Math.max(1 * MiB, Math.ceil(transferBytes / 16)),
 }
