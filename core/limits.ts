@@ -32,6 +32,12 @@ export const defaultLimits = {
   sessionsPerConnectionAndDocumentMax: 8,
   /** Sockets on one node. Past it an upgrade is answered with HTTP 503. */
   connectionsMax: 100_000,
+  /** Sockets from one client address (an IPv6 one with its /64 network). Past it an upgrade is answered with HTTP 503. Not for addresses on this machine. */
+  connectionsPerAddressMax: 2_000,
+  /** Documents open over all connections of one client address. Past it an open is refused with `too-many-sessions` (4503). */
+  sessionsPerAddressMax: 20_000,
+  /** Sockets on which no request is under way and no upgrade came. Past it those are closed that were idle longest, but for the last second. */
+  idleSocketsMax: 5_000,
   /** Received and not yet committed, per document, by what it costs in memory. At this mark the writers' sockets are paused, at half of it resumed. */
   pendingBytesPerDocumentMax: 32 * MiB,
   /** Received and not yet committed, whole process. At this mark all writers' sockets are paused. */

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { basePathOf } from '../core/document-path.js'
 import { WeftError } from '../core/errors.js'
 import { type ClusterConfig, checkCluster, checkDatabaseUrl } from './cluster-config.js'
+import { trustedProxiesOf } from './gateway/addresses.js'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -23,6 +24,8 @@ export interface Config {
   readonly keepDeleted: readonly string[]
   /** `/collab`, or empty for none. */
   readonly basePath: string
+  /** Proxies that are believed about whom they speak for. */
+  readonly trustedProxies: readonly string[]
   readonly broadcast: 'after-commit' | 'before-commit'
   /** Null: this machine alone, on the embedded store. */
   readonly cluster: ClusterConfig | null
@@ -62,6 +65,8 @@ lift-quarantine forgets what was found to be unusable in a document, so that all
   --keep-deleted <pattern> keep what is deleted in documents of these names, for Yjs's own snapshots; may be given several times;
                           * stands for anything within a segment of the path, ** for anything at all
   --no-demo               do not serve the demo
+  --trusted-proxies <list> proxies in front that say in X-Forwarded-For whom they speak for: addresses, networks as 10.0.0.0/8, loopback,
+                          linklocal, uniquelocal, with commas between (TRUSTED_PROXIES; none)
   --base-path <path>      what everything is under, such as /collab, behind a proxy that passes paths through (BASE_PATH; none)
 
 With a database the server is a node of a cluster, and --data is not used:
@@ -101,6 +106,7 @@ const options = {
   'keep-deleted': { type: 'string', multiple: true },
   'no-demo': { type: 'boolean' },
   'base-path': { type: 'string' },
+  'trusted-proxies': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -163,6 +169,7 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
       keepDeleted: Object.freeze((values['keep-deleted'] ?? []).map((value) => nonEmpty({ name: '--keep-deleted', value }))),
       demo: values['no-demo'] !== true,
       basePath: basePathSetting(read('base-path', 'BASE_PATH')),
+      trustedProxies: Object.freeze(proxiesSetting(read('trusted-proxies', 'TRUSTED_PROXIES'))),
       cluster,
     }),
   }
@@ -170,6 +177,7 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
 
 type ValueFlag =
   | 'base-path'
+  | 'trusted-proxies'
   | 'host'
   | 'port'
   | 'data'
@@ -267,6 +275,13 @@ function invalid(message: string): WeftError {
 
 function basePathSetting(setting: Setting | null): string {
   return setting === null ? '' : basePathOf(setting.value, setting.name)
+}
+
+function proxiesSetting(setting: Setting | null): readonly string[] {
+  if (setting === null) return []
+  const proxies = setting.value.split(',').map((proxy) => proxy.trim())
+  trustedProxiesOf(proxies, setting.name)
+  return proxies
 }
 
 function nonEmpty({ name, value }: Setting): string {

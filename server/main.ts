@@ -43,6 +43,7 @@ async function serve(config: Config): Promise<void> {
     dataDir: config.dataFolder,
     broadcast: config.broadcast,
     basePath: config.basePath,
+    trustedProxies: config.trustedProxies,
     keepDeleted: anyPattern(config.keepDeleted),
     logger,
     ...(config.cluster === null ? {} : { cluster: config.cluster }),

@@ -13,6 +13,7 @@ import type { DocumentStore } from '../persistence/store.js'
 import type { PresenceRegistry } from './awareness/presence-registry.js'
 import { type ClusterConfig, checkCluster, clusterDefaults, optionNames } from './cluster-config.js'
 import { type DocumentTuning, defaultTuning } from './document/tuning.js'
+import { trustedProxiesOf } from './gateway/addresses.js'
 import { type Authorize, allowEverybody, guardedAuthorize } from './gateway/authorize.js'
 import { serveUpgrades } from './gateway/upgrade.js'
 import { HttpListener } from './http/listener.js'
@@ -54,6 +55,11 @@ export interface ServerOptions {
   readonly demo?: string | false
   /** The path that everything is under, such as `/collab`, behind a proxy that passes paths through unchanged. Default: none. */
   readonly basePath?: string
+  /**
+   * Proxies in front of this server, which say in `X-Forwarded-For` whom they speak for: addresses, networks such as `10.0.0.0/8`, or `loopback`, `linklocal`,
+   * `uniquelocal`. The limits for each client address follow it. Default: none is believed.
+   */
+  readonly trustedProxies?: readonly string[]
   readonly tuning?: Partial<DocumentTuning>
   /** The longest time over which a drain spreads the closes. Default 5 s; with few connections it takes much less. */
   readonly drainWindowMs?: number
@@ -174,6 +180,7 @@ class Server implements WeftServer {
     this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
     const mayAsk = guardedAuthorize(authorize, base)
     const basePath = basePathOf(options.basePath ?? '', 'basePath')
+    const trustedProxies = trustedProxiesOf(options.trustedProxies ?? [], 'trustedProxies')
     this.#onFatal = options.onFatal ?? (() => process.exit(1))
     const nodes = gatekeeper === null ? null : { gatekeeper, logger }
     this.#listener = new HttpListener(
@@ -197,7 +204,8 @@ class Server implements WeftServer {
         },
         readiness: () => this.#readiness(),
       }),
-      (server) => serveUpgrades(server, { gateway: () => this.#node?.gateway ?? null, limits, counters, basePath, nodes }),
+      (server) => serveUpgrades(server, { gateway: () => this.#node?.gateway ?? null, limits, counters, basePath, nodes, trustedProxies }),
+      { clock: base.clock, idleSocketsMax: limits.idleSocketsMax },
     )
     this.ready = new Promise((resolve, reject) => {
       this.#markReady = resolve

@@ -4,6 +4,7 @@ import { sleep } from '../../core/clock.js'
 import { documentIdFromTarget } from '../../core/document-path.js'
 import { asWeftError, closeCodes, WeftError } from '../../core/errors.js'
 import type { DocumentDirectory } from '../document/port.js'
+import { Addresses, type AddressUse } from './addresses.js'
 import type { Authorization } from './authorize.js'
 import { Connection, type Driver } from './connection.js'
 import { LoopShare } from './fair-inbox.js'
@@ -26,6 +27,8 @@ export interface Arrival {
   /** Path and query, one character per byte, without the server's base path. The path names the document for y-websocket. Null if it is elsewhere. */
   readonly target: string | null
   readonly origin: string | null
+  /** Whom it comes from, as `clientAddressOf` has it; null without bounds. */
+  readonly address: string | null
   /** The subprotocols that were offered. */
   readonly protocols: readonly string[]
 }
@@ -49,6 +52,7 @@ export class Gateway {
   readonly #connections = new Set<Connection>()
   readonly #share: LoopShare
   readonly #openingTurns: OpeningTurns
+  readonly #addresses = new Addresses()
   readonly #slowReaders: SlowReaders
   readonly #outboxMemory: OutboxMemory
   #lastId = 0
@@ -82,12 +86,13 @@ export class Gateway {
     return bytes
   }
 
-  /** Whether a further connection may come, or why not. */
-  admission(): 'admitted' | 'full' | 'draining' {
+  /** Whether a further connection of this address may come, or why not. */
+  admission(address: string | null): 'admitted' | 'full' | 'address-full' | 'draining' {
     if (this.#state.kind !== 'accepting') return 'draining'
     const { limits, budget } = this.#services
     // G8: what is held for those who are here comes first.
-    return this.#connections.size >= limits.connectionsMax || budget.level === 'full' ? 'full' : 'admitted'
+    if (this.#connections.size >= limits.connectionsMax || budget.level === 'full') return 'full'
+    return this.#addresses.connectionsOf(address) >= limits.connectionsPerAddressMax ? 'address-full' : 'admitted'
   }
 
   /** Takes over a socket that is open. The answer is what the socket has to tell. */
@@ -104,12 +109,16 @@ export class Gateway {
       logger,
       mayHoldReading: arrival.dialect !== 'weft-node',
       share: this.#share,
-      closed: (closed) => this.#closed(closed),
+      closed: (closed) => {
+        this.#addresses.disconnected(arrival.address)
+        this.#closed(closed)
+      },
     })
     this.#connections.add(connection)
+    const addressUse = this.#addresses.connected(arrival.address)
     counters.add('connections_accepted')
     try {
-      connection.start(this.#driverFor(connection, arrival))
+      connection.start(this.#driverFor(connection, arrival, addressUse))
     } catch (thrown) {
       connection.fail(asWeftError(thrown))
     }
@@ -170,7 +179,7 @@ export class Gateway {
     })
   }
 
-  #driverFor(connection: Connection, arrival: Arrival): Driver {
+  #driverFor(connection: Connection, arrival: Arrival, addressUse: AddressUse | null): Driver {
     const services = this.#services
     const openingTurns = this.#openingTurns
     const { origin, protocols, target } = arrival
@@ -180,13 +189,13 @@ export class Gateway {
       case 'weft': {
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
           services.authorize({ documentId, token, parameters, protocols, origin })
-        return new WeftDriver({ services, connection, manner: weftManner, openingTurns, authorize })
+        return new WeftDriver({ services, connection, manner: weftManner, openingTurns, addressUse, authorize })
       }
       case 'weft-node': {
         const links = this.#linkServices
         const authorize = (documentId: string, token: string): Promise<Authorization> =>
           links.authorize({ documentId, token, parameters, protocols, origin })
-        return new WeftDriver({ services: links, connection, manner: null, openingTurns, authorize })
+        return new WeftDriver({ services: links, connection, manner: null, openingTurns, addressUse: null, authorize })
       }
       case 'y-websocket': {
         if (target === null)

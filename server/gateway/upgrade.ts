@@ -10,6 +10,7 @@ import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { weftNodeSubprotocol, weftNodeSubprotocolBefore, weftSubprotocol } from '../../protocol/dialects/weft.js'
 import { challengeHeader, type NodeGatekeeper, proofHeader } from '../node-credentials.js'
+import { clientAddressOf, type TrustedProxies } from './addresses.js'
 import type { Arrival, Dialect, Gateway } from './gateway.js'
 import { linkLimits } from './link-services.js'
 import { ExplainingWebSocket, WsSocket } from './ws-socket.js'
@@ -21,6 +22,8 @@ export interface UpgradeOptions {
   readonly counters: Counters
   /** The path that documents are under, such as `/collab`. Default: none. */
   readonly basePath?: string
+  /** Proxies that are believed about whom they speak for. Default: none. */
+  readonly trustedProxies?: TrustedProxies
   /** Who lets other nodes in; null outside a cluster. */
   readonly nodes?: { readonly gatekeeper: NodeGatekeeper; readonly logger: Logger } | null
 }
@@ -33,7 +36,7 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 
 /** Serves the upgrade requests of `httpServer`. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
-  const { limits, counters, basePath = '', nodes = null } = options
+  const { limits, counters, basePath = '', nodes = null, trustedProxies = () => false } = options
   const webSockets = webSocketServer(limits.messageBytesMax, chooseSubprotocol)
   const links = webSocketServer(linkLimits(limits).messageBytesMax, (offered) =>
     offered.has(weftNodeSubprotocol) ? weftNodeSubprotocol : weftNodeSubprotocolBefore,
@@ -44,6 +47,7 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
     dialect,
     target: behindBasePath(request.url ?? '/', basePath),
     origin: request.headers.origin ?? null,
+    address: clientAddressOf(request, trustedProxies),
     protocols: offeredProtocols(request.headers['sec-websocket-protocol']),
   })
 
@@ -76,7 +80,7 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
       refuse('503 Service Unavailable', 'This server is starting; connect again.', ['Retry-After: 1'])
       return
     }
-    const admission = gateway.admission()
+    const admission = gateway.admission(dialect === 'weft-node' ? null : clientAddressOf(request, trustedProxies))
     switch (admission) {
       case 'full':
         // A full node is still the owner of documents that others need.
@@ -84,6 +88,13 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
         refuse('503 Service Unavailable', `This server has ${limits.connectionsMax} connections, which is the most it may.`, [
           'Retry-After: 10',
         ])
+        return
+      case 'address-full':
+        refuse(
+          '503 Service Unavailable',
+          `Your address has ${limits.connectionsPerAddressMax} connections to this server, which is the most it may.`,
+          ['Retry-After: 10'],
+        )
         return
       case 'draining':
         refuse('503 Service Unavailable', 'This server is shutting down; connect again.', ['Retry-After: 1'])

@@ -4,6 +4,7 @@ import type { Timer } from '../../core/clock.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import { MemoryCharge } from '../../core/memory-budget.js'
 import { channelOf, channelWrittenOn, decodeWeftClient, encodeWeftServer, type WeftClientMessage } from '../../protocol/dialects/weft.js'
+import type { AddressUse } from './addresses.js'
 import type { Authorization } from './authorize.js'
 import type { Connection, Driver } from './connection.js'
 import { Openings, type OpeningTurns } from './openings.js'
@@ -20,6 +21,8 @@ export interface WeftDriverOptions {
   readonly manner: TransferManner | null
   /** Shared with all other connections. */
   readonly openingTurns: OpeningTurns
+  /** What the client's address has; null without bounds. */
+  readonly addressUse: AddressUse | null
   authorize(documentId: string, token: string): Promise<Authorization>
 }
 
@@ -132,6 +135,7 @@ export class WeftDriver implements Driver {
     this.#state = { kind: 'over' }
     this.#openings.clear()
     const left = [...this.#channels.values()]
+    this.#countForAddress(-left.length)
     this.#channels.clear()
     this.#sessionsOn.clear()
     this.#leave(left)
@@ -205,6 +209,17 @@ export class WeftDriver implements Driver {
       )
       return
     }
+    const { addressUse } = this.#options
+    if (addressUse !== null && addressUse.sessions >= services.limits.sessionsPerAddressMax) {
+      this.#refuseChannel(
+        channel,
+        new WeftError(
+          'too-many-sessions',
+          `Your address has ${services.limits.sessionsPerAddressMax} documents open here, which is the most it may; try again later.`,
+        ),
+      )
+      return
+    }
     const sameMax = services.limits.sessionsPerConnectionAndDocumentMax
     const same = this.#sessionsOn.get(documentId) ?? 0
     if (same >= sameMax) {
@@ -234,9 +249,15 @@ export class WeftDriver implements Driver {
     const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)
     this.#channels.set(channel, { session, parts, submission: 0, author: null })
     this.#sessionsOn.set(documentId, same + 1)
+    this.#countForAddress(1)
     this.#charge.set(this.#channels.size * SESSION_BYTES)
     session.sync(known)
     this.#openings.add(channel)
+  }
+
+  #countForAddress(sessions: number): void {
+    const { addressUse } = this.#options
+    if (addressUse !== null) addressUse.sessions += sessions
   }
 
   /** The channel is over. False if it was before. */
@@ -245,6 +266,7 @@ export class WeftDriver implements Driver {
     if (open === undefined) return false
     open.parts.drop()
     this.#channels.delete(channel)
+    this.#countForAddress(-1)
     const { documentId } = open.session
     const others = (this.#sessionsOn.get(documentId) ?? 1) - 1
     if (others === 0) this.#sessionsOn.delete(documentId)

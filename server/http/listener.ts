@@ -1,14 +1,25 @@
 // One node:http server: listening, its address, and closing for good.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
+import { boundIdleSockets } from './idle-sockets.js'
+
+/** How long a request may take to arrive: its head, and all of it. Nobody sends us more than a few lines. */
+const HEADERS_MS_MAX = 10_000
+const REQUEST_MS_MAX = 30_000
 
 export class HttpListener {
   readonly #server: Server
 
   /** `prepare` may add listeners, for upgrades. */
-  constructor(handle: (request: IncomingMessage, response: ServerResponse) => void, prepare: (server: Server) => void) {
-    this.#server = createServer(handle)
+  constructor(
+    handle: (request: IncomingMessage, response: ServerResponse) => void,
+    prepare: (server: Server) => void,
+    options: { readonly clock: Clock; readonly idleSocketsMax: number },
+  ) {
+    this.#server = createServer({ headersTimeout: HEADERS_MS_MAX, requestTimeout: REQUEST_MS_MAX }, handle)
+    boundIdleSockets(this.#server, options)
     prepare(this.#server)
   }
 

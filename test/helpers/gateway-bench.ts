@@ -195,7 +195,9 @@ export async function gatewayBench(options: GatewayBenchOptions = {}) {
   const gateway = new Gateway({ ...common, directory, awareness, authorize, serverId: 'here' })
   const connect = (arrival: Partial<Arrival> = {}): BenchClient => {
     const client = new BenchClient(clock)
-    client.attach(gateway.accept(client, { dialect: 'y-websocket', target: '/notes', origin: null, protocols: [], ...arrival }))
+    client.attach(
+      gateway.accept(client, { dialect: 'y-websocket', target: '/notes', origin: null, address: null, protocols: [], ...arrival }),
+    )
     return client
   }
   /** A weft client that has said hello. */

@@ -47,7 +47,7 @@ export class Door {
 
   accept(end: End, { url, protocols }: Request): EndEvents | null {
     const { node, time, random, losesMessages, punishesOthers, closes } = this.#options
-    if (node.gateway.admission() !== 'admitted') return null
+    if (node.gateway.admission(null) !== 'admitted') return null
     const { pathname, search } = new URL(url)
     const target = pathname + search
     const dialect = dialectOf(protocols)
@@ -88,7 +88,7 @@ export class Door {
         end.terminate()
       },
     }
-    const events = node.gateway.accept(socket, { dialect, target, origin: null, protocols: [] })
+    const events = node.gateway.accept(socket, { dialect, target, origin: null, address: null, protocols: [] })
     return {
       received: () => events.received(),
       message: (bytes) => {

@@ -198,6 +198,9 @@ export class WeftWitness extends Witness {
       case 'update':
         this.#updated(channel, message)
         return
+      case 'piece':
+        channel.sent.add(inspectUpdate(message.update, storedBounds))
+        return
       case 'acknowledged':
         this.#acknowledged(channel, message)
         return
@@ -247,7 +250,8 @@ export class WeftWitness extends Witness {
       const rest = sent.subtract(inspectUpdate(row.update, storedBounds))
       if (rest === null) continue
       const missing = inspectUpdate(rest, storedBounds)
-      const lacks = missing.deletes.length > 0 || missing.blocks.some(({ client, endClock }) => endClock > (vector.get(client) ?? 0))
+      const lacks =
+        missing.deletes.length > 0 || missing.blocks.some(({ client, ranges }) => (ranges.at(-1) ?? 0) > (vector.get(client) ?? 0))
       assert.equal(lacks, false, `S6: ${what} of ${documentId} through seq ${seq} lacks part of row ${row.seq}`)
     }
   }

@@ -30,6 +30,7 @@ describe('config', () => {
       demo: true,
       keepDeleted: [],
       basePath: '',
+      trustedProxies: [],
       cluster: null,
     })
   })
@@ -52,6 +53,8 @@ describe('config', () => {
       '--keep-deleted',
       'articles/*',
       '--keep-deleted=notes/**',
+      '--trusted-proxies',
+      'loopback, 10.0.0.0/8',
       '--base-path',
       'collab/',
     ]
@@ -65,6 +68,7 @@ describe('config', () => {
       demo: false,
       keepDeleted: ['articles/*', 'notes/**'],
       basePath: '/collab',
+      trustedProxies: ['loopback', '10.0.0.0/8'],
       cluster: null,
     }
     assert.deepEqual(configOf(flags), expected)
@@ -245,6 +249,7 @@ describe('config', () => {
     { args: ['serve'], environment: { PORT: 'x' }, says: /^PORT is "x"/ },
     { args: ['serve', '--log-level', 'loud'], says: /--log-level is "loud".*debug/ },
     { args: ['serve'], environment: { LOG_LEVEL: 'loud' }, says: /^LOG_LEVEL/ },
+    { args: ['serve', '--trusted-proxies', 'the proxy'], says: /--trusted-proxies is "the proxy".*networks such as/ },
     { args: ['serve', '--log-format', 'xml'], says: /--log-format is "xml".*auto, pretty, json/ },
     { args: ['serve', '--broadcast', 'now'], says: /--broadcast is "now".*after-commit/ },
     { args: ['serve', '--host', ''], says: /--host is empty/ },

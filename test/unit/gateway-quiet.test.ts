@@ -84,7 +84,7 @@ async function setUp() {
   const gateway = new Gateway({ ...common, directory, awareness, authorize: allowEverybody, serverId: 'here' })
   const connect = (dialect: 'y-websocket' | 'weft', answersPings = true): QuietSocket => {
     const socket = new QuietSocket(clock, answersPings)
-    socket.events = gateway.accept(socket, { dialect, target: '/quiet', origin: null, protocols: [] })
+    socket.events = gateway.accept(socket, { dialect, target: '/quiet', origin: null, address: null, protocols: [] })
     return socket
   }
   const stop = async (): Promise<void> => {
