@@ -53,6 +53,7 @@ for (let id = 0; id < cursors; id++) {
         if (entry.clientId % nodeCount !== id && sentMs !== undefined) latenciesMs.push(nowMs() - sentMs)
       }
     },
+    leftOut: () => {},
     probe: () => Promise.resolve(true),
   }
   memberships.push(hub.join('bench', sink))

@@ -5,6 +5,7 @@ import { Backoff } from './backoff.js'
 import { deferred } from './deferred.js'
 import { DocumentSync } from './document-sync.js'
 import { Emitter } from './emitter.js'
+import type { Refusal } from './errors.js'
 import type { OpenOptions, Settings } from './options.js'
 import type { DocumentPersistence, LocalCopy } from './persistence.js'
 import { awarenessOf, SharedAwareness } from './shared-awareness.js'
@@ -18,6 +19,8 @@ export type SessionEvents = {
   /** Everything that the server had is in the document: the first time, and after each reconnect. */
   synced: undefined
   permission: Permission
+  /** Something that this client sent had to be left out, such as a cursor that is too large. Everything else goes on. */
+  notice: Refusal
 }
 
 /** What a session needs of the connection that made it. */
@@ -90,6 +93,10 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
         },
         disconnected: () => this.#sharedAwareness?.forgetOthers(),
         permission: (permission) => this.#emitter.emit('permission', permission),
+        notice: (notice) => {
+          settings.logger.warn({ documentId, code: notice.code }, notice.reason)
+          this.#emitter.emit('notice', notice)
+        },
         awareness: (update) => this.#sharedAwareness?.receive(update),
         failed: (error) => synced.reject(error),
       },

@@ -27,6 +27,7 @@ export interface DocumentSyncEvents {
   /** There is no channel any more. */
   disconnected(): void
   permission(permission: Permission): void
+  notice(notice: Refusal): void
   awareness(update: Uint8Array): void
   /** `synced` will not come (unless the application asks again). */
   failed(error: Error): void
@@ -243,6 +244,9 @@ export class DocumentSync {
         return
       case 'permission':
         this.#permissionIs(message.permission)
+        return
+      case 'notice':
+        this.#options.events.notice({ code: message.code, closeCode: message.closeCode, reason: message.reason })
         return
       default:
         unreachable(message)

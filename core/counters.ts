@@ -8,6 +8,7 @@ export const counterNames = [
   'messages_malformed',
   'messages_ignored',
   'messages_too_large',
+  'reads_held',
   'updates_received',
   'updates_already_known',
   'updates_refused',

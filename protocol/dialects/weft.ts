@@ -65,6 +65,8 @@ export type WeftServerMessage =
   | ({ readonly type: 'closed'; readonly channel: number } & Refusal)
   | { readonly type: 'awareness'; readonly channel: number; readonly update: Uint8Array }
   | { readonly type: 'permission'; readonly channel: number; readonly permission: Permission }
+  /** Something that the client sent had to be left out. The session goes on. */
+  | ({ readonly type: 'notice'; readonly channel: number } & Refusal)
   | { readonly type: 'drain'; readonly retryAfterMs: number }
   | { readonly type: 'pong' }
 
@@ -83,6 +85,7 @@ const serverTypes = {
   drain: 42,
   pong: 43,
   piece: 44,
+  notice: 45,
 } as const
 
 const KNOWN_NOTHING = 0
@@ -231,6 +234,8 @@ function readServerMessage(reader: ByteReader): WeftServerMessage {
       return { type: 'awareness', channel: reader.varUint(), update: reader.varBytes() }
     case serverTypes.permission:
       return { type: 'permission', channel: reader.varUint(), permission: readPermission(reader) }
+    case serverTypes.notice:
+      return { type: 'notice', channel: reader.varUint(), ...readRefusal(reader) }
     case serverTypes.drain:
       return { type: 'drain', retryAfterMs: reader.varUint() }
     case serverTypes.pong:
@@ -267,6 +272,8 @@ export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Arra
       return writer.varUint(message.channel).varBytes(message.update).finish()
     case 'permission':
       return writePermission(writer.varUint(message.channel), message.permission).finish()
+    case 'notice':
+      return writeRefusal(writer.varUint(message.channel), message).finish()
     case 'drain':
       return writer.varUint(message.retryAfterMs).finish()
     case 'pong':

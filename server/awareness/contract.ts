@@ -1,4 +1,5 @@
 // What the awareness of a document and the sessions on it ask of each other.
+import type { WeftError } from '../../core/errors.js'
 
 /** One beat's changes. The same object goes to every session, so a dialect encodes its frame once and keeps it here. */
 export interface AwarenessFrame {
@@ -12,6 +13,8 @@ export interface AwarenessFrame {
 export interface AwarenessSink {
   /** Sends a frame, or drops it when the session cannot take it now; then the session sends `fullState()` later. Must not throw. */
   awareness(frame: AwarenessFrame): void
+  /** Something that its client said was left out, and others do not hear it. Called once for each session and kind. Must not throw. */
+  leftOut(error: WeftError): void
   /**
    * Whether this session's client is really there: true on a pong, false if it is gone or silent. Must settle in bounded time.
    * Asked when another session claims one of its client ids.

@@ -2,6 +2,7 @@
 // Nothing here is ever stored (A1).
 import type { Clock } from '../../core/clock.js'
 import type { CounterName, Counters } from '../../core/counters.js'
+import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { checkState, isRemovalState, scanAwareness } from '../../protocol/awareness.js'
@@ -82,6 +83,7 @@ export class DocumentAwareness {
       heardRemovalsThrough: this.#table.changeCount,
       clientIds: new Set(),
       ownId: 'unannounced',
+      toldTooLarge: false,
       probeCount: 0,
     }
     this.#sessions.add(session)
@@ -113,6 +115,7 @@ export class DocumentAwareness {
     const { counters, limits } = this.#environment
     if (bytes.length > limits.awarenessMessageBytesMax) {
       counters.add('awareness_messages_oversized')
+      this.#tellTooLarge(session, bytes.length, limits.awarenessMessageBytesMax)
       return
     }
     let received = 0
@@ -205,6 +208,7 @@ export class DocumentAwareness {
     const refusal = this.#refusalOf(session, entry, record)
     if (refusal !== null) {
       counters.add(refusal)
+      if (refusal === 'awareness_entries_oversized') this.#tellTooLarge(session, stateEnd - stateStart, limits.awarenessStateBytesMax)
       return
     }
     const bound = record !== undefined && isBoundTo(record, session)
@@ -229,6 +233,18 @@ export class DocumentAwareness {
     counters.add('awareness_entries_foreign')
     if (record.binding.kind === 'session')
       this.#claims.offer({ claimant: { kind: 'session', session, takenFrom: null }, clientId, clock, state }, record.binding.session)
+  }
+
+  /** Once: a client repeats its state every 15 s. */
+  #tellTooLarge(session: Speaker, bytes: number, bytesMax: number): void {
+    if (session.toldTooLarge) return
+    session.toldTooLarge = true
+    session.sink.leftOut(
+      new WeftError(
+        'message-too-large',
+        `Your cursor and presence have ${bytes} bytes, and at most ${bytesMax} are passed on: the others see what you said before. Put less into the awareness state.`,
+      ),
+    )
   }
 
   /** Which limit an entry breaks, as the counter that counts it, or null. */

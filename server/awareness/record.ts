@@ -17,6 +17,8 @@ export interface Speaker {
    * and what they echo is not new. It decides between a client and a sibling tab that relayed its state earlier.
    */
   ownId: OwnId
+  /** It was told that a state of its client is too large. */
+  toldTooLarge: boolean
   /** Probes under way because of this session's claims. */
   probeCount: number
 }

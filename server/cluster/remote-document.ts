@@ -224,6 +224,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       case 'piece':
       case 'awareness':
       case 'permission':
+      case 'notice':
         return
       default:
         unreachable(message)

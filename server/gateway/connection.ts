@@ -170,6 +170,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
   holdReading(): void {
     this.#readHolds++
     if (this.#readHolds > 1 || this.#state.kind !== 'open' || !this.#options.mayHoldReading) return
+    this.#options.counters.add('reads_held')
     this.#updateReading()
     this.#heartbeat.suspend()
   }

@@ -198,6 +198,16 @@ export class Session implements SessionSink, AwarenessSink {
     this.#delivery.awareness(frame)
   }
 
+  leftOut(error: WeftError): void {
+    const { services, connection, documentId, dialect } = this.#options
+    services.logger.warn(
+      { connection: connection.id, documentId, code: error.code },
+      'a cursor or presence state is too large to be passed on',
+    )
+    const message = dialect.notice(error)
+    if (message !== null) this.#delivery.send(message)
+  }
+
   probe(): Promise<boolean> {
     return this.#options.connection.probe()
   }

@@ -86,6 +86,10 @@ export class WeftChannel implements SessionDialect {
     return encodeWeftServer({ type: 'permission', channel: this.#channel, permission })
   }
 
+  notice(error: WeftError): Message {
+    return encodeWeftServer({ type: 'notice', channel: this.#channel, ...refusalOf(error) })
+  }
+
   sessionEnded(error: WeftError): void {
     this.#onEnded(error)
   }

@@ -137,6 +137,10 @@ export class YWebsocketDriver implements Driver, SessionDialect {
     return null
   }
 
+  notice(): null {
+    return null
+  }
+
   sessionEnded(error: WeftError): void {
     this.#options.connection.fail(error)
   }

@@ -1,4 +1,5 @@
 // Sessions on awareness hubs for tests, and awareness updates as plain values.
+import type { WeftError } from '../../core/errors.js'
 import { decodeAwareness, encodeAwareness, parseState } from '../../protocol/awareness.js'
 import type { AwarenessFrame, AwarenessMembership, AwarenessSink } from '../../server/awareness/contract.js'
 import type { AwarenessHub } from '../../server/awareness/hub.js'
@@ -24,6 +25,12 @@ export class Session implements AwarenessSink {
 
   awareness(frame: AwarenessFrame): void {
     this.frames.push(frame)
+  }
+
+  readonly leftOutBecause: string[] = []
+
+  leftOut(error: WeftError): void {
+    this.leftOutBecause.push(error.message)
   }
 
   probe(): Promise<boolean> {

@@ -94,12 +94,13 @@ function hubTarget(): Target {
   let heard: Uint8Array | null = null
   const honest = hub.join('d', {
     probe,
+    leftOut: () => {},
     awareness: (frame) => {
       heard = frame.update
       for (const { state } of decodeAwareness(frame.update)) checkState(state, defaultLimits.nestingDepthMax)
     },
   })
-  const hostile = () => hub.join('d', { awareness: () => {}, probe })
+  const hostile = () => hub.join('d', { awareness: () => {}, leftOut: () => {}, probe })
   let attacker = hostile()
   let honestClock = 0
   return {

@@ -228,3 +228,22 @@ test('a program that closes its connection ends by itself, without a global WebS
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { timeout: 15_000 })
   assert.equal(stdout, 'closed 0\n')
 })
+
+test('G1, G5: a cursor that is too large is said to our client once, and logged; editing goes on', async (context) => {
+  const warnings: string[] = []
+  const logger = { ...silentLogger, warn: (_fields: object, words: string) => void warnings.push(words) }
+  const { connect } = await fixture(context, { limits: { awarenessStateBytesMax: 100 }, logger })
+  const doc = new Y.Doc()
+  const session = connect().open('notes', doc)
+  const notices: string[] = []
+  session.on('notice', ({ code, reason }) => void notices.push(`${code}: ${reason}`))
+  await session.synced
+  session.awareness.setLocalState({ cursor: 'x'.repeat(200) })
+  await eventually('the notice', () => notices.length > 0)
+  session.awareness.setLocalState({ cursor: 'x'.repeat(300) })
+  type(doc, 'still here')
+  await session.saved()
+  assert.equal(notices.length, 1)
+  assert.match(notices[0] ?? '', /^message-too-large: Your cursor and presence have 213 bytes, and at most 100/)
+  assert.deepEqual(warnings, ['a cursor or presence state is too large to be passed on'])
+})

@@ -124,6 +124,8 @@ class Quiet {
 
   awareness(): void {}
 
+  leftOut(): void {}
+
   probe(): Promise<boolean> {
     return Promise.resolve(true)
   }

@@ -457,13 +457,16 @@ test('G1: a clock above 2^31 is ignored and counted, so that nobody is made invi
   assert.equal(counters.get('awareness_entries_refused'), 2)
 })
 
-test('G1: a state above awarenessStateBytesMax is ignored and counted', () => {
+test('G1: a state above awarenessStateBytesMax is ignored and counted, and its session is told once', () => {
   const { counters, session, present } = setUp({ awarenessStateBytesMax: 20 })
   const ada = session()
   ada.say([1, 1, 'x'.repeat(18)])
   ada.say([1, 2, 'x'.repeat(19)])
+  ada.say([1, 3, 'x'.repeat(19)])
   assert.deepEqual(present(), [[1, 'x'.repeat(18)]])
-  assert.equal(counters.get('awareness_entries_oversized'), 1)
+  assert.equal(counters.get('awareness_entries_oversized'), 2)
+  assert.equal(ada.leftOutBecause.length, 1)
+  assert.match(ada.leftOutBecause[0] ?? '', /have 21 bytes, and at most 20/)
 })
 
 test('G1: ids past awarenessClientsPerSessionMax are ignored and counted', () => {

@@ -57,6 +57,7 @@ const serverMessage: fc.Arbitrary<WeftServerMessage> = fc.oneof(
   fc.record({ type: fc.constant('acknowledged' as const), channel, through: number, seq: number }),
   fc.record({ type: fc.constant('refused' as const), channel, submission, ...refusal }),
   fc.record({ type: fc.constant('closed' as const), channel, ...refusal }),
+  fc.record({ type: fc.constant('notice' as const), channel, ...refusal }),
   fc.record({ type: fc.constant('awareness' as const), channel, update: bytes }),
   fc.record({ type: fc.constant('permission' as const), channel, permission }),
   fc.record({ type: fc.constant('drain' as const), retryAfterMs: number }),
