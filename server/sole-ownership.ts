@@ -1,11 +1,11 @@
 // What a server that runs alone owns: every shard, claimed once at the start under a fresh boot id.
 import { SHARD_COUNT, shardOf } from '../core/document-id.js'
 import { WeftError } from '../core/errors.js'
+import { failureInWords } from '../core/public-words.js'
 import { type Random, randomId } from '../core/random.js'
 import type { Claimant, DocumentStore, Fence } from '../persistence/store.js'
 import type { DocumentDirectory } from './document/port.js'
 import type { Ownership } from './ownership.js'
-import { failureInWords } from './public-words.js'
 
 const BOOT_ID_BYTES = 16
 

@@ -5,9 +5,9 @@ import type { Clock } from '../../core/clock.js'
 import type { Limits } from '../../core/limits.js'
 import type { Random } from '../../core/random.js'
 import { weftNodeSubprotocol, weftNodeSubprotocolBefore } from '../../protocol/dialects/weft.js'
+import { challengeHeader, NodeAnswer, proofHeader } from '../access/node-credentials.js'
 import type { SocketEvents } from '../gateway/socket.js'
 import { WsSocket } from '../gateway/ws-socket.js'
-import { challengeHeader, NodeAnswer, proofHeader } from '../node-credentials.js'
 import type { DialedNode, NodeAddress, NodeDialer } from './node-dialer.js'
 
 export interface WsDialerOptions {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../../core/random.js'
-import { NodeAnswer, NodeGatekeeper } from '../../server/node-credentials.js'
+import { NodeAnswer, NodeGatekeeper } from '../../server/access/node-credentials.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const secret = 'a secret of sixteen characters or more'

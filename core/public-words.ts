@@ -1,5 +1,5 @@
 // What strangers may read about a server that cannot serve: plain words for people. Hosts, settings and causes are for the log.
-import type { WeftError } from '../core/errors.js'
+import type { WeftError } from './errors.js'
 
 export const waitingForDatabase = 'waiting for the database'
 export const joiningCluster = 'joining the cluster'

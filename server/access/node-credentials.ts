@@ -3,8 +3,8 @@
 // Challenge and answer over the upgrade request, so that nothing rests on clocks: a request without an answer gets HTTP 401 with a challenge; the
 // dialling node repeats it with HMAC-SHA256(secret, role, challenge, its own nonce), and the accepting node proves itself over the same in its 101.
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Clock } from '../core/clock.js'
-import { type Random, randomId } from '../core/random.js'
+import type { Clock } from '../../core/clock.js'
+import { type Random, randomId } from '../../core/random.js'
 
 /** What the accepting node sends with its 401. */
 export const challengeHeader = 'weft-node-challenge'
