@@ -8,6 +8,7 @@ import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import { runAtOnce, runInSlices } from '../../core/slices.js'
+import { Turnstile } from '../../core/turnstile.js'
 import type { DocumentStore, Fence, StoredDocument } from '../../persistence/store.js'
 import { ProcessPressure } from './back-pressure.js'
 import type { Compactor } from './compaction.js'
@@ -18,7 +19,6 @@ import type { BroadcastOrder, OwnerEnvironment } from './owner-environment.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from './port.js'
 import { ownerMoved } from './sessions.js'
 import type { DocumentTuning } from './tuning.js'
-import { Turnstile } from './turnstile.js'
 
 const OPENED_AT_ONCE_BYTES_MAX = 512 * 1024
 

@@ -26,7 +26,8 @@ export interface PresenceOptions {
 
 export interface JsonAnswer {
   readonly status: number
-  readonly body: unknown
+  /** Never rejects. */
+  readonly body: () => unknown
 }
 
 const pathPattern = /^\/api\/documents\/([^/]+)\/presence$/
@@ -50,12 +51,12 @@ export async function answerPresence(options: PresenceOptions, request: Incoming
     const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     const token = bearer ?? parameters.get('token') ?? ''
     await options.authorize({ documentId, token, parameters, protocols: [], origin: request.headers.origin ?? null })
-    return { status: 200, body: await options.registry.documentPresence(documentId) }
+    return { status: 200, body: () => options.registry.documentPresence(documentId) }
   } catch (thrown) {
     const error = asWeftError(thrown)
     const status = statuses[error.code] ?? 500
     if (status === 500) options.logger.error({ err: thrown }, 'a request for presence failed')
-    return { status, body: { error: error.code, message: error.message } }
+    return { status, body: () => ({ error: error.code, message: error.message }) }
   }
 }
 

@@ -5,6 +5,7 @@ import type { Counters } from '../../core/counters.js'
 import { behindBasePath } from '../../core/document-path.js'
 import type { Limits } from '../../core/limits.js'
 import type { MemoryAccount } from '../../core/memory-budget.js'
+import { Turnstile } from '../../core/turnstile.js'
 import { HeldAnswers } from './held-answers.js'
 import { type Gauge, metricsText } from './metrics.js'
 import { answerPresence, type PresenceOptions } from './presence.js'
@@ -42,6 +43,9 @@ const securityHeaders = {
     "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 } as const
 
+/** A large answer takes milliseconds to be put into words, and a hundred may be asked for at once (G7). */
+const ANSWERS_AT_ONCE = 4
+
 const TEXT = 'text/plain; charset=utf-8'
 const welcome = 'Weft is running. This installation has no demo; connect a client to this address.\n'
 
@@ -49,6 +53,7 @@ const welcome = 'Weft is running. This installation has no demo; connect a clien
 export function createRequestHandler(options: RequestOptions): (request: IncomingMessage, response: ServerResponse) => void {
   const { clock, limits } = options
   const held = new HeldAnswers(options.memory)
+  const turnstile = new Turnstile(ANSWERS_AT_ONCE, clock)
   return (request, response) => {
     // A reader that takes an answer too slowly is not waited for.
     const tooLong = clock.after(limits.answerMsMax, () => request.socket.destroy(), { unref: true })
@@ -89,7 +94,7 @@ export function createRequestHandler(options: RequestOptions): (request: Incomin
           return
         }
         if (path.startsWith('/api/')) {
-          void answerApi(request, response, path, options.presence?.() ?? null, held)
+          void answerApi(request, response, path, options.presence?.() ?? null, held, turnstile)
           return
         }
         answerFile(request, response, path, options.files.get(path))
@@ -103,6 +108,7 @@ async function answerApi(
   path: string,
   presence: PresenceOptions | null,
   held: HeldAnswers,
+  turnstile: Turnstile,
 ): Promise<void> {
   if (presence === null) {
     answer(request, response, 503, 'This node is not serving yet.\n')
@@ -113,11 +119,17 @@ async function answerApi(
     answer(request, response, 404, 'There is nothing at this address.\n')
     return
   }
-  // The client may have left meanwhile.
-  if (response.destroyed) return
-  const body = Buffer.from(`${JSON.stringify(json.body)}\n`)
-  held.hold(request, response, body.length)
-  answer(request, response, json.status, body, { 'Content-Type': 'application/json; charset=utf-8' })
+  const leave = await turnstile.enter()
+  try {
+    // The client may have left meanwhile.
+    if (response.destroyed) return
+    const body = Buffer.from(`${JSON.stringify(await json.body())}\n`)
+    if (response.destroyed) return
+    held.hold(request, response, body.length)
+    answer(request, response, json.status, body, { 'Content-Type': 'application/json; charset=utf-8' })
+  } finally {
+    leave()
+  }
 }
 
 function answerFile(request: IncomingMessage, response: ServerResponse, path: string, file: StaticFile | undefined): void {

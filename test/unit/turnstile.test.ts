@@ -1,7 +1,7 @@
 // Loads that never wait for anything follow each other without giving the event loop a turn, unless the turnstile does.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { Turnstile } from '../../server/document/turnstile.js'
+import { Turnstile } from '../../core/turnstile.js'
 import { Openings, OpeningTurns } from '../../server/gateway/openings.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
@@ -41,6 +41,27 @@ test('G7: what is loaded without waiting yields the event loop after a few milli
     done,
     Array.from({ length: 20 }, (_, load) => load),
   )
+})
+
+test('G7: who comes while there are places waits for the next turn too, once this one is used up', async () => {
+  const clock = new WorkingClock()
+  const turnstile = new Turnstile(4, clock)
+  let through = 0
+  for (let count = 0; count < 20; count++)
+    void turnstile.enter().then((leave) => {
+      through += 1
+      clock.workedMs += 3
+      leave()
+    })
+  await Promise.resolve()
+  let turns = 0
+  for (; through < 20; turns++) {
+    const before = through
+    clock.turn()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.ok(through > before && through - before < 8, `${through - before} in a turn`)
+  }
+  assert.ok(turns >= 4, `${turns} turns`)
 })
 
 test('a connection opens openingsPerConnectionMax documents at a time, in order, and those that end at once or are given up make room', () => {

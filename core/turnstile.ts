@@ -1,5 +1,5 @@
 // Lets so many through at a time; the others wait in order. What goes through at once, without ever waiting for anything, yields the event loop (G7).
-import type { Clock } from '../../core/clock.js'
+import type { Clock } from './clock.js'
 
 /** How long those who wait follow each other before the event loop gets its turn. */
 const TURN_MS = 4
@@ -20,7 +20,7 @@ export class Turnstile {
 
   /** Resolves when there is a place, with what gives it back: to be called once it is not needed, again without effect. */
   async enter(): Promise<() => void> {
-    if (this.#free > 0) this.#free -= 1
+    if (this.#free > 0 && this.#waiting.length === 0 && this.#hasTime()) this.#free -= 1
     else await new Promise<void>((resolve) => void this.#waiting.push(resolve))
     let inside = true
     return () => {
@@ -33,15 +33,7 @@ export class Turnstile {
 
   #letIn(): void {
     while (this.#free > 0 && this.#first < this.#waiting.length) {
-      const now = this.#clock.monotonic()
-      if (this.#turnBegan === null) {
-        this.#turnBegan = now
-        this.#clock.soon(() => {
-          this.#turnBegan = null
-          this.#letIn()
-        })
-      }
-      if (now - this.#turnBegan > TURN_MS) return
+      if (!this.#hasTime()) return
       const next = this.#waiting[this.#first]
       this.#first += 1
       if (this.#first === this.#waiting.length) {
@@ -51,5 +43,18 @@ export class Turnstile {
       this.#free -= 1
       next?.()
     }
+  }
+
+  /** Whether more may go through in this turn of the event loop; in the next one those who wait go on. */
+  #hasTime(): boolean {
+    const now = this.#clock.monotonic()
+    if (this.#turnBegan === null) {
+      this.#turnBegan = now
+      this.#clock.soon(() => {
+        this.#turnBegan = null
+        this.#letIn()
+      })
+    }
+    return now - this.#turnBegan <= TURN_MS
   }
 }
