@@ -1,7 +1,7 @@
 // Every fault that a cluster must survive, by name. `prove` repeats one and checks everything in between.
 import { strict as assert } from 'node:assert'
 import { joinAndLeave, rollingRestart } from './cluster-moves.js'
-import { cutFromNodes, cutFromPostgres, ownerKill, ownerPause, wrongClock } from './cluster-node-faults.js'
+import { cutFromNodes, cutFromPostgres, lossyPaths, ownerKill, ownerPause, slowPaths, wrongClock } from './cluster-node-faults.js'
 import { type ClusterScene, clockShift, type SceneOptions } from './cluster-scene.js'
 import { emptyRedis, redisCut, withoutPostgres, withoutRedis } from './cluster-service-faults.js'
 
@@ -25,6 +25,9 @@ export type FaultName =
   | 'node-half-open-postgres'
   | 'node-cut-from-node'
   | 'node-half-open-node'
+  | 'slow-link'
+  | 'slow-postgres'
+  | 'lossy-link'
   | 'join-leave'
   | 'rolling-restart'
   | 'clock'
@@ -59,6 +62,9 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   },
   'node-cut-from-node': { scene: { proxied: true }, play: (scene) => cutFromNodes(scene, ['cut']) },
   'node-half-open-node': { scene: { proxied: true }, play: (scene) => cutFromNodes(scene, ['hold-both', 'hold-requests', 'hold-answers']) },
+  'slow-link': { scene: { proxied: true }, play: (scene) => slowPaths(scene, { incoming: 20_000 }) },
+  'slow-postgres': { scene: { proxied: true }, play: (scene) => slowPaths(scene, { postgres: 100_000 }) },
+  'lossy-link': { scene: { proxied: true }, play: lossyPaths },
   'join-leave': { play: joinAndLeave },
   'rolling-restart': { play: rollingRestart },
   clock: {

@@ -1,4 +1,4 @@
-// A node is cut off from PostgreSQL and from the other nodes, by resets and in silence, while people type on three real nodes.
+// A node is cut off from PostgreSQL and from the other nodes, by resets and in silence, or reaches them slowly or with losses, while people type on three real nodes.
 import { after, before, test } from 'node:test'
 import { prove } from './cluster-faults.js'
 import { ClusterScene } from './cluster-scene.js'
@@ -20,4 +20,8 @@ test('D1 O1 O2 O3: a node without PostgreSQL acknowledges nothing, and loses its
 test('D1 S1: sessions re-attach after a node could not be reached by the others', async () => {
   await prove(scene, 'node-cut-from-node', { times: 1 })
   await prove(scene, 'node-half-open-node', { times: 1 })
+})
+
+test('D1 S1: people go on typing over slow and lossy paths between nodes and to PostgreSQL, and ownership stays', async () => {
+  for (const fault of ['slow-link', 'slow-postgres', 'lossy-link'] as const) await prove(scene, fault, { times: 1 })
 })

@@ -114,6 +114,44 @@ export async function cutFromNodes(scene: ClusterScene, modes: readonly ProxyPat
   })
 }
 
+/** Links to the owner, or its way to PostgreSQL, carry few bytes a second; people go on meanwhile, and ownership stays. */
+export async function slowPaths(
+  scene: ClusterScene,
+  rates: { readonly incoming?: number; readonly postgres?: number },
+): Promise<readonly string[]> {
+  const { random, load } = scene
+  const { incoming, postgres } = scene.pathsOf(await scene.ownerOf(scene.busiest))
+  return scene.ownershipStays(async () => {
+    incoming.bytesPerSecond = rates.incoming ?? null
+    postgres.bytesPerSecond = rates.postgres ?? null
+    try {
+      const slowAt = performance.now()
+      await sleep(1_000 + random.below(4_000))
+      scene.note('edit while slow', ...(await load.editEverywhere(scene.busiest, slowAt, resumeMsMax)))
+    } finally {
+      incoming.bytesPerSecond = null
+      postgres.bytesPerSecond = null
+    }
+    scene.note('edit afterwards', ...(await load.editEverywhere(scene.busiest, performance.now(), resumeMsMax)))
+  })
+}
+
+/** Links to the owner, and its way to Redis, stall and are reset at random, as on a network that loses packets; ownership stays. */
+export async function lossyPaths(scene: ClusterScene): Promise<readonly string[]> {
+  const { random, load } = scene
+  const { incoming, redis } = scene.pathsOf(await scene.ownerOf(scene.busiest))
+  return scene.ownershipStays(async () => {
+    for (let losses = 4 + random.below(8); losses > 0; losses--) {
+      const path = random.below(2) === 0 ? incoming : redis
+      path.path = random.below(4) === 0 ? 'cut' : 'hold-both'
+      await sleep(50 + random.below(700))
+      path.path = 'open'
+      await sleep(random.below(500))
+    }
+    scene.note('edit afterwards', ...(await load.editEverywhere(scene.busiest, performance.now(), resumeMsMax)))
+  })
+}
+
 /** The clocks are wrong from the start, see the scene: ownership must stay, and a takeover must come neither early nor late. */
 export async function wrongClock(scene: ClusterScene): Promise<readonly string[]> {
   const stays = await scene.ownershipStays(async () => {
