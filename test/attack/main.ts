@@ -1,16 +1,13 @@
 // Attacks on a default server, with an honest bystander whose waiting is measured.
 // `npm run attack -- --name NAME | --all | --list [--server PATH] [--seed N]`; `--hour [--minutes N]` plays all of them at once.
 import { parseArgs } from 'node:util'
-import { documentAttacks } from './document-attacks.js'
+import { attacks } from './attacks.js'
 import { playHour } from './hostile-hour.js'
 import { reportHead, reportRow } from './report.js'
-import { type Attack, playAttack } from './scene.js'
-import { socketAttacks } from './socket-attacks.js'
+import { playAttack } from './scene.js'
 
 // The processes that it started end when this one exits; a signal alone would leave them behind.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-
-const attacks: Readonly<Record<string, Attack>> = { ...documentAttacks, ...socketAttacks }
 
 const { values } = parseArgs({
   options: {

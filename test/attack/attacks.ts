@@ -1,0 +1,6 @@
+// All attacks, by name.
+import { documentAttacks } from './document-attacks.js'
+import type { Attack } from './scene.js'
+import { socketAttacks } from './socket-attacks.js'
+
+export const attacks: Readonly<Record<string, Attack>> = { ...documentAttacks, ...socketAttacks }
