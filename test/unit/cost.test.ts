@@ -10,8 +10,10 @@ import { decodeYWebsocket, encodeYWebsocket } from '../../protocol/dialects/y-we
 import { structFrom } from '../../protocol/updates/encoding.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
+import { PieceStream } from '../../protocol/updates/piece-stream.js'
 import { decodeStateVector } from '../../protocol/updates/state-vector.js'
 import { admitting } from '../../server/document/admission.js'
+import { encodedUpdate } from '../../server/document/transfers.js'
 import { assertCostGrowsWithBytes, assertCostStays, assertMemoryGrowsWithBytes, costSlope, type Measured } from '../helpers/cost-harness.js'
 import { editOf } from '../helpers/owner-bench.js'
 import { type UpdateShape, updateShapes } from '../helpers/update-shapes.js'
@@ -101,6 +103,32 @@ for (const [shape, make] of shapes) {
     assertCostStays((factor) => repeated(admission(keystroke, make(COUNT * factor))))
   })
 }
+
+test('G7: a further reader of a document with a long string costs the same however long that is', () => {
+  assertCostStays((factor) => {
+    const update = updateShapes['one string'](COUNT * 20 * factor)
+    const source = encodedUpdate(update)
+    const client = inspect(update).blocks[0]?.client ?? 0
+    const read = (): void => {
+      const stream = new PieceStream({
+        sources: [source],
+        known: new Map([[client, 5]]),
+        order: 'heads-last',
+        hasNothing: false,
+        shared: null,
+      })
+      assert.ok(stream.next(1_024))
+    }
+    // The first one steps over the string, and where it ends is remembered.
+    read()
+    return {
+      bytes: update.length,
+      run: () => {
+        for (let reader = 0; reader < 50; reader++) read()
+      },
+    }
+  })
+})
 
 test('G7: a few deletes cost the same beside however many', () => {
   const few = Uint8Array.of(0, 1, 5, 3, 1, 1, 101, 1, 201, 1)
