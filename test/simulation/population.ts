@@ -76,6 +76,8 @@ export class Population {
     const [adversary] = this.#adversaries
     if (adversary === undefined || documentId === undefined) return false
     const here = this.participants.filter((participant) => participant.documentId === documentId)
+    // Who announces one id and no other is taken for its client, come from another node (docs/decisions/0005-claims-of-a-cursor.md).
+    if (here.length < 2) return false
     adversary.speakFor(
       documentId,
       here.map(({ doc }) => doc.clientID),
