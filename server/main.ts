@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The command line: `weft serve` and its companions. Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage.
 import { WeftError } from '../core/errors.js'
-import { type Config, helpText, type LogFormat, type LogLevel, parseCommand } from './config.js'
-import { greeting } from './greeting.js'
+import { greeting } from './commands/greeting.js'
+import { type Config, helpText, type LogFormat, type LogLevel, parseCommand } from './config/command-line.js'
 import { packageVersion } from './version.js'
 
 const FAILED = 1
@@ -21,7 +21,10 @@ async function main(): Promise<void> {
       await migrateDatabase(command.databaseUrl, command.logLevel, command.logFormat)
       return
     case 'lift-quarantine': {
-      const [{ createLogger }, { liftQuarantine }] = await Promise.all([import('./log.js'), import('./lift-quarantine.js')])
+      const [{ createLogger }, { liftQuarantine }] = await Promise.all([
+        import('./logging/logger.js'),
+        import('./commands/lift-quarantine.js'),
+      ])
       await liftQuarantine({ ...command, logger: createLogger(command.logLevel, command.logFormat) })
       process.stdout.write('Lifted. All of the document is tried again when it is opened the next time.\n')
       return
@@ -34,9 +37,9 @@ async function main(): Promise<void> {
 async function serve(config: Config): Promise<void> {
   // Loaded only now, so that wrong usage and --help are answered without the engine.
   const [{ createLogger, isForPeople }, { createServer }, { anyPattern }] = await Promise.all([
-    import('./log.js'),
-    import('./server.js'),
-    import('./document-pattern.js'),
+    import('./logging/logger.js'),
+    import('./composition/server.js'),
+    import('../core/document-pattern.js'),
   ])
   const logger = createLogger(config.logLevel, config.logFormat)
   const server = await createServer({
@@ -80,7 +83,7 @@ async function serve(config: Config): Promise<void> {
 
 async function migrateDatabase(url: string, logLevel: LogLevel, logFormat: LogFormat): Promise<void> {
   const [{ createLogger }, { Database }, { migrate }] = await Promise.all([
-    import('./log.js'),
+    import('./logging/logger.js'),
     import('../persistence/postgres/database.js'),
     import('../persistence/postgres/migrate.js'),
   ])

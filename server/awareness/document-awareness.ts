@@ -6,10 +6,10 @@ import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { checkState, isRemovalState, scanAwareness } from '../../protocol/awareness.js'
-import { Beat } from './beat.js'
 import type { AwarenessBus, AwarenessChannel, Origin } from './bus.js'
 import { type Claim, Claims } from './claims.js'
 import type { AwarenessSink } from './contract.js'
+import { Beat } from './pacer.js'
 import {
   type Binding,
   CLOCK_MAX,

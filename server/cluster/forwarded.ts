@@ -1,6 +1,6 @@
 // The submissions of one remote document that its owner has not answered: which session's they are, under this channel's own numbers.
 import { assert } from '../../core/assert.js'
-import type { Session } from '../document/sessions.js'
+import type { Session } from '../document/view/session-slots.js'
 
 interface Submission {
   readonly session: Session

@@ -2,7 +2,7 @@
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
-import { Image } from '../document/image.js'
+import { Image } from '../document/view/image.js'
 
 /** A replica may grow by this much, or to twice its size, before it is worth asking for the owner's compacted state. */
 const GROWTH_BYTES_MIN = 256 * 1024

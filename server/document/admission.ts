@@ -5,8 +5,8 @@ import type { Sliced } from '../../core/slices.js'
 import { type InspectedUpdate, inspecting, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { isNormal, normalizing } from '../../protocol/updates/normal-form.js'
-import type { DocumentPressure } from './back-pressure.js'
 import { refusing } from './document-limits.js'
+import type { DocumentPressure } from './view/back-pressure.js'
 
 const INSPECTED_AT_ONCE_BYTES_MAX = 4096
 

@@ -7,8 +7,8 @@ import type { Logger } from '../../core/log.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
 import type { StructCounts } from '../../protocol/updates/decoding-cost.js'
 import type { Compactor } from './compaction.js'
-import { type Image, inOwnBuffer } from './image.js'
 import type { DocumentTuning } from './tuning.js'
+import { type Image, inOwnBuffer } from './view/image.js'
 
 export interface CompactionEnvironment {
   readonly store: DocumentStore

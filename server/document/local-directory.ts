@@ -10,15 +10,15 @@ import type { Random } from '../../core/random.js'
 import { runAtOnce, runInSlices } from '../../core/slices.js'
 import { Turnstile } from '../../core/turnstile.js'
 import type { DocumentStore, Fence, StoredDocument } from '../../persistence/store.js'
-import { ProcessPressure } from './back-pressure.js'
 import type { Compactor } from './compaction.js'
 import { DocumentOwner, type OwnerEvents } from './document-owner.js'
 import { LogWriter } from './log-writer.js'
 import { openingStored } from './open-document.js'
 import type { BroadcastOrder, OwnerEnvironment } from './owner-environment.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from './port.js'
-import { ownerMoved } from './sessions.js'
 import type { DocumentTuning } from './tuning.js'
+import { ProcessPressure } from './view/back-pressure.js'
+import { ownerMoved } from './view/session-slots.js'
 
 const OPENED_AT_ONCE_BYTES_MAX = 512 * 1024
 

@@ -9,7 +9,7 @@ import { asWeftError, WeftError, type WeftErrorCode } from '../../core/errors.js
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import type { AppendEntry, AppendResult } from '../../persistence/store.js'
-import { commitPeriodMs, RowRate } from './pace.js'
+import { commitPeriodMs, RowRate } from './view/pace.js'
 
 /** A document with something to commit. None of these may throw. */
 export interface LogSource {

@@ -1,9 +1,9 @@
 // What all owners of a process share.
 import type { Limits } from '../../core/limits.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
-import type { ProcessPressure } from './back-pressure.js'
 import type { CompactionEnvironment } from './compaction-cycle.js'
 import type { LogWriter } from './log-writer.js'
+import type { ProcessPressure } from './view/back-pressure.js'
 
 /** Whether a beat leaves after its commit (D2), or before it. Acknowledgements always wait for the commit. */
 export type BroadcastOrder = 'after-commit' | 'before-commit'

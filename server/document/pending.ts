@@ -6,9 +6,9 @@ import { addUpdate, noStructs } from '../../protocol/updates/decoding-cost.js'
 import type { ClientBlock, InspectedUpdate } from '../../protocol/updates/inspect.js'
 import type { Addition } from '../../protocol/updates/known-state.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
-import { UPDATE_BYTES } from './back-pressure.js'
-import { inAlmostOwnBuffer } from './image.js'
-import type { Session } from './sessions.js'
+import { UPDATE_BYTES } from './view/back-pressure.js'
+import { inAlmostOwnBuffer } from './view/image.js'
+import type { Session } from './view/session-slots.js'
 
 /** An entry holds one edit of any size, or edits that take no longer to merge than a turn of the event loop may last. */
 const ENTRY_BYTES_MAX = 128 * 1024

@@ -1,7 +1,7 @@
 // The documents that connections are opening: so many at a time for each connection, the others wait in order; and so many begun in one turn of the event loop by all
 // connections together, those first who opened least lately (G7). Each opening reads the store and asks who the client is.
 import type { Clock } from '../../core/clock.js'
-import { RecentUse, Turns } from './turns.js'
+import { RecentUse, Turns } from '../transport/turns.js'
 
 /** Begun in one turn. An opening takes a part of a millisecond, most of it after it was begun. */
 const BEGUN_PER_TURN = 24

@@ -5,9 +5,9 @@ import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
+import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
 import type { AwarenessHub } from '../awareness/hub.js'
 import type { DocumentDirectory } from '../document/port.js'
-import type { Authorization, AuthorizeRequest } from './authorize.js'
 
 export interface GatewayServices {
   readonly clock: Clock

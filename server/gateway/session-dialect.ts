@@ -1,9 +1,9 @@
 // What a session needs of a dialect: the wording, while the session decides when each thing is said.
 import type { WeftError } from '../../core/errors.js'
+import type { Permission } from '../access/authorize.js'
 import type { AwarenessFrame } from '../awareness/contract.js'
 import type { Attachment, Beat, CatchUp } from '../document/port.js'
-import type { Permission } from './authorize.js'
-import type { Message } from './outbox.js'
+import type { Message } from '../transport/outbox.js'
 import type { TransferManner } from './transfer-manner.js'
 
 /** How a dialect words what happens to a session. The session decides when each is sent. */

@@ -9,11 +9,11 @@ import { behindBasePath } from '../../core/document-path.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { weftNodeSubprotocol, weftNodeSubprotocolBefore, weftSubprotocol } from '../../protocol/dialects/weft.js'
+import { clientAddressOf, type TrustedProxies } from '../access/addresses.js'
 import { challengeHeader, type NodeGatekeeper, proofHeader } from '../access/node-credentials.js'
-import { clientAddressOf, type TrustedProxies } from './addresses.js'
+import { ExplainingWebSocket, WsSocket } from '../transport/ws-socket.js'
 import type { Arrival, Dialect, Gateway } from './gateway.js'
 import { linkLimits } from './link-services.js'
-import { ExplainingWebSocket, WsSocket } from './ws-socket.js'
 
 export interface UpgradeOptions {
   /** Null while the server is not there yet. */

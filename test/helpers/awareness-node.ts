@@ -5,9 +5,9 @@ import { Counters } from '../../core/counters.js'
 import { defaultLimits } from '../../core/limits.js'
 import { type Logger, silentLogger } from '../../core/log.js'
 import { randomId, systemRandom } from '../../core/random.js'
-import { ClusterSeal } from '../../server/awareness/cluster-seal.js'
+import { createRedisBus, type RedisBus } from '../../server/awareness/exchange/redis-bus.js'
 import { AwarenessHub } from '../../server/awareness/hub.js'
-import { createRedisBus, type RedisBus } from '../../server/awareness/redis-bus.js'
+import { ClusterSeal } from '../../server/redis/cluster-seal.js'
 
 export interface AwarenessNode {
   readonly nodeId: string

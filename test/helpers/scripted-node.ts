@@ -6,8 +6,8 @@ import {
   type WeftServerMessage,
   weftNodeSubprotocol,
 } from '../../protocol/dialects/weft.js'
-import type { DialedNode, NodeAddress, NodeDialer } from '../../server/cluster/node-dialer.js'
-import type { Socket, SocketEvents } from '../../server/gateway/socket.js'
+import type { DialedNode, NodeAddress, NodeDialer } from '../../server/cluster/links/node-dialer.js'
+import type { Socket, SocketEvents } from '../../server/transport/socket.js'
 
 export class ScriptedNode implements NodeDialer {
   readonly address: NodeAddress

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
-import { WsSocket } from '../../server/gateway/ws-socket.js'
+import { WsSocket } from '../../server/transport/ws-socket.js'
 
 // Around the lengths at which a frame header changes its shape, and a message its way.
 const sizes = [0, 1, 125, 126, 1000, 16 * 1024, 16 * 1024 + 1, 65_535, 65_536, 70_000, 256 * 1024, 256 * 1024 + 1, 700_000, 5, 126]

@@ -1,7 +1,7 @@
 // One connection of the simulated network: two pipes, each of which delivers frames in order, in chunks, after seeded delays, and holds a bounded number
 // of bytes: what a reader does not take stays in the sender's buffer, as with TCP. It can be cut, or go silent without either end being told.
 import type { Random } from '../../core/random.js'
-import type { Socket, SocketEvents } from '../../server/gateway/socket.js'
+import type { Socket, SocketEvents } from '../../server/transport/socket.js'
 import type { HostClock, SimulatedTime } from './time.js'
 
 /** Abnormal closure: the connection went away without a close frame. */

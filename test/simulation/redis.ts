@@ -1,6 +1,6 @@
 // A simulated Redis: frames from node to node, late, twice or not at all; it can be away, be emptied, and be cut off from a node.
 import type { Random } from '../../core/random.js'
-import type { FrameTransport, TransportListener } from '../../server/awareness/transport.js'
+import type { FrameTransport, TransportListener } from '../../server/awareness/exchange/transport.js'
 import { machineOf } from './network.js'
 import type { HostClock, SimulatedTime } from './time.js'
 

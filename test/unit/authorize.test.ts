@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import * as Y from 'yjs'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
-import type { Authorization, AuthorizeRequest } from '../../server/gateway/authorize.js'
+import type { Authorization, AuthorizeRequest } from '../../server/access/authorize.js'
 import { gatewayBench } from '../helpers/gateway-bench.js'
 
 const readWrite: Authorization = { user: 'ada', permission: 'read-write' }

@@ -8,7 +8,7 @@ import { defaultLimits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
 import { seededRandom } from '../../core/random.js'
 import { ClusterDirectory, defaultDirectoryTimes, type Location } from '../../server/cluster/cluster-directory.js'
-import { NodeLinks } from '../../server/cluster/node-links.js'
+import { NodeLinks } from '../../server/cluster/links/node-links.js'
 import { editOf, OwnerBench, TestSession } from '../helpers/owner-bench.js'
 import { ScriptedNode } from '../helpers/scripted-node.js'
 

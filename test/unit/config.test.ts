@@ -7,7 +7,7 @@ import { describe, test } from 'node:test'
 import { systemClock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import { MemoryStore } from '../../persistence/index.js'
-import { type Config, parseCommand } from '../../server/config.js'
+import { type Config, parseCommand } from '../../server/config/command-line.js'
 import { createServer } from '../../server/index.js'
 
 const secret = 'a secret of sixteen characters or more'

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import { basePathOf, behindBasePath, documentIdFromTarget } from '../../core/document-path.js'
 import { WeftError } from '../../core/errors.js'
-import { cutUtf8 } from '../../server/gateway/ws-socket.js'
+import { cutUtf8 } from '../../server/transport/ws-socket.js'
 
 describe('document path', () => {
   for (const [target, id] of [

@@ -1,7 +1,7 @@
 // Patterns that name documents.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { anyPattern, documentPattern } from '../../server/document-pattern.js'
+import { anyPattern, documentPattern } from '../../core/document-pattern.js'
 
 test('* stands for anything within a segment, ** for anything at all, everything else for itself', () => {
   const cases: readonly (readonly [pattern: string, documentId: string, matches: boolean])[] = [

@@ -1,7 +1,7 @@
 // The heartbeat on a clock that stands still: when it pings, whom it gives up, and whom it does not.
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
-import { Heartbeat } from '../../server/gateway/heartbeat.js'
+import { Heartbeat } from '../../server/transport/heartbeat.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 function setUp() {

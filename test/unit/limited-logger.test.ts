@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Logger } from '../../core/log.js'
-import { LimitedLogger } from '../../server/limited-logger.js'
+import { LimitedLogger } from '../../server/logging/limited-logger.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
@@ -59,7 +59,7 @@ test('kinds without end are held in bounded memory', () => {
 
 test('what was logged right before the process ends is written', async () => {
   const script = `
-    import { createLogger } from ${JSON.stringify(join(repositoryRoot, 'dist/server/log.js'))}
+    import { createLogger } from ${JSON.stringify(join(repositoryRoot, 'dist/server/logging/logger.js'))}
     const logger = createLogger('info')
     for (let line = 0; line < 200; line++) logger.info({ line }, 'x'.repeat(500))
     logger.error({}, 'the last words')

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { MemoryBudget } from '../../core/memory-budget.js'
-import { garbageCollector, MemoryReturn } from '../../server/memory-return.js'
+import { garbageCollector, MemoryReturn } from '../../server/composition/memory-return.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const MiB = 1024 * 1024

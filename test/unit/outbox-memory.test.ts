@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { MemoryBudget } from '../../core/memory-budget.js'
-import { OutboxMemory } from '../../server/gateway/outbox-memory.js'
+import { OutboxMemory } from '../../server/transport/outbox-memory.js'
 
 const KiB = 1024
 

@@ -1,7 +1,7 @@
 // The outbox on a manual clock and a network that takes bytes when told to.
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
-import { Outbox, type OutboxCarrier } from '../../server/gateway/outbox.js'
+import { Outbox, type OutboxCarrier } from '../../server/transport/outbox.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 class Network implements OutboxCarrier {

@@ -1,7 +1,7 @@
 // The pace of documents and of the process: pure functions, and a rate that decays.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { commitPeriodMs, documentPeriodMs, RowRate } from '../../server/document/pace.js'
+import { commitPeriodMs, documentPeriodMs, RowRate } from '../../server/document/view/pace.js'
 
 test('a few sessions are served at once, a crowd every 16 ms rising to 42 ms', () => {
   assert.deepEqual([0, 1, 7].map(documentPeriodMs), [0, 0, 0])

@@ -1,10 +1,10 @@
 // What a person at a terminal sees: the log in lines, and the greeting.
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
-import { type Config, parseCommand } from '../../server/config.js'
-import { greeting } from '../../server/greeting.js'
-import { isForPeople } from '../../server/log.js'
-import { readableLine } from '../../server/readable-log.js'
+import { greeting } from '../../server/commands/greeting.js'
+import { type Config, parseCommand } from '../../server/config/command-line.js'
+import { isForPeople } from '../../server/logging/logger.js'
+import { readableLine } from '../../server/logging/readable-log.js'
 
 const entry = (fields: object): string => `${JSON.stringify({ level: 40, time: 0, pid: 1, hostname: 'h', name: 'weft', ...fields })}\n`
 const withoutTime = (line: string): string => line.replace(/^\d\d:\d\d:\d\d /, '')

@@ -1,8 +1,8 @@
 // REDIS_URL: what it may say, and the words for what it may not.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { slotOf } from '../../server/awareness/cluster-subscriber.js'
-import { describeTarget, parseRedisUrl } from '../../server/awareness/redis-url.js'
+import { slotOf } from '../../server/redis/cluster-subscriber.js'
+import { describeTarget, parseRedisUrl } from '../../server/redis/redis-url.js'
 
 test('one server, Sentinels and a cluster are told apart, with defaults for what is not said', () => {
   const access = { tls: false, username: null, password: null, prefix: 'weft' }

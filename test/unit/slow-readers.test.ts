@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { MemoryBudget } from '../../core/memory-budget.js'
-import { type Reader, SlowReaders } from '../../server/gateway/slow-readers.js'
+import { type Reader, SlowReaders } from '../../server/transport/slow-readers.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const MiB = 1024 * 1024

@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
-import { helpText } from '../../server/config.js'
+import { helpText } from '../../server/config/command-line.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
 interface Service {

@@ -1,7 +1,7 @@
 // How much of a transfer is under way: on a clock that stands still, and a link that carries as much as the test says.
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
-import { TransferWindows } from '../../server/gateway/transfer-windows.js'
+import { TransferWindows } from '../../server/transport/transfer-windows.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const KiB = 1024

@@ -1,0 +1,169 @@
+// A node without its HTTP side: everything between a socket and the store, constructed and taken apart in order. The server puts a listener in front
+// of it; a simulation hands it sockets of its own.
+import { type Clock, settlesWithin } from '../../core/clock.js'
+import { Counters } from '../../core/counters.js'
+import type { WeftError } from '../../core/errors.js'
+import type { Limits } from '../../core/limits.js'
+import type { Logger } from '../../core/log.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
+import type { Random } from '../../core/random.js'
+import type { DocumentStore } from '../../persistence/store.js'
+import { type Authorize, guardedAuthorize } from '../access/authorize.js'
+import { type AwarenessBus, soloAwarenessBus } from '../awareness/bus.js'
+import { AwarenessHub } from '../awareness/hub.js'
+import { ClusterMember, type ClusterMemberOptions } from '../cluster/cluster-member.js'
+import type { Compactor } from '../document/compaction.js'
+import { LocalDirectory } from '../document/local-directory.js'
+import type { DocumentTuning } from '../document/tuning.js'
+import { Gateway } from '../gateway/gateway.js'
+import type { Ownership } from './ownership.js'
+import { SoleOwnership } from './sole-ownership.js'
+
+export interface NodeOptions {
+  /** Not closed with the node. */
+  readonly store: DocumentStore
+  /** Closed with the node. */
+  readonly compactor: Compactor
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: Limits
+  readonly logger: Logger
+  readonly authorize: Authorize
+  readonly broadcast: 'after-commit' | 'before-commit'
+  /** The store can never commit again (D7). The node has let go of everything and serves nobody; its process has to end. */
+  readonly onFatal: (error: WeftError) => void
+  readonly tuning: DocumentTuning
+  /** Whether compaction keeps deleted content. Default: it does not. */
+  readonly keepDeleted?: (documentId: string) => boolean
+  readonly counters?: Counters
+  /** What this process holds in memory. Default: nothing yet, bounded by `memoryBytesMax`. */
+  readonly budget?: MemoryBudget
+  /** Carries cursors to other nodes. Default: there are none. */
+  readonly bus?: AwarenessBus
+  /** Makes the node a member of a cluster. Default: it is alone and owns everything. */
+  readonly cluster?: ClusterMemberOptions
+}
+
+/** How long a node that stops tries to commit what the clients wrote that have been closed, while the store fails. */
+const LAST_COMMITS_MS_MAX = 5_000
+
+export class ServerNode {
+  readonly counters: Counters
+  readonly budget: MemoryBudget
+  readonly gateway: Gateway
+  /** The documents that this process owns. */
+  readonly documents: LocalDirectory
+  readonly awareness: AwarenessHub
+  readonly ownership: Ownership
+  readonly #options: NodeOptions
+
+  /** Constructs the node and starts it. Rejects with a store error. */
+  static async start(options: NodeOptions): Promise<ServerNode> {
+    const node = new ServerNode(options)
+    await node.start()
+    return node
+  }
+
+  constructor(options: NodeOptions) {
+    const { store, compactor, clock, random, limits, logger, authorize, broadcast, tuning, bus = soloAwarenessBus, cluster } = options
+    const counters = options.counters ?? new Counters()
+    const budget = options.budget ?? new MemoryBudget(limits.memoryBytesMax)
+    this.counters = counters
+    this.budget = budget
+    this.#options = options
+    this.documents = new LocalDirectory({
+      store,
+      fenceOf: (documentId) => this.ownership.fenceOf(documentId),
+      clock,
+      random,
+      logger,
+      counters,
+      limits,
+      budget,
+      compactor,
+      broadcast,
+      onFenced: (shards) => this.ownership.fenced(shards),
+      onFatal: (error) => {
+        this.ownership.fail(error)
+        options.onFatal(error)
+      },
+      tuning,
+      keepDeleted: options.keepDeleted ?? (() => false),
+    })
+    this.awareness = new AwarenessHub({ clock, limits, counters, logger, bus })
+    const { documents, awareness } = this
+    this.ownership =
+      cluster === undefined
+        ? new SoleOwnership({ store, random, local: documents })
+        : new ClusterMember(cluster, {
+            local: documents,
+            store,
+            clock,
+            random,
+            logger,
+            counters,
+            limits,
+            budget,
+            broadcast,
+            onNodeGone: (nodeId, boot) => awareness.removeNode(nodeId, boot),
+          })
+    const { ownership } = this
+    this.gateway = new Gateway(
+      {
+        clock,
+        random,
+        limits,
+        budget,
+        counters,
+        logger,
+        directory: ownership.directory,
+        awareness,
+        authorize: guardedAuthorize(authorize, { clock, logger, limits }),
+        serverId: ownership.boot,
+      },
+      documents,
+    )
+  }
+
+  /** Takes ownership, of everything or of its share. Rejects with a store error. */
+  start(): Promise<void> {
+    return this.ownership.start()
+  }
+
+  /** Serves nobody any more and lets go of everything, at once: the process has to end, and whoever stayed would wait without end. Idempotent. */
+  fail(error: WeftError): void {
+    this.documents.fail(error)
+  }
+
+  /**
+   * Ownership first, so that others go on with the documents; then the clients, their closes spread over up to `windowMs`; then what they wrote, and
+   * what it was written with. Each step is taken even if the one before it failed; rejects with the first failure.
+   */
+  async stop(windowMs: number): Promise<void> {
+    const { gateway, documents, awareness, ownership } = this
+    const { compactor, clock, logger } = this.#options
+    const failures: unknown[] = []
+    const steps: readonly (() => unknown)[] = [
+      () => ownership.handOver(),
+      () => gateway.drain(windowMs),
+      () => gateway.close(),
+      async () => {
+        if (!(await settlesWithin(clock, LAST_COMMITS_MS_MAX, documents.drain())))
+          logger.error({}, 'the store did not take the last edits; none of them was acknowledged, and their clients still have them')
+      },
+      () => documents.close(),
+      () => awareness.close(),
+      () => compactor.close(),
+      () => ownership.end(),
+    ]
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (thrown) {
+        failures.push(thrown)
+        logger.error({ err: thrown }, 'a step of stopping failed')
+      }
+    }
+    if (failures.length > 0) throw failures[0]
+  }
+}

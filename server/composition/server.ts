@@ -1,0 +1,383 @@
+// The composition root: puts the HTTP side in front of a node, and takes everything apart again, in order.
+import { fileURLToPath } from 'node:url'
+import { unreachable } from '../../core/assert.js'
+import { type Clock, systemClock } from '../../core/clock.js'
+import { Counters } from '../../core/counters.js'
+import { basePathOf } from '../../core/document-path.js'
+import { asWeftError, WeftError } from '../../core/errors.js'
+import { defaultLimits, type Limits } from '../../core/limits.js'
+import type { Logger } from '../../core/log.js'
+import { MemoryBudget, memoryAccountNames } from '../../core/memory-budget.js'
+import { failureInWords, joiningCluster } from '../../core/public-words.js'
+import { type Random, systemRandom } from '../../core/random.js'
+import type { DocumentStore } from '../../persistence/store.js'
+import { trustedProxiesOf } from '../access/addresses.js'
+import { type Authorize, allowEverybody, guardedAuthorize } from '../access/authorize.js'
+import { NodeGatekeeper } from '../access/node-credentials.js'
+import { HttpListener } from '../api/listener.js'
+import type { Gauge } from '../api/metrics.js'
+import { createRequestHandler, type Readiness } from '../api/requests.js'
+import { readStaticFiles, type StaticFile } from '../api/static-files.js'
+import { type ClusterConfig, checkCluster, clusterDefaults, optionNames } from '../config/cluster-config.js'
+import { type DocumentTuning, defaultTuning } from '../document/tuning.js'
+import { serveUpgrades } from '../gateway/upgrade.js'
+import { LimitedLogger } from '../logging/limited-logger.js'
+import { createLogger } from '../logging/logger.js'
+import type { PresenceRegistry } from '../presence/presence-registry.js'
+import { packageVersion } from '../version.js'
+import { garbageCollector, MemoryReturn } from './memory-return.js'
+import type { ServerNode } from './node.js'
+import { inOrder, type NodeBase, type StartedNode, startAlone, startMember } from './start-node.js'
+
+export interface ServerOptions {
+  /** The folder of the embedded store; created if it is missing. Default `./data`. Unused with `store` and `cluster`. */
+  readonly dataDir?: string
+  /** A store instead of the embedded one. It stays open when the server closes. Not with `cluster`. */
+  readonly store?: DocumentStore
+  /** Makes the server a node of a cluster, on PostgreSQL instead of the embedded store. What is left out is as on the command line. */
+  readonly cluster?: ClusterOptions
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Overrides of single limits. */
+  readonly limits?: Partial<Limits>
+  /** Default: warnings and errors as JSON lines on stderr. */
+  readonly logger?: Logger
+  /** Who may do what. Default: everybody may read and write everything. */
+  readonly authorize?: Authorize
+  /** `after-commit` (default): nobody sees an edit that a crash can take back. Acknowledgements mean committed either way. */
+  readonly broadcast?: 'after-commit' | 'before-commit'
+  /**
+   * Documents of which deleted content is kept, for `Y.createDocFromSnapshot` and what else needs it; they only grow. Asked at each compaction, and
+   * the same on all nodes. What was deleted before it said so is gone. Default: none.
+   */
+  readonly keepDeleted?: (documentId: string) => boolean
+  /** The folder of the demo served at `/`, or false for none. Default: the one that comes with Weft. */
+  readonly demo?: string | false
+  /** The path that everything is under, such as `/collab`, behind a proxy that passes paths through unchanged. Default: none. */
+  readonly basePath?: string
+  /**
+   * Proxies in front of this server, which say in `X-Forwarded-For` whom they speak for: addresses, networks such as `10.0.0.0/8`, or `loopback`, `linklocal`,
+   * `uniquelocal`. The limits for each client address follow it. Default: none is believed.
+   */
+  readonly trustedProxies?: readonly string[]
+  readonly tuning?: Partial<DocumentTuning>
+  /** The longest time over which a drain spreads the closes. Default 5 s; with few connections it takes much less. */
+  readonly drainWindowMs?: number
+  /**
+   * The server has stopped acting and must end: the store can no longer be trusted (D7), or another process has this node's id. Default: ends the
+   * process with exit code 1.
+   */
+  readonly onFatal?: (error: WeftError) => void
+}
+
+export type ClusterOptions = Pick<ClusterConfig, 'databaseUrl' | 'secret'> & Partial<ClusterConfig>
+
+export interface WeftServer {
+  /**
+   * Listens. Resolves when clients can connect; a node of a cluster may still be waiting for its database then, see `ready`. Port 0 takes any free
+   * one. Rejects with `address-in-use`. Default host 127.0.0.1.
+   */
+  listen(port: number, host?: string): Promise<void>
+  /** Resolves when the server serves. Rejects with `invalid-configuration` when a setting has to change first. */
+  readonly ready: Promise<void>
+  /** Such as `http://127.0.0.1:1234`. Throws before `listen`. */
+  readonly url: string
+  readonly counters: Counters
+  /** Who is where, on all nodes; see `PresenceRegistry`. Null while the server does not serve. Nobody's rights are asked for: that is for the caller. */
+  readonly presence: Pick<PresenceRegistry, 'documentPresence' | 'connectionsOf'> | null
+  /** Takes no new clients, commits and acknowledges what was received, closes everybody with 1012 over the drain window, and stops. Idempotent. */
+  drain(): Promise<void>
+  /** As `drain`, without spreading the closes. Idempotent. */
+  close(): Promise<void>
+  /** Resolves when the server has stopped. */
+  readonly closed: Promise<void>
+}
+
+const demoFolder = fileURLToPath(new URL('../../demo', import.meta.url))
+const DRAIN_WINDOW_MS = 5_000
+
+/**
+ * Opens the embedded store and takes ownership; a node of a cluster does that once it listens. Rejects with `data-folder-in-use`,
+ * `data-folder-unwritable`, `data-folder-newer`, `data-folder-damaged` or a store error, and with `invalid-configuration` for settings that cannot be, or contradict
+ * each other.
+ */
+export async function createServer(options: ServerOptions = {}): Promise<WeftServer> {
+  const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
+  const limits = { ...defaultLimits, ...options.limits }
+  const clock = options.clock ?? systemClock
+  const base: NodeBase = {
+    clock,
+    random: options.random ?? systemRandom,
+    logger: new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits }),
+    limits,
+    counters: new Counters(),
+    budget: new MemoryBudget(limits.memoryBytesMax),
+    authorize: options.authorize ?? allowEverybody,
+    broadcast: options.broadcast ?? 'after-commit',
+    keepDeleted: options.keepDeleted ?? (() => false),
+    tuning: { ...defaultTuning, ...options.tuning },
+    onFatal: (error) => server.fail(error),
+  }
+  const { store = null, dataDir = './data' } = options
+  const cluster = options.cluster === undefined ? null : clusterOf(options.cluster, options)
+  const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })
+  const server = new Server(options, base, files, gatekeeper)
+  if (cluster === null || gatekeeper === null) {
+    server.serve(await startAlone(base, { dataDir, store }))
+    return server
+  }
+  server.startWhenListening(async (url, waiting, cancelled) => {
+    const version = await packageVersion()
+    return startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
+  })
+  return server
+}
+
+/** Throws `invalid-configuration`. */
+function clusterOf(cluster: ClusterOptions, { store, broadcast = 'after-commit' }: ServerOptions): ClusterConfig {
+  if (store !== undefined)
+    throw new WeftError(
+      'invalid-configuration',
+      'cluster and store are both set: the documents of a cluster are in its database. Leave one of them out.',
+    )
+  const config = { ...clusterDefaults, ...cluster }
+  checkCluster(config, broadcast, optionNames)
+  return config
+}
+
+type Start = (url: string, waiting: (reason: string) => void, cancelled: AbortSignal) => Promise<StartedNode>
+
+type ServerState =
+  | { readonly kind: 'created'; readonly start: Start | null }
+  | { readonly kind: 'starting'; readonly reason: string; readonly ended: Promise<unknown>; readonly cancel: AbortController }
+  | { readonly kind: 'serving'; readonly started: StartedNode }
+  /** It could not start, or cannot go on; its process has to end. */
+  | { readonly kind: 'failed'; readonly error: WeftError; readonly started: StartedNode | null }
+  /** A node that is being stopped still answers its clients. */
+  | { readonly kind: 'stopping'; readonly stopped: Promise<void>; readonly node: ServerNode | null }
+
+class Server implements WeftServer {
+  readonly counters: Counters
+  readonly ready: Promise<void>
+  readonly closed: Promise<void>
+  readonly #listener: HttpListener
+  readonly #logger: Logger
+  readonly #drainWindowMs: number
+  readonly #memoryReturn: MemoryReturn | null
+  readonly #onFatal: (error: WeftError) => void
+  #markReady: () => void = () => {}
+  #markUnready: (reason: unknown) => void = () => {}
+  #markClosed: () => void = () => {}
+  #state: ServerState = { kind: 'created', start: null }
+
+  /** `gatekeeper` lets other nodes in; null for a server that is alone. */
+  constructor(options: ServerOptions, base: NodeBase, files: ReadonlyMap<string, StaticFile>, gatekeeper: NodeGatekeeper | null) {
+    const { counters, logger, limits, budget, authorize } = base
+    this.counters = counters
+    this.#logger = logger
+    const collect = garbageCollector()
+    this.#memoryReturn = collect === null ? null : new MemoryReturn(base.clock, budget, collect)
+    this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
+    const mayAsk = guardedAuthorize(authorize, base)
+    const basePath = basePathOf(options.basePath ?? '', 'basePath')
+    const trustedProxies = trustedProxiesOf(options.trustedProxies ?? [], 'trustedProxies')
+    this.#onFatal = options.onFatal ?? (() => process.exit(1))
+    const nodes = gatekeeper === null ? null : { gatekeeper, logger }
+    this.#listener = new HttpListener(
+      createRequestHandler({
+        counters,
+        gauges: [
+          ...gaugesOf(
+            () => this.#node,
+            () => this.#started,
+          ),
+          ...memoryGauges(budget),
+        ],
+        clock: base.clock,
+        limits,
+        memory: budget.account('answers'),
+        files,
+        basePath,
+        presence: () => {
+          const registry = this.#started?.presence
+          return registry === undefined ? null : { registry, authorize: mayAsk, documentIdBytesMax: limits.documentIdBytesMax, logger }
+        },
+        readiness: () => this.#readiness(),
+      }),
+      (server) => serveUpgrades(server, { gateway: () => this.#node?.gateway ?? null, limits, counters, basePath, nodes, trustedProxies }),
+      { clock: base.clock, idleSocketsMax: limits.idleSocketsMax },
+    )
+    this.ready = new Promise((resolve, reject) => {
+      this.#markReady = resolve
+      this.#markUnready = reject
+    })
+    // Whoever does not ask whether it became ready need not hear that it did not.
+    this.ready.catch(() => {})
+    this.closed = new Promise((resolve) => {
+      this.#markClosed = resolve
+    })
+  }
+
+  get url(): string {
+    return this.#listener.url
+  }
+
+  get presence(): WeftServer['presence'] {
+    return this.#started?.presence ?? null
+  }
+
+  /** The node is there. */
+  serve(started: StartedNode): void {
+    this.#state = { kind: 'serving', started }
+    this.#markReady()
+  }
+
+  /** The node comes up once the address is known. */
+  startWhenListening(start: Start): void {
+    this.#state = { kind: 'created', start }
+  }
+
+  async listen(port: number, host = '127.0.0.1'): Promise<void> {
+    await this.#listener.listen(port, host)
+    this.#logger.info({ url: this.url }, 'listening')
+    if (this.#state.kind === 'created' && this.#state.start !== null) this.#begin(this.#state.start)
+  }
+
+  drain(): Promise<void> {
+    return this.#stop(this.#drainWindowMs)
+  }
+
+  close(): Promise<void> {
+    return this.#stop(0)
+  }
+
+  get #started(): StartedNode | null {
+    return this.#state.kind === 'serving' ? this.#state.started : null
+  }
+
+  get #node(): ServerNode | null {
+    switch (this.#state.kind) {
+      case 'created':
+      case 'starting':
+        return null
+      case 'serving':
+        return this.#state.started.node
+      case 'failed':
+        return this.#state.started?.node ?? null
+      case 'stopping':
+        return this.#state.node
+      default:
+        return unreachable(this.#state)
+    }
+  }
+
+  #begin(start: Start): void {
+    const waiting = (reason: string): void => {
+      if (this.#state.kind === 'starting') this.#state = { ...this.#state, reason }
+    }
+    const cancel = new AbortController()
+    const ended = start(this.url, waiting, cancel.signal).then(
+      async (started) => {
+        // Stopped, or failed, while it came up.
+        if (this.#state.kind === 'starting') this.serve(started)
+        else await started.stop(0)
+      },
+      (thrown) => {
+        if (this.#state.kind === 'starting') this.#state = { kind: 'failed', error: asWeftError(thrown), started: null }
+        this.#markUnready(thrown)
+      },
+    )
+    this.#state = { kind: 'starting', reason: joiningCluster, ended, cancel }
+  }
+
+  /** The node can serve no more: nobody is served from here on, and the process has to end. Idempotent. */
+  fail(error: WeftError): void {
+    const before = this.#state
+    if (before.kind === 'failed') return
+    if (before.kind !== 'stopping') {
+      const started = before.kind === 'serving' ? before.started : null
+      this.#state = { kind: 'failed', error, started }
+      if (before.kind === 'starting') before.cancel.abort()
+      started?.node.fail(error)
+    }
+    this.#onFatal(error)
+  }
+
+  #readiness(): Readiness {
+    const state = this.#state
+    switch (state.kind) {
+      case 'created':
+        return { ready: false, text: 'starting' }
+      case 'starting':
+        return { ready: false, text: `starting: ${state.reason}` }
+      case 'serving': {
+        const impediment = state.started.node.ownership.impediment()
+        return impediment === null ? { ready: true, text: 'serving' } : { ready: false, text: impediment }
+      }
+      case 'failed':
+        return { ready: false, text: failureInWords(state.error) }
+      case 'stopping':
+        return { ready: false, text: 'draining' }
+      default:
+        return unreachable(state)
+    }
+  }
+
+  #stop(windowMs: number): Promise<void> {
+    if (this.#state.kind === 'stopping') return this.#state.stopped
+    const before = this.#state
+    // Not in this turn: the state changes first, since what is coming up looks at it.
+    const stopped = Promise.resolve().then(() => this.#takeApart(before, windowMs))
+    this.#state = { kind: 'stopping', stopped, node: this.#node }
+    if (before.kind === 'starting') before.cancel.abort()
+    return stopped
+  }
+
+  async #takeApart(before: ServerState, windowMs: number): Promise<void> {
+    const stopNode = async (): Promise<void> => {
+      if (before.kind === 'starting') await before.ended
+      if (before.kind === 'serving' || before.kind === 'failed') await before.started?.stop(windowMs)
+    }
+    try {
+      await inOrder([stopNode, () => this.#listener.close()])
+    } catch (thrown) {
+      this.#logger.error({ err: thrown }, 'a step of stopping failed')
+      throw thrown
+    } finally {
+      this.#memoryReturn?.stop()
+      this.#markClosed()
+    }
+  }
+}
+
+function gaugesOf(node: () => ServerNode | null, started: () => StartedNode | null): readonly Gauge[] {
+  return [
+    { name: 'connections', help: 'Open connections.', read: () => node()?.gateway.connectionCount ?? 0 },
+    { name: 'waiting_bytes', help: 'Bytes that wait for clients to take them.', read: () => node()?.gateway.waitingBytes ?? 0 },
+    { name: 'open_documents', help: 'Documents in memory that this node owns.', read: () => node()?.documents.openDocuments ?? 0 },
+    { name: 'redis_connected', help: 'Whether cursors cross to other nodes.', read: () => (started()?.crossesNodes() === true ? 1 : 0) },
+    { name: 'owned_shards', help: 'Shards that this node owns, of 1024.', read: () => node()?.ownership.ownedShards ?? 0 },
+    { name: 'nodes_alive', help: 'Nodes of the cluster that are alive, this one included.', read: () => node()?.ownership.nodesAlive ?? 0 },
+  ]
+}
+
+const accountHelp = {
+  documents: 'open documents and their indexes',
+  pending: 'edits that are not committed yet',
+  outboxes: 'what clients have yet to take',
+  received: 'frames that are not handled yet',
+  answers: 'HTTP answers that are not taken yet',
+  compaction: 'compactions that wait or run',
+} as const
+
+function memoryGauges(budget: MemoryBudget): readonly Gauge[] {
+  return [
+    ...memoryAccountNames.map((name) => ({
+      name: `memory_${name}_bytes`,
+      help: `Counted against the memory budget: ${accountHelp[name]}.`,
+      read: () => budget.account(name).bytes,
+    })),
+    { name: 'memory_counted_bytes', help: 'All that is counted against the memory budget.', read: () => budget.bytes },
+    { name: 'memory_budget_bytes', help: 'The memory budget, memoryBytesMax.', read: () => budget.bytesMax },
+  ]
+}

@@ -1,0 +1,245 @@
+// What a session lacks, from what it says it has.
+
+import type { Clock } from '../../../core/clock.js'
+import { asWeftError } from '../../../core/errors.js'
+import type { Logger } from '../../../core/log.js'
+import type { DocumentStore } from '../../../persistence/store.js'
+import { mergeUpdateTree } from '../../../protocol/updates/merge.js'
+import { decodeStateVector, type StateVectorBounds } from '../../../protocol/updates/state-vector.js'
+import type { CatchUp, Known, PieceWish } from '../port.js'
+import type { Image } from './image.js'
+import type { Session, Sessions } from './session-slots.js'
+import { encodedUpdate, Transfers } from './transfers.js'
+
+/** Answered from memory. */
+type ReadyPlan =
+  | { readonly kind: 'everything' }
+  | { readonly kind: 'difference'; readonly stateVector: ReadonlyMap<number, number> }
+  /** The tail after a seq, behind what was read of the log. */
+  | { readonly kind: 'rows'; readonly name: string; readonly updates: readonly Uint8Array[] }
+
+type CatchUpPlan =
+  | ReadyPlan
+  /** The log after `afterSeq` is asked first; `stateVector` serves if it does not reach back or would be too long. */
+  | { readonly kind: 'read-log'; readonly afterSeq: number; readonly stateVector: Uint8Array }
+
+/** `incarnation` null: seqs mean nothing, go by state vectors. Throws `malformed` for a state vector that does not parse. */
+function planCatchUp(image: Image, incarnation: string | null, known: Known, bounds: StateVectorBounds): CatchUpPlan {
+  switch (known.kind) {
+    case 'nothing':
+      return { kind: 'everything' }
+    case 'state-vector':
+      return differenceFrom(known.stateVector, bounds)
+    case 'seq': {
+      // A seq of another life of the document, or one that it has not reached, says nothing about this one.
+      if (known.incarnation !== incarnation || known.seq > image.head) return differenceFrom(known.stateVector, bounds)
+      const updates = image.since(known.seq)
+      return updates === null
+        ? { kind: 'read-log', afterSeq: known.seq, stateVector: known.stateVector }
+        : { kind: 'rows', name: `${known.seq}`, updates }
+    }
+  }
+}
+
+function differenceFrom(stateVector: Uint8Array, bounds: StateVectorBounds): ReadyPlan {
+  const decoded = decodeStateVector(stateVector, bounds)
+  return decoded.size === 0 ? { kind: 'everything' } : { kind: 'difference', stateVector: decoded }
+}
+
+/** More of the log is not read for one session: the difference comes out of memory, without a copy. */
+const LOG_BYTES_MAX = 256 * 1024
+/** Merged at a time. */
+const MERGED_BYTES_MAX = 64 * 1024
+
+export interface CatchUpSource {
+  readonly documentId: string
+  readonly store: Pick<DocumentStore, 'readLog'>
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly image: Image
+  readonly sessions: Sessions
+  /** Of the state vectors that sessions send. */
+  readonly bounds: StateVectorBounds
+  /** The incarnation whose seqs can be resumed from; null while they cannot. */
+  readonly incarnation: () => string | null
+  /** What the live sessions have beyond the image, or null. A session that becomes live must get it too (S6). */
+  readonly early: () => Uint8Array | null
+  /** The seq that a session may resume from once it has its catch-up. */
+  readonly seq: () => number
+  /** The encoded state vector of what the image holds, or of somewhat less. */
+  readonly stateVector: () => Uint8Array
+}
+
+/** Answers the sessions of one document that ask to be brought up to date. */
+export class CatchUps {
+  readonly #source: CatchUpSource
+  readonly #reads = new Map<string, Promise<readonly Uint8Array[] | null>>()
+  readonly #transfers = new Transfers()
+
+  constructor(source: CatchUpSource) {
+    this.#source = source
+  }
+
+  /** A session whose state vector does not parse is detached as `malformed`. `pieces` null: it takes everything as a whole. */
+  sync(session: Session, known: Known, pieces: PieceWish | null): void {
+    const { image, incarnation, bounds } = this.#source
+    if (!image.isReady) {
+      void this.#syncWhenReady(session, known, pieces)
+      return
+    }
+    this.#answer(session, pieces, () => {
+      const plan = planCatchUp(image, incarnation(), known, bounds)
+      if (plan.kind !== 'read-log') return plan
+      void this.#syncFromLog(session, plan.afterSeq, plan.stateVector, pieces)
+      return null
+    })
+  }
+
+  /** Merges a long tail in short steps first. Never rejects. */
+  async #syncWhenReady(session: Session, known: Known, pieces: PieceWish | null): Promise<void> {
+    const { image } = this.#source
+    const catchingUp = { kind: 'catching-up' } as const
+    session.state = catchingUp
+    while (session.state === catchingUp && !image.isReady) {
+      image.makeReady()
+      await this.#turn()
+    }
+    if (session.state === catchingUp) this.sync(session, known, pieces)
+  }
+
+  /** Never rejects. */
+  async #syncFromLog(session: Session, afterSeq: number, stateVector: Uint8Array, pieces: PieceWish | null): Promise<void> {
+    const { image, bounds } = this.#source
+    const catchingUp = { kind: 'catching-up' } as const
+    session.state = catchingUp
+    const throughSeq = image.baseSeq
+    const updates = await this.#readLog(afterSeq, throughSeq, Math.min(image.bytes, LOG_BYTES_MAX))
+    while (session.state === catchingUp && !image.isReady) {
+      image.makeReady()
+      await this.#turn()
+    }
+    // Detached, suspended, or asked again meanwhile.
+    if (session.state !== catchingUp) return
+    this.#answer(session, pieces, () => {
+      // The rest comes from the tail as it is now. It is gone from there if a compaction moved the base on.
+      const rest = updates === null ? null : image.since(throughSeq)
+      if (updates === null || rest === null) return differenceFrom(stateVector, bounds)
+      return { kind: 'rows', name: `${afterSeq}`, updates: [...updates, ...rest] }
+    })
+  }
+
+  #answer(session: Session, pieces: PieceWish | null, planFor: () => ReadyPlan | null): void {
+    const { sessions } = this.#source
+    let state: CatchUp | null
+    try {
+      const plan = planFor()
+      state = plan === null ? null : this.#carryOut(plan, pieces)
+    } catch (thrown) {
+      sessions.detach(session, asWeftError(thrown))
+      return
+    }
+    if (state !== null) sessions.catchUp(session, state)
+  }
+
+  #carryOut(plan: ReadyPlan, pieces: PieceWish | null): CatchUp {
+    const { image, early, seq } = this.#source
+    const beyond = early()
+    const state = { seq: seq(), updates: beyond === null ? [] : [beyond] }
+    if (pieces === null) return { ...state, updates: [...this.#whole(plan), ...state.updates] }
+    const { order, wholeBytesMax } = pieces
+    const shownEarly = state.updates.map(encodedUpdate)
+    const stateVector = this.#source.stateVector
+    switch (plan.kind) {
+      case 'everything': {
+        if (image.bytes + lengthOf(state.updates) <= wholeBytesMax) break
+        const name = `all ${image.baseSeq} ${image.head} ${seq()} ${shownEarly.length}`
+        const options = { hasNothing: true, stateVector: stateVector() }
+        return {
+          seq: state.seq,
+          updates: [],
+          transfer: this.#transfers.whole(name, () => [...image.sources(), ...shownEarly], order, options),
+        }
+      }
+      case 'rows': {
+        const updates = [...plan.updates, ...state.updates]
+        if (lengthOf(updates) <= wholeBytesMax) break
+        const name = `after ${plan.name} ${image.baseSeq} ${image.head} ${seq()} ${shownEarly.length}`
+        const options = { hasNothing: false, stateVector: stateVector() }
+        return { seq: state.seq, updates: [], transfer: this.#transfers.whole(name, () => updates.map(encodedUpdate), order, options) }
+      }
+      case 'difference': {
+        // Nothing is cut that cannot be large.
+        if (image.bytes + lengthOf(state.updates) <= wholeBytesMax) break
+        const sources = [...image.sources(), ...shownEarly]
+        let bytes = 0
+        for (const source of sources) {
+          bytes += source.structBytesAfter(plan.stateVector)
+          // Whoever sees each message at once gets the deletions as a whole in any case.
+          if (order === 'in-order') bytes += source.bytes.length - source.deletesOffset
+        }
+        if (bytes <= wholeBytesMax) break
+        const options = { bytes, stateVector: stateVector() }
+        return { seq: state.seq, updates: [], transfer: this.#transfers.difference(sources, plan.stateVector, order, options) }
+      }
+    }
+    return { ...state, updates: [...this.#whole(plan), ...state.updates] }
+  }
+
+  #whole(plan: ReadyPlan): readonly Uint8Array[] {
+    const { image } = this.#source
+    switch (plan.kind) {
+      case 'everything':
+        return image.everything()
+      case 'difference':
+        return image.difference(plan.stateVector)
+      case 'rows':
+        return plan.updates
+    }
+  }
+
+  /**
+   * The log in `afterSeq < seq ≤ throughSeq`, merged as far as that is quick; null when it is not all there, longer than `bytesMax`, or cannot be read now.
+   * Sessions that ask for the same stretch at the same time share one read. Never rejects.
+   */
+  #readLog(afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly Uint8Array[] | null> {
+    const key = `${afterSeq}-${throughSeq}`
+    const running = this.#reads.get(key)
+    if (running !== undefined) return running
+    const read = this.#readLogAnew(afterSeq, throughSeq, bytesMax).finally(() => this.#reads.delete(key))
+    this.#reads.set(key, read)
+    return read
+  }
+
+  async #readLogAnew(afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly Uint8Array[] | null> {
+    const { store, documentId, logger } = this.#source
+    try {
+      const rows = await store.readLog(documentId, afterSeq, throughSeq, bytesMax)
+      if (rows === null || rows.at(-1)?.seq !== throughSeq) return null
+      const updates: Uint8Array[] = []
+      let group: Uint8Array[] = []
+      for (const { update } of rows) {
+        if (group.length > 0 && lengthOf(group) + update.length > MERGED_BYTES_MAX) {
+          updates.push(mergeUpdateTree(group))
+          group = []
+          await this.#turn()
+        }
+        group.push(update)
+      }
+      return [...updates, mergeUpdateTree(group)]
+    } catch (error) {
+      logger.warn({ documentId, error }, 'The log could not be read for a session; it gets the difference instead')
+      return null
+    }
+  }
+
+  /** Lets others have the event loop. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#source.clock.soon(resolve))
+  }
+}
+
+function lengthOf(updates: readonly Uint8Array[]): number {
+  let length = 0
+  for (const update of updates) length += update.length
+  return length
+}

@@ -1,0 +1,302 @@
+// The image of an open document: its base (the newest snapshot, as it lies in memory) and its tail (the updates after it), all as encoded bytes.
+// A join is answered with these buffers or with pieces cut out of them; nothing is decoded into a Y.Doc (S2).
+import { assert } from '../../../core/assert.js'
+import { type DocumentIndex, EncodedDocument } from '../../../protocol/updates/encoded-document.js'
+import { inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
+import { mergeUpdateTree } from '../../../protocol/updates/merge.js'
+
+export interface TailRow {
+  /** The row holds everything after the row before it, through this seq. */
+  readonly seq: number
+  readonly update: Uint8Array
+}
+
+/** Several tail rows as one update. */
+interface Block {
+  readonly update: Uint8Array
+  /** The number of tail rows that it and the blocks before it hold. */
+  readonly rows: number
+  /** Built for the first session that needs a difference. */
+  encoded: EncodedDocument | null
+}
+
+/** What a row of the tail costs beside its bytes. */
+const ROW_BYTES = 250
+
+/** Merging takes about as long as its bytes, and is worst for single keystrokes: some 20 ms for so many. */
+const BLOCK_BYTES_MAX = 64 * 1024
+
+/** Smaller blocks are sent whole to a session with a state vector: cutting them would cost more than the repeat. */
+const CUT_BYTES_MIN = 2048
+
+export class Image {
+  #baseSeq: number
+  #base: Uint8Array | null
+  /** A compaction brings it; that of a replica is built for the first session that needs a difference. */
+  #encodedBase: EncodedDocument | null
+  #tail: TailRow[]
+  #tailBytes: number
+  /** Poison cuts the readable tail short; the log goes on behind it. */
+  #head: number
+  /**
+   * The tail merged. A new block swallows its neighbour when that is less than twice its size, so that there are few and each byte is merged rarely; but
+   * none grows beyond `BLOCK_BYTES_MAX`, so that no step takes long (G7).
+   */
+  #blocks: Block[] = []
+  /** The last slice of the tail that was asked for: many sessions resume from the same seq at the same time. */
+  #slice: { readonly afterSeq: number; readonly head: number; readonly updates: readonly Uint8Array[] } | null = null
+
+  /** `tail` must be contiguous after `baseSeq`. The buffers are kept, and must not be modified afterwards. */
+  constructor(baseSeq: number, base: EncodedDocument | null, tail: readonly TailRow[]) {
+    this.#baseSeq = baseSeq
+    this.#base = base?.bytes ?? null
+    this.#encodedBase = base
+    this.#tail = [...tail]
+    this.#tailBytes = tail.reduce((sum, row) => sum + row.update.length, 0)
+    this.#head = tail.at(-1)?.seq ?? baseSeq
+  }
+
+  /** The last seq that is part of the image. */
+  get head(): number {
+    return this.#head
+  }
+
+  get baseSeq(): number {
+    return this.#baseSeq
+  }
+
+  get baseBytes(): number {
+    return this.#base?.length ?? 0
+  }
+
+  get tailBytes(): number {
+    return this.#tailBytes
+  }
+
+  get tailRows(): number {
+    return this.#tail.length
+  }
+
+  /** Base plus tail. */
+  get bytes(): number {
+    return this.baseBytes + this.#tailBytes
+  }
+
+  /** What the image costs in memory: base and tail, what is merged of the tail, and the indexes. */
+  get heldBytes(): number {
+    let bytes = this.bytes + this.#tail.length * ROW_BYTES + (this.#encodedBase?.indexBytes ?? 0)
+    for (const { update, encoded } of this.#blocks) bytes += update.length + ROW_BYTES + (encoded?.indexBytes ?? 0)
+    return bytes
+  }
+
+  append(seq: number, update: Uint8Array): void {
+    assert(seq === this.#head + 1, 'the tail is contiguous')
+    this.appendStretch(seq, update)
+  }
+
+  /** Appends everything after the head through `seq` as one row: for a replica, which may be told of several beats at once. */
+  appendStretch(seq: number, update: Uint8Array): void {
+    assert(seq > this.#head, 'the tail grows')
+    this.#tail.push({ seq, update })
+    this.#tailBytes += update.length
+    this.#head = seq
+  }
+
+  /** The whole document: the base's own buffer, then the tail in as few updates as are already merged. */
+  everything(): readonly Uint8Array[] {
+    const blocks = this.#merged().map((block) => block.update)
+    return this.#base === null ? blocks : [this.#base, ...blocks]
+  }
+
+  /** The rows after `seq`, merged; null when `seq` is older than the base. */
+  since(seq: number): readonly Uint8Array[] | null {
+    if (seq < this.#baseSeq) return null
+    if (seq >= this.#head) return []
+    const rowsKnown = this.#rowsThrough(seq)
+    if (rowsKnown === 0) return this.#merged().map((block) => block.update)
+    if (this.#slice?.afterSeq === seq && this.#slice.head === this.#head) return this.#slice.updates
+    const updates = this.#mergedFrom(rowsKnown)
+    this.#slice = { afterSeq: seq, head: this.#head, updates }
+    return updates
+  }
+
+  /** What a session with this state vector lacks: pieces cut out of the base and of the tail. Its whole delete set is part of it. */
+  difference(stateVector: ReadonlyMap<number, number>): readonly Uint8Array[] {
+    const updates: Uint8Array[] = []
+    if (this.#base !== null) {
+      this.#encodedBase ??= encoded(this.#base)
+      updates.push(this.#encodedBase.difference(stateVector))
+    }
+    for (const block of this.#merged()) {
+      if (block.update.length < CUT_BYTES_MIN) updates.push(block.update)
+      else {
+        block.encoded ??= encoded(block.update)
+        updates.push(block.encoded.difference(stateVector))
+      }
+    }
+    return updates.filter((update) => !isEmpty(update))
+  }
+
+  /** Whether what is not merged of the tail takes more than one short step. Then it is to be made ready before it is asked for. */
+  get isReady(): boolean {
+    const from = this.#blocks.at(-1)?.rows ?? 0
+    let bytes = 0
+    for (let index = from; index < this.#tail.length; index++) {
+      bytes += this.#tail[index]?.update.length ?? 0
+      // One large row is taken as it is.
+      if (bytes > BLOCK_BYTES_MAX && index > from) return false
+    }
+    return true
+  }
+
+  /** One short step of merging. */
+  makeReady(): void {
+    this.#mergeStep()
+  }
+
+  /** Base and tail with their indexes, to be cut into pieces. */
+  sources(): readonly EncodedDocument[] {
+    const sources: EncodedDocument[] = []
+    if (this.#base !== null) {
+      this.#encodedBase ??= encoded(this.#base)
+      sources.push(this.#encodedBase)
+    }
+    for (const block of this.#merged()) {
+      block.encoded ??= encoded(block.update)
+      sources.push(block.encoded)
+    }
+    return sources
+  }
+
+  /** What a compaction through the current head starts from. */
+  snapshotInput(): { readonly base: Uint8Array | null; readonly tail: readonly Uint8Array[] } {
+    return { base: this.#base, tail: this.#tail.map((row) => row.update) }
+  }
+
+  /** `base`, with its index, holds everything through `seq`: it replaces the old base and the tail up to there. */
+  replaceBase(seq: number, base: Uint8Array, index: DocumentIndex): void {
+    assert(seq >= this.#baseSeq && seq <= this.#head, 'a new base lies between the old one and the head')
+    this.#tail = this.#tail.slice(this.#rowsThrough(seq))
+    this.#tailBytes = this.#tail.reduce((sum, row) => sum + row.update.length, 0)
+    this.#baseSeq = seq
+    this.#base = base
+    this.#encodedBase = new EncodedDocument(base, index)
+    this.#blocks = []
+    this.#slice = null
+  }
+
+  /** Starts over: `updates`, in order, are the whole document through `seq`, which may not lie before the head. For a replica that was sent it anew. */
+  restart(seq: number, updates: readonly Uint8Array[]): void {
+    assert(seq >= this.#head, 'an image never goes back')
+    const [base, ...rest] = updates
+    this.#baseSeq = seq
+    this.#base = base ?? null
+    this.#encodedBase = null
+    // Rows of the base's own seq: part of the whole document, and never of what came after a seq.
+    this.#tail = rest.map((update) => ({ seq, update }))
+    this.#tailBytes = rest.reduce((sum, update) => sum + update.length, 0)
+    this.#head = seq
+    this.#blocks = []
+    this.#slice = null
+  }
+
+  /** Drops the tail from row `index` on: the document stays readable up to the poison in it (D8). */
+  truncateTail(index: number): void {
+    this.#tail = this.#tail.slice(0, index)
+    this.#tailBytes = this.#tail.reduce((sum, row) => sum + row.update.length, 0)
+    this.#head = this.#tail.at(-1)?.seq ?? this.#baseSeq
+    this.#blocks = []
+    this.#slice = null
+  }
+
+  /** How many rows of the tail end at `seq` or before it. */
+  #rowsThrough(seq: number): number {
+    let low = 0
+    let high = this.#tail.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#tail[middle]?.seq ?? seq) <= seq) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #merged(): readonly Block[] {
+    while ((this.#blocks.at(-1)?.rows ?? 0) < this.#tail.length) this.#mergeStep()
+    return this.#blocks
+  }
+
+  /** Merges the next rows into a block, and that into its neighbours. */
+  #mergeStep(): void {
+    const from = this.#blocks.at(-1)?.rows ?? 0
+    if (from === this.#tail.length) return
+    const to = this.#groupEnd(from)
+    const fresh = mergeOrKeep(this.#tail.slice(from, to).map((row) => row.update))
+    for (const update of fresh) this.#blocks.push({ update, rows: to, encoded: null })
+    for (;;) {
+      const last = this.#blocks.at(-1)
+      const before = this.#blocks.at(-2)
+      if (last === undefined || before === undefined || before.update.length >= 2 * last.update.length) return
+      if (before.update.length + last.update.length > BLOCK_BYTES_MAX) return
+      const [merged, ...rest] = mergeOrKeep([before.update, last.update])
+      if (merged === undefined || rest.length > 0) return
+      this.#blocks.splice(-2, 2, { update: merged, rows: last.rows, encoded: null })
+    }
+  }
+
+  /** The end of as many rows from `from` on as are merged at a time: at least one. */
+  #groupEnd(from: number): number {
+    let bytes = this.#tail[from]?.update.length ?? 0
+    let to = from + 1
+    for (; to < this.#tail.length; to++) {
+      bytes += this.#tail[to]?.update.length ?? 0
+      if (bytes > BLOCK_BYTES_MAX) break
+    }
+    return to
+  }
+
+  /** The rows from number `from` on: as few updates as can be made in one short step. */
+  #mergedFrom(from: number): readonly Uint8Array[] {
+    if (this.#groupEnd(from) === this.#tail.length) return mergeOrKeep(this.#tail.slice(from).map((row) => row.update))
+    const blocks = this.#merged()
+    const next = blocks.findIndex((block) => block.rows > from)
+    const begin = next > 0 ? (blocks[next - 1]?.rows ?? 0) : 0
+    if (begin === from) return blocks.slice(next).map((block) => block.update)
+    const cutOff = this.#tail.slice(from, blocks[next]?.rows).map((row) => row.update)
+    return [...mergeOrKeep(cutOff), ...blocks.slice(next + 1).map((block) => block.update)]
+  }
+}
+
+function encoded(bytes: Uint8Array): EncodedDocument {
+  return new EncodedDocument(bytes, inspectUpdate(bytes, storedBounds))
+}
+
+/** One merged update; or the updates themselves should they not merge, since each of them is sound. */
+function mergeOrKeep(updates: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (updates.length === 0) return []
+  try {
+    return [mergeUpdateTree(updates)]
+  } catch {
+    return updates
+  }
+}
+
+/** No structs and no deletes. */
+function isEmpty(update: Uint8Array): boolean {
+  return update.length === 2 && update[0] === 0 && update[1] === 0
+}
+
+/** `bytes` in a buffer of their own, so that a few of them do not keep a network or database buffer alive. */
+export function inOwnBuffer(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength === bytes.buffer.byteLength) return bytes
+  const own = new Uint8Array(bytes.length)
+  own.set(bytes)
+  return own
+}
+
+const SLACK_SHARE = 16
+
+/** The same for bytes in a message, which nobody changes: kept as they lie there if that wastes at most one part in 16, so that an upload is not copied. */
+export function inAlmostOwnBuffer(bytes: Uint8Array): Uint8Array {
+  return (bytes.buffer.byteLength - bytes.byteLength) * SLACK_SHARE <= bytes.byteLength ? bytes : inOwnBuffer(bytes)
+}

@@ -1,0 +1,340 @@
+// The weft dialect (subprotocol weft.1): a hello, then any number of documents on one connection, each on its own channel.
+import { unreachable } from '../../../core/assert.js'
+import type { Timer } from '../../../core/clock.js'
+import { asWeftError, WeftError } from '../../../core/errors.js'
+import { MemoryCharge } from '../../../core/memory-budget.js'
+import { channelOf, channelWrittenOn, decodeWeftClient, encodeWeftServer, type WeftClientMessage } from '../../../protocol/dialects/weft.js'
+import type { AddressUse } from '../../access/addresses.js'
+import type { Authorization } from '../../access/authorize.js'
+import type { Connection, Driver } from '../../transport/connection.js'
+import { Openings, type OpeningTurns } from '../openings.js'
+import type { GatewayServices } from '../services.js'
+import { Session } from '../session.js'
+import { SubmissionParts } from '../submission-parts.js'
+import type { TransferManner } from '../transfer-manner.js'
+import { refusalOf, WeftChannel } from './weft-channel.js'
+
+export interface WeftDriverOptions {
+  readonly services: GatewayServices
+  readonly connection: Connection
+  /** How the other end takes what is large: null for a node, which takes everything as a whole. */
+  readonly manner: TransferManner | null
+  /** Shared with all other connections. */
+  readonly openingTurns: OpeningTurns
+  /** What the client's address has; null without bounds. */
+  readonly addressUse: AddressUse | null
+  authorize(documentId: string, token: string): Promise<Authorization>
+}
+
+type WeftState =
+  | { readonly kind: 'greeting'; readonly timer: Timer }
+  | { readonly kind: 'talking'; readonly token: string; lastChannel: number; phase: 'serving' | 'draining' }
+  | { readonly kind: 'over' }
+
+type ChannelMessage = Exclude<WeftClientMessage, { type: 'hello' } | { type: 'ping' } | { type: 'open' }>
+
+interface OpenChannel {
+  readonly session: Session
+  readonly parts: SubmissionParts
+  submission: number
+  /** Who wrote what is submitted, as the node at the other end says. Null: the user of the session. */
+  author: string | null
+}
+
+/** So many high marks of the outbox may wait on a connection that is still told of channels that could not be opened. */
+const REFUSALS_SHARE = 64
+/** Far more than a client has under way that waits for its answers. */
+const PONGS_OWED_MAX = 100
+
+/** What a session and its place in the document take, about. */
+const SESSION_BYTES = 8 * 1024
+
+/** Sessions that leave in one turn of the event loop when their connection is gone. */
+const LEFT_PER_TURN = 64
+
+const pong = encodeWeftServer({ type: 'pong' })
+
+export class WeftDriver implements Driver {
+  readonly #options: WeftDriverOptions
+  readonly #channels = new Map<number, OpenChannel>()
+  /** How many of the channels have each document. */
+  readonly #sessionsOn = new Map<string, number>()
+  readonly #openings: Openings
+  readonly #charge: MemoryCharge
+  #state: WeftState
+  #pongsOwed = 0
+
+  constructor(options: WeftDriverOptions) {
+    this.#options = options
+    const { services, connection } = options
+    const openingsMax = connection.isLink ? Number.POSITIVE_INFINITY : services.limits.openingsPerConnectionMax
+    this.#openings = new Openings(
+      options.openingTurns,
+      openingsMax,
+      (channel) => {
+        const open = this.#channels.get(channel)
+        if (open === undefined) this.#openings.ended(channel)
+        else open.session.start()
+      },
+      // What waits to be opened holds memory; in the network it does not.
+      (full) => (full ? connection.holdHandling() : connection.releaseHandling()),
+    )
+    this.#charge = new MemoryCharge(services.budget.account('received'))
+    const tooLate = (): void =>
+      connection.fail(new WeftError('too-slow', `The hello did not arrive within ${services.limits.handshakeMsMax} ms of the upgrade.`))
+    this.#state = { kind: 'greeting', timer: services.clock.after(services.limits.handshakeMsMax, tooLate, { unref: true }) }
+  }
+
+  start(): void {}
+
+  message(data: Uint8Array): void {
+    const message = decodeWeftClient(data)
+    const state = this.#state
+    switch (state.kind) {
+      case 'greeting':
+        if (message.type !== 'hello') throw new WeftError('malformed', `The first message is "${message.type}"; it has to be "hello".`)
+        state.timer.cancel()
+        this.#state = { kind: 'talking', token: message.token, lastChannel: 0, phase: 'serving' }
+        this.#welcome()
+        return
+      case 'talking':
+        this.#talk(state, message)
+        return
+      case 'over':
+        return
+      default:
+        unreachable(state)
+    }
+  }
+
+  text(): void {
+    throw new WeftError('malformed', 'The weft dialect speaks binary messages; this was a text message.')
+  }
+
+  drain(retryAfterMs: number): void {
+    if (this.#state.kind !== 'talking') return
+    this.#state.phase = 'draining'
+    this.#options.connection.send(encodeWeftServer({ type: 'drain', retryAfterMs }))
+  }
+
+  gone(waiting: readonly Uint8Array[]): (message: Uint8Array) => boolean {
+    // Of a channel on which nothing is written any more nobody sees what it is sent. What cannot be read is for `message` to refuse.
+    const written = new Set(waiting.map(channelWrittenOn))
+    return (message) => {
+      const channel = channelOf(message)
+      return channel === null || written.has(channel)
+    }
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(Array.from(this.#channels.values(), ({ session }) => session.settled()))
+  }
+
+  ended(): void {
+    if (this.#state.kind === 'greeting') this.#state.timer.cancel()
+    this.#state = { kind: 'over' }
+    this.#openings.clear()
+    const left = [...this.#channels.values()]
+    this.#countForAddress(-left.length)
+    this.#channels.clear()
+    this.#sessionsOn.clear()
+    this.#leave(left)
+  }
+
+  /** Some in each turn of the event loop: a connection may have had a thousand documents open (G7). */
+  #leave(left: OpenChannel[]): void {
+    for (const { session, parts } of left.splice(0, LEFT_PER_TURN)) {
+      parts.drop()
+      session.leave()
+    }
+    this.#charge.set(left.length * SESSION_BYTES)
+    if (left.length > 0) this.#options.services.clock.soon(() => this.#leave(left))
+  }
+
+  #welcome(): void {
+    const { services, connection } = this.#options
+    const { messageBytesMax, pingPeriodMs } = services.limits
+    connection.send(encodeWeftServer({ type: 'welcome', serverId: services.serverId, messageBytesMax, pingPeriodMs }))
+  }
+
+  #talk(state: WeftState & { kind: 'talking' }, message: WeftClientMessage): void {
+    switch (message.type) {
+      case 'hello':
+        throw new WeftError('malformed', 'The message is a second "hello"; there is one per connection.')
+      case 'ping':
+        this.#answerPing()
+        return
+      case 'open':
+        this.#open(state, message)
+        return
+      default:
+        this.#onChannel(state.lastChannel, message)
+    }
+  }
+
+  /** Clients count their pings to learn what has arrived: each is answered, but behind a full outbox only once that has drained. */
+  #answerPing(): void {
+    const { connection, services } = this.#options
+    const bytesHigh = services.limits.outboxBytesHigh
+    if (connection.waitingBytes <= bytesHigh) {
+      connection.send(pong)
+      return
+    }
+    // A client that pings without reading gets no queue of answers.
+    if (this.#pongsOwed >= PONGS_OWED_MAX) return
+    this.#pongsOwed += 1
+    if (this.#pongsOwed > 1) return
+    connection.whenWaitingAtMost(bytesHigh, () => {
+      const owed = this.#pongsOwed
+      this.#pongsOwed = 0
+      for (let count = 0; count < owed; count++) connection.send(pong)
+    })
+  }
+
+  #open(state: WeftState & { kind: 'talking' }, message: WeftClientMessage & { type: 'open' }): void {
+    const { channel, documentId, known } = message
+    if (channel <= state.lastChannel)
+      throw new WeftError('malformed', `The message opens channel ${channel} after ${state.lastChannel}; channels count up.`)
+    state.lastChannel = channel
+    const { services, connection } = this.#options
+    const limit = services.limits.sessionsPerConnectionMax
+    if (state.phase === 'draining') {
+      this.#refuseChannel(channel, new WeftError('draining', 'The server is about to restart; connect again.'))
+      return
+    }
+    if (this.#channels.size >= limit) {
+      this.#refuseChannel(
+        channel,
+        new WeftError('too-many-sessions', `This connection has ${limit} documents open, which is the most it may.`),
+      )
+      return
+    }
+    const { addressUse } = this.#options
+    if (addressUse !== null && addressUse.sessions >= services.limits.sessionsPerAddressMax) {
+      this.#refuseChannel(
+        channel,
+        new WeftError(
+          'too-many-sessions',
+          `Your address has ${services.limits.sessionsPerAddressMax} documents open here, which is the most it may; try again later.`,
+        ),
+      )
+      return
+    }
+    const sameMax = services.limits.sessionsPerConnectionAndDocumentMax
+    const same = this.#sessionsOn.get(documentId) ?? 0
+    if (same >= sameMax) {
+      this.#refuseChannel(
+        channel,
+        new WeftError('too-many-sessions', `This connection has the document open ${sameMax} times, which is the most it may.`),
+      )
+      return
+    }
+    if (!connection.isLink && !services.budget.hasRoomFor(SESSION_BYTES)) {
+      this.#refuseChannel(channel, new WeftError('overloaded', 'The server has as many sessions as its memory permits; try again later.'))
+      return
+    }
+    const token = message.token === '' ? state.token : message.token
+    const session = new Session({
+      services,
+      connection,
+      documentId,
+      dialect: new WeftChannel(
+        channel,
+        this.#options.manner,
+        () => this.#openings.ended(channel),
+        (error) => this.#sessionEnded(channel, error),
+      ),
+      authorize: () => this.#options.authorize(documentId, token),
+    })
+    const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)
+    this.#channels.set(channel, { session, parts, submission: 0, author: null })
+    this.#sessionsOn.set(documentId, same + 1)
+    this.#countForAddress(1)
+    this.#charge.set(this.#channels.size * SESSION_BYTES)
+    session.sync(known)
+    this.#openings.add(channel)
+  }
+
+  #countForAddress(sessions: number): void {
+    const { addressUse } = this.#options
+    if (addressUse !== null) addressUse.sessions += sessions
+  }
+
+  /** The channel is over. False if it was before. */
+  #forget(channel: number): boolean {
+    const open = this.#channels.get(channel)
+    if (open === undefined) return false
+    open.parts.drop()
+    this.#channels.delete(channel)
+    this.#countForAddress(-1)
+    const { documentId } = open.session
+    const others = (this.#sessionsOn.get(documentId) ?? 1) - 1
+    if (others === 0) this.#sessionsOn.delete(documentId)
+    else this.#sessionsOn.set(documentId, others)
+    this.#charge.set(this.#channels.size * SESSION_BYTES)
+    this.#openings.ended(channel)
+    return true
+  }
+
+  #onChannel(lastChannel: number, message: ChannelMessage): void {
+    const open = this.#channels.get(message.channel)
+    if (open === undefined) {
+      // The client may not know yet that the channel is closed.
+      if (message.channel <= lastChannel && message.channel > 0) return
+      throw new WeftError('malformed', `The message is for channel ${message.channel}, which was never opened.`)
+    }
+    const { session } = open
+    switch (message.type) {
+      case 'sync':
+        session.sync(message.known)
+        return
+      case 'submit':
+        if (message.submission !== open.submission + 1)
+          throw new WeftError(
+            'malformed',
+            `The submission is number ${message.submission} after ${open.submission}; numbers count up by one.`,
+          )
+        open.submission = message.submission
+        session.write(message.submission, open.parts.complete(message.update), open.author)
+        return
+      case 'part':
+        open.parts.add(message.bytes)
+        return
+      case 'author':
+        if (!this.#options.connection.isLink) throw new WeftError('malformed', 'Only nodes of the cluster say who wrote what they submit.')
+        open.author = message.user === '' ? null : message.user
+        return
+      case 'awareness':
+        session.receiveAwareness(message.update)
+        return
+      case 'token':
+        session.reauthorize(() => this.#options.authorize(session.documentId, message.token))
+        return
+      case 'close':
+        this.#forget(message.channel)
+        session.leave()
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
+  #sessionEnded(channel: number, error: WeftError): void {
+    if (this.#forget(channel)) this.#refuseChannel(channel, asWeftError(error))
+  }
+
+  #refuseChannel(channel: number, error: WeftError): void {
+    const { connection } = this.#options
+    const { logger, limits } = this.#options.services
+    // A client that asks and asks without reading gets no queue of answers.
+    if (connection.waitingBytes > limits.outboxBytesHigh * REFUSALS_SHARE) {
+      connection.fail(new WeftError('too-slow', 'The connection takes the answers to its requests too slowly.'))
+      return
+    }
+    logger[error.logLevel](
+      { connection: connection.id, code: error.code, ...(error.cause === undefined ? {} : { err: error.cause }) },
+      error.message,
+    )
+    connection.send(encodeWeftServer({ type: 'closed', channel, ...refusalOf(error) }))
+  }
+}

@@ -1,0 +1,182 @@
+// The y-websocket dialect: one document per connection, named by the URL path. Stock providers, unchanged.
+import { unreachable } from '../../../core/assert.js'
+import type { Timer } from '../../../core/clock.js'
+import { WeftError } from '../../../core/errors.js'
+import { decodeYWebsocket, encodeYWebsocket, hasUnknownType } from '../../../protocol/dialects/y-websocket.js'
+import type { Authorization } from '../../access/authorize.js'
+import type { AwarenessFrame } from '../../awareness/contract.js'
+import type { Attachment, Beat, CatchUp, Known } from '../../document/port.js'
+import type { Connection, Driver } from '../../transport/connection.js'
+import { encodedOnce } from '../../transport/encoded-once.js'
+import type { Message } from '../../transport/outbox.js'
+import type { GatewayServices } from '../services.js'
+import { Session } from '../session.js'
+import type { SessionDialect } from '../session-dialect.js'
+import { stockManner } from '../transfer-manner.js'
+
+const FRAME_KEY = 'y-websocket'
+
+const emptyUpdate = Uint8Array.of(0, 0)
+
+/** No awareness entries: changes nothing at the client, but is a message. */
+const keepAlive = encodeYWebsocket({ type: 'awareness', update: Uint8Array.of(0) })
+
+export interface YWebsocketDriverOptions {
+  readonly services: GatewayServices
+  readonly connection: Connection
+  readonly documentId: string
+  authorize(): Promise<Authorization>
+}
+
+export class YWebsocketDriver implements Driver, SessionDialect {
+  readonly manner = stockManner
+  readonly #options: YWebsocketDriverOptions
+  readonly #session: Session
+  #submission = 0
+  #ignored = 0
+  #keepAliveTimer: Timer | null = null
+
+  constructor(options: YWebsocketDriverOptions) {
+    this.#options = options
+    const { services, connection, documentId } = options
+    this.#session = new Session({ services, connection, documentId, dialect: this, authorize: () => options.authorize() })
+  }
+
+  start(): void {
+    this.#keepAlive(this.#options.services.limits.silenceMsMax)
+    this.#session.start()
+  }
+
+  message(data: Uint8Array): void {
+    if (hasUnknownType(data)) {
+      this.#ignore('of a type that this dialect does not have')
+      return
+    }
+    const message = decodeYWebsocket(data)
+    switch (message.type) {
+      case 'sync-step-1':
+        this.#session.sync(knownFrom(message.stateVector))
+        return
+      case 'sync-step-2':
+      case 'update':
+        // What a client in step with the server answers to step 1.
+        if (isEmptyUpdate(message.update)) return
+        this.#session.write(++this.#submission, message.update)
+        return
+      case 'awareness':
+        this.#session.receiveAwareness(message.update)
+        return
+      case 'query-awareness':
+        this.#session.queryAwareness()
+        return
+      case 'auth-denied':
+        throw new WeftError('malformed', 'The message says that permission is denied, which only a server says.')
+      default:
+        unreachable(message)
+    }
+  }
+
+  text(): void {
+    this.#ignore('text')
+  }
+
+  drain(): void {}
+
+  gone(): null {
+    return null
+  }
+
+  settled(): Promise<void> {
+    return this.#session.settled()
+  }
+
+  ended(): void {
+    this.#keepAliveTimer?.cancel()
+    this.#session.leave()
+  }
+
+  // The session's wording.
+
+  opened(attachment: Attachment): readonly Message[] {
+    return [encodeYWebsocket({ type: 'sync-step-1', stateVector: attachment.stateVector() })]
+  }
+
+  /** The client counts as synced at its first step 2, so everything else goes before it. */
+  catchUp(state: CatchUp): readonly Message[] {
+    const last = state.updates.at(-1) ?? emptyUpdate
+    const earlier = state.updates.slice(0, -1).map((update) => encodeYWebsocket({ type: 'update', update }))
+    return [...earlier, encodeYWebsocket({ type: 'sync-step-2', update: last })]
+  }
+
+  piece(update: Uint8Array): Message {
+    return encodeYWebsocket({ type: 'update', update })
+  }
+
+  beat(beat: Beat): Message {
+    return encodedOnce(beat.frames, FRAME_KEY, () => encodeYWebsocket({ type: 'update', update: beat.update }))
+  }
+
+  acknowledged(): null {
+    return null
+  }
+
+  refused(_submission: number, error: WeftError): { readonly message: Message; readonly fatal: boolean } {
+    // A client without the right to write may go on reading; any other write that is lost would leave it apart from the document for good.
+    return { message: encodeYWebsocket({ type: 'auth-denied', reason: error.message }), fatal: error.code !== 'forbidden' }
+  }
+
+  awareness(frame: AwarenessFrame): Message {
+    return encodedOnce(frame.frames, FRAME_KEY, () => encodeYWebsocket({ type: 'awareness', update: frame.update }))
+  }
+
+  awarenessState(update: Uint8Array): Message {
+    return encodeYWebsocket({ type: 'awareness', update })
+  }
+
+  permission(): null {
+    return null
+  }
+
+  notice(): null {
+    return null
+  }
+
+  sessionEnded(error: WeftError): void {
+    this.#options.connection.fail(error)
+  }
+
+  /** Applications give their providers messages of their own, which the servers they came from ignore. */
+  #ignore(what: string): void {
+    const { counters, limits } = this.#options.services
+    counters.add('messages_ignored')
+    this.#ignored++
+    if (this.#ignored > limits.ignoredMessagesPerConnectionMax)
+      throw new WeftError(
+        'malformed',
+        `More than ${limits.ignoredMessagesPerConnectionMax} messages had to be ignored, the last for being ${what}.`,
+      )
+  }
+
+  /** The stock client closes a connection on which it has seen no message for 30 s. */
+  #keepAlive(delayMs: number): void {
+    const { services, connection } = this.#options
+    this.#keepAliveTimer = services.clock.after(
+      delayMs,
+      () => {
+        const silentMs = services.clock.monotonic() - connection.lastSentAt
+        if (silentMs >= services.limits.silenceMsMax) this.#session.sendWhenFlowing(keepAlive)
+        this.#keepAlive(Math.max(services.limits.silenceMsMax - silentMs, 0) || services.limits.silenceMsMax)
+      },
+      { unref: true },
+    )
+  }
+}
+
+function knownFrom(stateVector: Uint8Array): Known {
+  const isEmpty = stateVector.length === 1 && stateVector[0] === 0
+  return isEmpty ? { kind: 'nothing' } : { kind: 'state-vector', stateVector }
+}
+
+function isEmptyUpdate(update: Uint8Array): boolean {
+  return update.length === 2 && update[0] === 0 && update[1] === 0
+}
