@@ -2,8 +2,8 @@
 // The command line: `weft serve` and its companions. Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage.
 import { WeftError } from '../core/errors.js'
 import { greeting } from './commands/greeting.js'
+import { packageVersion } from './composition/version.js'
 import { type Config, helpText, type LogFormat, type LogLevel, parseCommand } from './config/command-line.js'
-import { packageVersion } from './version.js'
 
 const FAILED = 1
 const WRONG_USAGE = 2

@@ -24,10 +24,11 @@ import { serveUpgrades } from '../gateway/upgrade.js'
 import { LimitedLogger } from '../logging/limited-logger.js'
 import { createLogger } from '../logging/logger.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
-import { packageVersion } from '../version.js'
+import { dialects } from './dialects.js'
 import { garbageCollector, MemoryReturn } from './memory-return.js'
 import type { ServerNode } from './node.js'
 import { inOrder, type NodeBase, type StartedNode, startAlone, startMember } from './start-node.js'
+import { packageVersion } from './version.js'
 
 export interface ServerOptions {
   /** The folder of the embedded store; created if it is missing. Default `./data`. Unused with `store` and `cluster`. */
@@ -204,7 +205,8 @@ class Server implements WeftServer {
         },
         readiness: () => this.#readiness(),
       }),
-      (server) => serveUpgrades(server, { gateway: () => this.#node?.gateway ?? null, limits, counters, basePath, nodes, trustedProxies }),
+      (server) =>
+        serveUpgrades(server, { dialects, gateway: () => this.#node?.gateway ?? null, limits, counters, basePath, nodes, trustedProxies }),
       { clock: base.clock, idleSocketsMax: limits.idleSocketsMax },
     )
     this.ready = new Promise((resolve, reject) => {

@@ -1,37 +1,18 @@
-// Accepts sockets, gives each its dialect, counts them, and drains them. Knows neither HTTP nor `ws`, so that a simulation can drive it.
+// Accepts sockets, gives each the driver of its dialect, counts them, and drains them. Knows neither HTTP nor `ws`, so that a simulation can drive it.
 
 import { sleep } from '../../core/clock.js'
-import { documentIdFromTarget } from '../../core/document-path.js'
-import { asWeftError, closeCodes, WeftError } from '../../core/errors.js'
+import { asWeftError, closeCodes } from '../../core/errors.js'
 import { Addresses, type AddressUse } from '../access/addresses.js'
-import type { Authorization } from '../access/authorize.js'
 import type { DocumentDirectory } from '../document/port.js'
 import { Connection, type Driver } from '../transport/connection.js'
 import { LoopShare } from '../transport/fair-inbox.js'
 import { OutboxMemory } from '../transport/outbox-memory.js'
 import { SlowReaders } from '../transport/slow-readers.js'
 import type { Socket, SocketEvents } from '../transport/socket.js'
-import { WeftDriver } from './dialects/weft-driver.js'
-import { YWebsocketDriver } from './dialects/y-websocket-driver.js'
+import type { Arrival } from './dialect.js'
 import { linkServices } from './link-services.js'
 import { OpeningTurns } from './openings.js'
 import type { GatewayServices } from './services.js'
-import { weftManner } from './transfer-manner.js'
-
-/** `weft-node` is the weft dialect spoken by another node of the cluster, which has proved that it is one. */
-export type Dialect = 'y-websocket' | 'weft' | 'weft-node'
-
-/** What an upgrade request said. */
-export interface Arrival {
-  readonly dialect: Dialect
-  /** Path and query, one character per byte, without the server's base path. The path names the document for y-websocket. Null if it is elsewhere. */
-  readonly target: string | null
-  readonly origin: string | null
-  /** Whom it comes from, as `clientAddressOf` has it; null without bounds. */
-  readonly address: string | null
-  /** The subprotocols that were offered. */
-  readonly protocols: readonly string[]
-}
 
 type GatewayState =
   | { readonly kind: 'accepting' }
@@ -97,7 +78,7 @@ export class Gateway {
 
   /** Takes over a socket that is open. The answer is what the socket has to tell. */
   accept(socket: Socket, arrival: Arrival): SocketEvents {
-    const { clock, limits, counters, logger } = arrival.dialect === 'weft-node' ? this.#linkServices : this.#services
+    const { clock, limits, counters, logger } = this.#servicesFor(arrival)
     this.#lastId++
     const connection = new Connection({
       id: this.#lastId,
@@ -107,7 +88,7 @@ export class Gateway {
       limits,
       counters,
       logger,
-      mayHoldReading: arrival.dialect !== 'weft-node',
+      mayHoldReading: arrival.dialect.speaker !== 'node',
       share: this.#share,
       closed: (closed) => {
         this.#addresses.disconnected(arrival.address)
@@ -179,37 +160,16 @@ export class Gateway {
     })
   }
 
+  #servicesFor({ dialect }: Arrival): GatewayServices {
+    return dialect.speaker === 'node' ? this.#linkServices : this.#services
+  }
+
   #driverFor(connection: Connection, arrival: Arrival, addressUse: AddressUse | null): Driver {
-    const services = this.#services
-    const openingTurns = this.#openingTurns
-    const { origin, protocols, target } = arrival
+    const { target, dialect } = arrival
     const query = target?.indexOf('?') ?? -1
     const parameters = new URLSearchParams(query < 0 ? '' : target?.slice(query + 1))
-    switch (arrival.dialect) {
-      case 'weft': {
-        const authorize = (documentId: string, token: string): Promise<Authorization> =>
-          services.authorize({ documentId, token, parameters, protocols, origin })
-        return new WeftDriver({ services, connection, manner: weftManner, openingTurns, addressUse, authorize })
-      }
-      case 'weft-node': {
-        const links = this.#linkServices
-        const authorize = (documentId: string, token: string): Promise<Authorization> =>
-          links.authorize({ documentId, token, parameters, protocols, origin })
-        return new WeftDriver({ services: links, connection, manner: null, openingTurns, addressUse: null, authorize })
-      }
-      case 'y-websocket': {
-        if (target === null)
-          throw new WeftError('no-such-document', 'The documents of this server are under another path; it was started with a base path.')
-        const documentId = documentIdFromTarget(target)
-        const token = parameters.get('token') ?? ''
-        return new YWebsocketDriver({
-          services,
-          connection,
-          documentId,
-          authorize: () => services.authorize({ documentId, token, parameters, protocols, origin }),
-        })
-      }
-    }
+    const services = this.#servicesFor(arrival)
+    return dialect.open({ services, connection, arrival, parameters, openingTurns: this.#openingTurns, addressUse })
   }
 
   #closed(connection: Connection): void {

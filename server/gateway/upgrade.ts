@@ -8,16 +8,18 @@ import type { Counters } from '../../core/counters.js'
 import { behindBasePath } from '../../core/document-path.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
-import { weftNodeSubprotocol, weftNodeSubprotocolBefore, weftSubprotocol } from '../../protocol/dialects/weft.js'
 import { clientAddressOf, type TrustedProxies } from '../access/addresses.js'
 import { challengeHeader, type NodeGatekeeper, proofHeader } from '../access/node-credentials.js'
+import { linkLimits } from '../transport/link-limits.js'
 import { ExplainingWebSocket, WsSocket } from '../transport/ws-socket.js'
-import type { Arrival, Dialect, Gateway } from './gateway.js'
-import { linkLimits } from './link-services.js'
+import { type Arrival, chooseDialect, type Dialect } from './dialect.js'
+import type { Gateway } from './gateway.js'
 
 export interface UpgradeOptions {
   /** Null while the server is not there yet. */
   readonly gateway: () => Gateway | null
+  /** The first one that matches serves. */
+  readonly dialects: readonly Dialect[]
   readonly limits: Limits
   readonly counters: Counters
   /** The path that documents are under, such as `/collab`. Default: none. */
@@ -36,11 +38,10 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 
 /** Serves the upgrade requests of `httpServer`. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
-  const { limits, counters, basePath = '', nodes = null, trustedProxies = () => false } = options
-  const webSockets = webSocketServer(limits.messageBytesMax, chooseSubprotocol)
-  const links = webSocketServer(linkLimits(limits).messageBytesMax, (offered) =>
-    offered.has(weftNodeSubprotocol) ? weftNodeSubprotocol : weftNodeSubprotocolBefore,
-  )
+  const { dialects, limits, counters, basePath = '', nodes = null, trustedProxies = () => false } = options
+  const subprotocolFor = (offered: Set<string>): string | false => chooseDialect(dialects, [...offered])?.subprotocol ?? false
+  const webSockets = webSocketServer(limits.messageBytesMax, subprotocolFor)
+  const links = webSocketServer(linkLimits(limits).messageBytesMax, subprotocolFor)
   const proofs = new WeakMap<IncomingMessage, string>()
   links.on('headers', (headers, request) => headers.push(`${proofHeader}: ${proofs.get(request)}`))
   const arrivalOf = (dialect: Dialect, request: IncomingMessage): Arrival => ({
@@ -60,16 +61,16 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
       counters.add('connections_refused')
       refuseUpgrade(stream, status, reason, headers)
     }
-    const dialect = dialectOf(request.headers['sec-websocket-protocol'])
-    if (dialect === null || (dialect === 'weft-node' && nodes === null)) {
+    const dialect = chooseDialect(dialects, offeredProtocols(request.headers['sec-websocket-protocol']))?.dialect
+    if (dialect === undefined || (dialect.speaker === 'node' && nodes === null)) {
       refuse(
         '400 Bad Request',
-        `None of the offered WebSocket subprotocols is known here. Supported: ${weftSubprotocol}, or anything else for y-websocket.`,
+        `None of the offered WebSocket subprotocols is known here. Supported: weft.1, or anything else for y-websocket.`,
       )
       return
     }
     const { authorization } = request.headers
-    if (dialect === 'weft-node' && nodes !== null && authorization === undefined) {
+    if (dialect.speaker === 'node' && nodes !== null && authorization === undefined) {
       // The first request of a node is without an answer, since it has no challenge yet: nothing is wrong with it. It is answered also while this
       // node comes up, which finds out by it whether its advertised address leads to it.
       refuseUpgrade(stream, '401 Unauthorized', NODES_PROVE, challengeOf(nodes.gatekeeper))
@@ -80,11 +81,11 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
       refuse('503 Service Unavailable', 'This server is starting; connect again.', ['Retry-After: 1'])
       return
     }
-    const admission = gateway.admission(dialect === 'weft-node' ? null : clientAddressOf(request, trustedProxies))
+    const admission = gateway.admission(dialect.speaker === 'node' ? null : clientAddressOf(request, trustedProxies))
     switch (admission) {
       case 'full':
         // A full node is still the owner of documents that others need.
-        if (dialect === 'weft-node') break
+        if (dialect.speaker === 'node') break
         refuse('503 Service Unavailable', `This server has ${limits.connectionsMax} connections, which is the most it may.`, [
           'Retry-After: 10',
         ])
@@ -102,7 +103,7 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
       case 'admitted':
         break
     }
-    if (dialect === 'weft-node') {
+    if (dialect.speaker === 'node') {
       if (nodes === null) return
       const { gatekeeper, logger } = nodes
       const proof = gatekeeper.admit(authorization)
@@ -116,7 +117,7 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
       }
       proofs.set(request, proof)
     }
-    const server = dialect === 'weft-node' ? links : webSockets
+    const server = dialect.speaker === 'node' ? links : webSockets
     server.handleUpgrade(request, stream, head, (ws) => {
       const socket = new WsSocket(ws, stream)
       socket.listen(gateway.accept(socket, arrivalOf(dialect, request)))
@@ -136,24 +137,8 @@ function webSocketServer(maxPayload: number, handleProtocols: (offered: Set<stri
   })
 }
 
-/** The dialect that the client's list of subprotocols asks for; null if it asks for one of Weft's that is not known here. */
-function dialectOf(header: string | undefined): Dialect | null {
-  const offered = offeredProtocols(header)
-  if (offered.includes(weftNodeSubprotocol) || offered.includes(weftNodeSubprotocolBefore)) return 'weft-node'
-  if (offered.includes(weftSubprotocol)) return 'weft'
-  // A later version of Weft's dialects would not be understood as y-websocket.
-  return offered.some((name) => /^weft(-node)?\.\d+$/.test(name)) ? null : 'y-websocket'
-}
-
 function offeredProtocols(header: string | undefined): readonly string[] {
   return header === undefined ? [] : header.split(',').map((name) => name.trim())
-}
-
-/** A y-websocket application may set subprotocols of its own, and browsers fail a connection that selects none of those they offered. */
-function chooseSubprotocol(offered: Set<string>): string | false {
-  if (offered.has(weftSubprotocol)) return weftSubprotocol
-  const [first] = offered
-  return first ?? false
 }
 
 function asksForWebSocket(request: IncomingMessage): boolean {

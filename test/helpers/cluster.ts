@@ -1,4 +1,5 @@
 // Several nodes in the test's own process, over one store and one membership in memory, with real sockets on 127.0.0.1 between them and to clients.
+
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TestContext } from 'node:test'
@@ -23,6 +24,7 @@ import { Membership } from '../../server/cluster/membership.js'
 import { rendezvousWinner } from '../../server/cluster/rendezvous.js'
 import { type ClusterSettings, defaultClusterSettings } from '../../server/cluster/settings.js'
 import { ShardManager } from '../../server/cluster/shard-manager.js'
+import { dialects } from '../../server/composition/dialects.js'
 import { InProcessCompactor } from '../../server/document/compaction.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import { type DocumentTuning, defaultTuning } from '../../server/document/tuning.js'
@@ -189,7 +191,7 @@ export class ClusterNode {
     })
     this.#awareness = new AwarenessHub({ ...common, bus: soloAwarenessBus })
     this.gateway = new Gateway({ ...common, directory: this.directory, awareness: this.#awareness, authorize, serverId: boot }, this.local)
-    serveUpgrades(server, { gateway: () => this.gateway, limits, counters, nodes: { gatekeeper, logger } })
+    serveUpgrades(server, { dialects, gateway: () => this.gateway, limits, counters, nodes: { gatekeeper, logger } })
   }
 
   get running(): boolean {

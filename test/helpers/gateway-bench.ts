@@ -1,4 +1,5 @@
 // A gateway over the real document directory and awareness, on a manual clock, with clients whose sockets lie in memory.
+
 import { Counters } from '../../core/counters.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { type Logger, silentLogger } from '../../core/log.js'
@@ -14,7 +15,10 @@ import { AwarenessHub } from '../../server/awareness/hub.js'
 import { SoleOwnership } from '../../server/composition/sole-ownership.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import { defaultTuning } from '../../server/document/tuning.js'
-import { type Arrival, Gateway } from '../../server/gateway/gateway.js'
+import type { Arrival } from '../../server/gateway/dialect.js'
+import { weftDialect } from '../../server/gateway/dialects/weft-driver.js'
+import { yWebsocketDialect } from '../../server/gateway/dialects/y-websocket-driver.js'
+import { Gateway } from '../../server/gateway/gateway.js'
 import type { Socket, SocketEvents } from '../../server/transport/socket.js'
 import { ManualClock } from './manual-clock.js'
 
@@ -196,13 +200,13 @@ export async function gatewayBench(options: GatewayBenchOptions = {}) {
   const connect = (arrival: Partial<Arrival> = {}): BenchClient => {
     const client = new BenchClient(clock)
     client.attach(
-      gateway.accept(client, { dialect: 'y-websocket', target: '/notes', origin: null, address: null, protocols: [], ...arrival }),
+      gateway.accept(client, { dialect: yWebsocketDialect, target: '/notes', origin: null, address: null, protocols: [], ...arrival }),
     )
     return client
   }
   /** A weft client that has said hello. */
   const connectWeft = (arrival: Partial<Arrival> = {}): BenchClient => {
-    const client = connect({ ...arrival, dialect: 'weft' })
+    const client = connect({ ...arrival, dialect: weftDialect })
     client.sendWeft({ type: 'hello', agent: 'test', token: '' })
     return client
   }

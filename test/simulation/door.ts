@@ -2,10 +2,10 @@
 
 import { documentIdFromTarget } from '../../core/document-path.js'
 import type { Random } from '../../core/random.js'
-import { weftNodeSubprotocol, weftSubprotocol } from '../../protocol/dialects/weft.js'
+import { dialects } from '../../server/composition/dialects.js'
 import type { ServerNode } from '../../server/composition/node.js'
-import type { Dialect } from '../../server/gateway/gateway.js'
-import { linkLimits } from '../../server/gateway/link-services.js'
+import { chooseDialect, type Dialect } from '../../server/gateway/dialect.js'
+import { linkLimits } from '../../server/transport/link-limits.js'
 import type { Socket } from '../../server/transport/socket.js'
 import { adversaryMark } from './adversary.js'
 import { type End, type EndEvents, LOST } from './connection.js'
@@ -53,7 +53,7 @@ export class Door {
     const dialect = dialectOf(protocols)
     const trusted = !search.includes(adversaryMark)
     const witness = trusted ? this.#witnessOf(dialect, target) : this.#adversaryWitness(dialect, target)
-    if (trusted && dialect !== 'weft-node') this.#witnesses.set(end, witness)
+    if (trusted && dialect.speaker !== 'node') this.#witnesses.set(end, witness)
     const guard = (look: () => void): void => {
       try {
         look()
@@ -62,7 +62,7 @@ export class Door {
       }
     }
     const closing = (code: number, reason: string): void => {
-      if (trusted && dialect !== 'weft-node' && end.isOpen) closes(code, reason)
+      if (trusted && dialect.speaker !== 'node' && end.isOpen) closes(code, reason)
       if (!trusted && punishesOthers && code >= 4400) this.#punish(code)
     }
     const socket: Socket = {
@@ -109,12 +109,12 @@ export class Door {
 
   #adversaryWitness(dialect: Dialect, target: string): Witness {
     const { ledger, expectations } = this.#options
-    return new AdversaryWitness(ledger, expectations, dialect === 'weft' ? [] : [documentIdFromTarget(target)])
+    return new AdversaryWitness(ledger, expectations, dialect.name === 'weft' ? [] : [documentIdFromTarget(target)])
   }
 
   #witnessOf(dialect: Dialect, target: string): Witness {
     const { ledger, expectations } = this.#options
-    switch (dialect) {
+    switch (dialect.name) {
       case 'weft':
         return new WeftWitness(ledger, expectations)
       case 'weft-node': {
@@ -124,11 +124,14 @@ export class Door {
       }
       case 'y-websocket':
         return new YWebsocketWitness(ledger, expectations, documentIdFromTarget(target))
+      default:
+        throw new Error(`Nobody watches the dialect ${dialect.name}.`)
     }
   }
 }
 
 function dialectOf(protocols: readonly string[]): Dialect {
-  if (protocols.includes(weftNodeSubprotocol)) return 'weft-node'
-  return protocols.includes(weftSubprotocol) ? 'weft' : 'y-websocket'
+  const chosen = chooseDialect(dialects, protocols)
+  if (chosen === null) throw new Error(`No dialect speaks ${protocols.join(', ')}.`)
+  return chosen.dialect
 }

@@ -1,4 +1,5 @@
 // A quiet client through two minutes on a manual clock: the gateway, the real document directory and an in-memory socket.
+
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import { Counters } from '../../core/counters.js'
@@ -15,6 +16,8 @@ import { AwarenessHub } from '../../server/awareness/hub.js'
 import { SoleOwnership } from '../../server/composition/sole-ownership.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import { defaultTuning } from '../../server/document/tuning.js'
+import { weftDialect } from '../../server/gateway/dialects/weft-driver.js'
+import { yWebsocketDialect } from '../../server/gateway/dialects/y-websocket-driver.js'
 import { Gateway } from '../../server/gateway/gateway.js'
 import type { Socket, SocketEvents } from '../../server/transport/socket.js'
 import { ManualClock } from '../helpers/manual-clock.js'
@@ -84,7 +87,13 @@ async function setUp() {
   const gateway = new Gateway({ ...common, directory, awareness, authorize: allowEverybody, serverId: 'here' })
   const connect = (dialect: 'y-websocket' | 'weft', answersPings = true): QuietSocket => {
     const socket = new QuietSocket(clock, answersPings)
-    socket.events = gateway.accept(socket, { dialect, target: '/quiet', origin: null, address: null, protocols: [] })
+    socket.events = gateway.accept(socket, {
+      dialect: dialect === 'weft' ? weftDialect : yWebsocketDialect,
+      target: '/quiet',
+      origin: null,
+      address: null,
+      protocols: [],
+    })
     return socket
   }
   const stop = async (): Promise<void> => {

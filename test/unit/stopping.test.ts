@@ -1,4 +1,5 @@
 // Stopping a node whose store takes nothing any more: it ends, in bounded time, with nothing acknowledged that is not durable.
+
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { defaultLimits } from '../../core/limits.js'
@@ -10,6 +11,7 @@ import { allowEverybody } from '../../server/access/authorize.js'
 import { ServerNode } from '../../server/composition/node.js'
 import { InProcessCompactor } from '../../server/document/compaction.js'
 import { defaultTuning } from '../../server/document/tuning.js'
+import { weftDialect } from '../../server/gateway/dialects/weft-driver.js'
 import type { Socket } from '../../server/transport/socket.js'
 import { FaultyStore } from '../helpers/faulty-store.js'
 import { ManualClock } from '../helpers/manual-clock.js'
@@ -48,7 +50,7 @@ test('G4, D1: a drain ends although every commit fails; what was not committed i
     },
     terminate: () => clock.soon(() => events.closed(1006)),
   }
-  const events = node.gateway.accept(socket, { dialect: 'weft', target: '/', origin: null, address: null, protocols: [] })
+  const events = node.gateway.accept(socket, { dialect: weftDialect, target: '/', origin: null, address: null, protocols: [] })
   const say = (message: WeftClientMessage): void => events.message(Buffer.concat(encodeWeftClient(message)))
   say({ type: 'hello', agent: 'test', token: '' })
   say({ type: 'open', channel: 1, documentId: 'doc', token: '', known: { kind: 'nothing' } })

@@ -10,8 +10,8 @@ import {
   type WeftServerMessage,
   weftNodeSubprotocol,
 } from '../../../protocol/dialects/weft.js'
-import { linkHeartbeat } from '../../gateway/link-services.js'
 import { Heartbeat } from '../../transport/heartbeat.js'
+import { linkHeartbeat } from '../../transport/link-limits.js'
 import type { Socket, SocketEvents } from '../../transport/socket.js'
 import { linkLost } from './link-errors.js'
 import type { DialedNode, NodeAddress, NodeDialer } from './node-dialer.js'

@@ -3,16 +3,53 @@ import { unreachable } from '../../../core/assert.js'
 import type { Timer } from '../../../core/clock.js'
 import { asWeftError, WeftError } from '../../../core/errors.js'
 import { MemoryCharge } from '../../../core/memory-budget.js'
-import { channelOf, channelWrittenOn, decodeWeftClient, encodeWeftServer, type WeftClientMessage } from '../../../protocol/dialects/weft.js'
+import {
+  channelOf,
+  channelWrittenOn,
+  decodeWeftClient,
+  encodeWeftServer,
+  type WeftClientMessage,
+  weftNodeSubprotocol,
+  weftNodeSubprotocolBefore,
+  weftSubprotocol,
+} from '../../../protocol/dialects/weft.js'
 import type { AddressUse } from '../../access/addresses.js'
 import type { Authorization } from '../../access/authorize.js'
 import type { Connection, Driver } from '../../transport/connection.js'
+import type { Dialect, Opening } from '../dialect.js'
 import { Openings, type OpeningTurns } from '../openings.js'
 import type { GatewayServices } from '../services.js'
 import { Session } from '../session.js'
 import { SubmissionParts } from '../submission-parts.js'
-import type { TransferManner } from '../transfer-manner.js'
+import { type TransferManner, weftManner } from '../transfer-manner.js'
 import { refusalOf, WeftChannel } from './weft-channel.js'
+
+/** What our client speaks. */
+export const weftDialect: Dialect = {
+  name: 'weft',
+  speaker: 'client',
+  matches: (protocols) => (protocols.includes(weftSubprotocol) ? weftSubprotocol : null),
+  open: (opening) => driverOf(opening, weftManner, opening.addressUse),
+}
+
+/** The same spoken by another node of the cluster; nodes of the version before offer another name. */
+export const weftNodeDialect: Dialect = {
+  name: 'weft-node',
+  speaker: 'node',
+  matches: (protocols) => [weftNodeSubprotocol, weftNodeSubprotocolBefore].find((name) => protocols.includes(name)) ?? null,
+  open: (opening) => driverOf(opening, null, null),
+}
+
+function driverOf(
+  { services, connection, arrival, parameters, openingTurns }: Opening,
+  manner: TransferManner | null,
+  addressUse: AddressUse | null,
+): WeftDriver {
+  const { origin, protocols } = arrival
+  const authorize = (documentId: string, token: string): Promise<Authorization> =>
+    services.authorize({ documentId, token, parameters, protocols, origin })
+  return new WeftDriver({ services, connection, manner, openingTurns, addressUse, authorize })
+}
 
 export interface WeftDriverOptions {
   readonly services: GatewayServices

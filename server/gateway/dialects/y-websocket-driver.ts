@@ -1,6 +1,7 @@
 // The y-websocket dialect: one document per connection, named by the URL path. Stock providers, unchanged.
 import { unreachable } from '../../../core/assert.js'
 import type { Timer } from '../../../core/clock.js'
+import { documentIdFromTarget } from '../../../core/document-path.js'
 import { WeftError } from '../../../core/errors.js'
 import { decodeYWebsocket, encodeYWebsocket, hasUnknownType } from '../../../protocol/dialects/y-websocket.js'
 import type { Authorization } from '../../access/authorize.js'
@@ -9,6 +10,7 @@ import type { Attachment, Beat, CatchUp, Known } from '../../document/port.js'
 import type { Connection, Driver } from '../../transport/connection.js'
 import { encodedOnce } from '../../transport/encoded-once.js'
 import type { Message } from '../../transport/outbox.js'
+import type { Dialect, Opening } from '../dialect.js'
 import type { GatewayServices } from '../services.js'
 import { Session } from '../session.js'
 import type { SessionDialect } from '../session-dialect.js'
@@ -20,6 +22,27 @@ const emptyUpdate = Uint8Array.of(0, 0)
 
 /** No awareness entries: changes nothing at the client, but is a message. */
 const keepAlive = encodeYWebsocket({ type: 'awareness', update: Uint8Array.of(0) })
+
+/** A later version of Weft's dialects, which would not be understood as y-websocket. */
+const isOfWeft = (protocol: string): boolean => /^weft(-node)?\.\d+$/.test(protocol)
+
+/** What stock providers speak. They name no subprotocol; an application may set some of its own, and browsers fail a connection that selects none of these. */
+export const yWebsocketDialect: Dialect = {
+  name: 'y-websocket',
+  speaker: 'client',
+  matches: (protocols) => (protocols.some(isOfWeft) ? null : (protocols[0] ?? 'none-selected')),
+  open: driverOf,
+}
+
+function driverOf({ services, connection, arrival, parameters }: Opening): YWebsocketDriver {
+  const { target, origin, protocols } = arrival
+  if (target === null)
+    throw new WeftError('no-such-document', 'The documents of this server are under another path; it was started with a base path.')
+  const documentId = documentIdFromTarget(target)
+  const token = parameters.get('token') ?? ''
+  const authorize = (): Promise<Authorization> => services.authorize({ documentId, token, parameters, protocols, origin })
+  return new YWebsocketDriver({ services, connection, documentId, authorize })
+}
 
 export interface YWebsocketDriverOptions {
   readonly services: GatewayServices

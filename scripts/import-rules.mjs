@@ -1,0 +1,60 @@
+// Who may import from whom: for each folder, the folders of ours that its files may import from. What is not named here is refused, a new folder included.
+// A file that is named stands for itself, apart from its folder: a seam that more may use than may use what is around it, or what others start with.
+
+const engine = ['core', 'protocol', 'protocol/updates']
+const store = 'persistence'
+const port = 'server/document/port.ts'
+
+export const importRules = {
+  core: [],
+  protocol: ['core'],
+  'protocol/updates': ['core', 'protocol'],
+  'protocol/dialects': engine,
+
+  persistence: ['core'],
+  'persistence/memory': ['core', store],
+  'persistence/lmdb': ['core', store],
+  'persistence/postgres/migrations': [],
+  'persistence/postgres': ['core', store, 'persistence/postgres/migrations'],
+  'persistence/index.ts': ['core', store, 'persistence/lmdb', 'persistence/memory'],
+
+  'server/config': ['core', 'server/access', 'server/redis'],
+  'server/logging': ['core', 'server/config'],
+  'server/access': ['core'],
+  'server/redis': ['core'],
+  'server/transport': ['core'],
+
+  [port]: engine,
+  'server/document/view': [...engine, store, port],
+  'server/document': [...engine, store, port, 'server/document/view'],
+  'server/document/compactor': [...engine, 'server/document'],
+
+  'server/awareness': ['core', 'protocol'],
+  'server/awareness/exchange': ['core', 'protocol', 'server/awareness', 'server/redis'],
+  'server/presence': ['core', 'server/awareness', 'server/redis'],
+
+  'server/gateway': [...engine, 'server/access', 'server/awareness', 'server/transport', port],
+  'server/gateway/dialects': [
+    ...engine,
+    'protocol/dialects',
+    'server/access',
+    'server/awareness',
+    'server/gateway',
+    'server/transport',
+    port,
+  ],
+
+  'server/cluster/links': [...engine, 'protocol/dialects', 'server/access', 'server/transport'],
+  'server/cluster': [...engine, store, port, 'server/document/view', 'server/cluster/links'],
+
+  'server/api': ['core', 'server/presence'],
+  'server/commands': ['core', store, 'persistence/index.ts', 'persistence/postgres', 'server/config'],
+
+  // The only place that constructs.
+  'server/composition': ['*'],
+  'server/index.ts': ['core', 'server/access', 'server/composition', 'server/presence'],
+  'server/main.ts': ['core', 'persistence/postgres', 'server/commands', 'server/composition', 'server/config', 'server/logging'],
+
+  client: [...engine, 'protocol/dialects'],
+  'client/index.ts': ['core', 'client'],
+}
