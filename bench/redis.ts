@@ -6,9 +6,9 @@ import { defaultLimits } from '../core/limits.js'
 import { silentLogger } from '../core/log.js'
 import { randomId, systemRandom } from '../core/random.js'
 import { decodeAwareness, encodeAwareness } from '../protocol/awareness.js'
-import type { AwarenessMembership } from '../server/awareness/contract.js'
+import type { AwarenessSessionPort } from '../server/awareness/contract.js'
 import { createRedisBus } from '../server/awareness/exchange/redis-bus.js'
-import { AwarenessHub } from '../server/awareness/hub.js'
+import { DocumentAwarenesses } from '../server/awareness/hub.js'
 import { ClusterSeal } from '../server/redis/cluster-seal.js'
 import { startRedis } from '../test/helpers/redis.js'
 import { nowMs, option, percentile, report, wait } from './harness.js'
@@ -33,7 +33,7 @@ const nodes = await Promise.all(
       ...common,
     })
     await bus.ready()
-    return { bus, counters, hub: new AwarenessHub({ limits: defaultLimits, bus, ...common }) }
+    return { bus, counters, hub: new DocumentAwarenesses({ limits: defaultLimits, bus, ...common }) }
   }),
 )
 const sentAtMs = new Map<string, number>()
@@ -41,7 +41,7 @@ const latenciesMs: number[] = []
 let measuring = false
 const utf8 = new TextEncoder()
 const clocks = new Map<number, number>()
-const memberships: AwarenessMembership[] = []
+const memberships: AwarenessSessionPort[] = []
 for (let id = 0; id < cursors; id++) {
   const { hub } = nodes[id % nodeCount] ?? (nodes[0] as (typeof nodes)[number])
   const sink = {

@@ -1,6 +1,8 @@
 // One document over a connection, as the application sees it.
+
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import type { Permission } from '../core/permission.js'
 import { Backoff } from './backoff.js'
 import { deferred } from './deferred.js'
 import { DocumentSync } from './document-sync.js'
@@ -9,7 +11,7 @@ import type { Refusal } from './errors.js'
 import type { OpenOptions, Settings } from './options.js'
 import type { DocumentPersistence, LocalCopy } from './persistence.js'
 import { awarenessOf, SharedAwareness } from './shared-awareness.js'
-import { type Permission, type SessionStatus, sameStatus } from './status.js'
+import { type SessionStatus, sameStatus } from './status.js'
 
 export type SessionEvents = {
   /** The new status. */

@@ -1,11 +1,13 @@
 // Keeps one document and the server in step: opens channels, resumes by seq, applies what comes, and hands what was typed to its saving.
 //
 // Invariants: the resume point only advances with what was applied; a channel number is used once.
+
 import * as Y from 'yjs'
 import { unreachable } from '../core/assert.js'
 import type { Clock } from '../core/clock.js'
 import { closeCodes } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
+import type { Permission } from '../core/permission.js'
 import type { KnownOnWire } from '../protocol/dialects/weft.js'
 import { mergeUpdateTree } from '../protocol/updates/merge.js'
 import type { Backoff } from './backoff.js'
@@ -14,7 +16,7 @@ import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
 import type { ChannelMessage, Link } from './link.js'
 import { readToken, type TokenSource, tokenMsMax } from './options.js'
 import { Saving } from './saving.js'
-import type { Permission, SessionStatus } from './status.js'
+import type { SessionStatus } from './status.js'
 import { type SyncPhase, statusOf } from './sync-phase.js'
 
 export interface DocumentSyncEvents {

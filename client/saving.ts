@@ -2,16 +2,17 @@
 // asked once it is saved.
 //
 // Invariant: what this client cannot prove to be on the server's disk is in `#submissions`.
+
 import * as Y from 'yjs'
 import type { Clock } from '../core/clock.js'
 import { closeCodes } from '../core/errors.js'
+import type { Permission } from '../core/permission.js'
 import { emptyUpdate } from '../protocol/updates/merge.js'
 import type { Backoff } from './backoff.js'
 import { hasContent, lacksOnly } from './document-content.js'
 import { type Refusal, RefusedError } from './errors.js'
 import type { ChannelMessage, Link } from './link.js'
 import { SavedWaiters } from './saved-waiters.js'
-import type { Permission } from './status.js'
 import { isEmptyUpdate, type Submission, Submissions } from './submissions.js'
 import type { SubmissionFlow } from './sync-phase.js'
 

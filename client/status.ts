@@ -27,8 +27,6 @@ export type SessionStatus =
   /** The server refused the document or an edit for good. What it refused stays counted in `unsaved`. */
   | ({ readonly state: 'refused' } & Refusal)
 
-export type Permission = 'read-write' | 'read-only'
-
 /** Whether two statuses say the same. Their fields are strings and numbers. */
 export function sameStatus(a: ConnectionStatus | SessionStatus, b: ConnectionStatus | SessionStatus): boolean {
   return a.state === b.state && JSON.stringify(a) === JSON.stringify(b)

@@ -6,7 +6,7 @@
 import * as encoding from 'lib0/encoding'
 import { decodeUtf8 } from 'lib0/string'
 import { WeftError } from '../core/errors.js'
-import { ByteReader } from './bytes.js'
+import { MessageReader } from './bytes.js'
 
 export interface AwarenessEntry {
   readonly clientId: number
@@ -31,7 +31,7 @@ export function scanAwareness(
   visit: (clientId: number, clock: number, stateStart: number, stateEnd: number) => void,
   entriesMax = Number.POSITIVE_INFINITY,
 ): number {
-  const reader = new ByteReader(bytes, 'The awareness update')
+  const reader = new MessageReader(bytes, 'The awareness update')
   const count = reader.count(ENTRY_BYTES_MIN)
   const read = Math.min(count, entriesMax)
   for (let index = 0; index < read; index++) {

@@ -10,7 +10,7 @@ export const sharedPartBytesMin = 4096
 /** A safe integer has 53 bits, at 7 bits a byte. */
 const VAR_UINT_BYTES_MAX = 8
 
-export class ByteReader {
+export class MessageReader {
   readonly #bytes: Uint8Array
   readonly #what: string
   #at = 0

@@ -66,7 +66,8 @@ for (const from of arrows.keys()) {
     continue
   }
   for (const [to, imports] of arrows.get(from)) {
-    const everything = allowed.includes('*') && to.startsWith('client') === false && tops.some((top) => to === top || to.startsWith(`${top}/`))
+    const everything =
+      allowed.includes('*') && to.startsWith('client') === false && tops.some((top) => to === top || to.startsWith(`${top}/`))
     if (!everything && !allowed.includes(to)) fault(`${from} may not import from ${to}:\n  ${imports.join('\n  ')}`)
     if (circular.includes(from) && circular.includes(to)) console.log(`  ${imports.join('\n  ')}`)
   }

@@ -1,16 +1,16 @@
 // The weft dialect (WebSocket subprotocol `weft.1`): several documents on one socket, numbered submissions, acknowledgements that mean committed.
 // One message per frame: varUint type, then (where it has one) varUint channel, then the body. See docs/protocol.md for the bytes.
+
 import { unreachable } from '../../core/assert.js'
+import type { Permission } from '../../core/permission.js'
 import { USER_ID_BYTES_MAX } from '../../core/user-id.js'
-import { ByteReader, PartsWriter } from '../bytes.js'
+import { MessageReader, PartsWriter } from '../bytes.js'
 
 export const weftSubprotocol = 'weft.1'
 /** The same dialect between the nodes of a cluster. Nodes offer both, and the other one takes the newer that it knows. */
 export const weftNodeSubprotocol = 'weft-node.2'
 /** As it was before submissions named their authors: without `author`. */
 export const weftNodeSubprotocolBefore = 'weft-node.1'
-
-export type Permission = 'read-write' | 'read-only'
 
 /** What a client already has of a document. A seq only counts together with the incarnation it was seen in. */
 export type KnownOnWire =
@@ -100,7 +100,7 @@ const REASON_BYTES_MAX = 4096
 
 /** Decodes one frame from a client; byte arrays are views into it. Throws `malformed` unless the whole frame is exactly one message. */
 export function decodeWeftClient(frame: Uint8Array): WeftClientMessage {
-  const reader = new ByteReader(frame, 'The message')
+  const reader = new MessageReader(frame, 'The message')
   const message = readClientMessage(reader)
   reader.end()
   return message
@@ -118,7 +118,7 @@ export function channelWrittenOn(frame: Uint8Array): number | null {
 }
 
 function headOf(frame: Uint8Array): { readonly type: number; readonly channel: number } | null {
-  const reader = new ByteReader(frame, 'The message')
+  const reader = new MessageReader(frame, 'The message')
   try {
     const type = reader.varUint()
     return type === clientTypes.hello || type === clientTypes.ping ? null : { type, channel: reader.varUint() }
@@ -127,7 +127,7 @@ function headOf(frame: Uint8Array): { readonly type: number; readonly channel: n
   }
 }
 
-function readClientMessage(reader: ByteReader): WeftClientMessage {
+function readClientMessage(reader: MessageReader): WeftClientMessage {
   const type = reader.varUint()
   switch (type) {
     case clientTypes.hello:
@@ -193,13 +193,13 @@ export function encodeWeftClient(message: WeftClientMessage): readonly Uint8Arra
 
 /** Decodes one frame from a server; byte arrays are views into it. Throws `malformed` unless the whole frame is exactly one message. */
 export function decodeWeftServer(frame: Uint8Array): WeftServerMessage {
-  const reader = new ByteReader(frame, 'The message')
+  const reader = new MessageReader(frame, 'The message')
   const message = readServerMessage(reader)
   reader.end()
   return message
 }
 
-function readServerMessage(reader: ByteReader): WeftServerMessage {
+function readServerMessage(reader: MessageReader): WeftServerMessage {
   const type = reader.varUint()
   switch (type) {
     case serverTypes.welcome:
@@ -283,7 +283,7 @@ export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Arra
   }
 }
 
-function readKnown(reader: ByteReader): KnownOnWire {
+function readKnown(reader: MessageReader): KnownOnWire {
   const kind = reader.varUint()
   switch (kind) {
     case KNOWN_NOTHING:
@@ -315,26 +315,26 @@ function writeKnown(writer: PartsWriter, known: KnownOnWire): PartsWriter {
   }
 }
 
-function readSubmission(reader: ByteReader): number {
+function readSubmission(reader: MessageReader): number {
   const submission = reader.varUint()
   if (submission === 0) throw reader.malformed('numbers a submission 0, where counting starts at 1')
   return submission
 }
 
-function readUpdates(reader: ByteReader): Uint8Array[] {
+function readUpdates(reader: MessageReader): Uint8Array[] {
   const count = reader.count(1)
   const updates: Uint8Array[] = []
   for (let index = 0; index < count; index++) updates.push(reader.varBytes())
   return updates
 }
 
-function readFlag(reader: ByteReader): boolean {
+function readFlag(reader: MessageReader): boolean {
   const value = reader.varUint()
   if (value > 1) throw reader.malformed(`holds ${value} where 0 or 1 is expected`)
   return value === 1
 }
 
-function readPermission(reader: ByteReader): Permission {
+function readPermission(reader: MessageReader): Permission {
   return readFlag(reader) ? 'read-write' : 'read-only'
 }
 
@@ -342,7 +342,7 @@ function writePermission(writer: PartsWriter, permission: Permission): PartsWrit
   return writer.varUint(permission === 'read-write' ? 1 : 0)
 }
 
-function readRefusal(reader: ByteReader): Refusal {
+function readRefusal(reader: MessageReader): Refusal {
   return {
     closeCode: reader.varUint(),
     code: reader.varString(SHORT_STRING_BYTES_MAX),

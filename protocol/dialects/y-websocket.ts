@@ -1,6 +1,6 @@
 // The y-websocket dialect: what stock Yjs providers speak. One message per frame; see docs/protocol.md for the bytes.
 import { unreachable } from '../../core/assert.js'
-import { ByteReader, PartsWriter } from '../bytes.js'
+import { MessageReader, PartsWriter } from '../bytes.js'
 
 export type YWebsocketMessage =
   | { readonly type: 'sync-step-1'; readonly stateVector: Uint8Array }
@@ -23,7 +23,7 @@ const AUTH_DENIED = 0
 
 /** Whether a frame is a message of a type that this dialect does not have, such as an application's own. Throws `malformed` when it has no type. */
 export function hasUnknownType(frame: Uint8Array): boolean {
-  const reader = new ByteReader(frame, 'The message')
+  const reader = new MessageReader(frame, 'The message')
   switch (reader.varUint()) {
     case MESSAGE_SYNC:
       return reader.varUint() > SYNC_UPDATE
@@ -39,13 +39,13 @@ export function hasUnknownType(frame: Uint8Array): boolean {
 
 /** Decodes one frame; byte arrays are views into it. Throws `malformed` unless the whole frame is exactly one message. */
 export function decodeYWebsocket(frame: Uint8Array): YWebsocketMessage {
-  const reader = new ByteReader(frame, 'The message')
+  const reader = new MessageReader(frame, 'The message')
   const message = readMessage(reader)
   reader.end()
   return message
 }
 
-function readMessage(reader: ByteReader): YWebsocketMessage {
+function readMessage(reader: MessageReader): YWebsocketMessage {
   const type = reader.varUint()
   switch (type) {
     case MESSAGE_SYNC:
@@ -64,7 +64,7 @@ function readMessage(reader: ByteReader): YWebsocketMessage {
   }
 }
 
-function readSync(reader: ByteReader): YWebsocketMessage {
+function readSync(reader: MessageReader): YWebsocketMessage {
   const step = reader.varUint()
   switch (step) {
     case SYNC_STEP_1:

@@ -1,10 +1,10 @@
 // The seam for access control: who a client is and what it may do with a document. The default lets everybody read and write.
+
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import { isErrorCode, WeftError, type WeftErrorCode } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
+import type { Permission } from '../../core/permission.js'
 import { isUserId } from '../../core/user-id.js'
-
-export type Permission = 'read-write' | 'read-only'
 
 export interface AuthorizeRequest {
   readonly documentId: string

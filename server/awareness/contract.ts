@@ -23,7 +23,7 @@ export interface AwarenessSink {
 }
 
 /** A session's place in the awareness of one document. */
-export interface AwarenessMembership {
+export interface AwarenessSessionPort {
   /**
    * Takes an encoded awareness update from the client. What it may not say is ignored and counted (A2).
    * Throws `malformed` when the bytes, or a state that would have been passed on, are not well formed.

@@ -9,7 +9,7 @@ import { checkState, isRemovalState, scanAwareness } from '../../protocol/awaren
 import type { AwarenessBus, AwarenessChannel, Origin } from './bus.js'
 import { type Claim, Claims } from './claims.js'
 import type { AwarenessSink } from './contract.js'
-import { Beat } from './pacer.js'
+import { AwarenessPacer } from './pacer.js'
 import {
   type Binding,
   CLOCK_MAX,
@@ -50,17 +50,17 @@ export class DocumentAwareness {
   readonly #table: RecordTable
   readonly #claims: Claims
   readonly #channel: AwarenessChannel
-  readonly #beat: Beat
+  readonly #pacer: AwarenessPacer
   /** The encoded states of all clients, until one changes. */
   #encodedStates: Uint8Array | null = null
 
   constructor(documentId: string, environment: AwarenessEnvironment) {
     this.#environment = environment
     const { clock, logger, bus } = environment
-    this.#beat = new Beat(clock, () => this.#send())
+    this.#pacer = new AwarenessPacer(clock, () => this.#send())
     const table = new RecordTable(clock, () => {
       this.#encodedStates = null
-      this.#beat.request(this.#sessions.size)
+      this.#pacer.request(this.#sessions.size)
     })
     this.#table = table
     const claims = new Claims(clock, logger, {
@@ -195,7 +195,7 @@ export class DocumentAwareness {
   close(): void {
     for (const session of this.#sessions) this.leave(session)
     this.#send()
-    this.#beat.cancel()
+    this.#pacer.cancel()
     this.#channel.unsubscribe()
   }
 

@@ -1,7 +1,7 @@
 // The awareness of all documents with sessions on this node.
 import type { Timer } from '../../core/clock.js'
 import { parseState } from '../../protocol/awareness.js'
-import type { AwarenessMembership, AwarenessSink } from './contract.js'
+import type { AwarenessSessionPort, AwarenessSink } from './contract.js'
 import { type AwarenessEnvironment, DocumentAwareness } from './document-awareness.js'
 
 /** Someone who is on a document now. */
@@ -17,7 +17,7 @@ export interface PresentClient {
 
 const SWEEP_MS = 5_000
 
-export class AwarenessHub {
+export class DocumentAwarenesses {
   readonly #environment: AwarenessEnvironment
   readonly #documents = new Map<string, DocumentAwareness>()
   #sweepTimer: Timer | null = null
@@ -27,7 +27,7 @@ export class AwarenessHub {
   }
 
   /** Adds a session to a document's awareness. It hears of every change from now on; `fullState()` has what was before. `user` is for presence. */
-  join(documentId: string, sink: AwarenessSink, user: string | null = null): AwarenessMembership {
+  join(documentId: string, sink: AwarenessSink, user: string | null = null): AwarenessSessionPort {
     const document = this.#documents.get(documentId) ?? this.#open(documentId)
     const session = document.join(sink, user)
     let joined = true

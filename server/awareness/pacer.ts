@@ -12,14 +12,14 @@ export function beatIntervalMs(sessionCount: number): number {
   return BEAT_MS_MIN + (BEAT_MS_MAX - BEAT_MS_MIN) * Math.min(1, Math.max(0, crowding))
 }
 
-type BeatState = { readonly kind: 'idle' } | { readonly kind: 'soon' } | { readonly kind: 'waiting'; readonly timer: Timer }
+type PacerState = { readonly kind: 'idle' } | { readonly kind: 'soon' } | { readonly kind: 'waiting'; readonly timer: Timer }
 
-const idle: BeatState = { kind: 'idle' }
+const idle: PacerState = { kind: 'idle' }
 
-export class Beat {
+export class AwarenessPacer {
   readonly #clock: Clock
   readonly #send: () => void
-  #state: BeatState = idle
+  #state: PacerState = idle
   #sentAtMs = Number.NEGATIVE_INFINITY
 
   /** `send` is called once per beat. */
@@ -36,7 +36,7 @@ export class Beat {
       this.#state = { kind: 'waiting', timer: this.#clock.after(waitMs, () => this.#run(this.#state)) }
     } else {
       // Not this instant: what arrives in the same turn of the event loop shares the frame.
-      const soon: BeatState = { kind: 'soon' }
+      const soon: PacerState = { kind: 'soon' }
       this.#state = soon
       this.#clock.soon(() => this.#run(soon))
     }
@@ -48,7 +48,7 @@ export class Beat {
     this.#state = idle
   }
 
-  #run(state: BeatState): void {
+  #run(state: PacerState): void {
     if (this.#state !== state) return
     this.#state = idle
     this.#sentAtMs = this.#clock.monotonic()

@@ -1,9 +1,9 @@
 // The submissions of one remote document that its owner has not answered: which session's they are, under this channel's own numbers.
 import { assert } from '../../core/assert.js'
-import type { Session } from '../document/view/session-slots.js'
+import type { SessionSlot } from '../document/view/session-slots.js'
 
 interface Submission {
-  readonly session: Session
+  readonly session: SessionSlot
   /** The session's own number. */
   readonly submission: number
   readonly bytes: number
@@ -25,7 +25,7 @@ export class Forwarded {
   }
 
   /** The channel's number for a submission that is about to be sent. */
-  add(session: Session, submission: number, bytes: number): number {
+  add(session: SessionSlot, submission: number, bytes: number): number {
     this.#last += 1
     this.#waiting.set(this.#last, { session, submission, bytes })
     this.#bytes += bytes
@@ -33,9 +33,9 @@ export class Forwarded {
   }
 
   /** Everything through this number that was not refused is durable. Answers the last such submission of each session. */
-  acknowledge(through: number): ReadonlyMap<Session, number> {
+  acknowledge(through: number): ReadonlyMap<SessionSlot, number> {
     assert(through <= this.#last, 'the owner acknowledges only what was sent')
-    const acknowledged = new Map<Session, number>()
+    const acknowledged = new Map<SessionSlot, number>()
     for (const [number, { session, submission, bytes }] of this.#waiting) {
       if (number > through) break
       this.#waiting.delete(number)

@@ -1,6 +1,6 @@
 // What one inner attachment says to the moving attachment that made it: nothing before it is started, and nothing once it is over.
 import type { WeftError } from '../../core/errors.js'
-import type { Beat, CatchUp, SessionSink } from '../document/port.js'
+import type { CatchUp, DocumentBroadcast, SessionSink } from '../document/port.js'
 
 export class Incoming implements SessionSink {
   readonly #to: SessionSink
@@ -30,7 +30,7 @@ export class Incoming implements SessionSink {
     if (this.#listening) this.#to.catchUp(state)
   }
 
-  beat(beat: Beat): void {
+  beat(beat: DocumentBroadcast): void {
     if (this.#listening) this.#to.beat(beat)
   }
 

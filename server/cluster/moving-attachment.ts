@@ -10,7 +10,7 @@ import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
-import type { Attachment, AttachRequest, Beat, CatchUp, Known, PieceWish, SessionSink } from '../document/port.js'
+import type { Attachment, AttachRequest, CatchUp, DocumentBroadcast, Known, PieceWish, SessionSink } from '../document/port.js'
 import type { ProcessPressure } from '../document/view/back-pressure.js'
 import { Incoming } from './incoming.js'
 import { OwnerSearch } from './owner-search.js'
@@ -141,7 +141,7 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.#reading.catchUp(state)
   }
 
-  beat(beat: Beat): void {
+  beat(beat: DocumentBroadcast): void {
     this.#reading.beat(beat)
   }
 

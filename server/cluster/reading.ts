@@ -1,8 +1,8 @@
 // What one session has had of a document's updates, whichever owner they came from, and how it goes on after a move.
 import { unreachable } from '../../core/assert.js'
-import type { Attachment, Beat, CatchUp, Known, PieceWish } from '../document/port.js'
+import type { Attachment, CatchUp, DocumentBroadcast, Known, PieceWish } from '../document/port.js'
 
-type Flow =
+type ReadingFlow =
   | { readonly kind: 'suspended' }
   /** It asked to be brought up to date. */
   | { readonly kind: 'syncing'; readonly known: Known; readonly pieces: PieceWish | null }
@@ -13,14 +13,14 @@ type Flow =
 /** Where the updates go. */
 export interface Reader {
   catchUp(state: CatchUp): void
-  beat(beat: Beat): void
+  beat(beat: DocumentBroadcast): void
 }
 
 const emptyStateVector = Uint8Array.of(0)
 
 export class Reading {
   readonly #reader: Reader
-  #flow: Flow = { kind: 'suspended' }
+  #flow: ReadingFlow = { kind: 'suspended' }
   /** Everything through here has reached the session. */
   #seq = 0
 
@@ -83,7 +83,7 @@ export class Reading {
     }
   }
 
-  beat(beat: Beat): void {
+  beat(beat: DocumentBroadcast): void {
     if (this.#flow.kind !== 'live') return
     this.#seq = Math.max(this.#seq, beat.seq)
     this.#reader.beat(beat)

@@ -17,7 +17,7 @@ import { type AttachmentOwner, SessionAttachment } from '../document/view/attach
 import { CatchUps } from '../document/view/catch-up.js'
 import { DocumentMemory } from '../document/view/document-memory.js'
 import { documentPeriodMs } from '../document/view/pace.js'
-import { type Session, Sessions } from '../document/view/session-slots.js'
+import { type SessionSlot, SessionSlots } from '../document/view/session-slots.js'
 import { Forwarded } from './forwarded.js'
 import { errorFromWire, linkLost } from './links/link-errors.js'
 import type { Channel, ChannelEvents, ChannelMessage, NodeLink } from './links/node-link.js'
@@ -58,7 +58,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   readonly #options: RemoteDocumentOptions
   readonly #channel: Channel
   readonly #replica: Replica
-  readonly #sessions: Sessions
+  readonly #sessions: SessionSlots
   readonly #catchUps: CatchUps
   readonly #forwarded = new Forwarded()
   readonly #memory: DocumentMemory
@@ -85,7 +85,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     // Every waiting attach gets the rejection by itself.
     this.#opened.catch(() => {})
     this.#replica = new Replica(options.broadcast)
-    this.#sessions = new Sessions(documentId, logger, () => {
+    this.#sessions = new SessionSlots(documentId, logger, () => {
       this.#measureMemory()
       this.#checkIdle()
     })
@@ -152,7 +152,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     return this.#replica.stateVector()
   }
 
-  submit(session: Session, submission: number, bytes: Uint8Array, user: string | null): void {
+  submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
     if (session.state.kind === 'detached' || this.#state.kind === 'ended') return
     this.#options.counters.add('updates_received')
     const number = this.#forwarded.add(session, submission, bytes.length)
@@ -160,15 +160,15 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     this.#checkWindow()
   }
 
-  sync(session: Session, known: Known, pieces: PieceWish | null): void {
+  sync(session: SessionSlot, known: Known, pieces: PieceWish | null): void {
     if (session.state.kind !== 'detached') this.#catchUps.sync(session, known, pieces)
   }
 
-  suspend(session: Session): void {
+  suspend(session: SessionSlot): void {
     if (session.state.kind !== 'detached') session.state = { kind: 'suspended' }
   }
 
-  detach(session: Session): void {
+  detach(session: SessionSlot): void {
     this.#sessions.remove(session)
   }
 

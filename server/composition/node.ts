@@ -10,7 +10,7 @@ import type { Random } from '../../core/random.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { type Authorize, guardedAuthorize } from '../access/authorize.js'
 import { type AwarenessBus, soloAwarenessBus } from '../awareness/bus.js'
-import { AwarenessHub } from '../awareness/hub.js'
+import { DocumentAwarenesses } from '../awareness/hub.js'
 import { ClusterMember, type ClusterMemberOptions } from '../cluster/cluster-member.js'
 import type { Compactor } from '../document/compaction.js'
 import { LocalDirectory } from '../document/local-directory.js'
@@ -53,7 +53,7 @@ export class ServerNode {
   readonly gateway: Gateway
   /** The documents that this process owns. */
   readonly documents: LocalDirectory
-  readonly awareness: AwarenessHub
+  readonly awareness: DocumentAwarenesses
   readonly ownership: Ownership
   readonly #options: NodeOptions
 
@@ -90,7 +90,7 @@ export class ServerNode {
       tuning,
       keepDeleted: options.keepDeleted ?? (() => false),
     })
-    this.awareness = new AwarenessHub({ clock, limits, counters, logger, bus })
+    this.awareness = new DocumentAwarenesses({ clock, limits, counters, logger, bus })
     const { documents, awareness } = this
     this.ownership =
       cluster === undefined

@@ -25,7 +25,7 @@ import { CatchUps } from './view/catch-up.js'
 import { DocumentMemory } from './view/document-memory.js'
 import type { Image } from './view/image.js'
 import { documentPeriodMs } from './view/pace.js'
-import { ownerMoved, type Session, Sessions } from './view/session-slots.js'
+import { ownerMoved, type SessionSlot, SessionSlots } from './view/session-slots.js'
 import { WaitingGuard } from './waiting-guard.js'
 
 /** What an owner tells its directory. */
@@ -54,7 +54,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   readonly #events: OwnerEvents
   readonly #image: Image
   readonly #known: KnownState
-  readonly #sessions: Sessions
+  readonly #sessions: SessionSlots
   readonly #pressure: DocumentPressure
   readonly #compaction: CompactionCycle
   readonly #catchUps: CatchUps
@@ -85,7 +85,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#image = opened.image
     this.#known = opened.known
     this.#head = opened.head
-    this.#sessions = new Sessions(documentId, environment.logger, () => this.#sessionGone())
+    this.#sessions = new SessionSlots(documentId, environment.logger, () => this.#sessionGone())
     this.#waiting = new WaitingGuard(opened.waiting, opened.known, environment.limits)
     this.#nesting = new NestingGuard(
       opened.known,
@@ -185,7 +185,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     return stateVector
   }
 
-  submit(session: Session, submission: number, bytes: Uint8Array, user: string | null): void {
+  submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
     if (session.state.kind === 'detached') return
     this.#environment.counters.add('updates_received')
     this.#admissions.push(bytes.length, this.#submitting({ session, submission, user }, bytes))
@@ -226,15 +226,15 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     }
   }
 
-  sync(session: Session, known: Known, pieces: PieceWish | null): void {
+  sync(session: SessionSlot, known: Known, pieces: PieceWish | null): void {
     if (session.state.kind !== 'detached') this.#catchUps.sync(session, known, pieces)
   }
 
-  suspend(session: Session): void {
+  suspend(session: SessionSlot): void {
     if (session.state.kind !== 'detached') session.state = { kind: 'suspended' }
   }
 
-  detach(session: Session): void {
+  detach(session: SessionSlot): void {
     this.#sessions.remove(session)
   }
 
@@ -411,7 +411,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   }
 
   /** S3: acknowledged as soon as what it repeats is durable. */
-  #acknowledgeRepeat(session: Session, submission: number): void {
+  #acknowledgeRepeat(session: SessionSlot, submission: number): void {
     const unsettled = this.#unsettled
     if (unsettled === null) this.#repeats.add(session, submission)
     else unsettled.submitters.set(session, submission)

@@ -8,7 +8,7 @@ import type { Addition } from '../../protocol/updates/known-state.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { UPDATE_BYTES } from './view/back-pressure.js'
 import { inAlmostOwnBuffer } from './view/image.js'
-import type { Session } from './view/session-slots.js'
+import type { SessionSlot } from './view/session-slots.js'
 
 /** An entry holds one edit of any size, or edits that take no longer to merge than a turn of the event loop may last. */
 const ENTRY_BYTES_MAX = 128 * 1024
@@ -29,7 +29,7 @@ interface Chunk {
 
 /** Who submitted an edit, under which number of its session, and as which user. */
 export interface Submitter {
-  readonly session: Session
+  readonly session: SessionSlot
   readonly submission: number
   readonly user: string | null
 }
@@ -40,7 +40,7 @@ const AUTHOR_BYTES = 100
 /** What becomes one entry of the log. */
 export class Pending {
   /** The highest submission of each session that this commit makes durable. */
-  readonly submitters = new Map<Session, number>()
+  readonly submitters = new Map<SessionSlot, number>()
   /** What they hold together. */
   readonly counts = { ...noStructs }
   readonly #waiters: (() => void)[] = []
@@ -241,17 +241,17 @@ export interface InFlight {
 /** Submissions that repeat what is durable already (S3). They are acknowledged in the next turn, so that `submit` never answers before it returns. */
 export class Repeats {
   readonly #clock: Clock
-  readonly #acknowledge: (session: Session, through: number) => void
-  #waiting: Map<Session, number> | null = null
+  readonly #acknowledge: (session: SessionSlot, through: number) => void
+  #waiting: Map<SessionSlot, number> | null = null
 
-  constructor(clock: Clock, acknowledge: (session: Session, through: number) => void) {
+  constructor(clock: Clock, acknowledge: (session: SessionSlot, through: number) => void) {
     this.#clock = clock
     this.#acknowledge = acknowledge
   }
 
-  add(session: Session, submission: number): void {
+  add(session: SessionSlot, submission: number): void {
     if (this.#waiting === null) {
-      const waiting = new Map<Session, number>()
+      const waiting = new Map<SessionSlot, number>()
       this.#waiting = waiting
       this.#clock.soon(() => {
         this.#waiting = null

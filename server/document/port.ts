@@ -40,7 +40,7 @@ export interface PieceWish {
 /**
  * One broadcast: the merged update of one beat. The same object goes to every session, so a dialect encodes its frame once and keeps it here.
  */
-export interface Beat {
+export interface DocumentBroadcast {
   /** Everything through this seq is durable, and the session has it once it has this beat. */
   readonly seq: number
   readonly update: Uint8Array
@@ -52,7 +52,7 @@ export interface Beat {
 export interface SessionSink {
   /** The answer to `sync`. From here on the session is live. */
   catchUp(state: CatchUp): void
-  beat(beat: Beat): void
+  beat(beat: DocumentBroadcast): void
   /** Every submission numbered `through` or lower that was not refused is durable (D1). `seq` is the document's durable seq. */
   acknowledged(through: number, seq: number): void
   /** This submission was not and will not be written. */

@@ -3,8 +3,8 @@
 import { unreachable } from '../../core/assert.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import { emptyUpdate } from '../../protocol/updates/merge.js'
-import type { AwarenessFrame, AwarenessMembership } from '../awareness/contract.js'
-import type { Attachment, Beat, CatchUp, Known, Transfer } from '../document/port.js'
+import type { AwarenessFrame, AwarenessSessionPort } from '../awareness/contract.js'
+import type { Attachment, CatchUp, DocumentBroadcast, Known, Transfer } from '../document/port.js'
 import type { Connection } from '../transport/connection.js'
 import { type Message, Outbox } from '../transport/outbox.js'
 import type { GatewayServices } from './services.js'
@@ -13,7 +13,7 @@ import type { SessionDialect } from './session-dialect.js'
 /** Where what is sent comes from. */
 export interface Sources {
   readonly attachment: Attachment
-  readonly membership: AwarenessMembership
+  readonly membership: AwarenessSessionPort
 }
 
 export interface DeliveryOptions {
@@ -26,7 +26,7 @@ export interface DeliveryOptions {
   readonly failed: (error: WeftError) => void
 }
 
-type Flow =
+type DeliveryFlow =
   /** The client has not asked for the document yet. */
   | { readonly kind: 'unsynced' }
   /** Asked of the document and not answered; `next` is what the client asked meanwhile. */
@@ -43,7 +43,7 @@ const emptyStateVector: Uint8Array = Uint8Array.of(0)
 export class Delivery {
   readonly #options: DeliveryOptions
   readonly #outbox: Outbox
-  #flow: Flow = { kind: 'unsynced' }
+  #flow: DeliveryFlow = { kind: 'unsynced' }
   /** Whether the client lacks awareness states that it should have: at first, and after some were dropped (A3). */
   #awareness: 'current' | 'owed' = 'owed'
   /** The newest acknowledgement that a lagging client has not been told. */
@@ -131,7 +131,7 @@ export class Delivery {
     if (next !== null) this.sync(next)
   }
 
-  beat(beat: Beat): void {
+  beat(beat: DocumentBroadcast): void {
     if (this.#flow.kind !== 'live') return
     const { manner } = this.#options.dialect
     const sources = this.#options.sources()
@@ -223,7 +223,7 @@ export class Delivery {
     })
   }
 
-  #completeTransfer({ seq, transfer, closes }: Flow & { readonly kind: 'taking' }): void {
+  #completeTransfer({ seq, transfer, closes }: DeliveryFlow & { readonly kind: 'taking' }): void {
     const { dialect, sources } = this.#options
     const updates = transfer.closing()
     this.#seq = seq

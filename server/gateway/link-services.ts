@@ -1,11 +1,11 @@
 // What the gateway gives to the connections of other nodes instead of what it gives to clients.
-import type { AwarenessMembership } from '../awareness/contract.js'
+import type { AwarenessSessionPort } from '../awareness/contract.js'
 import type { DocumentDirectory } from '../document/port.js'
 import { linkLimits } from '../transport/link-limits.js'
 import type { GatewayServices } from './services.js'
 
 /** Cursors cross nodes over the awareness bus, never over links. */
-const noAwareness: AwarenessMembership = { receive: () => {}, fullState: () => null, identify: () => {}, leave: () => {} }
+const noAwareness: AwarenessSessionPort = { receive: () => {}, fullState: () => null, identify: () => {}, leave: () => {} }
 
 /**
  * `directory` must hold the documents of this process only: a node that is not the owner says so and never forwards.

@@ -6,7 +6,7 @@ import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
-import type { AwarenessHub } from '../awareness/hub.js'
+import type { DocumentAwarenesses } from '../awareness/hub.js'
 import type { DocumentDirectory } from '../document/port.js'
 
 export interface GatewayServices {
@@ -18,7 +18,7 @@ export interface GatewayServices {
   readonly counters: Counters
   readonly logger: Logger
   readonly directory: DocumentDirectory
-  readonly awareness: Pick<AwarenessHub, 'join'>
+  readonly awareness: Pick<DocumentAwarenesses, 'join'>
   authorize(request: AuthorizeRequest): Promise<Authorization>
   /** Names this server process to weft clients. */
   readonly serverId: string

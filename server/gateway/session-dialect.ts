@@ -1,8 +1,9 @@
 // What a session needs of a dialect: the wording, while the session decides when each thing is said.
+
 import type { WeftError } from '../../core/errors.js'
-import type { Permission } from '../access/authorize.js'
+import type { Permission } from '../../core/permission.js'
 import type { AwarenessFrame } from '../awareness/contract.js'
-import type { Attachment, Beat, CatchUp } from '../document/port.js'
+import type { Attachment, CatchUp, DocumentBroadcast } from '../document/port.js'
 import type { Message } from '../transport/outbox.js'
 import type { TransferManner } from './transfer-manner.js'
 
@@ -15,7 +16,7 @@ export interface SessionDialect {
   catchUp(state: CatchUp): readonly Message[]
   /** Part of the catch-up or the beat that follows. */
   piece(update: Uint8Array): Message
-  beat(beat: Beat): Message
+  beat(beat: DocumentBroadcast): Message
   /** Null where the dialect has no acknowledgements. */
   acknowledged(through: number, seq: number): Message | null
   /** `fatal` when the client cannot go on without this write, so that the session must end. */

@@ -1,19 +1,21 @@
 // One client on one document: attaches to the document, joins its awareness, checks permission on every write (G6), and knows which writes are settled.
 // What the client is sent, and when, is its delivery's business.
+
 import { unreachable } from '../../core/assert.js'
 import type { Timer } from '../../core/clock.js'
 import { checkDocumentId } from '../../core/document-id.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
-import type { Authorization, Permission } from '../access/authorize.js'
+import type { Permission } from '../../core/permission.js'
+import type { Authorization } from '../access/authorize.js'
 import { type Ask, LatestAuthorization } from '../access/latest-authorization.js'
-import type { AwarenessFrame, AwarenessMembership, AwarenessSink } from '../awareness/contract.js'
-import type { Attachment, Beat, CatchUp, Known, SessionSink } from '../document/port.js'
+import type { AwarenessFrame, AwarenessSessionPort, AwarenessSink } from '../awareness/contract.js'
+import type { Attachment, CatchUp, DocumentBroadcast, Known, SessionSink } from '../document/port.js'
 import type { Connection } from '../transport/connection.js'
 import type { Message } from '../transport/outbox.js'
 import { Delivery, type Sources } from './delivery.js'
 import type { GatewayServices } from './services.js'
 import type { SessionDialect } from './session-dialect.js'
-import { Submissions } from './submissions.js'
+import { UnansweredSubmissions } from './submissions.js'
 
 export interface SessionOptions {
   readonly services: GatewayServices
@@ -46,7 +48,7 @@ export class Session implements SessionSink, AwarenessSink {
   })
   #user: string | null = null
   #permission: Permission = 'read-only'
-  readonly #submissions = new Submissions()
+  readonly #submissions = new UnansweredSubmissions()
   /** The answer to `query-awareness` that is to come, and when the last one was given. */
   #query: Timer | null = null
   #queriedAt = Number.NEGATIVE_INFINITY
@@ -155,7 +157,7 @@ export class Session implements SessionSink, AwarenessSink {
     this.#delivery.catchUp(state)
   }
 
-  beat(beat: Beat): void {
+  beat(beat: DocumentBroadcast): void {
     this.#delivery.beat(beat)
   }
 
@@ -263,7 +265,7 @@ export class Session implements SessionSink, AwarenessSink {
     this.#tellSettled()
   }
 
-  #whenAttached(bytes: number, run: (attachment: Attachment, membership: AwarenessMembership) => void): void {
+  #whenAttached(bytes: number, run: (attachment: Attachment, membership: AwarenessSessionPort) => void): void {
     const state = this.#state
     switch (state.kind) {
       case 'attached':

@@ -1,6 +1,6 @@
 // Which of a session's numbered writes are settled: committed, or refused.
 
-export class Submissions {
+export class UnansweredSubmissions {
   #last = 0
   #settledThrough = 0
   /** Refused while an earlier one was still under way. */

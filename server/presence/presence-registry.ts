@@ -1,5 +1,5 @@
 // Who is on a document, on all nodes, and where a user is connected. On one machine the awareness hub knows; across nodes each writes down its own part.
-import type { AwarenessHub, PresentClient } from '../awareness/hub.js'
+import type { DocumentAwarenesses, PresentClient } from '../awareness/hub.js'
 
 /** A client on a document. */
 export interface ClientPresence {
@@ -44,11 +44,11 @@ export const CLIENTS_MAX = 1_000
 
 /** The presence of one machine: nothing is written down. `isAlone` is false for a node of a cluster that has no way to ask the others. */
 export class LocalPresenceRegistry implements PresenceRegistry {
-  readonly #hub: AwarenessHub
+  readonly #hub: DocumentAwarenesses
   readonly #nodeId: string
   readonly #isAlone: boolean
 
-  constructor(hub: AwarenessHub, nodeId: string, isAlone: boolean) {
+  constructor(hub: DocumentAwarenesses, nodeId: string, isAlone: boolean) {
     this.#hub = hub
     this.#nodeId = nodeId
     this.#isAlone = isAlone
@@ -80,7 +80,7 @@ export function clientPresence({ clientId, node, user, state }: PresentClient, n
 }
 
 /** The documents of each user with sessions on this node, with the number of those sessions. */
-export function userDocuments(hub: AwarenessHub): ReadonlyMap<string, ReadonlyMap<string, number>> {
+export function userDocuments(hub: DocumentAwarenesses): ReadonlyMap<string, ReadonlyMap<string, number>> {
   const users = new Map<string, Map<string, number>>()
   for (const [documentId, document] of hub.documents()) {
     for (const user of document.users()) {

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import type { Origin } from '../awareness/bus.js'
 import type { DocumentAwareness } from '../awareness/document-awareness.js'
-import type { AwarenessHub } from '../awareness/hub.js'
+import type { DocumentAwarenesses } from '../awareness/hub.js'
 import type { ClusterSeal } from '../redis/cluster-seal.js'
 import type { CommandClient } from '../redis/redis-client.js'
 import {
@@ -41,7 +41,7 @@ const HASH_RENEWAL_MS = 20_000
 const WRITES_PER_TICK = 1_000
 
 export interface RedisPresenceOptions {
-  readonly hub: AwarenessHub
+  readonly hub: DocumentAwarenesses
   readonly commands: CommandClient
   readonly prefix: string
   readonly seal: ClusterSeal

@@ -6,13 +6,13 @@ import { defaultLimits } from '../../core/limits.js'
 import { type Logger, silentLogger } from '../../core/log.js'
 import { randomId, systemRandom } from '../../core/random.js'
 import { createRedisBus, type RedisBus } from '../../server/awareness/exchange/redis-bus.js'
-import { AwarenessHub } from '../../server/awareness/hub.js'
+import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { ClusterSeal } from '../../server/redis/cluster-seal.js'
 
 export interface AwarenessNode {
   readonly nodeId: string
   readonly boot: string
-  readonly hub: AwarenessHub
+  readonly hub: DocumentAwarenesses
   readonly bus: RedisBus
   readonly counters: Counters
   /** Client ids and states that this node knows for a document, by client id. */
@@ -41,7 +41,7 @@ export async function startAwarenessNode(
   const boot = randomId(systemRandom, 8)
   const clock = systemClock
   const bus = createRedisBus({ url, nodeId, boot, clock, random: systemRandom, logger, counters, seal })
-  const hub = new AwarenessHub({ clock, limits: defaultLimits, counters, logger, bus })
+  const hub = new DocumentAwarenesses({ clock, limits: defaultLimits, counters, logger, bus })
   const close = async (): Promise<void> => {
     hub.close()
     await bus.close()

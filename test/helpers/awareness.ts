@@ -1,8 +1,8 @@
 // Sessions on awareness hubs for tests, and awareness updates as plain values.
 import type { WeftError } from '../../core/errors.js'
 import { decodeAwareness, encodeAwareness, parseState } from '../../protocol/awareness.js'
-import type { AwarenessFrame, AwarenessMembership, AwarenessSink } from '../../server/awareness/contract.js'
-import type { AwarenessHub } from '../../server/awareness/hub.js'
+import type { AwarenessFrame, AwarenessSessionPort, AwarenessSink } from '../../server/awareness/contract.js'
+import type { DocumentAwarenesses } from '../../server/awareness/hub.js'
 
 const utf8 = new TextEncoder()
 
@@ -17,9 +17,9 @@ export const decoded = (bytes: Uint8Array | null): Said[] =>
 export class Session implements AwarenessSink {
   readonly frames: AwarenessFrame[] = []
   readonly probes: ((present: boolean) => void)[] = []
-  readonly membership: AwarenessMembership
+  readonly membership: AwarenessSessionPort
 
-  constructor(hub: AwarenessHub, documentId = 'notes/today') {
+  constructor(hub: DocumentAwarenesses, documentId = 'notes/today') {
     this.membership = hub.join(documentId, this)
   }
 

@@ -16,7 +16,7 @@ import { MemoryMembership, MemoryMembershipTable } from '../../persistence/memor
 import { type Authorize, allowEverybody, guardedAuthorize } from '../../server/access/authorize.js'
 import { NodeGatekeeper } from '../../server/access/node-credentials.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
-import { AwarenessHub } from '../../server/awareness/hub.js'
+import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { ClusterDirectory, defaultDirectoryTimes } from '../../server/cluster/cluster-directory.js'
 import { NodeLinks } from '../../server/cluster/links/node-links.js'
 import { WsDialer } from '../../server/cluster/links/ws-dialer.js'
@@ -103,7 +103,7 @@ export class ClusterNode {
   readonly #membership: Membership
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  readonly #awareness: AwarenessHub
+  readonly #awareness: DocumentAwarenesses
   #state: 'running' | 'over' = 'running'
 
   static async listen(nodeId: string, cluster: TestCluster, options: NodeOptions): Promise<ClusterNode> {
@@ -189,7 +189,7 @@ export class ClusterNode {
       broadcast,
       times: { ...defaultDirectoryTimes, remoteIdleMs: 200, lookPeriodMs: 20 },
     })
-    this.#awareness = new AwarenessHub({ ...common, bus: soloAwarenessBus })
+    this.#awareness = new DocumentAwarenesses({ ...common, bus: soloAwarenessBus })
     this.gateway = new Gateway({ ...common, directory: this.directory, awareness: this.#awareness, authorize, serverId: boot }, this.local)
     serveUpgrades(server, { dialects, gateway: () => this.gateway, limits, counters, nodes: { gatekeeper, logger } })
   }

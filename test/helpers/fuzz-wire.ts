@@ -18,7 +18,7 @@ import {
 } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket, encodeYWebsocket, type YWebsocketMessage } from '../../protocol/dialects/y-websocket.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
-import { AwarenessHub } from '../../server/awareness/hub.js'
+import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { ManualClock } from './manual-clock.js'
 import { concatenated, documentedExamples, plainBytes } from './protocol-examples.js'
 
@@ -82,7 +82,7 @@ function codecTarget<Message>(
 /** A hub with one honest session: whatever another session sends, the honest one is served. */
 function hubTarget(): Target {
   const clock = new ManualClock()
-  const hub = new AwarenessHub({
+  const hub = new DocumentAwarenesses({
     clock,
     counters: new Counters(),
     limits: defaultLimits,

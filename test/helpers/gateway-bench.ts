@@ -11,7 +11,7 @@ import { decodeWeftServer, encodeWeftClient, type WeftClientMessage, type WeftSe
 import { decodeYWebsocket, encodeYWebsocket, type YWebsocketMessage } from '../../protocol/dialects/y-websocket.js'
 import { type Authorize, allowEverybody, guardedAuthorize } from '../../server/access/authorize.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
-import { AwarenessHub } from '../../server/awareness/hub.js'
+import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { SoleOwnership } from '../../server/composition/sole-ownership.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import { defaultTuning } from '../../server/document/tuning.js'
@@ -194,7 +194,7 @@ export async function gatewayBench(options: GatewayBenchOptions = {}) {
   })
   const ownership = new SoleOwnership({ store, random, local: directory })
   await ownership.start()
-  const awareness = new AwarenessHub({ ...common, bus: soloAwarenessBus })
+  const awareness = new DocumentAwarenesses({ ...common, bus: soloAwarenessBus })
   const authorize = guardedAuthorize(options.authorize ?? allowEverybody, { clock, logger, limits })
   const gateway = new Gateway({ ...common, directory, awareness, authorize, serverId: 'here' })
   const connect = (arrival: Partial<Arrival> = {}): BenchClient => {

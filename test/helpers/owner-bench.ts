@@ -12,7 +12,7 @@ import type { Fence } from '../../persistence/store.js'
 import { type Compactor, InProcessCompactor } from '../../server/document/compaction.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import type { BroadcastOrder } from '../../server/document/owner-environment.js'
-import type { Attachment, Beat, CatchUp, DocumentDirectory, Known, SessionSink } from '../../server/document/port.js'
+import type { Attachment, CatchUp, DocumentBroadcast, DocumentDirectory, Known, SessionSink } from '../../server/document/port.js'
 import { type DocumentTuning, defaultTuning } from '../../server/document/tuning.js'
 import { FaultyStore } from './faulty-store.js'
 import { ManualClock } from './manual-clock.js'
@@ -124,7 +124,7 @@ export class TestSession implements SessionSink {
   readonly doc: Y.Doc
   readonly events: string[] = []
   readonly catchUps: CatchUp[] = []
-  readonly beats: Beat[] = []
+  readonly beats: DocumentBroadcast[] = []
   readonly refusals: { readonly submission: number; readonly error: WeftError }[] = []
   submissions = 0
   /** The highest `through` of an acknowledgement; -1 before the first. */
@@ -199,7 +199,7 @@ export class TestSession implements SessionSink {
     for (const update of state.updates) Y.applyUpdate(this.doc, update, this)
   }
 
-  beat(beat: Beat): void {
+  beat(beat: DocumentBroadcast): void {
     this.events.push(`beat ${beat.seq}`)
     this.beats.push(beat)
     this.seq = Math.max(this.seq, beat.seq)

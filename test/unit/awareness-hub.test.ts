@@ -9,7 +9,7 @@ import { silentLogger } from '../../core/log.js'
 import { encodeAwareness } from '../../protocol/awareness.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import type { AwarenessFrame } from '../../server/awareness/contract.js'
-import { AwarenessHub } from '../../server/awareness/hub.js'
+import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { beatIntervalMs } from '../../server/awareness/pacer.js'
 import { decoded, encoded, type Said, Session } from '../helpers/awareness.js'
 import { ManualClock } from '../helpers/manual-clock.js'
@@ -21,7 +21,7 @@ const utf8 = new TextEncoder()
 function setUp(limits: Partial<Limits> = {}) {
   const clock = new ManualClock()
   const counters = new Counters()
-  const hub = new AwarenessHub({
+  const hub = new DocumentAwarenesses({
     clock,
     counters,
     limits: { ...defaultLimits, ...limits },
@@ -38,7 +38,7 @@ class StockClient extends Session {
   readonly awarenessStates = new Awareness(this.doc)
   sentFrames = 0
 
-  constructor(hub: AwarenessHub, t: TestContext) {
+  constructor(hub: DocumentAwarenesses, t: TestContext) {
     super(hub)
     t.after(() => this.doc.destroy())
     this.awarenessStates.on('update', ({ added, updated, removed }: Record<'added' | 'updated' | 'removed', number[]>) => {
@@ -252,7 +252,7 @@ test('a stock client that reconnects at its old clock is told of its removal, an
 
 /** As a component that unmounts and mounts again does it: the same document, and an awareness that counts from 0. */
 class Remounted extends StockClient {
-  constructor(hub: AwarenessHub, t: TestContext, before: StockClient) {
+  constructor(hub: DocumentAwarenesses, t: TestContext, before: StockClient) {
     super(hub, t)
     this.awarenessStates.clientID = before.id
     this.awarenessStates.meta.clear()

@@ -9,7 +9,7 @@ import type { AwarenessFrame } from '../../server/awareness/contract.js'
 import { decodeBusFrame, encodeBusFrame } from '../../server/awareness/exchange/bus-frame.js'
 import { ExchangeBus } from '../../server/awareness/exchange/exchange.js'
 import { type FrameFate, MemoryNetwork } from '../../server/awareness/exchange/transport.js'
-import { AwarenessHub } from '../../server/awareness/hub.js'
+import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { decoded, encoded, type Said, Session } from '../helpers/awareness.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
@@ -23,7 +23,7 @@ function setUp(fate?: FrameFate) {
     const counters = new Counters()
     const transport = network.transport(nodeId)
     const bus = new ExchangeBus({ transport, self: { nodeId, boot }, clock, counters, logger: silentLogger })
-    const hub = new AwarenessHub({ clock, counters, limits: defaultLimits, logger: silentLogger, bus })
+    const hub = new DocumentAwarenesses({ clock, counters, limits: defaultLimits, logger: silentLogger, bus })
     return {
       hub,
       bus,

@@ -12,7 +12,7 @@ import { encodeWeftClient } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket, encodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
 import { allowEverybody } from '../../server/access/authorize.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
-import { AwarenessHub } from '../../server/awareness/hub.js'
+import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { SoleOwnership } from '../../server/composition/sole-ownership.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import { defaultTuning } from '../../server/document/tuning.js'
@@ -83,7 +83,7 @@ async function setUp() {
   })
   const ownership = new SoleOwnership({ store, random, local: directory })
   await ownership.start()
-  const awareness = new AwarenessHub({ ...common, bus: soloAwarenessBus })
+  const awareness = new DocumentAwarenesses({ ...common, bus: soloAwarenessBus })
   const gateway = new Gateway({ ...common, directory, awareness, authorize: allowEverybody, serverId: 'here' })
   const connect = (dialect: 'y-websocket' | 'weft', answersPings = true): QuietSocket => {
     const socket = new QuietSocket(clock, answersPings)

@@ -9,7 +9,7 @@
 //
 // `generation` counts the origin's subscriptions, `seq` its frames within one of them, from 1 and without gaps.
 import * as encoding from 'lib0/encoding'
-import { ByteReader } from '../../../protocol/bytes.js'
+import { MessageReader } from '../../../protocol/bytes.js'
 import type { Origin } from '../bus.js'
 
 const VERSION = 1
@@ -42,7 +42,7 @@ export function encodeBusFrame({ kind, origin, generation, seq, update }: BusFra
 
 /** The update is a view into `bytes`. Throws `malformed`, also for a version or a kind that this program does not know. */
 export function decodeBusFrame(bytes: Uint8Array): BusFrame {
-  const reader = new ByteReader(bytes, 'The awareness frame')
+  const reader = new MessageReader(bytes, 'The awareness frame')
   const version = reader.varUint()
   if (version !== VERSION) throw reader.malformed(`is of version ${version}, where ${VERSION} is known`)
   const kindNumber = reader.varUint()

@@ -27,7 +27,7 @@ export interface RedisTransportOptions {
   readonly logger: Logger
 }
 
-type Flow = 'open' | 'full' | 'down' | 'closed'
+type TransportState = 'open' | 'full' | 'down' | 'closed'
 
 export class RedisTransport implements FrameTransport {
   readonly commands: CommandClient
@@ -35,7 +35,7 @@ export class RedisTransport implements FrameTransport {
   readonly #subscriber: ChannelKeeper | ClusterSubscriber
   readonly #channelPrefix: string
   #listener: TransportListener | null = null
-  #flow: Flow = 'down'
+  #flow: TransportState = 'down'
   #inFlightBytes = 0
   #pingTimer: Timer | null = null
   /** What Redis said last, while it is away. */

@@ -1,6 +1,6 @@
 // One session's handle on a document that this process owns, or holds a replica of.
 import type { Attachment, Known, PieceWish } from '../port.js'
-import type { Session } from './session-slots.js'
+import type { SessionSlot } from './session-slots.js'
 
 /** What an owner, or a replica, does for its attachments. */
 export interface AttachmentOwner {
@@ -8,17 +8,17 @@ export interface AttachmentOwner {
   readonly incarnation: string
   readonly durableSeq: number
   stateVector(): Uint8Array
-  sync(session: Session, known: Known, pieces: PieceWish | null): void
-  suspend(session: Session): void
-  submit(session: Session, submission: number, bytes: Uint8Array, user: string | null): void
-  detach(session: Session): void
+  sync(session: SessionSlot, known: Known, pieces: PieceWish | null): void
+  suspend(session: SessionSlot): void
+  submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void
+  detach(session: SessionSlot): void
 }
 
 export class SessionAttachment implements Attachment {
   readonly #owner: AttachmentOwner
-  readonly #session: Session
+  readonly #session: SessionSlot
 
-  constructor(owner: AttachmentOwner, session: Session) {
+  constructor(owner: AttachmentOwner, session: SessionSlot) {
     this.#owner = owner
     this.#session = session
   }

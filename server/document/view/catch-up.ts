@@ -8,7 +8,7 @@ import { mergeUpdateTree } from '../../../protocol/updates/merge.js'
 import { decodeStateVector, type StateVectorBounds } from '../../../protocol/updates/state-vector.js'
 import type { CatchUp, Known, PieceWish } from '../port.js'
 import type { Image } from './image.js'
-import type { Session, Sessions } from './session-slots.js'
+import type { SessionSlot, SessionSlots } from './session-slots.js'
 import { encodedUpdate, Transfers } from './transfers.js'
 
 /** Answered from memory. */
@@ -57,7 +57,7 @@ export interface CatchUpSource {
   readonly logger: Logger
   readonly clock: Clock
   readonly image: Image
-  readonly sessions: Sessions
+  readonly sessions: SessionSlots
   /** Of the state vectors that sessions send. */
   readonly bounds: StateVectorBounds
   /** The incarnation whose seqs can be resumed from; null while they cannot. */
@@ -81,7 +81,7 @@ export class CatchUps {
   }
 
   /** A session whose state vector does not parse is detached as `malformed`. `pieces` null: it takes everything as a whole. */
-  sync(session: Session, known: Known, pieces: PieceWish | null): void {
+  sync(session: SessionSlot, known: Known, pieces: PieceWish | null): void {
     const { image, incarnation, bounds } = this.#source
     if (!image.isReady) {
       void this.#syncWhenReady(session, known, pieces)
@@ -96,7 +96,7 @@ export class CatchUps {
   }
 
   /** Merges a long tail in short steps first. Never rejects. */
-  async #syncWhenReady(session: Session, known: Known, pieces: PieceWish | null): Promise<void> {
+  async #syncWhenReady(session: SessionSlot, known: Known, pieces: PieceWish | null): Promise<void> {
     const { image } = this.#source
     const catchingUp = { kind: 'catching-up' } as const
     session.state = catchingUp
@@ -108,7 +108,7 @@ export class CatchUps {
   }
 
   /** Never rejects. */
-  async #syncFromLog(session: Session, afterSeq: number, stateVector: Uint8Array, pieces: PieceWish | null): Promise<void> {
+  async #syncFromLog(session: SessionSlot, afterSeq: number, stateVector: Uint8Array, pieces: PieceWish | null): Promise<void> {
     const { image, bounds } = this.#source
     const catchingUp = { kind: 'catching-up' } as const
     session.state = catchingUp
@@ -128,7 +128,7 @@ export class CatchUps {
     })
   }
 
-  #answer(session: Session, pieces: PieceWish | null, planFor: () => ReadyPlan | null): void {
+  #answer(session: SessionSlot, pieces: PieceWish | null, planFor: () => ReadyPlan | null): void {
     const { sessions } = this.#source
     let state: CatchUp | null
     try {

@@ -1,9 +1,9 @@
 // The sessions attached to one document: which of them are live, what they are owed, and calling their sinks without trusting them.
 import { asWeftError, WeftError } from '../../../core/errors.js'
 import type { Logger } from '../../../core/log.js'
-import type { AttachRequest, Beat, CatchUp, SessionSink } from '../port.js'
+import type { AttachRequest, CatchUp, DocumentBroadcast, SessionSink } from '../port.js'
 
-export type SessionState =
+export type SessionSlotState =
   /** Gets no beats: it has not asked to be brought up to date, or cannot take them now. */
   | { readonly kind: 'suspended' }
   /** Its catch-up is being read from the log, or made ready. */
@@ -11,13 +11,13 @@ export type SessionState =
   | { readonly kind: 'live' }
   | { readonly kind: 'detached' }
 
-export interface Session {
+export interface SessionSlot {
   readonly sink: SessionSink
-  state: SessionState
+  state: SessionSlotState
 }
 
-export class Sessions {
-  readonly #sessions = new Set<Session>()
+export class SessionSlots {
+  readonly #sessions = new Set<SessionSlot>()
   readonly #documentId: string
   readonly #logger: Logger
   readonly #onRemoved: () => void
@@ -34,15 +34,15 @@ export class Sessions {
     return this.#sessions.size
   }
 
-  add(request: AttachRequest): Session {
-    const session: Session = { sink: request.sink, state: { kind: 'suspended' } }
+  add(request: AttachRequest): SessionSlot {
+    const session: SessionSlot = { sink: request.sink, state: { kind: 'suspended' } }
     this.#sessions.add(session)
     if (this.#paused) this.#call(session, (sink) => sink.pause())
     return session
   }
 
   /** By the session's own wish: its sink hears nothing more. */
-  remove(session: Session): void {
+  remove(session: SessionSlot): void {
     if (session.state.kind === 'detached') return
     session.state = { kind: 'detached' }
     this.#sessions.delete(session)
@@ -50,7 +50,7 @@ export class Sessions {
   }
 
   /** By the document's wish. */
-  detach(session: Session, error: WeftError): void {
+  detach(session: SessionSlot, error: WeftError): void {
     if (session.state.kind === 'detached') return
     this.remove(session)
     try {
@@ -64,20 +64,20 @@ export class Sessions {
     for (const session of this.#sessions) this.detach(session, error)
   }
 
-  broadcast(beat: Beat): void {
+  broadcast(beat: DocumentBroadcast): void {
     for (const session of this.#sessions) if (session.state.kind === 'live') this.#call(session, (sink) => sink.beat(beat))
   }
 
-  catchUp(session: Session, state: CatchUp): void {
+  catchUp(session: SessionSlot, state: CatchUp): void {
     session.state = { kind: state.transfer === undefined ? 'live' : 'suspended' }
     this.#call(session, (sink) => sink.catchUp(state))
   }
 
-  acknowledge(session: Session, through: number, seq: number): void {
+  acknowledge(session: SessionSlot, through: number, seq: number): void {
     if (session.state.kind !== 'detached') this.#call(session, (sink) => sink.acknowledged(through, seq))
   }
 
-  refuse(session: Session, submission: number, error: WeftError): void {
+  refuse(session: SessionSlot, submission: number, error: WeftError): void {
     if (session.state.kind !== 'detached') this.#call(session, (sink) => sink.refused(submission, error))
   }
 
@@ -88,7 +88,7 @@ export class Sessions {
   }
 
   /** A sink that throws is a bug of the gateway; it must cost its own session only. */
-  #call(session: Session, run: (sink: SessionSink) => void): void {
+  #call(session: SessionSlot, run: (sink: SessionSink) => void): void {
     try {
       run(session.sink)
     } catch (thrown) {

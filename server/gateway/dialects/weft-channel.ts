@@ -1,9 +1,10 @@
 // How the weft dialect words what happens to one session, on the session's channel.
+
 import type { WeftError } from '../../../core/errors.js'
+import type { Permission } from '../../../core/permission.js'
 import { encodeWeftServer } from '../../../protocol/dialects/weft.js'
-import type { Permission } from '../../access/authorize.js'
 import type { AwarenessFrame } from '../../awareness/contract.js'
-import type { Attachment, Beat, CatchUp } from '../../document/port.js'
+import type { Attachment, CatchUp, DocumentBroadcast } from '../../document/port.js'
 import { encodedOnce } from '../../transport/encoded-once.js'
 import type { Message } from '../../transport/outbox.js'
 import type { SessionDialect } from '../session-dialect.js'
@@ -58,7 +59,7 @@ export class WeftChannel implements SessionDialect {
     return encodeWeftServer({ type: 'piece', channel: this.#channel, update })
   }
 
-  beat(beat: Beat): Message {
+  beat(beat: DocumentBroadcast): Message {
     return encodedOnce(beat.frames, this.#frameKey, () =>
       encodeWeftServer({ type: 'update', channel: this.#channel, seq: beat.seq, update: beat.update }),
     )

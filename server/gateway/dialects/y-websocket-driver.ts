@@ -6,7 +6,7 @@ import { WeftError } from '../../../core/errors.js'
 import { decodeYWebsocket, encodeYWebsocket, hasUnknownType } from '../../../protocol/dialects/y-websocket.js'
 import type { Authorization } from '../../access/authorize.js'
 import type { AwarenessFrame } from '../../awareness/contract.js'
-import type { Attachment, Beat, CatchUp, Known } from '../../document/port.js'
+import type { Attachment, CatchUp, DocumentBroadcast, Known } from '../../document/port.js'
 import type { Connection, Driver } from '../../transport/connection.js'
 import { encodedOnce } from '../../transport/encoded-once.js'
 import type { Message } from '../../transport/outbox.js'
@@ -135,7 +135,7 @@ export class YWebsocketDriver implements Driver, SessionDialect {
     return encodeYWebsocket({ type: 'update', update })
   }
 
-  beat(beat: Beat): Message {
+  beat(beat: DocumentBroadcast): Message {
     return encodedOnce(beat.frames, FRAME_KEY, () => encodeYWebsocket({ type: 'update', update: beat.update }))
   }
 
