@@ -3,7 +3,10 @@
 import { WeftError } from '../core/errors.js'
 import { greeting } from './commands/greeting.js'
 import { packageVersion } from './composition/version.js'
-import { type Config, helpText, type LogFormat, type LogLevel, parseCommand } from './config/command-line.js'
+import { parseCommand } from './config/command-line.js'
+import { settingsUnder } from './config/program-options.js'
+import type { LogFormat, LogLevel, Settings } from './config/settings.js'
+import { settingsSchema } from './config/settings-schema.js'
 
 const FAILED = 1
 const WRONG_USAGE = 2
@@ -12,7 +15,10 @@ async function main(): Promise<void> {
   const command = parseCommand(process.argv.slice(2), process.env)
   switch (command.kind) {
     case 'help':
-      process.stdout.write(helpText)
+      process.stdout.write(command.text)
+      return
+    case 'schema':
+      process.stdout.write(`${JSON.stringify(settingsSchema(), null, 2)}\n`)
       return
     case 'version':
       process.stdout.write(`${await packageVersion()}\n`)
@@ -30,34 +36,43 @@ async function main(): Promise<void> {
       return
     }
     case 'serve':
-      await serve(command.config)
+      await serve(command.settings)
   }
 }
 
-async function serve(config: Config): Promise<void> {
+async function serve(settings: Settings): Promise<void> {
   // Loaded only now, so that wrong usage and --help are answered without the engine.
   const [{ createLogger, isForPeople }, { createServer }, { anyPattern }] = await Promise.all([
     import('./logging/logger.js'),
     import('./composition/server.js'),
     import('../core/document-pattern.js'),
   ])
-  const logger = createLogger(config.logLevel, config.logFormat)
+  const logger = createLogger(settings.logLevel, settings.logFormat)
+  const { databaseUrl, secret, ...cluster } = settingsUnder(settings, 'cluster')
   const server = await createServer({
-    dataDir: config.dataFolder,
-    broadcast: config.broadcast,
-    basePath: config.basePath,
-    trustedProxies: config.trustedProxies,
-    keepDeleted: anyPattern(config.keepDeleted),
+    dataDir: settings.dataDir,
+    broadcast: settings.broadcast,
+    basePath: settings.basePath,
+    trustedProxies: settings.trustedProxies,
+    drainWindowMs: settings.drainWindowMs,
+    limits: settingsUnder(settings, 'limits'),
+    tuning: {
+      idleMs: settings['tuning.idleMs'],
+      paceMsMin: settings['tuning.paceMsMin'],
+      paceMsMax: settings['tuning.paceMsMax'],
+      retention: settingsUnder(settings, 'tuning.retention'),
+    },
+    keepDeleted: anyPattern(settings.keepDeleted),
     logger,
-    ...(config.cluster === null ? {} : { cluster: config.cluster }),
-    ...(config.demo ? {} : { demo: false }),
+    ...(databaseUrl === null || secret === null ? {} : { cluster: { ...cluster, databaseUrl, secret } }),
+    ...(settings.demo ? {} : { demo: false }),
     onFatal: (error) => {
       logger.error({ code: error.code, err: error }, error.message)
       process.exit(FAILED)
     },
   })
   try {
-    await server.listen(config.port, config.host)
+    await server.listen(settings.port, settings.host)
   } catch (thrown) {
     await server.close()
     throw thrown
@@ -78,7 +93,7 @@ async function serve(config: Config): Promise<void> {
   process.on('SIGTERM', stop).on('SIGINT', stop)
   // Only now: whoever reads it may stop the server at once, and expects a drain.
   process.stdout.write(`Weft listens on ${server.url}\n`)
-  if (isForPeople(config.logFormat, process.stdout)) process.stdout.write(greeting(config, server.url))
+  if (isForPeople(settings.logFormat, process.stdout)) process.stdout.write(greeting(settings, server.url))
 }
 
 async function migrateDatabase(url: string, logLevel: LogLevel, logFormat: LogFormat): Promise<void> {

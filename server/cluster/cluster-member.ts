@@ -10,6 +10,7 @@ import type { Random } from '../../core/random.js'
 import type { MembershipStore, NodeSelf } from '../../persistence/membership.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
 import type { DocumentDirectory } from '../document/port.js'
+import type { Pace } from '../document/view/pace.js'
 import { ClusterDirectory, defaultDirectoryTimes } from './cluster-directory.js'
 import type { NodeDialer } from './links/node-dialer.js'
 import { NodeLinks } from './links/node-links.js'
@@ -45,7 +46,8 @@ export interface ClusterMemberServices {
   readonly counters: Counters
   readonly limits: Limits
   readonly budget: MemoryBudget
-  readonly broadcast: 'after-commit' | 'before-commit'
+  /** How often the documents of other nodes are broadcast to the sessions here. */
+  readonly pace: Pace
 }
 
 /** How long a node that leaves tries to flush and hand over while the store fails. */

@@ -16,7 +16,7 @@ import type { Attachment, AttachRequest, Known, PieceWish } from '../document/po
 import { type AttachmentOwner, SessionAttachment } from '../document/view/attachment.js'
 import { CatchUps } from '../document/view/catch-up.js'
 import { DocumentMemory } from '../document/view/document-memory.js'
-import { documentPeriodMs } from '../document/view/pace.js'
+import { documentPeriodMs, type Pace } from '../document/view/pace.js'
 import { type SessionSlot, SessionSlots } from '../document/view/session-slots.js'
 import { Forwarded } from './forwarded.js'
 import { errorFromWire, linkLost } from './links/link-errors.js'
@@ -34,8 +34,7 @@ export interface RemoteDocumentOptions {
   readonly limits: Limits
   /** The replica counts into its documents. */
   readonly budget: MemoryBudget
-  /** How the nodes broadcast. Before the commit, an update bears the seq of the commit before it. */
-  readonly broadcast: 'after-commit' | 'before-commit'
+  readonly pace: Pace
   /** The channel is kept this long after the last session has gone. */
   readonly idleMs: number
   /** The document is over, for whatever reason. Called exactly once. */
@@ -84,7 +83,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     })
     // Every waiting attach gets the rejection by itself.
     this.#opened.catch(() => {})
-    this.#replica = new Replica(options.broadcast)
+    this.#replica = new Replica()
     this.#sessions = new SessionSlots(documentId, logger, () => {
       this.#measureMemory()
       this.#checkIdle()
@@ -98,8 +97,6 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       sessions: this.#sessions,
       bounds: options.limits,
       incarnation: () => this.incarnation,
-      // What went out before its commit is in the replica.
-      early: () => null,
       seq: () => this.#replica.seq,
       clock: options.clock,
       stateVector: () => this.#replica.stateVector(),
@@ -270,7 +267,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     this.#collected.push(...updates)
     if (this.#beatTimer !== null) return
     const { clock } = this.#options
-    const delayMs = this.#lastBeatAt + documentPeriodMs(this.#sessions.size) - clock.monotonic()
+    const delayMs = this.#lastBeatAt + documentPeriodMs(this.#sessions.size, this.#options.pace) - clock.monotonic()
     if (delayMs <= 0) this.#beat()
     else this.#beatTimer = clock.after(delayMs, () => this.#beat())
   }

@@ -9,15 +9,10 @@ const GROWTH_BYTES_MIN = 256 * 1024
 
 export class Replica {
   readonly image = new Image(0, null, [])
-  readonly #broadcast: 'after-commit' | 'before-commit'
   readonly #known = new KnownState()
   #seq = 0
   /** The image's bytes when everything was last sent anew. */
   #loadedBytes = 0
-
-  constructor(broadcast: 'after-commit' | 'before-commit') {
-    this.#broadcast = broadcast
-  }
 
   /** What a session may resume from once it has all that the image holds. */
   get seq(): number {
@@ -48,7 +43,7 @@ export class Replica {
   append(seq: number, update: Uint8Array): void {
     this.#known.add(inspectUpdate(update, storedBounds))
     this.#seq = Math.max(this.#seq, seq)
-    this.image.appendStretch(Math.max(this.image.head + 1, this.#rowSeq(seq)), update)
+    this.image.appendStretch(Math.max(this.image.head + 1, seq), update)
   }
 
   /**
@@ -65,20 +60,15 @@ export class Replica {
     if (everything) this.#restart(seq, updates)
     else {
       this.#seq = Math.max(this.#seq, seq)
-      this.image.appendStretch(Math.max(this.image.head + 1, this.#rowSeq(seq)), mergeUpdateTree(unknown))
+      this.image.appendStretch(Math.max(this.image.head + 1, seq), mergeUpdateTree(unknown))
     }
     return { unknown, everything }
   }
 
   #restart(seq: number, updates: readonly Uint8Array[]): void {
     this.#seq = Math.max(this.#seq, seq)
-    this.image.restart(Math.max(this.#rowSeq(seq), this.image.head), updates)
+    this.image.restart(Math.max(seq, this.image.head), updates)
     this.#loadedBytes = this.image.bytes
-  }
-
-  /** Before-commit updates bear the seq before their own, so that a session which resumes from it gets them again. */
-  #rowSeq(seq: number): number {
-    return this.#broadcast === 'before-commit' ? seq + 1 : seq
   }
 
   /** `unknown` is what was new in the updates, `stated` what they hold. */

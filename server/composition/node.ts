@@ -104,7 +104,7 @@ export class ServerNode {
             counters,
             limits,
             budget,
-            broadcast,
+            pace: tuning,
             onNodeGone: (nodeId, boot) => awareness.removeNode(nodeId, boot),
           })
     const { ownership } = this

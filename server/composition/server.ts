@@ -3,9 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { unreachable } from '../../core/assert.js'
 import { type Clock, systemClock } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
-import { basePathOf } from '../../core/document-path.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
-import { defaultLimits, type Limits } from '../../core/limits.js'
+import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { MemoryBudget, memoryAccountNames } from '../../core/memory-budget.js'
 import { failureInWords, joiningCluster } from '../../core/public-words.js'
@@ -18,7 +17,8 @@ import { HttpListener } from '../api/listener.js'
 import type { Gauge } from '../api/metrics.js'
 import { createRequestHandler, type Readiness } from '../api/requests.js'
 import { readStaticFiles, type StaticFile } from '../api/static-files.js'
-import { type ClusterConfig, checkCluster, clusterDefaults, optionNames } from '../config/cluster-config.js'
+import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
+import type { Settings } from '../config/settings.js'
 import { type DocumentTuning, defaultTuning } from '../document/tuning.js'
 import { serveUpgrades } from '../gateway/upgrade.js'
 import { LimitedLogger } from '../logging/limited-logger.js'
@@ -27,7 +27,7 @@ import type { PresenceRegistry } from '../presence/presence-registry.js'
 import { dialects } from './dialects.js'
 import { garbageCollector, MemoryReturn } from './memory-return.js'
 import type { ServerNode } from './node.js'
-import { inOrder, type NodeBase, type StartedNode, startAlone, startMember } from './start-node.js'
+import { type ClusterConfig, inOrder, type NodeBase, type StartedNode, startAlone, startMember } from './start-node.js'
 import { packageVersion } from './version.js'
 
 export interface ServerOptions {
@@ -95,7 +95,6 @@ export interface WeftServer {
 }
 
 const demoFolder = fileURLToPath(new URL('../../demo', import.meta.url))
-const DRAIN_WINDOW_MS = 5_000
 
 /**
  * Opens the embedded store and takes ownership; a node of a cluster does that once it listens. Rejects with `data-folder-in-use`,
@@ -103,8 +102,10 @@ const DRAIN_WINDOW_MS = 5_000
  * each other.
  */
 export async function createServer(options: ServerOptions = {}): Promise<WeftServer> {
+  const settings = settingsFromOptions({ ...options })
+  const cluster = clusterOf(settings, options)
   const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
-  const limits = { ...defaultLimits, ...options.limits }
+  const limits = settingsUnder(settings, 'limits')
   const clock = options.clock ?? systemClock
   const base: NodeBase = {
     clock,
@@ -114,17 +115,15 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     counters: new Counters(),
     budget: new MemoryBudget(limits.memoryBytesMax),
     authorize: options.authorize ?? allowEverybody,
-    broadcast: options.broadcast ?? 'after-commit',
+    broadcast: settings.broadcast,
     keepDeleted: options.keepDeleted ?? (() => false),
     tuning: { ...defaultTuning, ...options.tuning },
     onFatal: (error) => server.fail(error),
   }
-  const { store = null, dataDir = './data' } = options
-  const cluster = options.cluster === undefined ? null : clusterOf(options.cluster, options)
   const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })
-  const server = new Server(options, base, files, gatekeeper)
+  const server = new Server(options, settings, base, files, gatekeeper)
   if (cluster === null || gatekeeper === null) {
-    server.serve(await startAlone(base, { dataDir, store }))
+    server.serve(await startAlone(base, { dataDir: settings.dataDir, store: options.store ?? null }))
     return server
   }
   server.startWhenListening(async (url, waiting, cancelled) => {
@@ -134,16 +133,18 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   return server
 }
 
-/** Throws `invalid-configuration`. */
-function clusterOf(cluster: ClusterOptions, { store, broadcast = 'after-commit' }: ServerOptions): ClusterConfig {
+/** Null: a server that is alone. Throws `invalid-configuration`. */
+function clusterOf(settings: Settings, { store, cluster }: ServerOptions): ClusterConfig | null {
+  if (cluster === undefined) return null
   if (store !== undefined)
     throw new WeftError(
       'invalid-configuration',
       'cluster and store are both set: the documents of a cluster are in its database. Leave one of them out.',
     )
-  const config = { ...clusterDefaults, ...cluster }
-  checkCluster(config, broadcast, optionNames)
-  return config
+  const { databaseUrl, secret, ...rest } = settingsUnder(settings, 'cluster')
+  if (databaseUrl === null || secret === null)
+    throw new WeftError('invalid-configuration', 'cluster is without databaseUrl or secret; it needs both.')
+  return { databaseUrl, secret, ...rest }
 }
 
 type Start = (url: string, waiting: (reason: string) => void, cancelled: AbortSignal) => Promise<StartedNode>
@@ -172,16 +173,22 @@ class Server implements WeftServer {
   #state: ServerState = { kind: 'created', start: null }
 
   /** `gatekeeper` lets other nodes in; null for a server that is alone. */
-  constructor(options: ServerOptions, base: NodeBase, files: ReadonlyMap<string, StaticFile>, gatekeeper: NodeGatekeeper | null) {
+  constructor(
+    options: ServerOptions,
+    settings: Settings,
+    base: NodeBase,
+    files: ReadonlyMap<string, StaticFile>,
+    gatekeeper: NodeGatekeeper | null,
+  ) {
     const { counters, logger, limits, budget, authorize } = base
     this.counters = counters
     this.#logger = logger
     const collect = garbageCollector()
     this.#memoryReturn = collect === null ? null : new MemoryReturn(base.clock, budget, collect)
-    this.#drainWindowMs = options.drainWindowMs ?? DRAIN_WINDOW_MS
+    this.#drainWindowMs = settings.drainWindowMs
     const mayAsk = guardedAuthorize(authorize, base)
-    const basePath = basePathOf(options.basePath ?? '', 'basePath')
-    const trustedProxies = trustedProxiesOf(options.trustedProxies ?? [], 'trustedProxies')
+    const { basePath } = settings
+    const trustedProxies = trustedProxiesOf(settings.trustedProxies, 'trustedProxies')
     this.#onFatal = options.onFatal ?? (() => process.exit(1))
     const nodes = gatekeeper === null ? null : { gatekeeper, logger }
     this.#listener = new HttpListener(

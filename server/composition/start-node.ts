@@ -15,13 +15,28 @@ import { soloAwarenessBus } from '../awareness/bus.js'
 import { createRedisBus, type RedisBus } from '../awareness/exchange/redis-bus.js'
 import { WsDialer } from '../cluster/links/ws-dialer.js'
 import { defaultClusterSettings } from '../cluster/settings.js'
-import type { ClusterConfig } from '../config/cluster-config.js'
 import { ContainedCompactor } from '../document/compactor/contained-compactor.js'
 import { LocalPresenceRegistry, type PresenceRegistry } from '../presence/presence-registry.js'
 import { RedisPresenceRegistry } from '../presence/redis-presence.js'
 import { ClusterSeal } from '../redis/cluster-seal.js'
 import { unlessCancelled } from './cancellation.js'
 import { type NodeOptions, ServerNode } from './node.js'
+
+export interface ClusterConfig {
+  readonly databaseUrl: string
+  /** Null: cursors do not cross nodes. */
+  readonly redisUrl: string | null
+  /** Null: a random one for each start. */
+  readonly nodeId: string | null
+  /** host:port that other nodes can reach; null: the listening address. */
+  readonly advertise: string | null
+  /** The same on every node, and nowhere else; at least 16 characters. */
+  readonly secret: string
+  /** Whether to bring the database's schema up to date at the start. */
+  readonly migrate: boolean
+  /** Whether to refuse to start under an advertised address that does not lead to this node, as seen from itself. */
+  readonly checkAdvertise: boolean
+}
 
 /** What every node is made of, before its store is known. */
 export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster'> & {

@@ -115,7 +115,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       // After a quarantine, seqs beyond the poison are in the log but not in the image.
       incarnation: () => (this.#refusal() === null ? this.incarnation : null),
       // What went out before its commit went to the live sessions only.
-      early: () => (environment.broadcast === 'before-commit' ? (this.#inFlight?.entry.update ?? null) : null),
+      beyond: () => (environment.broadcast === 'before-commit' ? (this.#inFlight?.entry.update ?? null) : null),
       seq: () => opened.image.head,
       clock: environment.clock,
       stateVector: () => this.stateVector(),
@@ -420,10 +420,10 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   #requestCommit(): void {
     // While a commit runs the next one collects.
     if (this.#inFlight !== null) return
-    const { clock, writer } = this.#environment
+    const { clock, writer, tuning } = this.#environment
     const now = clock.monotonic()
     // The pace is for those who listen; a backlog must not grow by it.
-    writer.request(this, this.#pending.backlog ? now : Math.max(now, this.#lastBeatAt + documentPeriodMs(this.#sessions.size)))
+    writer.request(this, this.#pending.backlog ? now : Math.max(now, this.#lastBeatAt + documentPeriodMs(this.#sessions.size, tuning)))
   }
 
   #poisonedTail(index: number, reason: string): void {

@@ -1,7 +1,8 @@
 // What an operator may tune about open documents, and the defaults.
 import type { RetentionPolicy } from '../../persistence/store.js'
+import type { Pace } from './view/pace.js'
 
-export interface DocumentTuning {
+export interface DocumentTuning extends Pace {
   /** A document without sessions stays in memory this long. */
   readonly idleMs: number
   /** A tail of this many rows is compacted. */
@@ -21,6 +22,8 @@ const DAY_MS = 24 * 3_600_000
 
 export const defaultTuning: DocumentTuning = {
   idleMs: 60_000,
+  paceMsMin: 16,
+  paceMsMax: 42,
   tailRowsMax: 1_000,
   tailBytesMin: 64 * 1024,
   tailToBaseRatio: 0.5,

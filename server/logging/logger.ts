@@ -2,7 +2,7 @@
 import { pino } from 'pino'
 import type { Logger } from '../../core/log.js'
 import { silentLogger } from '../../core/log.js'
-import type { LogFormat, LogLevel } from '../config/command-line.js'
+import type { LogFormat, LogLevel } from '../config/settings.js'
 import { readableLine } from './readable-log.js'
 
 /** What waits for a stderr that nobody reads. Lines past it are lost, and the server goes on. */

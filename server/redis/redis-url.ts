@@ -45,8 +45,20 @@ const defaultPrefix = 'weft'
 const prefixPattern = /^[A-Za-z0-9_.:-]{1,64}$/
 const urlPattern = /^([a-z-]+):\/\/(?:([^@/?]*)@)?([^@/?]*)(?:\/([^?]*))?(?:\?(.*))?$/
 
-/** Throws `invalid-configuration`, in words that name the setting and never repeat the password. */
-export function parseRedisUrl(url: string): RedisTarget {
+/** Throws `invalid-configuration`, in words that name the setting, which is called `name`, and never repeat the password. */
+export function parseRedisUrl(url: string, name = 'redisUrl'): RedisTarget {
+  try {
+    return targetOf(url)
+  } catch (thrown) {
+    if (thrown instanceof Problem) throw new WeftError('invalid-configuration', `${name} ${thrown.message}.`)
+    throw thrown
+  }
+}
+
+/** What is wrong with the address, as the rest of a sentence. */
+class Problem extends Error {}
+
+function targetOf(url: string): RedisTarget {
   const [matched, schemeName = '', userinfo = '', authority = '', path = '', query = ''] = urlPattern.exec(url.trim()) ?? []
   const scheme = schemes[schemeName]
   if (matched === undefined || scheme === undefined) {
@@ -130,6 +142,6 @@ function decoded(text: string): string {
   }
 }
 
-function invalid(problem: string): WeftError {
-  return new WeftError('invalid-configuration', `REDIS_URL (--redis-url) ${problem}.`)
+function invalid(problem: string): Problem {
+  return new Problem(problem)
 }

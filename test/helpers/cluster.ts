@@ -37,7 +37,6 @@ export interface ClusterOptions {
   readonly nodes: number
   readonly limits?: Partial<Limits>
   readonly tuning?: Partial<DocumentTuning>
-  readonly broadcast?: 'after-commit' | 'before-commit'
   readonly authorize?: Authorize
 }
 
@@ -126,7 +125,7 @@ export class ClusterNode {
     const { counters } = this
     const logger = options.logger ?? silentLogger
     const limits: Limits = { ...defaultLimits, ...cluster.options.limits }
-    const { broadcast = 'after-commit', authorize: hook = allowEverybody } = cluster.options
+    const { authorize: hook = allowEverybody } = cluster.options
     const authorize = guardedAuthorize(hook, { clock: systemClock, logger, limits })
     const budget = new MemoryBudget(limits.memoryBytesMax)
     const common = { clock: systemClock, random: systemRandom, logger, counters, limits, budget }
@@ -149,7 +148,7 @@ export class ClusterNode {
       store,
       fenceOf: (documentId) => this.manager.fenceOf(documentId),
       compactor: new InProcessCompactor(),
-      broadcast,
+      broadcast: 'after-commit',
       onFenced: (shards) => this.manager.drop(shards),
       onFatal: () => {},
       tuning: { ...defaultTuning, ...cluster.options.tuning },
@@ -186,7 +185,7 @@ export class ClusterNode {
       lookSoon: () => void this.manager.look(),
       links: this.links,
       store,
-      broadcast,
+      pace: defaultTuning,
       times: { ...defaultDirectoryTimes, remoteIdleMs: 200, lookPeriodMs: 20 },
     })
     this.#awareness = new DocumentAwarenesses({ ...common, bus: soloAwarenessBus })

@@ -157,22 +157,6 @@ test('O5, G4: an owner that joins and one that leaves close no socket on the nod
   assert.ok(staying.counters.get('sessions_moved') > 0)
 })
 
-test('O5, S6: moves lose nothing either when edits are broadcast before their commit', async (context) => {
-  const cluster = await TestCluster.start(context, { nodes: 2, broadcast: 'before-commit' })
-  const documentId = cluster.documentOf('node-3', ['node-1', 'node-2', 'node-3'])
-  const clients = await openOnAll(context, [...cluster.nodes, ...cluster.nodes], documentId)
-  const load = typing(clients)
-  const third = await cluster.add()
-  await cluster.settled()
-  await eventually('the third node has both links', () => third.local.sessionCount(documentId) === 2)
-  clients.push(...(await openOnAll(context, cluster.nodes, documentId)))
-  await third.leave()
-  const staying = clients.filter((_client, index) => index !== 6)
-  const acknowledged = await load.stop()
-  await converged(staying)
-  for (const { doc } of staying) assertHolds(doc, acknowledged)
-})
-
 test('D3, O2: an owner that is killed loses nothing that was acknowledged, and clients of the other nodes go on over their sockets', async (context) => {
   const cluster = await TestCluster.start(context, { nodes: 3 })
   const { owner, others } = cluster.around(DOCUMENT)

@@ -187,7 +187,7 @@ describe('the command', () => {
   })
 
   test('--help and --version answer on stdout with exit code 0', async () => {
-    const help = await run(['--help'])
+    const help = await run(['serve', '--help'])
     assert.deepEqual([help.code, help.stderr], [0, ''])
     assert.match(help.stdout, /--data <folder>/)
     const version = await run(['--version'])

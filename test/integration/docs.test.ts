@@ -1,4 +1,4 @@
-// What docs/operations.md says about limits and metrics, against the server.
+// What the documentation says about limits and metrics, against the server.
 import { strict as assert } from 'node:assert'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,11 +7,11 @@ import { defaultLimits } from '../../core/limits.js'
 import { startLocalServer } from '../helpers/local-server.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
-describe('docs/operations.md', () => {
+describe('the documentation', () => {
   test('G1: every limit is in the table', async () => {
-    const text = await readFile(join(repositoryRoot, 'docs/operations.md'), 'utf8')
+    const text = await readFile(join(repositoryRoot, 'docs/settings.md'), 'utf8')
     assert.deepEqual(
-      Object.keys(defaultLimits).filter((name) => !text.includes(`\`${name}\``)),
+      Object.keys(defaultLimits).filter((name) => !text.includes(`\`limits.${name}\``)),
       [],
     )
   })

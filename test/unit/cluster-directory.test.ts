@@ -1,4 +1,5 @@
 // Finding documents in a cluster: here, at another node, or for the moment nowhere; on a clock that the test moves.
+
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import * as Y from 'yjs'
@@ -9,6 +10,7 @@ import { silentLogger } from '../../core/log.js'
 import { seededRandom } from '../../core/random.js'
 import { ClusterDirectory, defaultDirectoryTimes, type Location } from '../../server/cluster/cluster-directory.js'
 import { NodeLinks } from '../../server/cluster/links/node-links.js'
+import { defaultTuning } from '../../server/document/tuning.js'
 import { editOf, OwnerBench, TestSession } from '../helpers/owner-bench.js'
 import { ScriptedNode } from '../helpers/scripted-node.js'
 
@@ -42,7 +44,7 @@ class Bench {
       counters: new Counters(),
       limits: defaultLimits,
       budget: near.budget,
-      broadcast: 'after-commit',
+      pace: defaultTuning,
       times: defaultDirectoryTimes,
     })
   }

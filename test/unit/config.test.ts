@@ -1,38 +1,33 @@
 // The command line and the environment: what is accepted, what wins, and what is refused by name.
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, test } from 'node:test'
 import { systemClock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import { MemoryStore } from '../../persistence/index.js'
-import { type Config, parseCommand } from '../../server/config/command-line.js'
+import { parseCommand } from '../../server/config/command-line.js'
+import { settingsUnder } from '../../server/config/program-options.js'
+import { defaultSettings, type Settings, settingNames, settingOf } from '../../server/config/settings.js'
+import { settingsPage } from '../../server/config/settings-page.js'
+import { settingsSchema } from '../../server/config/settings-schema.js'
 import { createServer } from '../../server/index.js'
+import { repositoryRoot } from '../helpers/repository.js'
 
 const secret = 'a secret of sixteen characters or more'
 
-function configOf(args: readonly string[], environment: Record<string, string> = {}): Config {
+function configOf(args: readonly string[], environment: Record<string, string> = {}): Settings {
   const command = parseCommand(['serve', ...args], environment)
   if (command.kind !== 'serve') throw new Error(`expected serve, got ${command.kind}`)
-  return command.config
+  return command.settings
 }
+
+const clusterIn = (settings: Settings): object => settingsUnder(settings, 'cluster')
 
 describe('config', () => {
   test('defaults need no flag and no variable', () => {
-    assert.deepEqual(configOf([]), {
-      host: '127.0.0.1',
-      port: 1234,
-      dataFolder: './data',
-      logLevel: 'info',
-      logFormat: 'auto',
-      broadcast: 'after-commit',
-      demo: true,
-      keepDeleted: [],
-      basePath: '',
-      trustedProxies: [],
-      cluster: null,
-    })
+    assert.deepEqual(configOf([]), defaultSettings)
   })
 
   test('every flag is read, and flags beat the environment', () => {
@@ -59,9 +54,10 @@ describe('config', () => {
       'collab/',
     ]
     const expected = {
+      ...defaultSettings,
       host: '::1',
       port: 0,
-      dataFolder: '/d',
+      dataDir: '/d',
       logLevel: 'debug',
       logFormat: 'json',
       broadcast: 'before-commit',
@@ -69,7 +65,6 @@ describe('config', () => {
       keepDeleted: ['articles/*', 'notes/**'],
       basePath: '/collab',
       trustedProxies: ['loopback', '10.0.0.0/8'],
-      cluster: null,
     }
     assert.deepEqual(configOf(flags), expected)
     assert.deepEqual(
@@ -88,12 +83,12 @@ describe('config', () => {
       BASE_PATH: '/a/b',
     })
     assert.equal(config.basePath, '/a/b')
-    assert.deepEqual([config.host, config.port, config.dataFolder, config.logLevel], ['0.0.0.0', 80, '/var/weft', 'error'])
+    assert.deepEqual([config.host, config.port, config.dataDir, config.logLevel], ['0.0.0.0', 80, '/var/weft', 'error'])
   })
 
   test('a database makes the server a node of a cluster', () => {
     const url = 'postgres://weft:secret@db/weft'
-    assert.deepEqual(configOf([], { DATABASE_URL: url, CLUSTER_SECRET: secret }).cluster, {
+    assert.deepEqual(clusterIn(configOf([], { DATABASE_URL: url, CLUSTER_SECRET: secret })), {
       databaseUrl: url,
       redisUrl: null,
       nodeId: null,
@@ -114,7 +109,7 @@ describe('config', () => {
       '--cluster-secret',
       secret,
     ]
-    assert.deepEqual(configOf([...flags, '--no-migrate', '--no-advertise-check'], { NODE_ID: 'other', ADVERTISE: 'other:1' }).cluster, {
+    assert.deepEqual(clusterIn(configOf([...flags, '--no-migrate', '--no-advertise-check'], { NODE_ID: 'other', ADVERTISE: 'other:1' })), {
       databaseUrl: url,
       redisUrl: 'redis://r',
       nodeId: 'n1',
@@ -148,16 +143,16 @@ describe('config', () => {
         file('redis', 'redis://r'),
       ])
       assert.deepEqual(
-        [fromFlags.cluster?.secret, fromFlags.cluster?.databaseUrl, fromFlags.cluster?.redisUrl],
+        [fromFlags['cluster.secret'], fromFlags['cluster.databaseUrl'], fromFlags['cluster.redisUrl']],
         [secret, 'postgres://db/weft', 'redis://r'],
       )
       const fromVariables = configOf([], { CLUSTER_SECRET_FILE: secretFile, DATABASE_URL_FILE: databaseFile, REDIS_URL_FILE: '' })
-      assert.deepEqual([fromVariables.cluster?.secret, fromVariables.cluster?.redisUrl], [secret, null])
+      assert.deepEqual([fromVariables['cluster.secret'], fromVariables['cluster.redisUrl']], [secret, null])
       const flagBeatsVariable = configOf(['--cluster-secret-file', secretFile], {
         CLUSTER_SECRET: 'another secret of the right length',
         DATABASE_URL_FILE: databaseFile,
       })
-      assert.equal(flagBeatsVariable.cluster?.secret, secret)
+      assert.equal(flagBeatsVariable['cluster.secret'], secret)
       assert.throws(
         () => configOf(['--cluster-secret-file', file('empty', '\n')], { DATABASE_URL: 'postgres://db/weft' }),
         /--cluster-secret-file is empty/,
@@ -197,7 +192,16 @@ describe('config', () => {
         'cluster.advertise',
         '--advertise',
       ],
-      [{ cluster: { databaseUrl, secret, redisUrl: 'x' } }, [...base, '--cluster-secret', secret, '--redis-url', 'x'], '', ''],
+      [
+        { cluster: { databaseUrl, secret, redisUrl: 'x' } },
+        [...base, '--cluster-secret', secret, '--redis-url', 'x'],
+        'cluster.redisUrl',
+        '--redis-url',
+      ],
+      [{ limits: { connectionsMax: -1 } }, ['serve', '--connections-max', '-1'], 'limits.connectionsMax', '--connections-max'],
+      [{ tuning: { idleMs: Number.NaN } }, ['serve', '--idle', 'NaN'], 'tuning.idleMs', '--idle'],
+      [{ trustedProxies: ['the proxy'] }, ['serve', '--trusted-proxies', 'the proxy'], 'trustedProxies', '--trusted-proxies'],
+      [{ basePath: 'a b' }, ['serve', '--base-path', 'a b'], 'basePath', '--base-path'],
     ]
     for (const [options, args, option, flag] of pairs) {
       const refused = async (): Promise<WeftError> => {
@@ -231,8 +235,116 @@ describe('config', () => {
   })
 
   test('help and version need no command', () => {
-    assert.equal(parseCommand(['--help'], {}).kind, 'help')
+    const help = parseCommand(['--help'], {})
+    assert.ok(help.kind === 'help' && /serve.*\n.*migrate/.test(help.text))
     assert.equal(parseCommand(['--version'], {}).kind, 'version')
+  })
+
+  test('limits, retention, pace and drain have flags and variables, with units', () => {
+    const flags = [
+      '--memory-bytes-max',
+      '2GiB',
+      '--retention-log=30d',
+      '--pace-min',
+      '5ms',
+      '--drain-window',
+      '20s',
+      '--connections-max',
+      '7',
+    ]
+    const config = configOf(flags, { WEFT_PONG_MS_MAX: '3s', WEFT_CONNECTIONS_MAX: '9' })
+    assert.deepEqual(
+      [
+        config['limits.memoryBytesMax'],
+        config['tuning.retention.logWindowMs'],
+        config['tuning.paceMsMin'],
+        config.drainWindowMs,
+        config['limits.connectionsMax'],
+        config['limits.pongMsMax'],
+      ],
+      [2 * 1024 ** 3, 30 * 86_400_000, 5, 20_000, 7, 3_000],
+    )
+  })
+
+  test('every setting has a flag, a variable and a name of its own, and is in the help', () => {
+    const texts = [
+      ['serve', '--help'],
+      ['serve', '--help-limits'],
+    ].map((args) => {
+      const help = parseCommand(args, {})
+      return help.kind === 'help' ? help.text : ''
+    })
+    const flags = settingNames.map((name) => settingOf(name).flag)
+    const variables = settingNames.map((name) => settingOf(name).variable)
+    assert.equal(new Set(flags).size, flags.length)
+    assert.equal(new Set(variables).size, variables.length)
+    for (const text of [...flags, ...variables]) assert.ok(texts.join('').includes(text), `${text} is in the help`)
+  })
+
+  test('a settings file is read, and flags and variables beat it', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'weft-config-'))
+    try {
+      const file = path.join(folder, 'weft.json')
+      const write = (content: unknown): void => writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
+      write({
+        $schema: './config.schema.json',
+        port: 1,
+        host: 'a',
+        logLevel: 'debug',
+        demo: false,
+        keepDeleted: ['a/*'],
+        limits: { connectionsMax: 3, memoryBytesMax: '2GiB' },
+        tuning: { retention: { logWindowMs: '1d' } },
+        cluster: { databaseUrl: 'postgres://db/weft', secret },
+      })
+      const config = configOf(['--config', file, '--port', '2'], { HOST: 'b' })
+      assert.deepEqual(
+        [config.port, config.host, config.logLevel, config.demo, config.keepDeleted, config['limits.connectionsMax']],
+        [2, 'b', 'debug', false, ['a/*'], 3],
+      )
+      assert.deepEqual([config['limits.memoryBytesMax'], config['tuning.retention.logWindowMs']], [2 * 1024 ** 3, 86_400_000])
+      assert.equal(config['cluster.secret'], secret)
+      assert.equal(configOf([], { WEFT_CONFIG: file }).port, 1)
+      const refused: readonly [unknown, RegExp][] = [
+        [{ prot: 1 }, /^prot in .*weft\.json is no setting/],
+        [{ limits: { many: 1 } }, /^limits\.many in .* is no setting/],
+        [{ limits: 3 }, /^limits in .* is not an object/],
+        [[], /is not an object/],
+        [{ port: '1' }, /^port in .*weft\.json is "1"; it takes a port number/],
+        [{ limits: { connectionsMax: 1.5 } }, /^limits\.connectionsMax in .* is "1\.5"; it takes a whole number/],
+        [{ cluster: { databaseUrl: 'postgres://db/weft' } }, /--cluster-secret.*is empty/],
+        ['{', /--config is ".*weft\.json", which is not JSON/],
+      ]
+      for (const [content, says] of refused) {
+        write(content)
+        assert.throws(
+          () => configOf(['--config', file]),
+          (error) => error instanceof WeftError && error.code === 'invalid-configuration' && says.test(error.message),
+        )
+      }
+      assert.throws(() => configOf(['--config', path.join(folder, 'none')]), /--config is ".*none", a file that cannot be read/)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('a program is refused limits that do not exist, and marks that do not fit', async () => {
+    const options: Record<string, unknown> = { demo: false, limits: { connectionMax: 3 } }
+    await assert.rejects(createServer(options), /limits\.connectionMax is no setting/)
+    await assert.rejects(
+      createServer({ demo: false, limits: { outboxBytesHigh: 10 } }),
+      /limits\.outboxBytesLow is above limits\.outboxBytesHigh/,
+    )
+  })
+
+  test('the page and the schema of the settings are made from their table', () => {
+    const read = (name: string): string => readFileSync(path.join(repositoryRoot, 'docs', name), 'utf8')
+    assert.equal(read('settings.md'), settingsPage(), 'docs/settings.md is out of date: node scripts/settings.mjs')
+    assert.deepEqual(
+      JSON.parse(read('config.schema.json')),
+      settingsSchema(),
+      'docs/config.schema.json is out of date: node scripts/settings.mjs',
+    )
   })
 
   const node = ['serve', '--database-url', 'postgres://x/y', '--cluster-secret', secret]
@@ -272,7 +384,7 @@ describe('config', () => {
       says: /CLUSTER_SECRET and CLUSTER_SECRET_FILE are both set/,
     },
     { args: ['serve', '--database-url-file', '/nowhere/at/all'], says: /--database-url-file is "\/nowhere\/at\/all".*cannot be read/ },
-    { args: [...node, '--redis-url', 'http://x'], says: /REDIS_URL \(--redis-url\) is not a Redis URL/ },
+    { args: [...node, '--redis-url', 'http://x'], says: /^--redis-url is not a Redis URL/ },
     { args: ['serve', '--redis-url', 'redis://x'], says: /--redis-url.*--database-url/ },
     { args: ['serve'], environment: { REDIS_URL: 'redis://x' }, says: /^REDIS_URL/ },
     { args: [...node, '--broadcast', 'before-commit'], says: /--broadcast.*cluster/ },

@@ -1,11 +1,14 @@
 // The pace of documents and of the process: pure functions, and a rate that decays.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
+import { defaultTuning } from '../../server/document/tuning.js'
 import { commitPeriodMs, documentPeriodMs, RowRate } from '../../server/document/view/pace.js'
 
+const period = (sessions: number): number => documentPeriodMs(sessions, defaultTuning)
+
 test('a few sessions are served at once, a crowd every 16 ms rising to 42 ms', () => {
-  assert.deepEqual([0, 1, 7].map(documentPeriodMs), [0, 0, 0])
-  const periods = [8, 50, 100, 200, 10_000].map(documentPeriodMs)
+  assert.deepEqual([0, 1, 7].map(period), [0, 0, 0])
+  const periods = [8, 50, 100, 200, 10_000].map(period)
   assert.ok(periods.every((period, index) => period >= 16 && period <= 42 && period >= (periods[index - 1] ?? 0)))
   assert.equal(periods.at(-1), 42)
 })

@@ -2,7 +2,8 @@
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import { greeting } from '../../server/commands/greeting.js'
-import { type Config, parseCommand } from '../../server/config/command-line.js'
+import { parseCommand } from '../../server/config/command-line.js'
+import type { Settings } from '../../server/config/settings.js'
 import { isForPeople } from '../../server/logging/logger.js'
 import { readableLine } from '../../server/logging/readable-log.js'
 
@@ -43,10 +44,10 @@ describe('the log for people', () => {
 })
 
 describe('the greeting', () => {
-  const configOf = (args: readonly string[]): Config => {
+  const configOf = (args: readonly string[]): Settings => {
     const command = parseCommand(['serve', ...args], {})
     assert.equal(command.kind, 'serve')
-    return command.config
+    return command.settings
   }
 
   test('it says where the data is, and what to do next, with addresses that a browser takes', () => {

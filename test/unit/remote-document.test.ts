@@ -1,4 +1,5 @@
 // The replica of a document that another node owns, against a script of that node, on a clock that the test moves.
+
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import * as Y from 'yjs'
@@ -13,6 +14,7 @@ import { weftNodeSubprotocol, weftNodeSubprotocolBefore } from '../../protocol/d
 import { NodeLinks } from '../../server/cluster/links/node-links.js'
 import { RemoteDocument } from '../../server/cluster/remote-document.js'
 import type { DocumentDirectory } from '../../server/document/port.js'
+import { defaultTuning } from '../../server/document/tuning.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 import { editOf, TestSession } from '../helpers/owner-bench.js'
 import { ScriptedNode } from '../helpers/scripted-node.js'
@@ -36,7 +38,6 @@ interface Bench {
 
 interface BenchOptions {
   readonly limits?: Partial<Limits>
-  readonly broadcast?: 'after-commit' | 'before-commit'
   readonly log?: readonly LogRow[]
   readonly subprotocol?: string
 }
@@ -69,7 +70,7 @@ async function bench(seq: number, updates: readonly Uint8Array[] | null, options
     counters: new Counters(),
     limits,
     budget,
-    broadcast: options.broadcast ?? 'after-commit',
+    pace: defaultTuning,
     idleMs: IDLE_MS,
     ended: () => {
       ended += 1
@@ -326,25 +327,6 @@ test('G1 (sessionsPerDocumentMax): a session too many is refused here', async ()
   const { join } = await bench(1, [base], { limits: { sessionsPerDocumentMax: 1 } })
   await join()
   await assert.rejects(join(), (error) => error instanceof WeftError && error.code === 'too-many-sessions')
-})
-
-test('S6: when the nodes broadcast before the commit, nobody resumes from a seq whose update it may not have', async () => {
-  const { node, join, edit } = await bench(3, [base], { broadcast: 'before-commit' })
-  const live = await join()
-  // The update of seq 4 bears the seq before its own.
-  node.say({ type: 'update', channel: 1, seq: 3, update: edit('four ') })
-  assert.equal(live.seq, 3)
-  const late = await join()
-  assert.deepEqual(late.events, ['catch-up 3'])
-  assert.equal(late.text, 'base four ')
-  const resumed = await join()
-  resumed.sync({ kind: 'seq', incarnation: INCARNATION, seq: 3, stateVector: Uint8Array.of(0) })
-  const doc = new Y.Doc()
-  for (const update of [base, ...(resumed.catchUps.at(-1)?.updates ?? [])]) Y.applyUpdate(doc, update)
-  assert.equal(doc.getText('text').toString(), 'base four ')
-  node.say({ type: 'update', channel: 1, seq: 4, update: edit('five ') })
-  assert.equal(live.text, 'base four five ')
-  assert.equal(live.seq, 4)
 })
 
 test('S4: the state vector that stock clients are asked with is that of everything that came', async () => {

@@ -62,8 +62,8 @@ export interface CatchUpSource {
   readonly bounds: StateVectorBounds
   /** The incarnation whose seqs can be resumed from; null while they cannot. */
   readonly incarnation: () => string | null
-  /** What the live sessions have beyond the image, or null. A session that becomes live must get it too (S6). */
-  readonly early: () => Uint8Array | null
+  /** What the live sessions have beyond the image, or null. Default: nothing. A session that becomes live must get it too (S6). */
+  readonly beyond?: () => Uint8Array | null
   /** The seq that a session may resume from once it has its catch-up. */
   readonly seq: () => number
   /** The encoded state vector of what the image holds, or of somewhat less. */
@@ -142,35 +142,35 @@ export class CatchUps {
   }
 
   #carryOut(plan: ReadyPlan, pieces: PieceWish | null): CatchUp {
-    const { image, early, seq } = this.#source
-    const beyond = early()
+    const { image, seq } = this.#source
+    const beyond = this.#source.beyond?.() ?? null
     const state = { seq: seq(), updates: beyond === null ? [] : [beyond] }
     if (pieces === null) return { ...state, updates: [...this.#whole(plan), ...state.updates] }
     const { order, wholeBytesMax } = pieces
-    const shownEarly = state.updates.map(encodedUpdate)
+    const beyondImage = state.updates.map(encodedUpdate)
     const stateVector = this.#source.stateVector
     switch (plan.kind) {
       case 'everything': {
         if (image.bytes + lengthOf(state.updates) <= wholeBytesMax) break
-        const name = `all ${image.baseSeq} ${image.head} ${seq()} ${shownEarly.length}`
+        const name = `all ${image.baseSeq} ${image.head} ${seq()} ${beyondImage.length}`
         const options = { hasNothing: true, stateVector: stateVector() }
         return {
           seq: state.seq,
           updates: [],
-          transfer: this.#transfers.whole(name, () => [...image.sources(), ...shownEarly], order, options),
+          transfer: this.#transfers.whole(name, () => [...image.sources(), ...beyondImage], order, options),
         }
       }
       case 'rows': {
         const updates = [...plan.updates, ...state.updates]
         if (lengthOf(updates) <= wholeBytesMax) break
-        const name = `after ${plan.name} ${image.baseSeq} ${image.head} ${seq()} ${shownEarly.length}`
+        const name = `after ${plan.name} ${image.baseSeq} ${image.head} ${seq()} ${beyondImage.length}`
         const options = { hasNothing: false, stateVector: stateVector() }
         return { seq: state.seq, updates: [], transfer: this.#transfers.whole(name, () => updates.map(encodedUpdate), order, options) }
       }
       case 'difference': {
         // Nothing is cut that cannot be large.
         if (image.bytes + lengthOf(state.updates) <= wholeBytesMax) break
-        const sources = [...image.sources(), ...shownEarly]
+        const sources = [...image.sources(), ...beyondImage]
         let bytes = 0
         for (const source of sources) {
           bytes += source.structBytesAfter(plan.stateVector)

@@ -2,14 +2,18 @@
 
 const QUIET_SESSIONS_MAX = 7
 const CROWDED_SESSIONS = 250
-const PERIOD_MIN_MS = 16
-const PERIOD_MAX_MS = 42
 
-/** Milliseconds between two beats of a document with this many sessions: 0 (at once) when few, then 16 ms rising to 42 ms. */
-export function documentPeriodMs(sessionCount: number): number {
+/** Milliseconds between two broadcasts of a document: with eight sessions, and with 250 or more. */
+export interface Pace {
+  readonly paceMsMin: number
+  readonly paceMsMax: number
+}
+
+/** Milliseconds between two broadcasts of a document with this many sessions: 0 (at once) when few, then rising with their number. */
+export function documentPeriodMs(sessionCount: number, { paceMsMin, paceMsMax }: Pace): number {
   if (sessionCount <= QUIET_SESSIONS_MAX) return 0
   const crowding = Math.min(1, (sessionCount - QUIET_SESSIONS_MAX) / (CROWDED_SESSIONS - QUIET_SESSIONS_MAX))
-  return PERIOD_MIN_MS + crowding * (PERIOD_MAX_MS - PERIOD_MIN_MS)
+  return paceMsMin + crowding * (paceMsMax - paceMsMin)
 }
 
 const BUSY_ROWS_PER_SECOND = 150

@@ -1,0 +1,42 @@
+// The options of `createServer` under the rules of the table of settings: what a command line may not say, a program may not either, in the same words.
+import { WeftError } from '../../core/errors.js'
+import { checkTogether, defaultSettings, isSettingName, type SettingName, type Settings, settingNames, settingOf } from './settings.js'
+
+/** Options that have the name of a setting and another meaning in a program, or none. */
+const notFromPrograms: ReadonlySet<string> = new Set<SettingName>(['host', 'port', 'demo', 'keepDeleted', 'logLevel', 'logFormat'])
+/** Options that are objects of settings: nothing else may be in them. */
+const objects = ['limits', 'cluster'] as const
+
+/** The values of all settings, the options' before the defaults. Throws `invalid-configuration`, naming the option and what it takes. */
+export function settingsFromOptions(options: Readonly<Record<string, unknown>>): Settings {
+  const values: Partial<Record<SettingName, unknown>> = { ...defaultSettings }
+  for (const name of settingNames) {
+    if (notFromPrograms.has(name)) continue
+    const given = valueAt(options, name)
+    if (given !== undefined) values[name] = settingOf(name).kind.check(given, name)
+  }
+  for (const object of objects)
+    for (const key of Object.keys(Object(options[object])))
+      if (!isSettingName(`${object}.${key}`))
+        throw new WeftError('invalid-configuration', `${object}.${key} is no setting. docs/settings.md lists them.`)
+  const read = Object.freeze(values) as unknown as Settings
+  checkTogether(read, (name) => name)
+  return read
+}
+
+function valueAt(options: unknown, name: string): unknown {
+  let value: unknown = options
+  for (const key of name.split('.')) value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
+  return value
+}
+
+/** The settings whose names begin with `prefix.`, without it. */
+export function settingsUnder<Prefix extends string>(values: Settings, prefix: Prefix): Under<Prefix> {
+  const start = `${prefix}.`
+  const entries = Object.entries(values).flatMap(([name, value]) => (name.startsWith(start) ? [[name.slice(start.length), value]] : []))
+  return Object.fromEntries(entries)
+}
+
+type Under<Prefix extends string> = {
+  readonly [Name in SettingName as Name extends `${Prefix}.${infer Rest}` ? Rest : never]: Settings[Name]
+}

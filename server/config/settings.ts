@@ -1,0 +1,257 @@
+// The one table of settings. From it follow the flags, the variables and the help of the command line, the settings file and its schema, the tables in the
+// documentation, the types, and what `createServer` refuses.
+import { WeftError } from '../../core/errors.js'
+import { type LimitName, limitTable } from '../../core/limits.js'
+import * as kinds from './kinds.js'
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+export const logFormats = ['auto', 'pretty', 'json'] as const
+export type LogFormat = (typeof logFormats)[number]
+export const broadcasts = ['after-commit', 'before-commit'] as const
+
+export const groups = {
+  server: 'Where and how',
+  documents: 'Documents',
+  history: 'History: what is kept',
+  cluster: 'With a database the server is a node of a cluster, and the data folder is not used',
+  limits: 'Limits: what happens past each stands in docs/settings.md',
+} as const
+export type Group = keyof typeof groups
+
+export interface Setting<Value> {
+  readonly kind: kinds.Kind<Value>
+  readonly fallback: Value
+  readonly group: Group
+  /** Such as `--port`. A switch that is on by default has the flag that turns it off, such as `--no-demo`. */
+  readonly flag: string
+  readonly variable: string
+  /** A secret, or holds one: it can also be given in a file, by `FLAG-file` or `VARIABLE_FILE`. */
+  readonly secret: boolean
+  /** What it is, as a part of a sentence. */
+  readonly help: string
+  /** What the default is, where its value does not say it. */
+  readonly otherwise: string | null
+}
+
+interface Details {
+  readonly group: Group
+  readonly flag: string
+  readonly variable: string
+  readonly help: string
+  readonly secret?: boolean
+  readonly otherwise?: string
+}
+
+function setting<Value>(kind: kinds.Kind<Value>, fallback: Value, details: Details): Setting<Value> {
+  return { kind, fallback, secret: false, otherwise: null, ...details }
+}
+
+/** `limits.connectionsMax` has the flag `--connections-max` and the variable `WEFT_CONNECTIONS_MAX`. */
+function limitSettings(): { readonly [Name in LimitName as `limits.${Name}`]: Setting<number> } {
+  const entries = Object.entries(limitTable).map(([name, { value, bounds }]) => {
+    const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    const kind = /Bytes/.test(name) ? kinds.bytes(1) : /Ms/.test(name) ? kinds.duration(1) : kinds.count(0)
+    const variable = `WEFT_${words.replaceAll('-', '_').toUpperCase()}`
+    return [`limits.${name}`, setting(kind, value, { group: 'limits', flag: `--${words}`, variable, help: bounds })]
+  })
+  return Object.fromEntries(entries)
+}
+
+const DAY_MS = 24 * 3_600_000
+
+export const settings = {
+  host: setting(kinds.text('<address>'), '127.0.0.1', { group: 'server', flag: '--host', variable: 'HOST', help: 'where to listen' }),
+  port: setting(kinds.port, 1234, { group: 'server', flag: '--port', variable: 'PORT', help: 'the port, 0 for any free one' }),
+  dataDir: setting(kinds.text('<folder>'), './data', {
+    group: 'server',
+    flag: '--data',
+    variable: 'WEFT_DATA',
+    help: 'the folder of the embedded store, where documents are kept',
+  }),
+  basePath: setting(kinds.basePath, '', {
+    group: 'server',
+    flag: '--base-path',
+    variable: 'BASE_PATH',
+    help: 'what everything is under, such as /collab, behind a proxy that passes paths through unchanged',
+  }),
+  trustedProxies: setting(kinds.proxies, [], {
+    group: 'server',
+    flag: '--trusted-proxies',
+    variable: 'TRUSTED_PROXIES',
+    help:
+      'proxies that say in X-Forwarded-For whom they speak for: addresses, networks as 10.0.0.0/8, loopback, linklocal, uniquelocal, with commas between; ' +
+      'limits for each client address follow it',
+  }),
+  demo: setting(kinds.flag, true, { group: 'server', flag: '--no-demo', variable: 'WEFT_DEMO', help: 'serve the demo at /' }),
+  drainWindowMs: setting(kinds.duration(), 5_000, {
+    group: 'server',
+    flag: '--drain-window',
+    variable: 'WEFT_DRAIN_WINDOW',
+    help: 'the longest time over which a drain spreads the closes; with few connections it takes much less',
+  }),
+  logLevel: setting(kinds.choice('<level>', logLevels), 'info', {
+    group: 'server',
+    flag: '--log-level',
+    variable: 'LOG_LEVEL',
+    help: logLevels.join(', '),
+  }),
+  logFormat: setting(kinds.choice('<format>', logFormats), 'auto', {
+    group: 'server',
+    flag: '--log-format',
+    variable: 'LOG_FORMAT',
+    help: 'pretty: lines for people; json: one object a line; auto: pretty on a terminal, json elsewhere',
+  }),
+
+  broadcast: setting(kinds.choice('<when>', broadcasts), 'after-commit', {
+    group: 'documents',
+    flag: '--broadcast',
+    variable: 'WEFT_BROADCAST',
+    help:
+      'after-commit: nobody sees an edit that a crash can take back; before-commit: others see edits a little sooner, acknowledgements still mean ' +
+      'committed; not in a cluster',
+  }),
+  keepDeleted: setting(kinds.patterns, [], {
+    group: 'documents',
+    flag: '--keep-deleted',
+    variable: 'WEFT_KEEP_DELETED',
+    help:
+      "keep what is deleted in documents of these names, for Yjs's own snapshots; may be given several times; " +
+      '* stands for anything within a segment of the path, ** for anything at all',
+  }),
+  'tuning.idleMs': setting(kinds.duration(), 60_000, {
+    group: 'documents',
+    flag: '--idle',
+    variable: 'WEFT_IDLE',
+    help: 'how long a document without sessions stays in memory',
+  }),
+  'tuning.paceMsMin': setting(kinds.duration(), 16, {
+    group: 'documents',
+    flag: '--pace-min',
+    variable: 'WEFT_PACE_MIN',
+    help: 'the least time between two broadcasts of a document on which eight people are',
+  }),
+  'tuning.paceMsMax': setting(kinds.duration(), 42, {
+    group: 'documents',
+    flag: '--pace-max',
+    variable: 'WEFT_PACE_MAX',
+    help: 'the same with 250 people and more; between the two it rises with their number',
+  }),
+
+  'tuning.retention.logWindowMs': setting(kinds.duration(), 7 * DAY_MS, {
+    group: 'history',
+    flag: '--retention-log',
+    variable: 'WEFT_RETENTION_LOG',
+    help: 'how far back every single edit can be read',
+  }),
+  'tuning.retention.hourlySnapshots': setting(kinds.count(), 24, {
+    group: 'history',
+    flag: '--retention-hourly',
+    variable: 'WEFT_RETENTION_HOURLY',
+    help: 'snapshots that stay, one for each of the last hours that have one',
+  }),
+  'tuning.retention.dailySnapshots': setting(kinds.count(), 30, {
+    group: 'history',
+    flag: '--retention-daily',
+    variable: 'WEFT_RETENTION_DAILY',
+    help: 'snapshots that stay, one for each of the last days that have one; kept versions stay for good',
+  }),
+
+  'cluster.databaseUrl': setting(kinds.optional(kinds.databaseUrl), null, {
+    group: 'cluster',
+    flag: '--database-url',
+    variable: 'DATABASE_URL',
+    secret: true,
+    help: 'postgres://user:password@host:port/database',
+    otherwise: 'this machine alone',
+  }),
+  'cluster.redisUrl': setting(kinds.optional(kinds.redisUrl), null, {
+    group: 'cluster',
+    flag: '--redis-url',
+    variable: 'REDIS_URL',
+    secret: true,
+    help: 'redis://, rediss://, redis-sentinel://host:port,host:port/name, redis-cluster://host:port,…; cursors and presence cross nodes over it',
+    otherwise: 'they do not cross nodes',
+  }),
+  'cluster.secret': setting(kinds.optional(kinds.secret), null, {
+    group: 'cluster',
+    flag: '--cluster-secret',
+    variable: 'CLUSTER_SECRET',
+    secret: true,
+    help: 'what the nodes of a cluster know and nobody else does, at least 16 characters; openssl rand -hex 32 makes one',
+    otherwise: 'required',
+  }),
+  'cluster.nodeId': setting(kinds.optional(kinds.nodeName), null, {
+    group: 'cluster',
+    flag: '--node-id',
+    variable: 'NODE_ID',
+    help: 'names this node, the same at each of its starts; two nodes with one id replace each other',
+    otherwise: 'random',
+  }),
+  'cluster.advertise': setting(kinds.optional(kinds.hostAndPort), null, {
+    group: 'cluster',
+    flag: '--advertise',
+    variable: 'ADVERTISE',
+    help: 'where other nodes reach this one',
+    otherwise: 'the listening address',
+  }),
+  'cluster.checkAdvertise': setting(kinds.flag, true, {
+    group: 'cluster',
+    flag: '--no-advertise-check',
+    variable: 'WEFT_ADVERTISE_CHECK',
+    help: 'look at the start whether that address leads to this node; not for networks in which only others can reach it there',
+  }),
+  'cluster.migrate': setting(kinds.flag, true, {
+    group: 'cluster',
+    flag: '--no-migrate',
+    variable: 'WEFT_MIGRATE',
+    help: "bring the database's schema up to date; else refuse to start if it is not",
+  }),
+
+  ...limitSettings(),
+} as const
+
+export type SettingName = keyof typeof settings
+type ValueOf<Entry> = Entry extends Setting<infer Value> ? Value : never
+/** The value of each setting. */
+export type Settings = { readonly [Name in SettingName]: ValueOf<(typeof settings)[Name]> }
+
+export const settingNames = Object.keys(settings) as SettingName[]
+
+/** A setting by its name, whatever its value is. */
+export function settingOf(name: SettingName): Setting<unknown> {
+  return settings[name] as Setting<unknown>
+}
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(settings, name)
+}
+
+export const defaultSettings: Settings = Object.freeze(
+  Object.fromEntries(settingNames.map((name) => [name, settingOf(name).fallback])),
+) as unknown as Settings
+
+/**
+ * What settings may not be together. `nameOf` says what each is called where it came from. Throws `invalid-configuration`.
+ */
+export function checkTogether(values: Settings, nameOf: (name: SettingName) => string): void {
+  const refuse = (problem: string): never => {
+    throw new WeftError('invalid-configuration', problem)
+  }
+  if (values['limits.outboxBytesLow'] > values['limits.outboxBytesHigh'])
+    refuse(`${nameOf('limits.outboxBytesLow')} is above ${nameOf('limits.outboxBytesHigh')}; the low mark lies below the high one.`)
+  if (values['tuning.paceMsMin'] > values['tuning.paceMsMax'])
+    refuse(`${nameOf('tuning.paceMsMin')} is above ${nameOf('tuning.paceMsMax')}; a crowded document is not faster than a quiet one.`)
+  if (values['cluster.databaseUrl'] === null) {
+    if (values['cluster.redisUrl'] !== null)
+      refuse(
+        `${nameOf('cluster.redisUrl')} is set, but not ${nameOf('cluster.databaseUrl')}: one machine needs no Redis. Set both, or neither.`,
+      )
+    return
+  }
+  if (values['cluster.secret'] === null) refuse(kinds.secretMissing(nameOf('cluster.secret'), 'is empty'))
+  if (values.broadcast === 'before-commit')
+    refuse(
+      `${nameOf('broadcast')} is "before-commit", which a cluster does not offer: a move could take back what others have seen. Leave it out.`,
+    )
+}
