@@ -46,7 +46,7 @@ const prefixPattern = /^[A-Za-z0-9_.:-]{1,64}$/
 const urlPattern = /^([a-z-]+):\/\/(?:([^@/?]*)@)?([^@/?]*)(?:\/([^?]*))?(?:\?(.*))?$/
 
 /** Throws `invalid-configuration`, in words that name the setting, which is called `name`, and never repeat the password. */
-export function parseRedisUrl(url: string, name = 'redisUrl'): RedisTarget {
+export function parseRedisUrl(url: string, name = 'cluster.redisUrl'): RedisTarget {
   try {
     return targetOf(url)
   } catch (thrown) {

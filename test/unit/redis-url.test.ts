@@ -61,10 +61,10 @@ test('G5: a URL that cannot be one is refused in words that name the setting and
   ]
   for (const url of bad) {
     assert.throws(
-      () => parseRedisUrl(url),
+      () => parseRedisUrl(url, 'cluster.redisUrl'),
       (error: Error & { code?: string }) => {
         assert.equal(error.code, 'invalid-configuration', url)
-        assert.match(error.message, /^REDIS_URL \(--redis-url\) /)
+        assert.match(error.message, /^cluster\.redisUrl /)
         assert.ok(!error.message.includes('topsecret'), error.message)
         return true
       },

@@ -28,9 +28,9 @@ type LaneState =
   | { readonly kind: 'closed' }
 
 const MiB = 1024 * 1024
-/** Until the cost is known, which takes one look at each byte. */
-const INSPECTION_MS = 10_000
-const INSPECTION_MS_PER_MIB = 1_000
+/** Until the cost is known, which takes one look at each byte: hardly any time, unless the machine is busy, since a place yields to everything else. */
+const INSPECTION_MS = 30_000
+const INSPECTION_MS_PER_MIB = 3_000
 /** Compacting decodes twice and encodes, on a machine that has other things to do. */
 const COMPACTION_MS = 30_000
 const COMPACTION_MS_PER_MS = 20
