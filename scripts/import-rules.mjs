@@ -47,7 +47,9 @@ export const importRules = {
   'server/cluster/links': [...engine, 'protocol/dialects', 'server/access', 'server/transport'],
   'server/cluster': [...engine, store, port, 'server/document/view', 'server/cluster/links'],
 
-  'server/api': ['core', 'server/presence'],
+  'server/api/framework': ['core', 'server/access'],
+  'server/api/routes': ['core', 'server/presence', 'server/api/framework'],
+  'server/api': ['core', 'server/presence', 'server/api/framework', 'server/api/routes'],
   'server/commands': ['core', store, 'persistence/index.ts', 'persistence/postgres', 'server/config'],
 
   // The only place that constructs.

@@ -22,6 +22,8 @@ export interface Authorization {
   /** Who it is, 1 to 256 bytes of UTF-8: stored with what they write, and told in presence. Null when unknown. */
   readonly user: string | null
   readonly permission: Permission
+  /** Whether they may see and change the history of the document, restore and delete it, over the API. Default: they may not. */
+  readonly admin?: boolean
 }
 
 /**
@@ -63,7 +65,7 @@ export function guardedAuthorize(
       logger.error({ documentId, err: thrown }, 'authorize failed, and the client was refused; to say why, let it throw a WeftError')
       throw refusedWithoutReason()
     }
-    if (isAuthorization(answer)) return { user: answer.user ?? null, permission: answer.permission }
+    if (isAuthorization(answer)) return { user: answer.user ?? null, permission: answer.permission, admin: answer.admin === true }
     logger.error(
       { documentId },
       "authorize answered something else than { user, permission: 'read-write' | 'read-only' }, with a user of 1 to 256 bytes or null; the client was refused",
@@ -86,7 +88,9 @@ function refusedWithoutReason(): WeftError {
   return new WeftError('forbidden', 'You may not open this document.')
 }
 
-function isAuthorization(answer: unknown): answer is { readonly user?: string | null; readonly permission: Permission } {
+function isAuthorization(
+  answer: unknown,
+): answer is { readonly user?: string | null; readonly permission: Permission; readonly admin?: unknown } {
   if (typeof answer !== 'object' || answer === null) return false
   const { user, permission } = answer as { readonly user?: unknown; readonly permission?: unknown }
   return (

@@ -13,10 +13,12 @@ import type { DocumentStore } from '../../persistence/store.js'
 import { trustedProxiesOf } from '../access/addresses.js'
 import { type Authorize, allowEverybody, guardedAuthorize } from '../access/authorize.js'
 import { NodeGatekeeper } from '../access/node-credentials.js'
+import { createApplication } from '../api/application.js'
 import { HttpListener } from '../api/listener.js'
-import type { Gauge } from '../api/metrics.js'
-import { createRequestHandler, type Readiness } from '../api/requests.js'
-import { readStaticFiles, type StaticFile } from '../api/static-files.js'
+import { createRequestListener } from '../api/request-listener.js'
+import type { Gauge } from '../api/routes/metrics.js'
+import type { Readiness } from '../api/routes/probes.js'
+import { readStaticFiles, type StaticFile } from '../api/routes/static-files.js'
 import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
 import type { Settings } from '../config/settings.js'
 import { type DocumentTuning, defaultTuning } from '../document/tuning.js'
@@ -186,32 +188,30 @@ class Server implements WeftServer {
     const collect = garbageCollector()
     this.#memoryReturn = collect === null ? null : new MemoryReturn(base.clock, budget, collect)
     this.#drainWindowMs = settings.drainWindowMs
-    const mayAsk = guardedAuthorize(authorize, base)
     const { basePath } = settings
     const trustedProxies = trustedProxiesOf(settings.trustedProxies, 'trustedProxies')
     this.#onFatal = options.onFatal ?? (() => process.exit(1))
     const nodes = gatekeeper === null ? null : { gatekeeper, logger }
+    const application = createApplication({
+      logger,
+      counters,
+      gauges: [
+        ...gaugesOf(
+          () => this.#node,
+          () => this.#started,
+        ),
+        ...memoryGauges(budget),
+      ],
+      clock: base.clock,
+      limits,
+      files,
+      basePath,
+      access: { authorize: options.authorize === undefined ? null : guardedAuthorize(authorize, base), trustedProxies },
+      presence: () => this.#started?.presence ?? null,
+      readiness: () => this.#readiness(),
+    })
     this.#listener = new HttpListener(
-      createRequestHandler({
-        counters,
-        gauges: [
-          ...gaugesOf(
-            () => this.#node,
-            () => this.#started,
-          ),
-          ...memoryGauges(budget),
-        ],
-        clock: base.clock,
-        limits,
-        memory: budget.account('answers'),
-        files,
-        basePath,
-        presence: () => {
-          const registry = this.#started?.presence
-          return registry === undefined ? null : { registry, authorize: mayAsk, documentIdBytesMax: limits.documentIdBytesMax, logger }
-        },
-        readiness: () => this.#readiness(),
-      }),
+      createRequestListener(application, { clock: base.clock, limits, memory: budget.account('answers') }),
       (server) =>
         serveUpgrades(server, { dialects, gateway: () => this.#node?.gateway ?? null, limits, counters, basePath, nodes, trustedProxies }),
       { clock: base.clock, idleSocketsMax: limits.idleSocketsMax },

@@ -112,7 +112,7 @@ const unreadPresence: Attack = {
     const documentId = scene.documentId('presence')
     await crowd(scene, documentId)
     const requests = Array.from({ length: 100 }, () => {
-      const request = http.get(`${scene.server.url}/api/documents/${encodeURIComponent(documentId)}/presence`, (response) => {
+      const request = http.get(`${scene.server.url}/api/v1/documents/${encodeURIComponent(documentId)}/presence`, (response) => {
         response.on('error', () => {})
         scene.tally.add(`HTTP ${response.statusCode}`)
         response.pause()

@@ -162,7 +162,7 @@ test('a node in a program: a database and a secret are enough; without Redis it 
   try {
     await server.listen(0)
     await server.ready
-    const { complete, clients } = await (await fetch(`${server.url}/api/documents/plan/presence`)).json()
+    const { complete, clients } = await (await fetch(`${server.url}/api/v1/documents/plan/presence`)).json()
     assert.deepEqual([complete, clients], [false, []])
   } finally {
     await server.close()

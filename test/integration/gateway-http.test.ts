@@ -135,9 +135,9 @@ describe('behind a proxy, under a base path', () => {
     ]) {
       assert.equal((await fetch(`${url}${path}`)).status, 200, path)
     }
-    assert.equal((await fetch(`${url}/apps/collab/api/documents/a/presence`)).status, 200)
+    assert.equal((await fetch(`${url}/apps/collab/api/v1/documents/a/presence`)).status, 200)
     assert.equal((await fetch(`${url}/apps/collab?doc=notes`)).url, `${url}/apps/collab/?doc=notes`, 'relative addresses need the slash')
-    for (const path of ['/', '/main.js', '/apps/', '/apps/collaborate/', '/api/documents/a/presence']) {
+    for (const path of ['/', '/main.js', '/apps/', '/apps/collaborate/', '/api/v1/documents/a/presence']) {
       const answer = await fetch(`${url}${path}`)
       assert.equal(answer.status, 404, path)
       assert.match(await answer.text(), /\/apps\/collab\//, 'it says where this server is')

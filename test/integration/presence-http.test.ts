@@ -1,4 +1,4 @@
-// GET /api/documents/:id/presence on one machine: what it answers, to whom, and what it does with bad requests (A1, G1, G5).
+// GET /api/v1/documents/:id/presence on one machine: what it answers, to whom, and what it does with bad requests (A1, G1, G5).
 import assert from 'node:assert/strict'
 import { connect as connectTcp } from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -33,7 +33,7 @@ test('presence over HTTP: who is on a document, by its percent-encoded id, until
   t.after(() => doc.destroy())
   const session = connection.open('notes/täglich', doc)
   session.awareness.setLocalState({ user: { name: 'Ada' } })
-  const path = `/api/documents/${encodeURIComponent('notes/täglich')}/presence`
+  const path = `/api/v1/documents/${encodeURIComponent('notes/täglich')}/presence`
   await until(async () => (await get(local, path)).body.includes('Ada'), 'Ada is there')
   const { status, type, body } = await get(local, path)
   assert.equal(status, 200)
@@ -48,27 +48,27 @@ test('presence over HTTP: who is on a document, by its percent-encoded id, until
   assert.deepEqual(await local.server.presence?.documentPresence('notes/täglich'), JSON.parse(body), 'a program may ask the server itself')
   await connection.close()
   await until(async () => !(await get(local, path)).body.includes('Ada'), 'Ada is gone', 1_000)
-  assert.deepEqual(JSON.parse((await get(local, '/api/documents/nobody/presence')).body).clients, [])
+  assert.deepEqual(JSON.parse((await get(local, '/api/v1/documents/nobody/presence')).body).clients, [])
 })
 
 test('G5: bad ids get 400 and unknown addresses 404, with a reason', async (t) => {
   const local = await start(t)
   const bad = ['%ff', '%C3', 'x'.repeat(513), '%ED%A0%80']
   for (const id of bad) {
-    const { status, body } = await get(local, `/api/documents/${id}/presence`)
+    const { status, body } = await get(local, `/api/v1/documents/${id}/presence`)
     assert.equal(status, 400, id.slice(0, 20))
-    assert.equal(JSON.parse(body).error, 'invalid-document-id')
+    assert.equal(JSON.parse(body).code, 'invalid-document-id')
   }
   for (const path of [
-    '/api/documents/a/b/presence',
-    '/api/documents//presence',
-    '/api/documents/a',
+    '/api/v1/documents/a/b/presence',
+    '/api/v1/documents//presence',
+    '/api/v1/documents/a',
     '/api/',
-    '/api/documents/a/presence/',
+    '/api/v1/documents/a/presence/',
   ]) {
     assert.equal((await get(local, path)).status, 404, path)
   }
-  const post = await fetch(`${local.server.url}/api/documents/a/presence`, { method: 'POST' })
+  const post = await fetch(`${local.server.url}/api/v1/documents/a/presence`, { method: 'POST' })
   assert.equal(post.status, 405)
 })
 
@@ -81,10 +81,10 @@ test('G5: who may not open a document may not ask who is on it', async (t) => {
       return Promise.resolve({ user: 'ada', permission: 'read-only' })
     },
   })
-  const path = '/api/documents/secret/presence'
+  const path = '/api/v1/documents/secret/presence'
   assert.equal((await get(local, path)).status, 401)
   assert.equal((await get(local, path, { authorization: 'Bearer wrong' })).status, 403)
-  assert.equal((await get(local, '/api/documents/gone/presence?token=right')).status, 404)
+  assert.equal((await get(local, '/api/v1/documents/gone/presence?token=right')).status, 404)
   assert.equal((await get(local, path, { authorization: 'Bearer right' })).status, 200)
   assert.equal((await get(local, `${path}?token=right`)).status, 200)
 })
@@ -118,7 +118,7 @@ test('G1, G8: presenceStateBytesMax, answerBytesMax, answerMsMax: large states a
   t.after(() => connection.close())
   const docs = [new Doc(), new Doc()]
   for (const doc of docs) connection.open('crowd', doc).awareness.setLocalState({ text: 'x'.repeat(2_000_000) })
-  const path = '/api/documents/crowd/presence'
+  const path = '/api/v1/documents/crowd/presence'
   await until(async () => JSON.parse((await get(local, path)).body).clients.length === 2, 'both are there')
   const { clients, clientCount } = JSON.parse((await get(local, path)).body) as { clients: { state: unknown }[]; clientCount: number }
   assert.equal(clientCount, 2)
@@ -129,7 +129,7 @@ test('G1, G8: presenceStateBytesMax, answerBytesMax, answerMsMax: large states a
     socket.on('error', () => {})
     socket.pause()
     // One after the other: the kernel takes the first megabytes.
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(10))
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(10))
     return socket
   })
   await until(async () => (await get(local, path)).status === 503, 'further ones are refused')

@@ -48,6 +48,9 @@ const subjects: Readonly<Record<string, RegExp>> = {
   G9: /piece|slow|rate|bytes/i,
   H1: /readAt|readLog|\bat\b|replay/i,
   H3: /prune|retention|window|version|credible/i,
+  X1: /host|address|forwarded|loopback/i,
+  X5: /hunter2|secret|password|token/i,
+  X6: /sec-fetch-site|origin/i,
   H5: /users|firstUses|author/i,
 }
 

@@ -1,5 +1,5 @@
 // Counters and gauges as Prometheus text (exposition format 0.0.4).
-import type { Counters } from '../../core/counters.js'
+import type { Counters } from '../../../core/counters.js'
 
 export interface Gauge {
   readonly name: string

@@ -1,0 +1,96 @@
+// The HTTP application: what is answered at which address, as a fetch handler. `request-listener.ts` puts it on node:http.
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { behindBasePath } from '../../core/document-path.js'
+import { asWeftError } from '../../core/errors.js'
+import type { Logger } from '../../core/log.js'
+import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
+import { problem, statusOf } from './framework/problems.js'
+import { addFiles } from './routes/files.js'
+import { addPresence, type PresenceOptions } from './routes/presence.js'
+import { addProbes, type ProbeOptions, probePaths } from './routes/probes.js'
+import type { StaticFile } from './routes/static-files.js'
+
+export interface ApplicationOptions extends ProbeOptions, PresenceOptions {
+  readonly logger: Logger
+  readonly files: ReadonlyMap<string, StaticFile>
+  /** What presence and files are under, such as `/collab`; empty for none. Probes are at both places. */
+  readonly basePath: string
+}
+
+/** Answers a request; never rejects. */
+export type Application = (request: Request, bindings?: NodeBindings) => Promise<Response>
+
+const securityHeaders = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  // Editors set styles on elements; scripts come from our own files only.
+  'Content-Security-Policy':
+    "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+} as const
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+export function createApplication(options: ApplicationOptions): Application {
+  const { basePath, logger } = options
+  const app = new OpenAPIHono<ApiEnvironment>({
+    // The path as it was sent: ids are percent-encoded into one segment, and decoded by the routes.
+    getPath: (request) => pathOf(request.url),
+    defaultHook: (result, context) => (result.success ? undefined : problem(context, 400, 'malformed', inWords(result.error.issues))),
+  })
+  app.use(async (context, next) => {
+    await next()
+    for (const [name, value] of Object.entries(securityHeaders)) context.res.headers.set(name, value)
+    if (!context.res.headers.has('Cache-Control')) context.res.headers.set('Cache-Control', 'no-store')
+  })
+  app.onError((thrown, context) => {
+    const error = asWeftError(thrown)
+    const status = statusOf(error)
+    if (status === 500) logger.error({ err: thrown, path: context.req.routePath }, 'a request failed')
+    const retry = status === 503 ? { 'Retry-After': '1' } : {}
+    return problem(context, status, error.code, error.message, retry)
+  })
+  app.notFound((context) => {
+    const path = pathOf(context.req.url)
+    const allowed = methods.filter((method) => app.router.match(method, path)[0].some(([[, route]]) => route.method === method))
+    if (allowed.length === 0) return problem(context, 404, 'not-found', 'There is nothing at this address.')
+    const names = allowed.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
+    return problem(context, 405, 'method-not-allowed', `Only ${names} is answered here.`, { Allow: names })
+  })
+  addProbes(app, options)
+  addPresence(app, options)
+  addFiles(app, options.files)
+
+  return async (request, bindings = {}) => {
+    const path = pathOf(request.url)
+    const rest = behindBasePath(path, basePath)
+    if (rest === '') {
+      // The page's addresses are relative to the folder that it is in.
+      const query = request.url.slice(request.url.indexOf(path) + path.length)
+      return new Response('This page is one slash further.\n', { status: 308, headers: { Location: `${basePath}/${query}` } })
+    }
+    if (rest === null && !probePaths.has(path)) {
+      const detail = `There is nothing at this address; this server is at ${basePath}/`
+      return new Response(`${detail}\n`, { status: 404, headers: { 'Content-Type': 'text/plain; charset=utf-8' } })
+    }
+    return app.fetch(rest === null || basePath === '' ? request : new Request(withPath(request.url, path, rest), request), bindings)
+  }
+}
+
+/** Of an absolute URL, as it stands there. */
+function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3)
+  const end = url.slice(start).search(/[?#]/)
+  return start < 0 ? '/' : end < 0 ? url.slice(start) : url.slice(start, start + end)
+}
+
+function withPath(url: string, path: string, replacement: string): string {
+  const start = url.indexOf(path, url.indexOf('://') + 3)
+  return url.slice(0, start) + replacement + url.slice(start + path.length)
+}
+
+/** What a schema refused: where, and why. */
+function inWords(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): string {
+  return issues.map(({ path, message }) => `${path.length === 0 ? 'The request' : path.join('.')}: ${message}`).join('; ')
+}

@@ -1,0 +1,50 @@
+// The HTTP application on node:http: answers that nobody takes are counted, bounded and dropped.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import type { Clock } from '../../core/clock.js'
+import type { Limits } from '../../core/limits.js'
+import type { MemoryAccount } from '../../core/memory-budget.js'
+import type { Application } from './application.js'
+import { problemOf } from './framework/problems.js'
+import { HeldAnswers } from './held-answers.js'
+
+export interface RequestListenerOptions {
+  readonly clock: Clock
+  readonly limits: Pick<Limits, 'answerBytesMax' | 'answerMsMax'>
+  /** Of answers that are not taken yet (G8). */
+  readonly memory: MemoryAccount
+}
+
+/** Answers requests; never throws. */
+export function createRequestListener(
+  application: Application,
+  { clock, limits, memory }: RequestListenerOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const held = new HeldAnswers(memory)
+  const listener = getRequestListener(
+    async (request, bindings) => {
+      const { incoming, outgoing } = bindings as { incoming: IncomingMessage; outgoing: ServerResponse }
+      const answer = await application(request, { incoming, outgoing })
+      const length = Number(answer.headers.get('Content-Length') ?? 0)
+      if (length > 0) held.hold(incoming, outgoing, length)
+      return answer
+    },
+    { overrideGlobalObjects: false, hostname: 'localhost' },
+  )
+  return (request, response) => {
+    // A reader that takes an answer too slowly is not waited for.
+    const tooLong = clock.after(limits.answerMsMax, () => request.socket.destroy(), { unref: true })
+    response.once('close', () => tooLong.cancel())
+    if (held.bytes > limits.answerBytesMax) {
+      const body = `${JSON.stringify(problemOf(503, 'overloaded', 'This server has too many answers that nobody takes; ask again.'))}\n`
+      response.writeHead(503, {
+        'Content-Type': 'application/problem+json; charset=utf-8',
+        'Content-Length': Buffer.byteLength(body),
+        'Retry-After': '5',
+      })
+      response.end(body)
+      return
+    }
+    void listener(request, response)
+  }
+}

@@ -1,0 +1,32 @@
+// Health, readiness and metrics: what asks a process how it is.
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Counters } from '../../../core/counters.js'
+import type { ApiEnvironment } from '../framework/environment.js'
+import { type Gauge, metricsText } from './metrics.js'
+
+export interface Readiness {
+  readonly ready: boolean
+  /** One line for people. */
+  readonly text: string
+}
+
+export interface ProbeOptions {
+  readonly counters: Counters
+  readonly gauges: readonly Gauge[]
+  /** Whether clients are welcome now, and if not, why. */
+  readonly readiness: () => Readiness
+}
+
+/** Probes ask the process itself, so they are answered also outside of the base path. */
+export const probePaths: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
+
+export function addProbes(app: OpenAPIHono<ApiEnvironment>, { counters, gauges, readiness }: ProbeOptions): void {
+  app.get('/healthz', (context) => context.text('alive\n'))
+  app.get('/readyz', (context) => {
+    const { ready, text } = readiness()
+    return context.text(`${text}\n`, ready ? 200 : 503)
+  })
+  app.get('/metrics', (context) =>
+    context.body(metricsText(counters, gauges), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }),
+  )
+}
