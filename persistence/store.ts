@@ -106,14 +106,33 @@ export interface SnapshotWrite {
   readonly state: Uint8Array
 }
 
+/** What makes a snapshot a version. */
+export interface VersionLabel {
+  readonly name: string
+  /** Default: none. */
+  readonly description?: string | null
+  /** Who kept it, or null. */
+  readonly author: string | null
+}
+
+/** A moment of which the whole document is stored. */
 export interface Version {
   /** Names the version within its document. */
   readonly seq: number
-  readonly name: string
-  /** Who kept it, or null. */
+  /** Null for a snapshot that nobody kept: pruning may remove it. */
+  readonly name: string | null
+  readonly description: string | null
   readonly author: string | null
   readonly createdAt: number
   readonly stateBytes: number
+}
+
+export interface VersionQuery {
+  /** Those with a seq below this. Default: from the newest on. */
+  readonly before?: number
+  readonly limit: number
+  /** `kept` (default): those that somebody kept. `all`: every snapshot that there is. */
+  readonly which?: 'kept' | 'all'
 }
 
 /** One row of the log without its update: who wrote, and when. */
@@ -226,10 +245,10 @@ export interface DocumentStore {
   readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument>
   /** Documents in byte order of their ids, those starting with `prefix`, after the cursor. */
   listDocuments(query: { readonly prefix?: string; readonly after?: string; readonly limit: number }): Promise<Page<DocumentInfo, string>>
-  /** Kept versions, newest first, those with a seq below `before`. */
-  listVersions(documentId: string, query: { readonly before?: number; readonly limit: number }): Promise<Page<Version, number>>
+  /** Newest first. */
+  listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>>
   /** Stores the whole state at `write.seq` as a version that pruning never removes. If it is one already it is renamed: `createdAt` stays. Fenced like a snapshot. */
-  keepVersion(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null }): Promise<FencedWrite>
+  keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite>
   /** Turns a version back into an ordinary snapshot. False when there is none. */
   dropVersion(documentId: string, seq: number): Promise<boolean>
   /** Removes the document, its log, snapshots, versions and first uses for good. The next append at seq 1 begins a new life with its own incarnation. */

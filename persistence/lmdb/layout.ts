@@ -8,7 +8,7 @@
 // value          u8 layout version (1; 2 for rows of the log with users), u32 CRC-32 over key and body, body. The key is in the sum, so that a value under a wrong key is found out.
 import { crc32 } from 'node:zlib'
 import { assert } from '../../core/assert.js'
-import type { Claimant, LogRow, Quarantine } from '../store.js'
+import type { Claimant, LogRow, Quarantine, VersionLabel } from '../store.js'
 import { type DecodedUsers, decodeUsers, encodeUsers } from '../user-numbers.js'
 
 const LAYOUT_VERSION = 1
@@ -40,7 +40,8 @@ export interface SnapshotRecord {
   readonly savedAt: number
   readonly stateBytes: number
   readonly stateCrc: number
-  readonly label: { readonly name: string; readonly author: string | null; readonly createdAt: number } | null
+  /** Records of the version before have no description. */
+  readonly label: (VersionLabel & { readonly createdAt: number }) | null
 }
 
 /** Of one life of a document: a program that knows nothing of quarantines may have deleted it since. */

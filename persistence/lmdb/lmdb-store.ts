@@ -24,23 +24,16 @@ import type {
   SnapshotWrite,
   StoredDocument,
   Version,
+  VersionLabel,
+  VersionQuery,
 } from '../store.js'
 import { StoreTime } from '../store-time.js'
 import { readAuthors, readFirstUses } from './authors.js'
 import { CommitQueue } from './commit-queue.js'
 import { type Environment, openEnvironment } from './environment.js'
-import { documentKey, ownerKey, rowKey, rowPrefix, sealOwner, sealSnapshot } from './layout.js'
+import { documentKey, ownerKey, rowKey, rowPrefix, type SnapshotRecord, sealOwner, sealSnapshot } from './layout.js'
 import { readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
-import {
-  assertShard,
-  decideAppend,
-  decidePrune,
-  decideQuarantine,
-  decideSnapshot,
-  isCurrent,
-  type Label,
-  removeDocument,
-} from './writing.js'
+import { assertShard, decideAppend, decidePrune, decideQuarantine, decideSnapshot, isCurrent, removeDocument } from './writing.js'
 
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
 /** What a row costs beside its update: its key and header, and the document's record. */
@@ -206,17 +199,17 @@ class LmdbStore implements DocumentStore {
     return { items, next: keys.length > items.length ? (items.at(-1)?.documentId ?? null) : null }
   }
 
-  async listVersions(documentId: string, query: { readonly before?: number; readonly limit: number }): Promise<Page<Version, number>> {
+  async listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
     this.#queue.check()
     const throughSeq = query.before === undefined ? undefined : query.before - 1
     const versions = readSnapshots(this.#environment, rowPrefix(documentId), throughSeq).flatMap(({ seq, record }): Version[] =>
-      record === null || record.label === null ? [] : [{ seq, ...record.label, stateBytes: record.stateBytes }],
+      record === null || (record.label === null && query.which !== 'all') ? [] : [versionOf(seq, record)],
     )
     const items = versions.slice(0, query.limit)
     return { items, next: versions.length > items.length ? (items.at(-1)?.seq ?? null) : null }
   }
 
-  async keepVersion(write: SnapshotWrite, label: Label): Promise<FencedWrite> {
+  async keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite> {
     return this.#putSnapshot(write, label)
   }
 
@@ -252,7 +245,7 @@ class LmdbStore implements DocumentStore {
     return this.#closed
   }
 
-  async #putSnapshot(write: SnapshotWrite, label: Label | null): Promise<FencedWrite> {
+  async #putSnapshot(write: SnapshotWrite, label: VersionLabel | null): Promise<FencedWrite> {
     return this.#queue.run<FencedWrite>(write.state.length + ROW_OVERHEAD_BYTES, () =>
       decideSnapshot(this.#environment, write, label, this.#clock.now()),
     )
@@ -269,6 +262,11 @@ class LmdbStore implements DocumentStore {
     if (document === null) throw noSuchDocument(documentId)
     return { documentId, head: document.head, updatedAt: document.updatedAt }
   }
+}
+
+function versionOf(seq: number, { label, savedAt, stateBytes }: SnapshotRecord): Version {
+  const { name = null, description = null, author = null, createdAt = savedAt } = label ?? {}
+  return { seq, name, description, author, createdAt, stateBytes }
 }
 
 function bytesOf({ update, users = [], firstUses = [] }: AppendEntry): number {

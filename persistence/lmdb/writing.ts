@@ -14,6 +14,7 @@ import type {
   QuarantineWrite,
   RetentionPolicy,
   SnapshotWrite,
+  VersionLabel,
 } from '../store.js'
 import { numbersOf, putFirstUses } from './authors.js'
 import type { Environment } from './environment.js'
@@ -95,13 +96,8 @@ function putDocument(environment: Environment, documentId: string, document: Doc
   void environment.documents.put(key, sealDocument(key, document))
 }
 
-export interface Label {
-  readonly name: string
-  readonly author: string | null
-}
-
 /** Adds a snapshot, or labels the one that is there. A readable state is left as it is; a damaged one is replaced. */
-export function decideSnapshot(environment: Environment, write: SnapshotWrite, label: Label | null, now: number): () => FencedWrite {
+export function decideSnapshot(environment: Environment, write: SnapshotWrite, label: VersionLabel | null, now: number): () => FencedWrite {
   const { documentId, seq, state } = write
   assertShard(documentId, write.fence)
   const document = isCurrent(environment, write.fence) ? readDocument(environment, documentId) : null
@@ -112,7 +108,9 @@ export function decideSnapshot(environment: Environment, write: SnapshotWrite, l
   const old = readSnapshotRecord(environment, key)
   const isReadable = old !== null && readState(environment, prefix, seq, old) !== null
   const newLabel =
-    label === null ? (old?.label ?? null) : { name: label.name, author: label.author, createdAt: old?.label?.createdAt ?? now }
+    label === null
+      ? (old?.label ?? null)
+      : { name: label.name, description: label.description ?? null, author: label.author, createdAt: old?.label?.createdAt ?? now }
   const kept = isReadable
     ? { savedAt: old.savedAt, stateBytes: old.stateBytes, stateCrc: old.stateCrc }
     : { savedAt: now, stateBytes: state.length, stateCrc: crc32(state) }

@@ -1,11 +1,11 @@
 // One document on a MemoryDisk, and what can be read of it without changing it.
 import { noSuchDocument, prunedAway } from '../failures.js'
 import { quarantineOfRead } from '../quarantine.js'
-import type { AppendEntry, FirstUse, LogRow, Quarantine, StoredDocument, StoredSnapshot } from '../store.js'
+import type { AppendEntry, FirstUse, LogRow, Quarantine, StoredDocument, StoredSnapshot, VersionLabel } from '../store.js'
 
 export interface MemorySnapshot extends StoredSnapshot {
   /** Null for an ordinary snapshot. */
-  readonly label: { readonly name: string; readonly author: string | null; readonly createdAt: number } | null
+  readonly label: (Required<VersionLabel> & { readonly createdAt: number }) | null
 }
 
 interface MemoryRow extends LogRow {

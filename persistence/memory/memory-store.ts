@@ -27,6 +27,8 @@ import type {
   SnapshotWrite,
   StoredDocument,
   Version,
+  VersionLabel,
+  VersionQuery,
 } from '../store.js'
 import { StoreTime } from '../store-time.js'
 import {
@@ -209,17 +211,21 @@ export class MemoryStore implements DocumentStore {
     return { items, next: rest.length > items.length ? (items.at(-1)?.documentId ?? null) : null }
   }
 
-  async listVersions(documentId: string, query: { readonly before?: number; readonly limit: number }): Promise<Page<Version, number>> {
+  async listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
     this.#checkOpen()
-    const { before = Number.POSITIVE_INFINITY, limit } = query
+    const { before = Number.POSITIVE_INFINITY, limit, which = 'kept' } = query
     const versions = (this.#disk.documents.get(documentId)?.snapshots ?? [])
-      .flatMap(({ seq, label, state }): Version[] => (label === null || seq >= before ? [] : [{ seq, ...label, stateBytes: state.length }]))
+      .filter(({ seq, label }) => seq < before && (which === 'all' || label !== null))
+      .map(({ seq, label, state, savedAt }): Version => {
+        const { name = null, description = null, author = null, createdAt = savedAt } = label ?? {}
+        return { seq, name, description, author, createdAt, stateBytes: state.length }
+      })
       .reverse()
     const items = versions.slice(0, limit)
     return { items, next: versions.length > items.length ? (items.at(-1)?.seq ?? null) : null }
   }
 
-  async keepVersion(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null }): Promise<FencedWrite> {
+  async keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite> {
     this.#checkOpen()
     return this.#putSnapshot(write, label)
   }
@@ -291,7 +297,7 @@ export class MemoryStore implements DocumentStore {
     document.updatedAt = committedAt
   }
 
-  #putSnapshot(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null } | null): FencedWrite {
+  #putSnapshot(write: SnapshotWrite, label: VersionLabel | null): FencedWrite {
     const { documentId, fence, seq } = write
     assert(fence.shard === shardOf(documentId), 'a snapshot is fenced by the shard of its document')
     const document = this.#disk.documents.get(documentId)
@@ -304,7 +310,10 @@ export class MemoryStore implements DocumentStore {
       seq,
       state: old?.state ?? new Uint8Array(write.state),
       savedAt: old?.savedAt ?? savedAt,
-      label: label === null ? (old?.label ?? null) : { name: label.name, author: label.author, createdAt },
+      label:
+        label === null
+          ? (old?.label ?? null)
+          : { name: label.name, description: label.description ?? null, author: label.author, createdAt },
     }
     document.snapshots = [...document.snapshots.filter((other) => other.seq !== seq), snapshot].sort((a, b) => a.seq - b.seq)
     return 'written'

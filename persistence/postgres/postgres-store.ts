@@ -25,6 +25,8 @@ import type {
   SnapshotWrite,
   StoredDocument,
   Version,
+  VersionLabel,
+  VersionQuery,
 } from '../store.js'
 import { AuthorNumbers, readAuthors, readFirstUses } from './authors.js'
 import { identifyCluster } from './cluster-identity.js'
@@ -37,7 +39,7 @@ import { claimShards, OwnershipReader, releaseShards } from './ownership.js'
 import { prune } from './prune.js'
 import { liftQuarantine, saveQuarantine } from './quarantine.js'
 import { RememberedHeads } from './remembered-heads.js'
-import { deleteDocument, dropVersion, listVersions, saveSnapshot, type VersionLabel } from './snapshots.js'
+import { deleteDocument, dropVersion, listVersions, saveSnapshot } from './snapshots.js'
 
 export interface PostgresStoreOptions {
   /** postgres://user:password@host:port/database */
@@ -147,7 +149,7 @@ export class PostgresStore implements DocumentStore {
     return listDocuments(this.#open(), query)
   }
 
-  async listVersions(documentId: string, query: { readonly before?: number; readonly limit: number }): Promise<Page<Version, number>> {
+  async listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
     return listVersions(this.#open(), documentId, query)
   }
 

@@ -1,14 +1,9 @@
 // Snapshots and versions: saving, naming, dropping; and deleting a document for good.
 import { assert } from '../../core/assert.js'
 import { shardOf } from '../../core/document-id.js'
-import type { Fence, FencedWrite, Page, SnapshotWrite, Version } from '../store.js'
+import type { Fence, FencedWrite, Page, SnapshotWrite, Version, VersionLabel, VersionQuery } from '../store.js'
 import { numberIn, textIn, utf8In } from './columns.js'
-import type { Database } from './database.js'
-
-export interface VersionLabel {
-  readonly name: string
-  readonly author: string | null
-}
+import type { Database, Row } from './database.js'
 
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'utf8')
 
@@ -16,7 +11,9 @@ const bytesOf = (text: string): Buffer => Buffer.from(text, 'utf8')
 export async function saveSnapshot(database: Database, write: SnapshotWrite, label: VersionLabel | null): Promise<FencedWrite> {
   const { documentId, fence, incarnation, seq, state } = write
   assert(fence.shard === shardOf(documentId), 'a snapshot is fenced by the shard of its document')
-  const [row] = await database.run('bulk', 'SELECT weft.save_snapshot($1, $2, $3, $4, $5, $6, $7, $8, $9) AS outcome', [
+  const call =
+    label === null ? 'save_snapshot($1, $2, $3, $4, $5, $6, $7, $8, $9)' : 'keep_version($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)'
+  const [row] = await database.run('bulk', `SELECT weft.${call} AS outcome`, [
     fence.shard,
     fence.epoch,
     fence.boot,
@@ -26,6 +23,7 @@ export async function saveSnapshot(database: Database, write: SnapshotWrite, lab
     state,
     label === null ? null : bytesOf(label.name),
     label === null || label.author === null ? null : bytesOf(label.author),
+    ...(label === null ? [] : [label.description == null ? null : bytesOf(label.description)]),
   ])
   assert(row !== undefined, 'the function answers')
   const outcome = textIn(row, 'outcome')
@@ -34,32 +32,33 @@ export async function saveSnapshot(database: Database, write: SnapshotWrite, lab
 }
 
 const LIST_VERSIONS = `
-  SELECT snapshot.seq, version_name, version_author, version_at, octet_length(bytes)::int AS state_bytes
+  SELECT snapshot.seq, version_name, version_description, version_author, coalesce(version_at, saved_at) AS created_at, octet_length(bytes)::int AS state_bytes
   FROM weft.snapshot JOIN weft.document ON document.key = snapshot.key
-  WHERE document.id = $1 AND version_name IS NOT NULL AND snapshot.seq < $2
+  WHERE document.id = $1 AND (version_name IS NOT NULL OR $4) AND snapshot.seq < $2
   ORDER BY snapshot.seq DESC LIMIT $3`
 
-export async function listVersions(
-  database: Database,
-  documentId: string,
-  query: { readonly before?: number; readonly limit: number },
-): Promise<Page<Version, number>> {
-  const { before = Number.MAX_SAFE_INTEGER, limit } = query
-  const rows = await database.read('bulk', LIST_VERSIONS, [bytesOf(documentId), before, limit + 1])
+export async function listVersions(database: Database, documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
+  const { before = Number.MAX_SAFE_INTEGER, limit, which = 'kept' } = query
+  const rows = await database.read('bulk', LIST_VERSIONS, [bytesOf(documentId), before, limit + 1, which === 'all'])
   const items = rows.slice(0, limit).map(
     (row): Version => ({
       seq: numberIn(row, 'seq'),
-      name: utf8In(row, 'version_name'),
-      author: row['version_author'] === null ? null : utf8In(row, 'version_author'),
-      createdAt: numberIn(row, 'version_at'),
+      name: textOrNull(row, 'version_name'),
+      description: textOrNull(row, 'version_description'),
+      author: textOrNull(row, 'version_author'),
+      createdAt: numberIn(row, 'created_at'),
       stateBytes: numberIn(row, 'state_bytes'),
     }),
   )
   return { items, next: rows.length > items.length ? (items.at(-1)?.seq ?? null) : null }
 }
 
+function textOrNull(row: Row, column: string): string | null {
+  return row[column] === null ? null : utf8In(row, column)
+}
+
 const DROP_VERSION = `
-  UPDATE weft.snapshot SET version_name = NULL, version_author = NULL, version_at = NULL
+  UPDATE weft.snapshot SET version_name = NULL, version_description = NULL, version_author = NULL, version_at = NULL
   FROM weft.document
   WHERE document.id = $1 AND snapshot.key = document.key AND snapshot.seq = $2 AND version_name IS NOT NULL
   RETURNING snapshot.seq`

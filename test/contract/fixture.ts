@@ -141,8 +141,8 @@ export class Writer {
     assert.equal(await this.store.saveSnapshot(this.snapshot(seq)), 'written')
   }
 
-  async keep(name: string, seq = this.head, author: string | null = null): Promise<FencedWrite> {
-    return this.store.keepVersion(this.snapshot(seq), { name, author })
+  async keep(name: string, seq = this.head, author: string | null = null, description?: string): Promise<FencedWrite> {
+    return this.store.keepVersion(this.snapshot(seq), { name, author, ...(description === undefined ? {} : { description }) })
   }
 
   /** Throws unless a read holds exactly this document through `seq`, contiguously (D5, H1). */

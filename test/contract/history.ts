@@ -96,19 +96,22 @@ export function historyContract(test: ContractTest): void {
 
   test('H3: a version is kept under its name, renamed in place, and read back at its seq', async (store) => {
     const writer = await (await Writer.claim(store, 'a')).appendMany(5)
-    assert.equal(await writer.keep('First draft', 2, 'ada'), 'written')
+    assert.equal(await writer.keep('First draft', 2, 'ada', 'As it went to the printer — ünïcode'), 'written')
     const [version] = (await store.listVersions('a', { limit: 10 })).items
     assert.ok(version !== undefined)
     assert.deepEqual(version, {
       seq: 2,
       name: 'First draft',
+      description: 'As it went to the printer — ünïcode',
       author: 'ada',
       createdAt: version.createdAt,
       stateBytes: writer.state(2).length,
     })
     assert.ok(version.createdAt > 0)
     assert.equal(await writer.keep('Draft — ünïcode 文', 2), 'written')
-    assert.deepEqual((await store.listVersions('a', { limit: 10 })).items, [{ ...version, name: 'Draft — ünïcode 文', author: null }])
+    assert.deepEqual((await store.listVersions('a', { limit: 10 })).items, [
+      { ...version, name: 'Draft — ünïcode 文', description: null, author: null },
+    ])
     const read = await store.readAt('a', { seq: 2 })
     assert.equal(read.snapshot?.seq, 2)
     writer.check(read, 2)
@@ -140,6 +143,27 @@ export function historyContract(test: ContractTest): void {
     assert.deepEqual(seen, [7, 5, 3, 1])
     assert.deepEqual(await store.listVersions('nobody wrote this', { limit: 2 }), { items: [], next: null })
     assert.equal((await store.listVersions('a', { limit: 4 })).next, null, 'a page that is exactly full is the last')
+  })
+
+  test('H3: snapshots that nobody kept are listed where all are asked for, without a name', async (store) => {
+    const writer = await (await Writer.claim(store, 'a')).appendMany(6)
+    await writer.save(2)
+    await writer.keep('v', 4)
+    await writer.save(6)
+    const { items, next } = await store.listVersions('a', { limit: 9, which: 'all' })
+    assert.deepEqual(
+      items.map(({ seq, name, description, author, stateBytes }) => ({ seq, name, description, author, stateBytes })),
+      [6, 4, 2].map((seq) => ({
+        seq,
+        name: seq === 4 ? 'v' : null,
+        description: null,
+        author: null,
+        stateBytes: writer.state(seq).length,
+      })),
+    )
+    assert.ok(items.every(({ createdAt }) => createdAt > 0))
+    assert.equal(next, null)
+    assert.deepEqual((await store.listVersions('a', { limit: 1, which: 'all', before: 6 })).next, 4)
   })
 
   test('H3: dropping a version leaves its snapshot', async (store) => {

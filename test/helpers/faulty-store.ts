@@ -21,6 +21,7 @@ import type {
   SnapshotWrite,
   StoredDocument,
   Version,
+  VersionLabel,
 } from '../../persistence/store.js'
 
 export type FaultyMethod = 'append' | 'probe' | 'openDocument' | 'readLog' | 'saveSnapshot' | 'saveQuarantine' | 'prune'
@@ -155,7 +156,7 @@ export class FaultyStore implements DocumentStore {
     return this.#inner.readFirstUses(documentId, query)
   }
 
-  keepVersion(write: SnapshotWrite, label: { readonly name: string; readonly author: string | null }): Promise<FencedWrite> {
+  keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite> {
     return this.#inner.keepVersion(write, label)
   }
 

@@ -4,6 +4,7 @@ import { initial } from './0001-initial.js'
 import { forgetLeases } from './0002-forget-leases.js'
 import { quarantine } from './0003-quarantine.js'
 import { whoWrote } from './0004-who-wrote.js'
+import { versionDescription } from './0005-version-description.js'
 
 export interface Migration {
   readonly version: number
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   { version: 2, name: 'forget-leases', sql: forgetLeases },
   { version: 3, name: 'quarantine', sql: quarantine },
   { version: 4, name: 'who-wrote', sql: whoWrote },
+  { version: 5, name: 'version-description', sql: versionDescription },
 ]
