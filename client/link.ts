@@ -213,6 +213,10 @@ export class Link {
         this.#catchingUp.delete(message.channel)
         this.#channels.get(message.channel)?.(message)
         return
+      case 'done':
+      case 'not-done':
+        // Only nodes ask for what these answer.
+        return
       default:
         this.#channels.get(message.channel)?.(message)
     }

@@ -17,6 +17,7 @@ export const counterNames = [
   'log_rows_committed',
   'log_bytes_committed',
   'documents_opened',
+  'documents_deleted',
   'documents_evicted',
   'documents_refused',
   'documents_quarantined',

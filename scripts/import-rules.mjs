@@ -4,6 +4,7 @@
 const engine = ['core', 'protocol', 'protocol/updates']
 const store = 'persistence'
 const port = 'server/document/port.ts'
+const commands = 'server/document/commands.ts'
 
 export const importRules = {
   core: [],
@@ -25,27 +26,29 @@ export const importRules = {
   'server/transport': ['core'],
 
   [port]: engine,
+  [commands]: [store],
   'server/document/view': [...engine, store, port],
-  'server/document': [...engine, store, port, 'server/document/view'],
+  'server/document': [...engine, store, port, commands, 'server/document/view'],
   'server/document/compactor': [...engine, 'server/document'],
 
   'server/awareness': ['core', 'protocol'],
   'server/awareness/exchange': ['core', 'protocol', 'server/awareness', 'server/redis'],
   'server/presence': ['core', 'server/awareness', 'server/redis'],
 
-  'server/gateway': [...engine, 'server/access', 'server/awareness', 'server/transport', port],
+  'server/gateway': [...engine, 'server/access', 'server/awareness', 'server/transport', port, commands],
   'server/gateway/dialects': [
     ...engine,
     'protocol/dialects',
     'server/access',
     'server/awareness',
     'server/gateway',
+    commands,
     'server/transport',
     port,
   ],
 
   'server/cluster/links': [...engine, 'protocol/dialects', 'server/access', 'server/transport'],
-  'server/cluster': [...engine, store, port, 'server/document/view', 'server/cluster/links'],
+  'server/cluster': [...engine, store, port, commands, 'server/document/view', 'server/cluster/links'],
 
   'server/api/framework': ['core', 'server/access'],
   'server/api/routes': ['core', 'server/presence', 'server/api/framework'],

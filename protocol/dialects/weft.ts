@@ -7,10 +7,11 @@ import { USER_ID_BYTES_MAX } from '../../core/user-id.js'
 import { MessageReader, PartsWriter } from '../bytes.js'
 
 export const weftSubprotocol = 'weft.1'
-/** The same dialect between the nodes of a cluster. Nodes offer both, and the other one takes the newer that it knows. */
-export const weftNodeSubprotocol = 'weft-node.2'
-/** As it was before submissions named their authors: without `author`. */
-export const weftNodeSubprotocolBefore = 'weft-node.1'
+/** The same dialect between the nodes of a cluster. */
+export const weftNodeSubprotocol = 'weft-node.3'
+/** Newest first. Nodes offer all of them, and the other one takes the newest that it knows: 2 is without `command`, 1 also without `author`. */
+export const weftNodeSubprotocols = [weftNodeSubprotocol, 'weft-node.2', 'weft-node.1'] as const
+export type WeftNodeSubprotocol = (typeof weftNodeSubprotocols)[number]
 
 /** What a client already has of a document. A seq only counts together with the incarnation it was seen in. */
 export type KnownOnWire =
@@ -34,6 +35,8 @@ export type WeftClientMessage =
   | { readonly type: 'token'; readonly channel: number; readonly token: string }
   | { readonly type: 'close'; readonly channel: number }
   | { readonly type: 'ping' }
+  /** Between nodes only: something to do with a document that this node owns, as JSON. `request` counts up from 1 per connection. */
+  | { readonly type: 'command'; readonly request: number; readonly documentId: string; readonly command: string }
 
 interface Refusal {
   readonly closeCode: number
@@ -69,9 +72,25 @@ export type WeftServerMessage =
   | ({ readonly type: 'notice'; readonly channel: number } & Refusal)
   | { readonly type: 'drain'; readonly retryAfterMs: number }
   | { readonly type: 'pong' }
+  /** What a `command` asked for is done. */
+  | { readonly type: 'done'; readonly request: number }
+  /** It is not, or nobody knows. */
+  | ({ readonly type: 'not-done'; readonly request: number } & Refusal)
 
 // The two directions share no number, so that a frame sent the wrong way is named as such.
-const clientTypes = { hello: 1, open: 2, sync: 3, submit: 4, awareness: 5, token: 6, close: 7, ping: 8, part: 9, author: 10 } as const
+const clientTypes = {
+  hello: 1,
+  open: 2,
+  sync: 3,
+  submit: 4,
+  awareness: 5,
+  token: 6,
+  close: 7,
+  ping: 8,
+  part: 9,
+  author: 10,
+  command: 11,
+} as const
 const serverTypes = {
   welcome: 33,
   opened: 34,
@@ -86,6 +105,8 @@ const serverTypes = {
   pong: 43,
   piece: 44,
   notice: 45,
+  done: 46,
+  'not-done': 47,
 } as const
 
 const KNOWN_NOTHING = 0
@@ -97,6 +118,7 @@ export const agentBytesMax = 256
 export const tokenBytesMax = 16 * 1024
 const SHORT_STRING_BYTES_MAX = 256
 const REASON_BYTES_MAX = 4096
+const COMMAND_BYTES_MAX = 64 * 1024
 
 /** Decodes one frame from a client; byte arrays are views into it. Throws `malformed` unless the whole frame is exactly one message. */
 export function decodeWeftClient(frame: Uint8Array): WeftClientMessage {
@@ -121,7 +143,9 @@ function headOf(frame: Uint8Array): { readonly type: number; readonly channel: n
   const reader = new MessageReader(frame, 'The message')
   try {
     const type = reader.varUint()
-    return type === clientTypes.hello || type === clientTypes.ping ? null : { type, channel: reader.varUint() }
+    return type === clientTypes.hello || type === clientTypes.ping || type === clientTypes.command
+      ? null
+      : { type, channel: reader.varUint() }
   } catch {
     return null
   }
@@ -156,6 +180,13 @@ function readClientMessage(reader: MessageReader): WeftClientMessage {
       return { type: 'close', channel: reader.varUint() }
     case clientTypes.ping:
       return { type: 'ping' }
+    case clientTypes.command:
+      return {
+        type: 'command',
+        request: reader.varUint(),
+        documentId: reader.varString(),
+        command: reader.varString(COMMAND_BYTES_MAX),
+      }
     default:
       throw reader.malformed(`has type ${type}, which no client sends`)
   }
@@ -186,6 +217,8 @@ export function encodeWeftClient(message: WeftClientMessage): readonly Uint8Arra
       return writer.varUint(message.channel).finish()
     case 'ping':
       return writer.finish()
+    case 'command':
+      return writer.varUint(message.request).varString(message.documentId).varString(message.command).finish()
     default:
       return unreachable(message)
   }
@@ -240,6 +273,10 @@ function readServerMessage(reader: MessageReader): WeftServerMessage {
       return { type: 'drain', retryAfterMs: reader.varUint() }
     case serverTypes.pong:
       return { type: 'pong' }
+    case serverTypes.done:
+      return { type: 'done', request: reader.varUint() }
+    case serverTypes['not-done']:
+      return { type: 'not-done', request: reader.varUint(), ...readRefusal(reader) }
     default:
       throw reader.malformed(`has type ${type}, which no server sends`)
   }
@@ -278,6 +315,10 @@ export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Arra
       return writer.varUint(message.retryAfterMs).finish()
     case 'pong':
       return writer.finish()
+    case 'done':
+      return writer.varUint(message.request).finish()
+    case 'not-done':
+      return writeRefusal(writer.varUint(message.request), message).finish()
     default:
       return unreachable(message)
   }

@@ -9,6 +9,7 @@ import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { DocumentStore } from '../../persistence/store.js'
+import type { DocumentCommand, DocumentCommands } from '../document/commands.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from '../document/port.js'
 import { ProcessPressure } from '../document/view/back-pressure.js'
 import type { Pace } from '../document/view/pace.js'
@@ -27,7 +28,7 @@ export type Location =
 
 export interface ClusterDirectoryOptions {
   /** The documents that this process owns. Not closed with this directory. */
-  readonly local: DocumentDirectory
+  readonly local: DocumentDirectory & DocumentCommands
   readonly locate: (shard: number) => Location
   /** Asks for a look at who owns what, soon. `looked` follows. */
   readonly lookSoon: () => void
@@ -63,12 +64,14 @@ export const defaultDirectoryTimes: ClusterDirectoryTimes = {
   lookPeriodMs: 100,
 }
 
+const COMMAND_RETRY_MS = 100
+
 interface Waiter {
   readonly timer: Timer
   readonly wake: () => void
 }
 
-export class ClusterDirectory implements DocumentDirectory {
+export class ClusterDirectory implements DocumentDirectory, DocumentCommands {
   readonly #options: ClusterDirectoryOptions
   readonly #held: ProcessPressure
   readonly #attachments = new Set<MovingAttachment>()
@@ -115,6 +118,37 @@ export class ClusterDirectory implements DocumentDirectory {
     this.#attachments.add(attachment)
     await attachment.start()
     return attachment
+  }
+
+  /** Wherever the document is owned, and after it if it moves meanwhile, for as long as a join may wait for an owner. */
+  async command(documentId: string, command: DocumentCommand): Promise<void> {
+    const { clock, times } = this.#options
+    const deadline = clock.monotonic() + times.attachMsMax
+    for (;;) {
+      try {
+        return await this.#commandOnce(documentId, command)
+      } catch (thrown) {
+        const moved = thrown instanceof WeftError && (thrown.code === 'owner-moved' || thrown.code === 'store-unavailable')
+        if (!moved || this.#state === 'closed' || clock.monotonic() >= deadline) throw thrown
+        this.#lookSoon()
+        await this.#pause(COMMAND_RETRY_MS)
+      }
+    }
+  }
+
+  async #commandOnce(documentId: string, command: DocumentCommand): Promise<void> {
+    if (this.#state === 'closed') throw stopping()
+    const location = this.#options.locate(shardOf(documentId))
+    switch (location.kind) {
+      case 'here':
+        return this.#options.local.command(documentId, command)
+      case 'node':
+        return this.#options.links.to(location.node).command(documentId, JSON.stringify(command))
+      case 'nobody':
+        throw new WeftError('owner-moved', 'No server owns this document at the moment; try again soon.')
+      default:
+        return unreachable(location)
+    }
   }
 
   /** This node has looked at who owns what: `alive` are the other nodes. Documents that moved are followed at once. */

@@ -9,6 +9,7 @@ import { failureInWords, waitingForDatabase } from '../../core/public-words.js'
 import type { Random } from '../../core/random.js'
 import type { MembershipStore, NodeSelf } from '../../persistence/membership.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
+import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 import type { Pace } from '../document/view/pace.js'
 import { ClusterDirectory, defaultDirectoryTimes } from './cluster-directory.js'
@@ -19,7 +20,7 @@ import type { ClusterSettings } from './settings.js'
 import { ShardManager } from './shard-manager.js'
 
 /** The documents of this process, and the two ways in which it loses some. */
-export interface OwnDocuments extends DocumentDirectory {
+export interface OwnDocuments extends DocumentDirectory, DocumentCommands {
   /** Flushes the documents of these shards and detaches their sessions with `owner-moved`. */
   release(shards: ReadonlySet<number>): Promise<void>
   /** Stops the documents of these shards at once. */

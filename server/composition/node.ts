@@ -117,6 +117,7 @@ export class ServerNode {
         counters,
         logger,
         directory: ownership.directory,
+        commands: documents,
         awareness,
         authorize: guardedAuthorize(authorize, { clock, logger, limits }),
         serverId: ownership.boot,

@@ -1,13 +1,14 @@
 // How a node comes to own documents: alone, where it owns all of them, or as a member of a cluster, where it owns its share.
 import type { WeftError } from '../../core/errors.js'
 import type { Fence } from '../../persistence/store.js'
+import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 
 export interface Ownership {
   /** Random id of this start of the process. */
   readonly boot: string
   /** What sessions attach through: it finds documents wherever they are owned. */
-  readonly directory: DocumentDirectory
+  readonly directory: DocumentDirectory & DocumentCommands
   readonly ownedShards: number
   /** This one included. */
   readonly nodesAlive: number

@@ -4,19 +4,20 @@ import { WeftError } from '../../core/errors.js'
 import { failureInWords } from '../../core/public-words.js'
 import { type Random, randomId } from '../../core/random.js'
 import type { Claimant, DocumentStore, Fence } from '../../persistence/store.js'
+import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 import type { Ownership } from './ownership.js'
 
 const BOOT_ID_BYTES = 16
 
 export class SoleOwnership implements Ownership {
-  readonly directory: DocumentDirectory
+  readonly directory: DocumentDirectory & DocumentCommands
   readonly #claimant: Claimant
   readonly #store: DocumentStore
   readonly #epochs = new Map<number, number>()
   #failure: WeftError | null = null
 
-  constructor(options: { readonly store: DocumentStore; readonly random: Random; readonly local: DocumentDirectory }) {
+  constructor(options: { readonly store: DocumentStore; readonly random: Random; readonly local: DocumentDirectory & DocumentCommands }) {
     this.directory = options.local
     this.#store = options.store
     this.#claimant = { nodeId: 'embedded', boot: randomId(options.random, BOOT_ID_BYTES) }

@@ -252,15 +252,15 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     await unsettled.settled()
   }
 
-  /** Hands the document to another node: flushes, then detaches the sessions with `owner-moved`. */
-  async handOver(): Promise<void> {
+  /** Lets go of the document, for another node or for good: flushes, then detaches the sessions with `error`. */
+  async handOver(error: WeftError = ownerMoved()): Promise<void> {
     if (this.#state.kind === 'stopped') return
     this.#state = { kind: 'handing-over', refusal: this.#refusal() }
     // Sockets stop reading, so this ends: only what had been read already still comes in.
     this.updatePause()
     // Or until the store refuses the shard: then nothing is left to wait for.
     while (this.#state.kind === 'handing-over' && (!this.#admissions.empty || this.#unsettled !== null)) await this.flush()
-    this.stop(ownerMoved())
+    this.stop(error)
   }
 
   /** Ends the owner at once: nothing is acknowledged any more, the sessions are detached with `error`. Idempotent. */

@@ -1,4 +1,5 @@
 // The documents that are open in this process: finds or opens them, evicts them when idle, and stops them when their shard goes elsewhere.
+import { unreachable } from '../../core/assert.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { shardOf } from '../../core/document-id.js'
@@ -9,7 +10,8 @@ import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import { runAtOnce, runInSlices } from '../../core/slices.js'
 import { Turnstile } from '../../core/turnstile.js'
-import type { DocumentStore, Fence, StoredDocument } from '../../persistence/store.js'
+import type { DocumentStore, Fence, StoredDocument, VersionLabel } from '../../persistence/store.js'
+import type { DocumentCommand, DocumentCommands } from './commands.js'
 import type { Compactor } from './compaction.js'
 import { DocumentOwner, type OwnerEvents } from './document-owner.js'
 import { LogWriter } from './log-writer.js'
@@ -19,6 +21,7 @@ import type { Attachment, AttachRequest, DocumentDirectory } from './port.js'
 import type { DocumentTuning } from './tuning.js'
 import { ProcessPressure } from './view/back-pressure.js'
 import { ownerMoved } from './view/session-slots.js'
+import { wholeStateAt } from './whole-state.js'
 
 const OPENED_AT_ONCE_BYTES_MAX = 512 * 1024
 
@@ -64,7 +67,7 @@ type DirectoryState =
   /** The store takes nothing more. */
   | { readonly kind: 'failed'; readonly error: WeftError }
 
-export class LocalDirectory implements DocumentDirectory {
+export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   readonly #options: LocalDirectoryOptions
   readonly #environment: OwnerEnvironment
   readonly #events: OwnerEvents = {
@@ -78,6 +81,8 @@ export class LocalDirectory implements DocumentDirectory {
   }
   readonly #writer: LogWriter
   readonly #entries = new Map<string, Entry>()
+  /** Documents that are being deleted: nobody opens them before that has ended. */
+  readonly #deletions = new Map<string, Promise<void>>()
   /** Idle owners, and since when (monotonic milliseconds), longest first. */
   readonly #idle = new Map<DocumentOwner, number>()
   /** What is being read is in no account yet, so only so much is read at a time. */
@@ -137,6 +142,11 @@ export class LocalDirectory implements DocumentDirectory {
   async attach(documentId: string, request: AttachRequest): Promise<Attachment> {
     for (;;) {
       if (this.#state.kind !== 'serving') throw this.#over()
+      const deletion = this.#deletions.get(documentId)
+      if (deletion !== undefined) {
+        await deletion
+        continue
+      }
       const entry = this.#entries.get(documentId) ?? this.#openIfRoom(documentId)
       if (entry.kind === 'opening') {
         await entry.opened
@@ -147,6 +157,52 @@ export class LocalDirectory implements DocumentDirectory {
       this.#idle.delete(entry.owner)
       return attachment
     }
+  }
+
+  async command(documentId: string, command: DocumentCommand): Promise<void> {
+    if (this.#state.kind !== 'serving') throw this.#over()
+    switch (command.kind) {
+      case 'keep-version':
+        return this.#keepVersion(documentId, command.seq, command.label)
+      case 'delete':
+        return this.#delete(documentId)
+      default:
+        unreachable(command)
+    }
+  }
+
+  async #keepVersion(documentId: string, seq: number, label: VersionLabel): Promise<void> {
+    const { store, fenceOf, compactor, keepDeleted } = this.#options
+    const fence = fenceOf(documentId)
+    if (fence === null) throw ownerMoved()
+    const { incarnation, state } = await wholeStateAt(store, compactor, documentId, seq, keepDeleted(documentId))
+    if ((await store.keepVersion({ documentId, fence, incarnation, seq, state }, label)) === 'fenced') throw ownerMoved()
+  }
+
+  /** Concurrent ones are one. */
+  #delete(documentId: string): Promise<void> {
+    const running = this.#deletions.get(documentId)
+    if (running !== undefined) return running
+    const deletion = this.#deleteAnew(documentId).finally(() => this.#deletions.delete(documentId))
+    // Whoever waits to open it opens it anew, whatever came of this.
+    this.#deletions.set(
+      documentId,
+      deletion.catch(() => {}),
+    )
+    return deletion
+  }
+
+  async #deleteAnew(documentId: string): Promise<void> {
+    const { store, fenceOf } = this.#options
+    const fence = fenceOf(documentId)
+    if (fence === null) throw ownerMoved()
+    const entry = this.#entries.get(documentId)
+    if (entry?.kind === 'opening') await entry.opened.catch(() => {})
+    const opened = this.#entries.get(documentId)
+    // Nothing of it may be under way to the store when it is removed there.
+    if (opened?.kind === 'open') await opened.owner.handOver(deleted())
+    if ((await store.deleteDocument(documentId, fence)) === 'fenced') throw ownerMoved()
+    this.#options.counters.add('documents_deleted')
   }
 
   /**
@@ -361,6 +417,10 @@ function isSmall({ snapshot, tail }: StoredDocument): boolean {
   let bytes = snapshot?.state.length ?? 0
   for (const { update } of tail) bytes += update.length
   return bytes <= OPENED_AT_ONCE_BYTES_MAX
+}
+
+function deleted(): WeftError {
+  return new WeftError('no-such-document', 'This document was deleted.')
 }
 
 function draining(): WeftError {

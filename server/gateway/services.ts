@@ -7,6 +7,7 @@ import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
 import type { DocumentAwarenesses } from '../awareness/hub.js'
+import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 
 export interface GatewayServices {
@@ -18,6 +19,8 @@ export interface GatewayServices {
   readonly counters: Counters
   readonly logger: Logger
   readonly directory: DocumentDirectory
+  /** For other nodes: what this process does with the documents that it owns. */
+  readonly commands?: DocumentCommands
   readonly awareness: Pick<DocumentAwarenesses, 'join'>
   authorize(request: AuthorizeRequest): Promise<Authorization>
   /** Names this server process to weft clients. */

@@ -10,7 +10,7 @@ import { silentLogger } from '../../core/log.js'
 import { MemoryBudget } from '../../core/memory-budget.js'
 import { seededRandom } from '../../core/random.js'
 import type { LogRow } from '../../persistence/store.js'
-import { weftNodeSubprotocol, weftNodeSubprotocolBefore } from '../../protocol/dialects/weft.js'
+import { weftNodeSubprotocol } from '../../protocol/dialects/weft.js'
 import { NodeLinks } from '../../server/cluster/links/node-links.js'
 import { RemoteDocument } from '../../server/cluster/remote-document.js'
 import type { DocumentDirectory } from '../../server/document/port.js'
@@ -374,7 +374,7 @@ test('H5: the owner is told who wrote what is submitted, whenever that is somebo
 })
 
 test('H5: a node of the version before is sent what is submitted, and not who wrote it', async () => {
-  const { node, remote, clock, join } = await bench(0, [], { subprotocol: weftNodeSubprotocolBefore })
+  const { node, remote, clock, join } = await bench(0, [], { subprotocol: 'weft-node.1' })
   const session = await join()
   session.user = 'ann'
   session.submit(editOf('x', 1))

@@ -13,7 +13,7 @@ import {
 import { Heartbeat } from '../../transport/heartbeat.js'
 import { linkHeartbeat } from '../../transport/link-limits.js'
 import type { Socket, SocketEvents } from '../../transport/socket.js'
-import { linkLost } from './link-errors.js'
+import { errorFromWire, linkLost } from './link-errors.js'
 import type { DialedNode, NodeAddress, NodeDialer } from './node-dialer.js'
 
 /** What the other node says on a channel. */
@@ -58,10 +58,11 @@ export type LinkEnd = 'closed-here' | 'farewell' | 'unreachable' | 'lost'
 
 type LinkState =
   | { readonly kind: 'dialing'; readonly waiting: WeftClientMessage[] }
-  | { readonly kind: 'open'; readonly socket: Socket; readonly namesAuthors: boolean; readonly heartbeat: Heartbeat; full: boolean }
+  | { readonly kind: 'open'; readonly socket: Socket; readonly subprotocol: string; readonly heartbeat: Heartbeat; full: boolean }
   | { readonly kind: 'ended' }
 
 const GOING_AWAY = 1001
+const OLDER_NODE = 'The document is on a node of an older version, which cannot do this yet; try again once it is upgraded.'
 
 const logLevels = { 'closed-here': 'info', farewell: 'info', unreachable: 'warn', lost: 'warn' } as const satisfies Record<LinkEnd, string>
 const logWords: Readonly<Record<LinkEnd, string>> = {
@@ -78,6 +79,8 @@ export class NodeLink {
   #farewell = false
   readonly #channels = new Map<number, ChannelEvents>()
   #lastChannel = 0
+  readonly #requests = new Map<number, { readonly resolve: () => void; readonly reject: (error: WeftError) => void }>()
+  #lastRequest = 0
   #takenBytes = 0
   #state: LinkState = { kind: 'dialing', waiting: [] }
 
@@ -121,6 +124,16 @@ export class NodeLink {
     }
   }
 
+  /** Has the other node do something with a document that it owns. Rejects with what it says, or with `owner-moved` when the link ends: it may be done then. */
+  command(documentId: string, command: string): Promise<void> {
+    if (this.#state.kind === 'ended') return Promise.reject(linkLost(this.address.nodeId))
+    const request = ++this.#lastRequest
+    return new Promise((resolve, reject) => {
+      this.#requests.set(request, { resolve, reject })
+      this.#send({ type: 'command', request, documentId, command })
+    })
+  }
+
   /** Ends the link; its channels are lost. Idempotent. */
   close(): void {
     this.#end(null)
@@ -154,7 +167,7 @@ export class NodeLink {
       traffic: () => ({ waiting: socket.bufferedBytes, taken: this.#takenBytes }),
       silent: () => this.#end(linkLost(address.nodeId, 'it no longer answers pings')),
     })
-    this.#state = { kind: 'open', socket, namesAuthors: subprotocol === weftNodeSubprotocol, heartbeat, full: false }
+    this.#state = { kind: 'open', socket, subprotocol, heartbeat, full: false }
     logger.info({ node: address.nodeId, address: address.advertise }, 'linked to a node')
     for (const request of waiting) this.#send(request)
   }
@@ -166,8 +179,12 @@ export class NodeLink {
         state.waiting.push(request)
         return
       case 'open':
-        // A node of the version before stores what is written without saying who wrote it.
-        if (request.type === 'author' && !state.namesAuthors) return
+        // An older node stores what is written without saying who wrote it.
+        if (request.type === 'author' && state.subprotocol === 'weft-node.1') return
+        if (request.type === 'command' && state.subprotocol !== weftNodeSubprotocol) {
+          this.#notDone(request.request, new WeftError('overloaded', OLDER_NODE))
+          return
+        }
         this.#write(state.socket, encodeWeftClient(request))
         this.#checkFull()
         return
@@ -218,6 +235,13 @@ export class NodeLink {
         // It has handed its documents over first, and said so on every channel.
         this.#farewell = true
         return
+      case 'done':
+        this.#requests.get(message.request)?.resolve()
+        this.#requests.delete(message.request)
+        return
+      case 'not-done':
+        this.#notDone(message.request, errorFromWire(message))
+        return
       default: {
         const events = this.#channels.get(message.channel)
         if (message.type === 'closed') this.#channels.delete(message.channel)
@@ -225,6 +249,11 @@ export class NodeLink {
         events?.message(message)
       }
     }
+  }
+
+  #notDone(request: number, error: WeftError): void {
+    this.#requests.get(request)?.reject(error)
+    this.#requests.delete(request)
   }
 
   #end(failure: WeftError | null): void {
@@ -245,5 +274,6 @@ export class NodeLink {
     const channels = [...this.#channels.values()]
     this.#channels.clear()
     for (const events of channels) events.lost(lost)
+    for (const request of [...this.#requests.keys()]) this.#notDone(request, lost)
   }
 }

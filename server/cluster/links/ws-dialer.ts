@@ -4,7 +4,7 @@ import { WebSocket } from 'ws'
 import type { Clock } from '../../../core/clock.js'
 import type { Limits } from '../../../core/limits.js'
 import type { Random } from '../../../core/random.js'
-import { weftNodeSubprotocol, weftNodeSubprotocolBefore } from '../../../protocol/dialects/weft.js'
+import { weftNodeSubprotocols } from '../../../protocol/dialects/weft.js'
 import { challengeHeader, NodeAnswer, proofHeader } from '../../access/node-credentials.js'
 import type { SocketEvents } from '../../transport/socket.js'
 import { WsSocket } from '../../transport/ws-socket.js'
@@ -59,7 +59,7 @@ export class WsDialer implements NodeDialer {
   #upgrade(advertise: string, answer: NodeAnswer | null, events: SocketEvents): Promise<Upgrade> {
     const { clock, limits } = this.#options
     return new Promise((resolve, reject) => {
-      const ws = new WebSocket(`ws://${advertise}/`, [weftNodeSubprotocol, weftNodeSubprotocolBefore], {
+      const ws = new WebSocket(`ws://${advertise}/`, [...weftNodeSubprotocols], {
         perMessageDeflate: false,
         // A document comes as one message.
         maxPayload: Math.max(2 * limits.documentBytesMax, limits.messageBytesMax),

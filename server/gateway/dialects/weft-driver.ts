@@ -9,12 +9,12 @@ import {
   decodeWeftClient,
   encodeWeftServer,
   type WeftClientMessage,
-  weftNodeSubprotocol,
-  weftNodeSubprotocolBefore,
+  weftNodeSubprotocols,
   weftSubprotocol,
 } from '../../../protocol/dialects/weft.js'
 import type { AddressUse } from '../../access/addresses.js'
 import type { Authorization } from '../../access/authorize.js'
+import type { DocumentCommand } from '../../document/commands.js'
 import type { Connection, Driver } from '../../transport/connection.js'
 import type { Dialect, Opening } from '../dialect.js'
 import { Openings, type OpeningTurns } from '../openings.js'
@@ -36,7 +36,7 @@ export const weftDialect: Dialect = {
 export const weftNodeDialect: Dialect = {
   name: 'weft-node',
   speaker: 'node',
-  matches: (protocols) => [weftNodeSubprotocol, weftNodeSubprotocolBefore].find((name) => protocols.includes(name)) ?? null,
+  matches: (protocols) => weftNodeSubprotocols.find((name) => protocols.includes(name)) ?? null,
   open: (opening) => driverOf(opening, null, null),
 }
 
@@ -68,7 +68,7 @@ type WeftState =
   | { readonly kind: 'talking'; readonly token: string; lastChannel: number; phase: 'serving' | 'draining' }
   | { readonly kind: 'over' }
 
-type ChannelMessage = Exclude<WeftClientMessage, { type: 'hello' } | { type: 'ping' } | { type: 'open' }>
+type ChannelMessage = Exclude<WeftClientMessage, { type: 'hello' } | { type: 'ping' } | { type: 'open' } | { type: 'command' }>
 
 interface OpenChannel {
   readonly session: Session
@@ -204,8 +204,27 @@ export class WeftDriver implements Driver {
       case 'open':
         this.#open(state, message)
         return
+      case 'command':
+        void this.#command(message)
+        return
       default:
         this.#onChannel(state.lastChannel, message)
+    }
+  }
+
+  /** Never rejects. */
+  async #command({ request, documentId, command }: WeftClientMessage & { type: 'command' }): Promise<void> {
+    const { connection, services } = this.#options
+    try {
+      if (!connection.isLink || services.commands === undefined)
+        throw new WeftError('malformed', 'Only nodes of the cluster send each other commands.')
+      // Another node made it, which proved to be one.
+      await services.commands.command(documentId, JSON.parse(command) as DocumentCommand)
+      connection.send(encodeWeftServer({ type: 'done', request }))
+    } catch (thrown) {
+      const error = asWeftError(thrown)
+      if (!connection.isLink) connection.fail(error)
+      else connection.send(encodeWeftServer({ type: 'not-done', request, ...refusalOf(error) }))
     }
   }
 

@@ -1,0 +1,16 @@
+// The seam beside `port.ts`: what can be asked of a document besides attaching to it. Only its owner may do these; they are routed to it from any node.
+import type { VersionLabel } from '../../persistence/store.js'
+
+export type DocumentCommand =
+  /**
+   * Stores the whole document as it was through `seq` as a version. Repeating it changes nothing, and with another label it renames.
+   * Rejects with `no-such-document` for a seq that the document never reached, `document-corrupt` for one that was pruned away.
+   */
+  | { readonly kind: 'keep-version'; readonly seq: number; readonly label: VersionLabel }
+  /** Removes the document for good. Whoever has it open is told that it is gone (`no-such-document`). Repeating it changes nothing. */
+  | { readonly kind: 'delete' }
+
+export interface DocumentCommands {
+  /** Resolves when it is done and durable. Rejects also with `owner-moved` and store errors: it may have been done then, and may be repeated. */
+  command(documentId: string, command: DocumentCommand): Promise<void>
+}
