@@ -69,6 +69,12 @@ const errorKinds = {
   'store-failed': kind(closeCodes.internal, true, 'error'),
   'document-corrupt': kind(closeCodes.internal, true, 'error'),
   'document-quarantined': kind(closeCodes.forbidden, false, 'warn'),
+  // What somebody asks about the history of a document.
+  /** Outside of what is kept, or a version that is not there. */
+  'moment-gone': kind(closeCodes.noSuchDocument, false, 'info'),
+  'not-restorable': kind(closeCodes.malformed, false, 'info'),
+  'document-exists': kind(closeCodes.superseded, false, 'info'),
+  'edit-mismatch': kind(closeCodes.superseded, false, 'info'),
   // What an application passed.
   'foreign-document': kind(closeCodes.malformed, false, 'error'),
   // What an operator set up.

@@ -3,8 +3,9 @@
 /**
  * `documents`: open documents, with their indexes. `pending`: edits that were received and are not committed. `outboxes`: what waits to be sent over
  * sockets. `received`: frames and parts that are not handled yet. `answers`: HTTP answers that are not taken yet. `compaction`: what compactions hold.
+ * `history`: what is put together about earlier moments.
  */
-export const memoryAccountNames = ['documents', 'pending', 'outboxes', 'received', 'answers', 'compaction'] as const
+export const memoryAccountNames = ['documents', 'pending', 'outboxes', 'received', 'answers', 'compaction', 'history'] as const
 export type MemoryAccountName = (typeof memoryAccountNames)[number]
 
 /** `tight` from 80 % of the bound on, `full` from all of it on; each ends five hundredths below where it began, so that it does not flutter. */

@@ -50,14 +50,18 @@ export const importRules = {
   'server/cluster/links': [...engine, 'protocol/dialects', 'server/access', 'server/transport'],
   'server/cluster': [...engine, store, port, commands, 'server/document/view', 'server/cluster/links'],
 
+  'server/history/tasks': [],
+  'server/history/workshop': ['core', 'protocol/updates', 'server/document/compactor', 'server/history/tasks'],
+  'server/history': ['core', store, port, commands, 'server/history/tasks', 'server/history/workshop'],
+
   'server/api/framework': ['core', 'server/access'],
-  'server/api/routes': ['core', 'server/presence', 'server/api/framework'],
+  'server/api/routes': ['core', 'server/history', 'server/presence', 'server/api/framework'],
   'server/api': ['core', 'server/presence', 'server/api/framework', 'server/api/routes'],
   'server/commands': ['core', store, 'persistence/index.ts', 'persistence/postgres', 'server/config'],
 
   // The only place that constructs.
   'server/composition': ['*'],
-  'server/index.ts': ['core', 'server/access', 'server/composition', 'server/presence'],
+  'server/index.ts': ['core', 'server/access', 'server/composition', 'server/history', 'server/presence'],
   'server/main.ts': ['core', 'persistence/postgres', 'server/commands', 'server/composition', 'server/config', 'server/logging'],
 
   client: [...engine, 'protocol/dialects'],

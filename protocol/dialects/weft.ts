@@ -11,7 +11,6 @@ export const weftSubprotocol = 'weft.1'
 export const weftNodeSubprotocol = 'weft-node.3'
 /** Newest first. Nodes offer all of them, and the other one takes the newest that it knows: 2 is without `command`, 1 also without `author`. */
 export const weftNodeSubprotocols = [weftNodeSubprotocol, 'weft-node.2', 'weft-node.1'] as const
-export type WeftNodeSubprotocol = (typeof weftNodeSubprotocols)[number]
 
 /** What a client already has of a document. A seq only counts together with the incarnation it was seen in. */
 export type KnownOnWire =

@@ -1,17 +1,22 @@
 // The HTTP application: what is answered at which address, as a fetch handler. `request-listener.ts` puts it on node:http.
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { behindBasePath } from '../../core/document-path.js'
 import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
 import { problem, statusOf } from './framework/problems.js'
+import { addDocuments, type DocumentRouteOptions } from './routes/documents.js'
 import { addFiles } from './routes/files.js'
+import { addHistory } from './routes/history.js'
 import { addPresence, type PresenceOptions } from './routes/presence.js'
 import { addProbes, type ProbeOptions, probePaths } from './routes/probes.js'
 import type { StaticFile } from './routes/static-files.js'
 
-export interface ApplicationOptions extends ProbeOptions, PresenceOptions {
+export interface ApplicationOptions extends ProbeOptions, PresenceOptions, DocumentRouteOptions {
   readonly logger: Logger
+  readonly limits: PresenceOptions['limits'] & DocumentRouteOptions['limits']
+  readonly version: string
   readonly files: ReadonlyMap<string, StaticFile>
   /** What presence and files are under, such as `/collab`; empty for none. Probes are at both places. */
   readonly basePath: string
@@ -30,6 +35,9 @@ const securityHeaders = {
     "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 } as const
 
+/** What a body may hold beside a document. */
+const BODY_OVERHEAD_BYTES = 64 * 1024
+
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 export function createApplication(options: ApplicationOptions): Application {
@@ -41,8 +49,14 @@ export function createApplication(options: ApplicationOptions): Application {
   })
   app.use(async (context, next) => {
     await next()
-    for (const [name, value] of Object.entries(securityHeaders)) context.res.headers.set(name, value)
-    if (!context.res.headers.has('Cache-Control')) context.res.headers.set('Cache-Control', 'no-store')
+    const { headers } = context.res
+    for (const [name, value] of Object.entries({ 'Cache-Control': 'no-store', ...securityHeaders }))
+      if (!headers.has(name)) headers.set(name, value)
+  })
+  app.use('/api/*', async (context, next) => {
+    const refusal = bodyRefusal(context, options.limits.documentBytesMax + BODY_OVERHEAD_BYTES)
+    if (refusal !== null) return refusal
+    return next()
   })
   app.onError((thrown, context) => {
     const error = asWeftError(thrown)
@@ -60,6 +74,16 @@ export function createApplication(options: ApplicationOptions): Application {
   })
   addProbes(app, options)
   addPresence(app, options)
+  addDocuments(app, options)
+  addHistory(app, options)
+  app.doc31('/api/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Weft',
+      version: options.version,
+      description: 'Documents, their content and their history. Errors are problem details (RFC 9457).',
+    },
+  })
   addFiles(app, options.files)
 
   return async (request, bindings = {}) => {
@@ -76,6 +100,16 @@ export function createApplication(options: ApplicationOptions): Application {
     }
     return app.fetch(rest === null || basePath === '' ? request : new Request(withPath(request.url, path, rest), request), bindings)
   }
+}
+
+/** Why the body is not read. Over a socket it has to say how long it is, so that nobody sends without end. */
+function bodyRefusal(context: Context<ApiEnvironment>, bytesMax: number): Response | null {
+  if (context.req.method === 'GET' || context.req.method === 'HEAD') return null
+  if (Number(context.req.header('content-length') ?? 0) > bytesMax)
+    return problem(context, 413, 'document-too-large', `The body is longer than ${bytesMax} bytes, which is the most that is read.`)
+  if (context.env.incoming !== undefined && context.req.header('transfer-encoding') !== undefined)
+    return problem(context, 411, 'length-required', 'Say how long the body is, with Content-Length.')
+  return null
 }
 
 /** Of an absolute URL, as it stands there. */

@@ -16,6 +16,8 @@ import type { Compactor } from '../document/compaction.js'
 import { LocalDirectory } from '../document/local-directory.js'
 import type { DocumentTuning } from '../document/tuning.js'
 import { Gateway } from '../gateway/gateway.js'
+import { History } from '../history/history.js'
+import { Workshop } from '../history/workshop/workshop.js'
 import type { Ownership } from './ownership.js'
 import { SoleOwnership } from './sole-ownership.js'
 
@@ -55,6 +57,8 @@ export class ServerNode {
   readonly documents: LocalDirectory
   readonly awareness: DocumentAwarenesses
   readonly ownership: Ownership
+  readonly history: History
+  readonly #workshop: Workshop
   readonly #options: NodeOptions
 
   /** Constructs the node and starts it. Rejects with a store error. */
@@ -108,6 +112,8 @@ export class ServerNode {
             onNodeGone: (nodeId, boot) => awareness.removeNode(nodeId, boot),
           })
     const { ownership } = this
+    this.#workshop = new Workshop({ clock, memoryBytesMax: limits.compactionBytesMax, account: budget.account('history') })
+    this.history = new History({ store, documents: ownership.directory, workshop: this.#workshop, clock, limits })
     this.gateway = new Gateway(
       {
         clock,
@@ -155,6 +161,7 @@ export class ServerNode {
       () => documents.close(),
       () => awareness.close(),
       () => compactor.close(),
+      () => this.#workshop.close(),
       () => ownership.end(),
     ]
     for (const step of steps) {

@@ -23,6 +23,7 @@ import { settingsFromOptions, settingsUnder } from '../config/program-options.js
 import type { Settings } from '../config/settings.js'
 import { type DocumentTuning, defaultTuning } from '../document/tuning.js'
 import { serveUpgrades } from '../gateway/upgrade.js'
+import type { History } from '../history/history.js'
 import { LimitedLogger } from '../logging/limited-logger.js'
 import { createLogger } from '../logging/logger.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
@@ -88,6 +89,8 @@ export interface WeftServer {
   readonly counters: Counters
   /** Who is where, on all nodes; see `PresenceRegistry`. Null while the server does not serve. Nobody's rights are asked for: that is for the caller. */
   readonly presence: Pick<PresenceRegistry, 'documentPresence' | 'connectionsOf'> | null
+  /** Earlier moments of documents, and their versions; see `History`. Null while the server does not serve. Nobody's rights are asked for. */
+  readonly history: History | null
   /** Takes no new clients, commits and acknowledges what was received, closes everybody with 1012 over the drain window, and stops. Idempotent. */
   drain(): Promise<void>
   /** As `drain`, without spreading the closes. Idempotent. */
@@ -123,13 +126,13 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     onFatal: (error) => server.fail(error),
   }
   const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })
-  const server = new Server(options, settings, base, files, gatekeeper)
+  const version = await packageVersion()
+  const server = new Server(options, settings, base, files, gatekeeper, version)
   if (cluster === null || gatekeeper === null) {
     server.serve(await startAlone(base, { dataDir: settings.dataDir, store: options.store ?? null }))
     return server
   }
   server.startWhenListening(async (url, waiting, cancelled) => {
-    const version = await packageVersion()
     return startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
   })
   return server
@@ -181,6 +184,7 @@ class Server implements WeftServer {
     base: NodeBase,
     files: ReadonlyMap<string, StaticFile>,
     gatekeeper: NodeGatekeeper | null,
+    version: string,
   ) {
     const { counters, logger, limits, budget, authorize } = base
     this.counters = counters
@@ -207,7 +211,9 @@ class Server implements WeftServer {
       files,
       basePath,
       access: { authorize: options.authorize === undefined ? null : guardedAuthorize(authorize, base), trustedProxies },
+      version,
       presence: () => this.#started?.presence ?? null,
+      history: () => this.#started?.node.history ?? null,
       readiness: () => this.#readiness(),
     })
     this.#listener = new HttpListener(
@@ -233,6 +239,10 @@ class Server implements WeftServer {
 
   get presence(): WeftServer['presence'] {
     return this.#started?.presence ?? null
+  }
+
+  get history(): History | null {
+    return this.#started?.node.history ?? null
   }
 
   /** The node is there. */
@@ -377,6 +387,7 @@ const accountHelp = {
   received: 'frames that are not handled yet',
   answers: 'HTTP answers that are not taken yet',
   compaction: 'compactions that wait or run',
+  history: 'documents of earlier moments that are put together',
 } as const
 
 function memoryGauges(budget: MemoryBudget): readonly Gauge[] {

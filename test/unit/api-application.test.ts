@@ -20,6 +20,8 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
     limits: defaultLimits,
     files: new Map(),
     basePath: '',
+    version: 'test',
+    history: () => null,
     access: {
       authorize: authorize === null ? null : async (request) => authorize(request),
       trustedProxies: trustedProxiesOf(proxies, 'trustedProxies'),

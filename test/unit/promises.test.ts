@@ -47,6 +47,8 @@ const subjects: Readonly<Record<string, RegExp>> = {
   G8: /memory|budget|held|bytes|account/i,
   G9: /piece|slow|rate|bytes/i,
   H1: /readAt|readLog|\bat\b|replay/i,
+  H2: /restore/i,
+  H4: /delete|DELETE/,
   H3: /prune|retention|window|version|credible/i,
   X1: /host|address|forwarded|loopback/i,
   X5: /hunter2|secret|password|token/i,

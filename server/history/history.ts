@@ -1,0 +1,350 @@
+// The history of documents: every moment of the retention window and every version can be read, compared, kept, brought back and taken along.
+import type { Clock } from '../../core/clock.js'
+import { WeftError } from '../../core/errors.js'
+import type { Limits } from '../../core/limits.js'
+import type { DocumentInfo, DocumentStore, Page, StoredDocument, Version, VersionQuery } from '../../persistence/store.js'
+import type { DocumentCommands } from '../document/commands.js'
+import type { DocumentDirectory } from '../document/port.js'
+import { type Address, parseAddress } from './address.js'
+import { addToSittings, type Sitting } from './sittings.js'
+import { submitEdit } from './submit-edit.js'
+import type { AttributedRoot } from './tasks/attribution.js'
+import type { RootDifference } from './tasks/difference.js'
+import type { PatchOperation, TextEdit } from './tasks/edit.js'
+import type { RestoreReport } from './tasks/restore.js'
+import type { Root } from './tasks/roots.js'
+import type { TextFormat, Updates } from './tasks/tasks.js'
+import type { Workshop } from './workshop/workshop.js'
+
+export interface HistoryOptions {
+  readonly store: DocumentStore
+  readonly documents: DocumentDirectory & DocumentCommands
+  readonly workshop: Workshop
+  readonly clock: Clock
+  readonly limits: Limits
+}
+
+/** A moment of a document that was found. */
+export interface Moment {
+  readonly seq: number
+  /** Milliseconds since the Unix epoch; of a version, when it was kept. Null for a moment that is named by its seq and no longer in the log. */
+  readonly at: number | null
+}
+
+export interface DocumentHistory extends DocumentInfo {
+  /** The first moment of which every edit can still be read. */
+  readonly window: Moment
+}
+
+export interface KeepRequest {
+  readonly at?: string
+  readonly name: string
+  readonly description?: string | null
+  /** Null when nobody knows. */
+  readonly author: string | null
+}
+
+export interface RestoreRequest {
+  readonly at: string
+  /** Only this root type. Default: all of them. */
+  readonly root?: string | null
+  readonly author: string | null
+  /** Says what it would do, and does nothing. */
+  readonly dryRun?: boolean
+}
+
+export interface RestoreResult extends RestoreReport {
+  readonly from: Moment
+  /** The version that was kept before, so that it can be taken back; null where nothing was done. */
+  readonly keptBefore: number | null
+  /** The document's seq with the restore in it. */
+  readonly seq: number
+}
+
+const AUTHORS_PAGE = 1_000
+/** Rows of the log that one request about changes looks at. */
+const AUTHORS_ROWS_MAX = 20_000
+const VERSIONS_PAGE = 200
+const FIRST_USES_PAGE = 1_000
+
+export class History {
+  readonly #options: HistoryOptions
+
+  constructor(options: HistoryOptions) {
+    this.#options = options
+  }
+
+  /** In byte order of their ids. */
+  documents(query: { readonly prefix?: string; readonly after?: string; readonly limit: number }): Promise<Page<DocumentInfo, string>> {
+    return this.#options.store.listDocuments(query)
+  }
+
+  /** Rejects with `no-such-document`. */
+  async document(documentId: string): Promise<DocumentHistory> {
+    const { store } = this.#options
+    const { items } = await store.listDocuments({ prefix: documentId, limit: 1 })
+    const [info] = items
+    if (info === undefined || info.documentId !== documentId) throw noSuchDocument()
+    const [first] = (await store.readAuthors(documentId, { afterSeq: 0, limit: 1 })).items
+    return { ...info, window: { seq: first?.seq ?? info.head, at: first?.committedAt ?? info.updatedAt } }
+  }
+
+  /** Newest first. */
+  versions(documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
+    return this.#options.store.listVersions(documentId, query)
+  }
+
+  /** Keeps a moment as a version; a version that is there already is renamed. Rejects as `find` does. */
+  async keep(documentId: string, { at = 'now', name, description = null, author }: KeepRequest): Promise<Version> {
+    const { seq } = await this.find(documentId, at)
+    await this.#options.documents.command(documentId, { kind: 'keep-version', seq, label: { name, description, author } })
+    const [version] = (await this.#options.store.listVersions(documentId, { before: seq + 1, limit: 1 })).items
+    if (version === undefined || version.seq !== seq) throw new WeftError('internal', 'The version that was kept is not there.')
+    return version
+  }
+
+  /** Turns a version back into a snapshot, which pruning may remove. False when there is none. */
+  drop(documentId: string, seq: number): Promise<boolean> {
+    return this.#options.store.dropVersion(documentId, seq)
+  }
+
+  /** Removes the document for good: log, snapshots, versions, and who wrote it (H4). Says what there was. */
+  async delete(documentId: string): Promise<{ readonly head: number; readonly versions: number }> {
+    const { head } = await this.document(documentId)
+    let versions = 0
+    for await (const page of this.#versionPages(documentId)) versions += page.length
+    await this.#options.documents.command(documentId, { kind: 'delete' })
+    return { head, versions }
+  }
+
+  /** The moment that an address names. Rejects with `malformed`, `no-such-document`, or `moment-gone`, which says what there is. */
+  async find(documentId: string, address: string): Promise<Moment> {
+    return (await this.#read(documentId, parseAddress(address))).moment
+  }
+
+  /** The whole document at a moment, as one Yjs update. */
+  async update(documentId: string, address: string): Promise<{ readonly moment: Moment; readonly update: Uint8Array }> {
+    const { moment, updates } = await this.#read(documentId, parseAddress(address))
+    const [only] = updates
+    const update = updates.length === 1 && only !== undefined ? only : await this.#options.workshop.run({ kind: 'merge', updates })
+    return { moment, update }
+  }
+
+  async roots(documentId: string, address: string): Promise<{ readonly moment: Moment; readonly roots: readonly Root[] }> {
+    const { moment, updates } = await this.#read(documentId, parseAddress(address))
+    return { moment, roots: await this.#options.workshop.run({ kind: 'read', updates }) }
+  }
+
+  /** `root` null: all that have text. */
+  async text(
+    documentId: string,
+    address: string,
+    format: TextFormat,
+    root: string | null,
+  ): Promise<{ readonly moment: Moment; readonly text: string }> {
+    const { moment, updates } = await this.#read(documentId, parseAddress(address))
+    return { moment, text: await this.#options.workshop.run({ kind: 'render', updates, format, root }) }
+  }
+
+  async difference(
+    documentId: string,
+    from: string,
+    to: string,
+  ): Promise<{ readonly from: Moment; readonly to: Moment; readonly roots: readonly RootDifference[] }> {
+    const [then, now] = await Promise.all([this.#read(documentId, parseAddress(from)), this.#read(documentId, parseAddress(to))])
+    const roots = await this.#options.workshop.run({ kind: 'compare', before: then.updates, after: now.updates })
+    return { from: then.moment, to: now.moment, roots }
+  }
+
+  /** Who wrote what is there at a moment. Client ids of nobody known are not in `users`. */
+  async attribution(
+    documentId: string,
+    address: string,
+  ): Promise<{ readonly moment: Moment; readonly roots: readonly AttributedRoot[]; readonly users: ReadonlyMap<number, string> }> {
+    const { moment, updates } = await this.#read(documentId, parseAddress(address))
+    const roots = await this.#options.workshop.run({ kind: 'attribute', updates })
+    const wanted = new Set(roots.flatMap(({ runs, keys }) => [...runs.map(({ clientId }) => clientId), ...Object.values(keys)]))
+    const users = new Map<number, string>()
+    for (let after = -1; ; ) {
+      const page = await this.#options.store.readFirstUses(documentId, { after, limit: FIRST_USES_PAGE })
+      for (const { clientId, user } of page.items) if (wanted.has(clientId)) users.set(clientId, user)
+      if (page.next === null) return { moment, roots, users }
+      after = page.next
+    }
+  }
+
+  /** Oldest first, after a seq; `next` is the seq to go on from. A sitting that goes on over the end of a page is told in parts. */
+  async changes(
+    documentId: string,
+    { afterSeq, limit, gapMs }: { readonly afterSeq: number; readonly limit: number; readonly gapMs: number },
+  ): Promise<Page<Sitting, number>> {
+    await this.document(documentId)
+    const sittings: Sitting[] = []
+    let after = afterSeq
+    for (let rows = 0; rows < AUTHORS_ROWS_MAX; rows += AUTHORS_PAGE) {
+      const page = await this.#options.store.readAuthors(documentId, { afterSeq: after, limit: AUTHORS_PAGE })
+      addToSittings(sittings, page.items, gapMs)
+      if (sittings.length > limit) {
+        const items = sittings.slice(0, limit)
+        return { items, next: items.at(-1)?.throughSeq ?? null }
+      }
+      if (page.next === null) return { items: sittings, next: null }
+      after = page.next
+    }
+    return { items: sittings, next: after }
+  }
+
+  /**
+   * Makes the document read as it did, by one ordinary edit (H2): editors see it happen, nobody is disconnected, what is typed meanwhile is merged. A version is
+   * kept before. Rejects as `find` does, and with `not-restorable` before anything was changed.
+   */
+  async restore(documentId: string, { at, root = null, author, dryRun = false }: RestoreRequest): Promise<RestoreResult> {
+    const then = await this.#read(documentId, parseAddress(at))
+    const now = await this.#read(documentId, { kind: 'now' })
+    const restored = await this.#options.workshop.run({ kind: 'restore', before: then.updates, after: now.updates, root })
+    if (typeof restored === 'string') throw new WeftError('not-restorable', restored)
+    const { update, ...report } = restored
+    if (report.method === 'nothing' || dryRun) return { ...report, from: then.moment, keptBefore: null, seq: now.moment.seq }
+    const keptBefore = now.moment.seq
+    await this.#keepBefore(documentId, keptBefore, `Before the restore of ${at.replace(/^@/, '')}`, author)
+    const { seq } = await submitEdit(this.#options.documents, documentId, [update], author)
+    return { ...report, from: then.moment, keptBefore, seq }
+  }
+
+  /** A new document that begins as this one was at a moment. Rejects as `find` does, and with `document-exists`. */
+  async fork(
+    documentId: string,
+    at: string,
+    into: string,
+    author: string | null,
+  ): Promise<{ readonly from: Moment; readonly seq: number }> {
+    const { moment, update } = await this.update(documentId, at)
+    const { seq } = await this.create(into, update, author)
+    return { from: moment, seq }
+  }
+
+  /** Begins a document with an update. Rejects with `document-exists`. */
+  create(documentId: string, update: Uint8Array, author: string | null): Promise<{ readonly seq: number }> {
+    const isNew = (seq: number): void => {
+      if (seq > 0) throw new WeftError('document-exists', 'There is a document of that name already.')
+    }
+    return submitEdit(this.#options.documents, documentId, [update], author, isNew)
+  }
+
+  /** Applies an update as a client's edit is applied. `expectedSeq`: rejects with `superseded` if the document is at another. */
+  apply(
+    documentId: string,
+    updates: readonly Uint8Array[],
+    author: string | null,
+    expectedSeq: number | null = null,
+  ): Promise<{ readonly seq: number }> {
+    return submitEdit(this.#options.documents, documentId, updates, author, expecting(expectedSeq))
+  }
+
+  /** Edits of a program that has no Yjs. Rejects with `superseded` as `apply` does, and with `edit-mismatch` for what does not fit. */
+  async edit(
+    documentId: string,
+    { texts, patch }: { readonly texts: readonly TextEdit[]; readonly patch: readonly PatchOperation[] },
+    author: string | null,
+    expectedSeq: number | null = null,
+  ): Promise<{ readonly seq: number }> {
+    const { updates, moment } = await this.#readOrNothing(documentId)
+    expecting(expectedSeq)(moment.seq)
+    const made = await this.#options.workshop.run({ kind: 'edit', updates, texts, patch })
+    if (typeof made === 'string') throw new WeftError('edit-mismatch', made)
+    return this.apply(documentId, [made], author)
+  }
+
+  async #keepBefore(documentId: string, seq: number, name: string, author: string | null): Promise<void> {
+    const [newest] = (await this.#options.store.listVersions(documentId, { before: seq + 1, limit: 1 })).items
+    // It is kept already, under a name that somebody chose.
+    if (newest?.seq === seq) return
+    await this.#options.documents.command(documentId, { kind: 'keep-version', seq, label: { name, description: null, author } })
+  }
+
+  async #readOrNothing(documentId: string): Promise<{ readonly moment: Moment; readonly updates: Updates }> {
+    try {
+      return await this.#read(documentId, { kind: 'now' })
+    } catch (thrown) {
+      if (thrown instanceof WeftError && thrown.code === 'no-such-document') return { moment: { seq: 0, at: null }, updates: [] }
+      throw thrown
+    }
+  }
+
+  async #read(documentId: string, address: Address): Promise<{ readonly moment: Moment; readonly updates: Updates }> {
+    const { store } = this.#options
+    const { head, window, updatedAt } = await this.document(documentId)
+    const named = address.kind === 'named' ? await this.#versionNamed(documentId, address.name) : null
+    const at = (): { readonly seq: number } | { readonly time: number } => {
+      switch (address.kind) {
+        case 'now':
+          return { seq: head }
+        case 'version':
+        case 'seq':
+          return { seq: address.seq }
+        case 'named':
+          return { seq: named?.seq ?? 0 }
+        case 'time':
+          return { time: address.time }
+        case 'ago':
+          return { time: this.#options.clock.now() - address.ms }
+      }
+    }
+    if (address.kind === 'version' && !(await this.#isVersion(documentId, address.seq)))
+      throw new WeftError('moment-gone', `There is no version v${address.seq} of this document.`)
+    const point = at()
+    const inWindow = 'seq' in point ? point.seq >= window.seq && point.seq <= head : point.time >= (window.at ?? 0)
+    let stored: StoredDocument
+    try {
+      stored = await store.readAt(documentId, point)
+    } catch (thrown) {
+      // What lies in the window has to be there.
+      const isGone = thrown instanceof WeftError && (thrown.code === 'no-such-document' || thrown.code === 'document-corrupt')
+      if (!isGone || inWindow) throw thrown
+      const from = new Date(window.at ?? 0).toISOString()
+      throw new WeftError(
+        'moment-gone',
+        `That moment cannot be read: every edit is kept from seq ${window.seq} (${from}) through seq ${head} (${new Date(updatedAt).toISOString()}); ` +
+          'before that, only versions and some snapshots.',
+        { cause: thrown },
+      )
+    }
+    const { snapshot, tail } = stored
+    const updates = [...(snapshot === null ? [] : [snapshot.state]), ...tail.map(({ update }) => update)]
+    const moment = { seq: stored.head, at: tail.at(-1)?.committedAt ?? snapshot?.savedAt ?? null }
+    return { moment, updates }
+  }
+
+  async #isVersion(documentId: string, seq: number): Promise<boolean> {
+    const [version] = (await this.#options.store.listVersions(documentId, { before: seq + 1, limit: 1, which: 'all' })).items
+    return version?.seq === seq
+  }
+
+  async #versionNamed(documentId: string, name: string): Promise<Version> {
+    for await (const page of this.#versionPages(documentId)) {
+      const found = page.find((version) => version.name === name)
+      if (found !== undefined) return found
+    }
+    throw new WeftError('moment-gone', `There is no version "${name}" of this document.`)
+  }
+
+  async *#versionPages(documentId: string): AsyncGenerator<readonly Version[]> {
+    let query: VersionQuery | null = { limit: VERSIONS_PAGE }
+    while (query !== null) {
+      const page: Page<Version, number> = await this.#options.store.listVersions(documentId, query)
+      yield page.items
+      query = page.next === null ? null : { limit: VERSIONS_PAGE, before: page.next }
+    }
+  }
+}
+
+function expecting(expectedSeq: number | null): (seq: number) => void {
+  return (seq) => {
+    if (expectedSeq !== null && seq !== expectedSeq)
+      throw new WeftError('superseded', `The document is at seq ${seq}, and not at ${expectedSeq} as was expected; look at it again.`)
+  }
+}
+
+function noSuchDocument(): WeftError {
+  return new WeftError('no-such-document', 'There is no such document.')
+}
