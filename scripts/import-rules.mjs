@@ -57,7 +57,16 @@ export const importRules = {
   'server/api/framework': ['core', 'server/access'],
   'server/api/routes': ['core', 'server/history', 'server/presence', 'server/api/framework'],
   'server/api': ['core', 'server/presence', 'server/api/framework', 'server/api/routes'],
-  'server/commands': ['core', store, 'persistence/index.ts', 'persistence/postgres', 'server/config'],
+  'server/commands': [
+    'core',
+    store,
+    'persistence/index.ts',
+    'persistence/postgres',
+    'server/composition',
+    'server/config',
+    'server/history',
+    'server/logging',
+  ],
 
   // The only place that constructs.
   'server/composition': ['*'],

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // The command line: `weft serve` and its companions. Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage.
 import { WeftError } from '../core/errors.js'
+import { Refused } from './commands/api-target.js'
+import { documentCommands } from './commands/document-commands.js'
 import { greeting } from './commands/greeting.js'
 import { packageVersion } from './composition/version.js'
 import { parseCommand } from './config/command-line.js'
@@ -12,7 +14,7 @@ const FAILED = 1
 const WRONG_USAGE = 2
 
 async function main(): Promise<void> {
-  const command = parseCommand(process.argv.slice(2), process.env)
+  const command = parseCommand(process.argv.slice(2), process.env, documentCommands)
   switch (command.kind) {
     case 'help':
       process.stdout.write(command.text)
@@ -35,6 +37,9 @@ async function main(): Promise<void> {
       process.stdout.write('Lifted. All of the document is tried again when it is opened the next time.\n')
       return
     }
+    case 'documents':
+      await command.command.run(command.given)
+      return
     case 'serve':
       await serve(command.settings)
   }
@@ -114,6 +119,10 @@ async function migrateDatabase(url: string, logLevel: LogLevel, logFormat: LogFo
 }
 
 function fail(thrown: unknown): never {
+  if (thrown instanceof Refused) {
+    process.stderr.write(`weft: ${thrown.message}\n`)
+    process.exit(FAILED)
+  }
   if (thrown instanceof WeftError) {
     process.stderr.write(`weft: ${thrown.message}\n`)
     process.exit(thrown.code === 'invalid-configuration' ? WRONG_USAGE : FAILED)

@@ -13,7 +13,7 @@ import type { DocumentStore } from '../../persistence/store.js'
 import { trustedProxiesOf } from '../access/addresses.js'
 import { type Authorize, allowEverybody, guardedAuthorize } from '../access/authorize.js'
 import { NodeGatekeeper } from '../access/node-credentials.js'
-import { createApplication } from '../api/application.js'
+import { type Application, createApplication } from '../api/application.js'
 import { HttpListener } from '../api/listener.js'
 import { createRequestListener } from '../api/request-listener.js'
 import type { Gauge } from '../api/routes/metrics.js'
@@ -91,6 +91,8 @@ export interface WeftServer {
   readonly presence: Pick<PresenceRegistry, 'documentPresence' | 'connectionsOf'> | null
   /** Earlier moments of documents, and their versions; see `History`. Null while the server does not serve. Nobody's rights are asked for. */
   readonly history: History | null
+  /** The HTTP application as a fetch handler, as another program mounts it: whoever calls it answers for who asks, while nobody configured `authorize`. */
+  fetch(request: Request): Promise<Response>
   /** Takes no new clients, commits and acknowledges what was received, closes everybody with 1012 over the drain window, and stops. Idempotent. */
   drain(): Promise<void>
   /** As `drain`, without spreading the closes. Idempotent. */
@@ -168,6 +170,7 @@ class Server implements WeftServer {
   readonly ready: Promise<void>
   readonly closed: Promise<void>
   readonly #listener: HttpListener
+  readonly #application: Application
   readonly #logger: Logger
   readonly #drainWindowMs: number
   readonly #memoryReturn: MemoryReturn | null
@@ -196,7 +199,7 @@ class Server implements WeftServer {
     const trustedProxies = trustedProxiesOf(settings.trustedProxies, 'trustedProxies')
     this.#onFatal = options.onFatal ?? (() => process.exit(1))
     const nodes = gatekeeper === null ? null : { gatekeeper, logger }
-    const application = createApplication({
+    this.#application = createApplication({
       logger,
       counters,
       gauges: [
@@ -217,7 +220,7 @@ class Server implements WeftServer {
       readiness: () => this.#readiness(),
     })
     this.#listener = new HttpListener(
-      createRequestListener(application, { clock: base.clock, limits, memory: budget.account('answers') }),
+      createRequestListener(this.#application, { clock: base.clock, limits, memory: budget.account('answers') }),
       (server) =>
         serveUpgrades(server, { dialects, gateway: () => this.#node?.gateway ?? null, limits, counters, basePath, nodes, trustedProxies }),
       { clock: base.clock, idleSocketsMax: limits.idleSocketsMax },
@@ -243,6 +246,10 @@ class Server implements WeftServer {
 
   get history(): History | null {
     return this.#started?.node.history ?? null
+  }
+
+  fetch(request: Request): Promise<Response> {
+    return this.#application(request)
   }
 
   /** The node is there. */

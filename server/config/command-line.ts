@@ -16,9 +16,34 @@ export type ParsedCommand =
       readonly logLevel: LogLevel
       readonly logFormat: LogFormat
     }
+  | { readonly kind: 'documents'; readonly command: DocumentCommandDefinition; readonly given: GivenToCommand }
   | { readonly kind: 'schema' }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
+
+/** A command about documents, of a running server or of a stopped one's data folder. */
+export interface DocumentCommandDefinition {
+  readonly name: string
+  readonly description: string
+  /** Such as `<document>`, or `[address]` for one that may be left out, with what it is. */
+  readonly arguments: readonly (readonly [string, string])[]
+  /** Flags with their help, such as `--limit <number>`. */
+  readonly options: readonly (readonly [string, string])[]
+  readonly run: (given: GivenToCommand) => Promise<void>
+}
+
+export interface GivenToCommand {
+  /** By the name in the definition, without brackets. */
+  readonly arguments: Readonly<Record<string, string | undefined>>
+  /** By the name of the flag, without dashes in front; a switch is `true`. */
+  readonly options: Readonly<Record<string, string | true | undefined>>
+  /** Of a running server, such as `http://127.0.0.1:1234`; null: the data folder. */
+  readonly url: string | null
+  readonly token: string | null
+  readonly dataFolder: string
+  /** Prints JSON. */
+  readonly json: boolean
+}
 
 const CONFIG_FLAG = '--config'
 const CONFIG_VARIABLE = 'WEFT_CONFIG'
@@ -29,7 +54,11 @@ const storeSettings: readonly SettingName[] = ['dataDir', 'cluster.databaseUrl',
 const databaseSettings: readonly SettingName[] = ['cluster.databaseUrl', 'logLevel', 'logFormat']
 
 /** Reads a command line (without node and the script). Throws `invalid-configuration`, naming the flag or variable and what it takes. */
-export function parseCommand(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): ParsedCommand {
+export function parseCommand(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  definitions: readonly DocumentCommandDefinition[] = [],
+): ParsedCommand {
   let parsed: ParsedCommand | null = null
   let shown = ''
   const program = commandOf('weft', (text) => {
@@ -87,6 +116,20 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
   })
   addSettings(lift, storeSettings)
 
+  for (const definition of definitions) {
+    const command = sub(definition.name, definition.description)
+    for (const [name, description] of definition.arguments) command.argument(name, description)
+    for (const [flags, description] of definition.options) command.option(flags, description)
+    command
+      .option('--url <url>', 'a running server, such as http://127.0.0.1:1234 (WEFT_URL); without it the data folder of a stopped one')
+      .option('--token <token>', 'what authorize takes (WEFT_TOKEN)')
+      .option('--data <folder>', 'the data folder (WEFT_DATA; ./data)')
+      .option('--json', 'print JSON')
+      .action(() => {
+        parsed = { kind: 'documents', command: definition, given: givenTo(command, definition, environment) }
+      })
+  }
+
   sub('config-schema', 'prints the JSON schema of settings files').action(() => {
     parsed = { kind: 'schema' }
   })
@@ -100,6 +143,30 @@ export function parseCommand(args: readonly string[], environment: Readonly<Reco
   }
   // Whoever wants help and said something else besides.
   return parsed ?? { kind: 'help', text: shown }
+}
+
+function givenTo(
+  command: Command,
+  definition: DocumentCommandDefinition,
+  environment: Readonly<Record<string, string | undefined>>,
+): GivenToCommand {
+  const options = Object.fromEntries([...flagsOf(command)].map(([flag, value]) => [flag.replace(/^--/, ''), value as string | true]))
+  const textOf = (flag: string, variable: string): string | null => {
+    const value = options[flag] ?? environment[variable]
+    return typeof value === 'string' && value !== '' ? value : null
+  }
+  const url = textOf('url', 'WEFT_URL')
+  if (url !== null && !/^https?:\/\/./.test(url))
+    throw invalid(`--url is "${url}"; it takes the address of a server, such as http://127.0.0.1:1234.`)
+  if (url !== null && options['data'] !== undefined) throw invalid('--url and --data are both set; set one of them.')
+  return {
+    arguments: Object.fromEntries(definition.arguments.map(([name], index) => [name.replace(/[<>[\].]/g, ''), command.args[index]])),
+    options,
+    url: url === null ? null : url.replace(/\/+$/, ''),
+    token: textOf('token', 'WEFT_TOKEN'),
+    dataFolder: textOf('data', 'WEFT_DATA') ?? './data',
+    json: options['json'] === true,
+  }
 }
 
 /** A command that writes nothing by itself, and ends nothing. `show` is told the help that was asked for. */

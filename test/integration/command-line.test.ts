@@ -1,11 +1,9 @@
 // The command as a process of its own: a clean stop loses nothing, and what cannot start says why.
 import { strict as assert } from 'node:assert'
-import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import WebSocket from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
@@ -17,32 +15,11 @@ import { createServer } from '../../server/index.js'
 import { Writer } from '../contract/fixture.js'
 import { startLocalServer } from '../helpers/local-server.js'
 import { RawClient } from '../helpers/raw-client.js'
+import { type CommandEnded, runCommand } from '../helpers/run-command.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { eventually } from '../helpers/states.js'
 
-const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
-
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs the command to its end. */
-function run(args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [mainFile, ...args], { env: { ...process.env, ...environment } })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      stdout += chunk
-    })
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      stderr += chunk
-    })
-    child.on('close', (code) => resolve({ code, stdout, stderr }))
-  })
-}
+const run = runCommand
 
 function updateWith(key: string): Uint8Array {
   const doc = new Y.Doc()
@@ -260,7 +237,7 @@ describe('a server in a program', () => {
 test('D8: a quarantine is lifted by command, with the server stopped', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'weft-lift-'))
   const open = () => openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal: (error) => assert.fail(error) })
-  const lift = (document: string): Promise<Ended> => run(['lift-quarantine', document, '--data', folder])
+  const lift = (document: string): Promise<CommandEnded> => run(['lift-quarantine', document, '--data', folder])
   try {
     const store = await open()
     const writer = await (await Writer.claim(store, 'a/b')).appendMany(3)

@@ -1,0 +1,142 @@
+// What a command asks: a running server over HTTP, or the API of one that is started for it on a data folder that nobody has open.
+import { existsSync } from 'node:fs'
+import { WeftError } from '../../core/errors.js'
+import type { GivenToCommand } from '../config/command-line.js'
+
+/** The server said no, in its words. */
+export class Refused extends Error {
+  readonly status: number
+  readonly code: string
+
+  constructor(status: number, code: string, detail: string) {
+    super(detail)
+    this.status = status
+    this.code = code
+  }
+}
+
+type Json = ReturnType<typeof JSON.parse>
+
+export interface Answered {
+  readonly response: Response
+  json(): Promise<Json>
+  bytes(): Promise<Uint8Array>
+}
+
+export class ApiTarget {
+  readonly #fetch: (request: Request) => Promise<Response>
+  readonly #base: string
+  readonly #token: string | null
+  readonly #close: () => Promise<void>
+
+  private constructor(base: string, token: string | null, fetchFrom: (request: Request) => Promise<Response>, close: () => Promise<void>) {
+    this.#base = base
+    this.#token = token
+    this.#fetch = fetchFrom
+    this.#close = close
+  }
+
+  /** Rejects with what opening a data folder rejects with. */
+  static async open({ url, token, dataFolder }: Pick<GivenToCommand, 'url' | 'token' | 'dataFolder'>): Promise<ApiTarget> {
+    if (url !== null)
+      return new ApiTarget(
+        url,
+        token,
+        (request) => fetch(request),
+        async () => {},
+      )
+    // Opening it would make it.
+    if (!existsSync(dataFolder))
+      throw new WeftError(
+        'invalid-configuration',
+        `There is no data folder ${dataFolder}. Name it with --data, or a running server with --url.`,
+      )
+    const [{ createServer }, { createLogger }] = await Promise.all([import('../composition/server.js'), import('../logging/logger.js')])
+    try {
+      const server = await createServer({ dataDir: dataFolder, demo: false, logger: createLogger('error', 'auto') })
+      return new ApiTarget(
+        'http://localhost',
+        null,
+        (request) => server.fetch(request),
+        () => server.close(),
+      )
+    } catch (thrown) {
+      if (thrown instanceof WeftError && thrown.code === 'data-folder-in-use')
+        throw new WeftError(
+          'data-folder-in-use',
+          `A server has the data folder ${dataFolder} open; name it with --url, such as --url http://127.0.0.1:1234.`,
+        )
+      throw thrown
+    }
+  }
+
+  /** `path` is below /api/v1. A body that is no bytes is sent as JSON. Throws `Refused` for anything but a success. */
+  async ask(method: string, path: string, body?: unknown): Promise<Answered> {
+    const isBytes = body instanceof Uint8Array
+    const headers = new Headers()
+    if (this.#token !== null) headers.set('Authorization', `Bearer ${this.#token}`)
+    if (body !== undefined) headers.set('Content-Type', isBytes ? 'application/octet-stream' : 'application/json')
+    let response: Response
+    try {
+      response = await this.#fetch(
+        new Request(`${this.#base}/api/v1${path}`, {
+          method,
+          headers,
+          ...(body === undefined ? {} : { body: isBytes ? new Uint8Array(body) : JSON.stringify(body) }),
+        }),
+      )
+    } catch (thrown) {
+      const reason = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause.message : String(thrown)
+      throw new WeftError('invalid-configuration', `There is no server at ${this.#base}: ${reason}.`)
+    }
+    if (!response.ok) throw await refusalIn(response)
+    return {
+      response,
+      json: () => response.json(),
+      bytes: async () => new Uint8Array(await response.arrayBuffer()),
+    }
+  }
+
+  /** Of all pages of a list. */
+  async *pages(path: string, cursor: string, limit = 500): AsyncGenerator<readonly Json[]> {
+    for (let next: unknown = null, first = true; first || next !== null; first = false) {
+      const after = next === null ? '' : `&${cursor}=${encodeURIComponent(String(next))}`
+      const page: { readonly items: readonly Json[]; readonly next: unknown } = await (
+        await this.ask('GET', `${path}${path.includes('?') ? '&' : '?'}limit=${limit}${after}`)
+      ).json()
+      yield page.items
+      next = page.next
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#close()
+  }
+}
+
+/** What a command does with the API of whatever it was given; closed afterwards. */
+export async function withApi(
+  given: Pick<GivenToCommand, 'url' | 'token' | 'dataFolder'>,
+  use: (api: ApiTarget) => Promise<void>,
+): Promise<void> {
+  const api = await ApiTarget.open(given)
+  try {
+    await use(api)
+  } finally {
+    await api.close()
+  }
+}
+
+async function refusalIn(response: Response): Promise<Refused> {
+  const text = await response.text()
+  try {
+    const { code, detail } = JSON.parse(text)
+    return new Refused(response.status, String(code), String(detail))
+  } catch {
+    return new Refused(response.status, 'unexpected', `The server answered ${response.status}: ${text.slice(0, 200)}`)
+  }
+}
+
+export function documentPath(documentId: string): string {
+  return `/documents/${encodeURIComponent(documentId)}`
+}

@@ -1,0 +1,234 @@
+// Taking documents along, and looking through all of them: `weft export`, `weft import`, `weft check`.
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { WeftError } from '../../core/errors.js'
+import type { DocumentCommandDefinition, GivenToCommand } from '../config/command-line.js'
+import { type ApiTarget, documentPath, Refused, withApi } from './api-target.js'
+import { type Archive, type ArchivedVersion, readArchive, writeArchive } from './archive.js'
+import { Progress, printJson, printLine } from './output.js'
+
+type Json = ReturnType<typeof JSON.parse>
+
+const ARCHIVE = '.weft'
+const UPDATE = '.yjs'
+/** A file name has 255 bytes at most; a percent-encoded id of 512 bytes has more. */
+const NAME_BYTES_MAX = 200
+
+export const exportCommand: DocumentCommandDefinition = {
+  name: 'export',
+  description:
+    'writes documents into files: one, those with a prefix, or all. What is there and up to date is left out, so that it can be run again',
+  arguments: [['[document]', 'its id (all)']],
+  options: [
+    ['--prefix <text>', 'those whose ids begin so'],
+    ['--to <folder>', 'where to (./export)'],
+    ['--format <format>', 'archive: with versions; update: one Yjs update (archive)'],
+  ],
+  run: async (given) => {
+    const folder = option(given, 'to') ?? './export'
+    const format = option(given, 'format') ?? 'archive'
+    if (format !== 'archive' && format !== 'update')
+      throw new WeftError('invalid-configuration', `--format is "${format}"; it takes one of: archive, update.`)
+    await mkdir(folder, { recursive: true })
+    const counts = { written: 0, upToDate: 0 }
+    const progress = new Progress('exported')
+    await withApi(given, async (api) => {
+      for await (const documentId of documentsAsked(api, given)) {
+        const file = path.join(folder, `${fileNameOf(documentId)}${format === 'archive' ? ARCHIVE : UPDATE}`)
+        if (format === 'archive' && (await isUpToDate(api, documentId, file))) counts.upToDate += 1
+        else {
+          await writeWhole(
+            file,
+            format === 'archive' ? await writeArchive(await archiveOf(api, documentId)) : await contentAt(api, documentId, 'now'),
+          )
+          counts.written += 1
+        }
+        progress.step(documentId)
+      }
+    })
+    progress.end()
+    if (given.json) printJson({ folder, ...counts })
+    else printLine(`${counts.written} written to ${folder}, ${counts.upToDate} were up to date.`)
+  },
+}
+
+export const importCommand: DocumentCommandDefinition = {
+  name: 'import',
+  description: 'reads documents out of files that export wrote, or out of Yjs updates (.yjs)',
+  arguments: [['<from>', 'a file, or a folder of them']],
+  options: [
+    ['--as <document>', 'the id, for a single file'],
+    ['--merge', 'also into documents that are there: what they have and what the file has are merged'],
+  ],
+  run: async (given) => {
+    const from = given.arguments['from'] ?? ''
+    const files = await filesIn(from)
+    const as = option(given, 'as')
+    if (as !== null && files.length !== 1) throw new WeftError('invalid-configuration', '--as is for a single file.')
+    const counts = { imported: 0, merged: 0 }
+    const skipped: string[] = []
+    const progress = new Progress('imported')
+    await withApi(given, async (api) => {
+      for (const file of files) {
+        const archive = await archiveIn(file)
+        const documentId = as ?? archive.documentId
+        const exists = await isThere(api, documentId)
+        if (exists && given.options['merge'] !== true) skipped.push(documentId)
+        else {
+          await bringIn(api, documentId, archive, exists)
+          counts[exists ? 'merged' : 'imported'] += 1
+        }
+        progress.step(documentId)
+      }
+    })
+    progress.end()
+    if (given.json) printJson({ ...counts, skipped })
+    else {
+      printLine(`${counts.imported} imported, ${counts.merged} merged.`)
+      for (const documentId of skipped) printLine(`Left out, since it is there already: ${documentId}. Say --merge to merge them.`)
+    }
+    if (skipped.length > 0) process.exitCode = 1
+  },
+}
+
+export const checkCommand: DocumentCommandDefinition = {
+  name: 'check',
+  description: 'reads every version and the present of each document, whole: checksums, contiguous logs, and that Yjs takes them',
+  arguments: [['[document]', 'its id (all)']],
+  options: [['--prefix <text>', 'those whose ids begin so']],
+  run: async (given) => {
+    const problems: { documentId: string; at: string; code: string; problem: string }[] = []
+    let checked = 0
+    const progress = new Progress('checked')
+    await withApi(given, async (api) => {
+      for await (const documentId of documentsAsked(api, given)) {
+        const moments = ['now']
+        for await (const page of api.pages(`${documentPath(documentId)}/versions?which=all`, 'before'))
+          moments.push(...page.map(({ seq }: Json) => `v${seq}`))
+        for (const at of moments) {
+          try {
+            // As JSON, so that all of it is decoded.
+            await (await api.ask('GET', `${documentPath(documentId)}/content?at=${at}`)).bytes()
+          } catch (thrown) {
+            if (!(thrown instanceof Refused)) throw thrown
+            problems.push({ documentId, at, code: thrown.code, problem: thrown.message })
+          }
+        }
+        checked += 1
+        progress.step(documentId)
+      }
+    })
+    progress.end()
+    if (given.json) printJson({ checked, problems })
+    else {
+      for (const { documentId, at, problem } of problems) printLine(`${documentId}@${at}: ${problem}`)
+      printLine(`${checked} documents checked, ${problems.length === 0 ? 'nothing is wrong' : `${problems.length} problems`}.`)
+    }
+    if (problems.length > 0) process.exitCode = 1
+  },
+}
+
+function option(given: GivenToCommand, name: string): string | null {
+  const value = given.options[name]
+  return typeof value === 'string' ? value : null
+}
+
+async function* documentsAsked(api: ApiTarget, given: GivenToCommand): AsyncGenerator<string> {
+  const { document } = given.arguments
+  if (document !== undefined) {
+    yield document
+    return
+  }
+  const prefix = encodeURIComponent(option(given, 'prefix') ?? '')
+  for await (const page of api.pages(`/documents?prefix=${prefix}`, 'after')) for (const { documentId } of page) yield documentId
+}
+
+/** The id percent-encoded, cut where that is too long for a file's name, with the end of a digest to tell such names apart. */
+export function fileNameOf(documentId: string): string {
+  const encoded = encodeURIComponent(documentId).replace(/^\./, '%2E').replaceAll('*', '%2A')
+  if (encoded.length <= NAME_BYTES_MAX) return encoded
+  return `${encoded.slice(0, NAME_BYTES_MAX)}~${Buffer.from(documentId).toString('hex').slice(-32)}`
+}
+
+async function contentAt(api: ApiTarget, documentId: string, at: string): Promise<Uint8Array> {
+  return (await api.ask('GET', `${documentPath(documentId)}/content?format=update&at=${at}`)).bytes()
+}
+
+async function archiveOf(api: ApiTarget, documentId: string): Promise<Archive> {
+  const versions: ArchivedVersion[] = []
+  for await (const page of api.pages(`${documentPath(documentId)}/versions`, 'before'))
+    for (const { seq, name, description, author, createdAt } of page)
+      versions.push({ seq, name, description, author, createdAt, state: await contentAt(api, documentId, `v${seq}`) })
+  const { response, bytes } = await api.ask('GET', `${documentPath(documentId)}/content?format=update&at=now`)
+  return { documentId, head: Number(response.headers.get('weft-seq')), versions: versions.reverse(), state: await bytes() }
+}
+
+/** Whether the file has what the document has: its head, and as many versions. One that is torn is written anew. */
+async function isUpToDate(api: ApiTarget, documentId: string, file: string): Promise<boolean> {
+  if (!existsSync(file)) return false
+  try {
+    const { head, versions } = await readArchive(await readFile(file), file)
+    const present: Json = await (await api.ask('GET', documentPath(documentId))).json()
+    let kept = 0
+    for await (const page of api.pages(`${documentPath(documentId)}/versions`, 'before')) kept += page.length
+    return present.head === head && kept === versions.length
+  } catch (thrown) {
+    if (thrown instanceof Refused) throw thrown
+    return false
+  }
+}
+
+/** A file that is there is whole, also after a crash in the middle. */
+async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+  const unfinished = `${file}.part`
+  await writeFile(unfinished, bytes, { flush: true })
+  await rename(unfinished, file)
+}
+
+async function filesIn(from: string): Promise<readonly string[]> {
+  let isFolder: boolean
+  try {
+    isFolder = (await stat(from)).isDirectory()
+  } catch {
+    throw new WeftError('invalid-configuration', `There is no file or folder "${from}".`)
+  }
+  if (!isFolder) return [from]
+  const names = (await readdir(from)).filter((name) => name.endsWith(ARCHIVE) || name.endsWith(UPDATE)).sort()
+  if (names.length === 0) throw new WeftError('invalid-configuration', `The folder ${from} holds no ${ARCHIVE} or ${UPDATE} files.`)
+  return names.map((name) => path.join(from, name))
+}
+
+async function archiveIn(file: string): Promise<Archive> {
+  const bytes = await readFile(file)
+  if (!file.endsWith(UPDATE)) return readArchive(bytes, file)
+  return { documentId: decodeURIComponent(path.basename(file, UPDATE)), head: 0, versions: [], state: bytes }
+}
+
+async function isThere(api: ApiTarget, documentId: string): Promise<boolean> {
+  try {
+    await api.ask('GET', documentPath(documentId))
+    return true
+  } catch (thrown) {
+    if (thrown instanceof Refused && thrown.status === 404) return false
+    throw thrown
+  }
+}
+
+/** Version by version, each kept where it was; what was done before an interruption is found done. */
+async function bringIn(api: ApiTarget, documentId: string, { versions, state }: Archive, exists: boolean): Promise<void> {
+  const document = documentPath(documentId)
+  const kept = new Set<string>()
+  if (exists) for await (const page of api.pages(`${document}/versions`, 'before')) for (const { name } of page) kept.add(name)
+  let isNew = !exists
+  const write = async (update: Uint8Array): Promise<void> => {
+    await api.ask(isNew ? 'PUT' : 'POST', isNew ? document : `${document}/updates`, update)
+    isNew = false
+  }
+  for (const { name, description, state: versionState } of versions) {
+    if (kept.has(name)) continue
+    await write(versionState)
+    await api.ask('POST', `${document}/versions`, { name, description })
+  }
+  await write(state)
+}
