@@ -1,5 +1,5 @@
-// `npm run picture`: takes the README's picture. Two people write in the demo, each in a browser window of their own, and both windows are put side by
-// side into docs/images/demo.png.
+// `npm run picture`: takes the pictures of the documentation. Two people write in the demo, each in a browser window of their own, and both windows are put side
+// by side into docs/images/demo.png; then one of them looks back, in docs/images/history.png.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import { build } from './build.mjs'
 import { ensureChromium } from './components.mjs'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
-const file = join(root, 'docs', 'images', 'demo.png')
+const images = join(root, 'docs', 'images')
 const window = { width: 660, height: 520 }
 const documentId = 'notes/supper'
 
@@ -38,6 +38,11 @@ async function sideBySide(browser, pictures) {
   return page.screenshot()
 }
 
+async function keepPicture(name, picture) {
+  await writeFile(join(images, name), picture)
+  console.log(`docs/images/${name}: ${Math.round(picture.length / 1024)} KiB`)
+}
+
 const server = await ServerProcess.start()
 const browser = await launchBrowser()
 try {
@@ -62,10 +67,25 @@ try {
   await Promise.all([noor.caretOf('Tove'), tove.caretOf('Noor'), noor.personIsHere('Tove'), tove.personIsHere('Noor')])
   await Promise.all([noor.state('saved'), tove.state('saved')])
   const pictures = [await noor.page.screenshot(), await tove.page.screenshot()]
-  await mkdir(join(root, 'docs', 'images'), { recursive: true })
-  const picture = await sideBySide(browser, pictures)
-  await writeFile(file, picture)
-  console.log(`${file}: ${Math.round(picture.length / 1024)} KiB`)
+  await mkdir(images, { recursive: true })
+  await keepPicture('demo.png', await sideBySide(browser, pictures))
+
+  await noor.page.setViewportSize({ width: 1180, height: 620 })
+  await noor.page.click('#history-toggle')
+  await noor.page.fill('#history-name', 'As we agreed')
+  await noor.page.click('#history-keep button')
+  const version = noor.page.locator('.history-entry.version', { hasText: 'As we agreed' })
+  await version.waitFor()
+  await tove.page.getByText('Supper on Friday').click()
+  await tove.page.keyboard.press('End')
+  for (let letter = 0; letter < 'Friday'.length; letter++) await tove.page.keyboard.press('Backspace')
+  await tove.page.keyboard.type('Saturday')
+  await tove.type('Tove, and candles')
+  await tove.state('saved')
+  await noor.waitForTexts('Saturday', 'candles')
+  await version.click()
+  await noor.page.locator('#preview ins', { hasText: 'candles' }).waitFor()
+  await keepPicture('history.png', await noor.page.screenshot())
 } finally {
   await browser.close()
   await server.dispose()

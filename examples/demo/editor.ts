@@ -8,7 +8,7 @@ import type * as Y from 'yjs'
 import type { Identity } from './identity.js'
 
 /** The name of the shared type that holds the text, in every document of the demo. */
-const bodyField = 'body'
+export const bodyField = 'body'
 
 /** The awareness `user` field, as the caret extension expects it. */
 function userField(identity: Identity, clientId: number): Record<string, unknown> {

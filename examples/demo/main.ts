@@ -1,8 +1,11 @@
 // The demo's composition root: which document, who is typing, the session with the server, and the parts of the page bound to them.
 import * as Y from 'yjs'
+import { authorOf, noteAuthor } from './authors.js'
 import { openSession } from './connection.js'
 import { documentIdOf, documentLink, newDocumentId, recentDocuments, rememberDocument } from './documents.js'
-import { createEditor, goToCaret, setIdentity } from './editor.js'
+import { bodyField, createEditor, goToCaret, setIdentity } from './editor.js'
+import { HistoryApi } from './history-api.js'
+import { HistoryPanel } from './history-panel.js'
 import { type Identity, initials, loadIdentity, loadKeepCopy, palette, saveIdentity, saveKeepCopy } from './identity.js'
 import { showPeople } from './people.js'
 import { SavedStateIndicator } from './saved-state.js'
@@ -23,6 +26,33 @@ const session = openSession(documentId, doc, keepCopy)
 const paper = byId('editor')
 const editor = createEditor({ element: paper, doc, awareness: session.awareness, identity })
 connectToolbar(byId('toolbar'), editor)
+const authorChanged = noteAuthor(doc, () => identity)
+
+// History
+
+const history = new HistoryPanel(
+  {
+    panel: byId('history'),
+    toggle: byId<HTMLButtonElement>('history-toggle'),
+    close: byId<HTMLButtonElement>('history-close'),
+    entries: byId('history-entries'),
+    slider: byId<HTMLInputElement>('history-slider'),
+    momentTime: byId('history-moment'),
+    name: byId<HTMLInputElement>('history-name'),
+    nameForm: byId<HTMLFormElement>('history-keep'),
+    restore: byId<HTMLButtonElement>('history-restore'),
+    showChanges: byId<HTMLInputElement>('history-changes'),
+    showAuthors: byId<HTMLInputElement>('history-authors'),
+    status: byId('history-status'),
+    preview: byId('preview'),
+    editor: paper,
+  },
+  new HistoryApi(documentId, bodyField),
+  { colourOf: (clientId) => authorOf(doc, clientId) },
+)
+
+// Others' edits as well as one's own.
+doc.on('update', () => history.changed())
 
 const indicator = new SavedStateIndicator(
   { indicator: byId('saved-state'), notice: byId('notice'), announcements: byId('announcements') },
@@ -116,6 +146,7 @@ function changeIdentity(change: Partial<Identity>): void {
   identity = { ...identity, ...change }
   saveIdentity(identity)
   setIdentity(session.awareness, identity)
+  authorChanged()
   showIdentity()
 }
 

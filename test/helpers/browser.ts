@@ -66,12 +66,12 @@ export class DemoPage {
   }
 
   async ready(): Promise<void> {
-    await this.page.locator('.prose[contenteditable="true"]').waitFor()
+    await this.page.locator('.ProseMirror[contenteditable="true"]').waitFor()
   }
 
   /** Types at the end of the text. */
   async type(text: string): Promise<void> {
-    await this.page.locator('.prose').focus()
+    await this.page.locator('.ProseMirror').focus()
     await this.page.keyboard.press('Control+End')
     await this.page.keyboard.type(text)
   }
@@ -83,7 +83,7 @@ export class DemoPage {
   /** The blocks of the text (paragraphs, headings), without anybody's carets. */
   blocks(): Promise<string[]> {
     return this.page.evaluate(() =>
-      [...document.querySelectorAll('.prose > *')].map((block) => {
+      [...document.querySelectorAll('.ProseMirror > *')].map((block) => {
         const copy = block.cloneNode(true) as Element
         for (const caret of copy.querySelectorAll('.caret')) caret.remove()
         return copy.textContent ?? ''
@@ -94,7 +94,7 @@ export class DemoPage {
   /** Waits until the text contains all of these, each within one block. */
   async waitForTexts(...texts: readonly string[]): Promise<void> {
     await this.page.waitForFunction((wanted) => {
-      const copy = document.querySelector('.prose')?.cloneNode(true) as Element | undefined
+      const copy = document.querySelector('.ProseMirror')?.cloneNode(true) as Element | undefined
       for (const caret of copy?.querySelectorAll('.caret') ?? []) caret.remove()
       return wanted.every((text) => copy?.textContent?.includes(text))
     }, texts)
@@ -111,7 +111,7 @@ export class DemoPage {
 
   /** Waits until somebody's caret is in the text. */
   async caretOf(name: string): Promise<void> {
-    await this.page.locator('.prose .caret .caret-label', { hasText: name }).first().waitFor({ state: 'attached' })
+    await this.page.locator('.ProseMirror .caret .caret-label', { hasText: name }).first().waitFor({ state: 'attached' })
   }
 
   /** Waits until somebody's avatar is shown. */

@@ -119,7 +119,7 @@ test('what is exported is imported elsewhere with its versions, run again it doe
   })
 })
 
-test('D6: an import that was interrupted goes on with --merge, and an archive that is torn or changed is refused', async (context) => {
+test('an import that was interrupted goes on with --merge, and an archive that is torn or changed is refused', async (context) => {
   const from = ['--data', await filledFolder(context, ['a', 'b'])]
   const folder = temporaryFolder(context)
   await succeeds(['export', '--to', folder, ...from])
