@@ -68,10 +68,10 @@ const peer = process.argv.find((argument) => argument.startsWith('--peer='))?.sl
 
 /**
  * Starts `weft serve`, or the peer that `--peer` names, on a free port with a new data folder, on core 0. `flags` go to Weft. WEFT_BENCH_NODE_FLAGS goes to its
- * `node`, for profiles: `--cpu-prof --cpu-prof-dir=profiles`, for example.
+ * `node`, for profiles: `--cpu-prof --cpu-prof-dir=profiles`, for example. `filled` is a data folder that is there already; it goes with the server all the same.
  */
-export async function startServer(flags: readonly string[] = []): Promise<MeasuredServer> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-bench-'))
+export async function startServer(flags: readonly string[] = [], filled: string | null = null): Promise<MeasuredServer> {
+  const folder = filled ?? fs.mkdtempSync(path.join(os.tmpdir(), 'weft-bench-'))
   if (peer !== null && peer !== 'y-websocket') throw new Error(`Unknown peer: ${peer}. There is: y-websocket.`)
   const program = peer === null ? weft(folder, flags) : await yWebsocket(folder)
   const nodeFlags = (process.env['WEFT_BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')

@@ -9,7 +9,7 @@ import { resultPrefix, type Verdict } from './harness.js'
 const oneMachine = ['latency', 'room', 'documents', 'joins', 'cursors', 'memory', 'connections']
 /** These need PostgreSQL or Redis as the tests do, and run by name. */
 const cluster = ['postgres', 'link', 'redis', 'takeover', 'viewers']
-const parts = ['store', 'updates']
+const parts = ['store', 'updates', 'history']
 const names = [...oneMachine, ...cluster, ...parts]
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'))

@@ -13,6 +13,7 @@ import { settingsSchema } from './config/settings-schema.js'
 const FAILED = 1
 const WRONG_USAGE = 2
 
+/** Resolves when all is done; of `serve` that is not before a signal. */
 async function main(): Promise<void> {
   const command = parseCommand(process.argv.slice(2), process.env, documentCommands)
   switch (command.kind) {
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
       return
     case 'serve':
       await serve(command.settings)
+      await new Promise(() => {})
   }
 }
 
@@ -132,4 +134,5 @@ function fail(thrown: unknown): never {
 }
 
 process.on('unhandledRejection', fail)
-main().catch(fail)
+// By itself Node first waits, and may wait for ever, for what native modules have under way.
+main().then(() => process.stdout.write('', () => process.exit()), fail)

@@ -6,7 +6,13 @@ export type DocumentCommand =
    * Stores the whole document as it was through `seq` as a version. Repeating it changes nothing, and with another label it renames.
    * Rejects with `no-such-document` for a seq that the document never reached, `document-corrupt` for one that was pruned away.
    */
-  | { readonly kind: 'keep-version'; readonly seq: number; readonly label: VersionLabel }
+  | {
+      readonly kind: 'keep-version'
+      readonly seq: number
+      readonly label: VersionLabel
+      /** The whole document at that seq, where who asks has put it together anyhow. It is not sent to other nodes, which do that themselves. */
+      readonly state?: Uint8Array
+    }
   /** Removes the document for good. Whoever has it open is told that it is gone (`no-such-document`). Repeating it changes nothing. */
   | { readonly kind: 'delete' }
 

@@ -10,7 +10,7 @@ import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import { runAtOnce, runInSlices } from '../../core/slices.js'
 import { Turnstile } from '../../core/turnstile.js'
-import type { DocumentStore, Fence, StoredDocument, VersionLabel } from '../../persistence/store.js'
+import type { DocumentStore, Fence, StoredDocument } from '../../persistence/store.js'
 import type { DocumentCommand, DocumentCommands } from './commands.js'
 import type { Compactor } from './compaction.js'
 import { DocumentOwner, type OwnerEvents } from './document-owner.js'
@@ -163,7 +163,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
     if (this.#state.kind !== 'serving') throw this.#over()
     switch (command.kind) {
       case 'keep-version':
-        return this.#keepVersion(documentId, command.seq, command.label)
+        return this.#keepVersion(documentId, command)
       case 'delete':
         return this.#delete(documentId)
       default:
@@ -171,11 +171,11 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
     }
   }
 
-  async #keepVersion(documentId: string, seq: number, label: VersionLabel): Promise<void> {
+  async #keepVersion(documentId: string, { seq, label, state: known }: DocumentCommand & { kind: 'keep-version' }): Promise<void> {
     const { store, fenceOf, compactor, keepDeleted } = this.#options
     const fence = fenceOf(documentId)
     if (fence === null) throw ownerMoved()
-    const { incarnation, state } = await wholeStateAt(store, compactor, documentId, seq, keepDeleted(documentId))
+    const { incarnation, state } = await wholeStateAt(store, compactor, documentId, seq, keepDeleted(documentId), known)
     if ((await store.keepVersion({ documentId, fence, incarnation, seq, state }, label)) === 'fenced') throw ownerMoved()
   }
 

@@ -203,10 +203,10 @@ export class History {
     const now = await this.#read(documentId, { kind: 'now' })
     const restored = await this.#options.workshop.run({ kind: 'restore', before: then.updates, after: now.updates, root })
     if (typeof restored === 'string') throw new WeftError('not-restorable', restored)
-    const { update, ...report } = restored
+    const { update, present, ...report } = restored
     if (report.method === 'nothing' || dryRun) return { ...report, from: then.moment, keptBefore: null, seq: now.moment.seq }
     const keptBefore = now.moment.seq
-    await this.#keepBefore(documentId, keptBefore, `Before the restore of ${at.replace(/^@/, '')}`, author)
+    await this.#keepBefore(documentId, keptBefore, `Before the restore of ${at.replace(/^@/, '')}`, author, present)
     const { seq } = await submitEdit(this.#options.documents, documentId, [update], author)
     return { ...report, from: then.moment, keptBefore, seq }
   }
@@ -255,11 +255,11 @@ export class History {
     return this.apply(documentId, [made], author)
   }
 
-  async #keepBefore(documentId: string, seq: number, name: string, author: string | null): Promise<void> {
+  async #keepBefore(documentId: string, seq: number, name: string, author: string | null, state: Uint8Array): Promise<void> {
     const [newest] = (await this.#options.store.listVersions(documentId, { before: seq + 1, limit: 1 })).items
     // It is kept already, under a name that somebody chose.
     if (newest?.seq === seq) return
-    await this.#options.documents.command(documentId, { kind: 'keep-version', seq, label: { name, description: null, author } })
+    await this.#options.documents.command(documentId, { kind: 'keep-version', seq, label: { name, description: null, author }, state })
   }
 
   async #readOrNothing(documentId: string): Promise<{ readonly moment: Moment; readonly updates: Updates }> {

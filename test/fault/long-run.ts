@@ -55,4 +55,6 @@ async function breakCluster(name: FaultName): Promise<void> {
   } finally {
     await scene.close()
   }
+  // By itself Node waits, and was seen to wait for ever, for what native modules have under way.
+  process.exit(0)
 }

@@ -18,6 +18,8 @@ export interface RestoreReport {
 export interface Restored extends RestoreReport {
   /** The forward update, v1 encoding; empty when nothing is to be done. */
   readonly update: Uint8Array
+  /** The whole document as it is before the restore, v1 encoding; empty when nothing is to be done. */
+  readonly present: Uint8Array
 }
 
 /** The document cannot be made to read as it did. */
@@ -29,38 +31,54 @@ const CAPTURE_MS = 1e12
 
 /** `root`: only this one. Throws `NotRestorable`, and whatever Yjs throws for bytes that it cannot apply. */
 export function restore(then: readonly Uint8Array[], now: readonly Uint8Array[], root: string | null): Restored {
-  const wanted = docOf(then, { gc: true })
-  const current = docOf(now, { gc: true })
+  const check = docOf(now, { gc: true })
+  // What is alive in it at the moment stays in it, whatever comes.
+  const past = docOf(then, { gc: false })
   try {
-    const names = root === null ? [...new Set([...rootNames(wanted), ...rootNames(current)])].sort() : [root]
-    if (root !== null && !wanted.share.has(root) && !current.share.has(root))
+    const wanted = contentsOf(past)
+    const current = contentsOf(check)
+    if (root !== null && !past.share.has(root) && !check.share.has(root))
       throw new NotRestorable(`There is no root type "${root}", neither then nor now.`)
-    const differing = (doc: Y.Doc): string[] => names.filter((name) => !sameRoot(wanted, doc, name))
-    const roots = differing(current)
-    if (roots.length === 0) return { method: 'nothing', roots: [], replaced: [], update: new Uint8Array(0) }
+    const all = [...new Set([...wanted.keys(), ...current.keys()])].sort()
+    const names = root === null ? all : [root]
+    const roots = names.filter((name) => contentIn(wanted, name) !== contentIn(current, name))
+    if (roots.length === 0) return { method: 'nothing', roots: [], replaced: [], update: new Uint8Array(0), present: new Uint8Array(0) }
 
-    const kinds = new Map(names.map((name) => [name, kindIn(wanted, current, name)]))
-    const update = undone(then, now, root === null ? null : { name: root, kind: kinds.get(root) ?? 'unknown' })
-    const attempt = docOf([...now, ...(update === null ? [] : [update])], { gc: true })
-    const left = differing(attempt)
-    const others = root === null ? [] : rootNames(current).filter((name) => name !== root && !sameRoot(current, attempt, name))
-    attempt.destroy()
-    if (left.length === 0 && others.length === 0 && update !== null) return { method: 'undo', roots, replaced: [], update }
+    const present = Y.encodeStateAsUpdate(check)
+    const kindOfRoot = (name: string): RootKind => {
+      const { kind } = rootOf(past, name)
+      return kind === 'unknown' ? rootOf(check, name).kind : kind
+    }
+    const kinds = new Map(names.map((name) => [name, kindOfRoot(name)]))
+    const update = undone(past, now, root === null ? null : typedRoot(past, root, kinds.get(root) ?? 'unknown'), root !== null)
+    if (update !== null) Y.applyUpdate(check, update)
+    const left = names.filter((name) => contentOf(check, name) !== contentIn(wanted, name))
+    const others = all.filter((name) => !names.includes(name) && contentOf(check, name) !== contentIn(current, name))
+    if (update !== null && left.length === 0 && others.length === 0) return { method: 'undo', roots, replaced: [], update, present }
 
     // Root by root, for those that the undoing did not bring back; if it touched others, without it.
-    const start = others.length === 0 && update !== null ? [...now, update] : now
-    const rest = others.length === 0 && update !== null ? left : roots
-    const replacing = replacement(wanted, start, rest, kinds)
-    const whole = others.length === 0 && update !== null ? Y.mergeUpdates([update, replacing]) : replacing
-    const check = docOf([...now, whole], { gc: true })
-    const wrong = differing(check)
-    check.destroy()
+    const isOfUse = update !== null && others.length === 0
+    const rest = isOfUse ? left : roots
+    const replacing = replacement(then, isOfUse ? [...now, update] : now, rest, kinds)
+    const whole = isOfUse ? Y.mergeUpdates([update, replacing]) : replacing
+    const result = docOf([...now, whole], { gc: true })
+    const wrong = names.filter((name) => contentOf(result, name) !== contentIn(wanted, name))
+    result.destroy()
     if (wrong.length > 0) throw new NotRestorable(`These root types cannot be made to read as they did: ${wrong.join(', ')}.`)
-    return { method: 'replaced', roots, replaced: rest, update: whole }
+    return { method: 'replaced', roots, replaced: rest, update: whole, present }
   } finally {
-    wanted.destroy()
-    current.destroy()
+    check.destroy()
+    past.destroy()
   }
+}
+
+/** What is empty reads like what is not there. */
+function contentsOf(doc: Y.Doc): ReadonlyMap<string, string | null> {
+  return new Map(rootNames(doc).map((name) => [name, contentOf(doc, name)]))
+}
+
+function contentIn(contents: ReadonlyMap<string, string | null>, name: string): string | null {
+  return contents.get(name) ?? null
 }
 
 function docOf(updates: readonly Uint8Array[], options: { readonly gc: boolean }): Y.Doc {
@@ -71,53 +89,36 @@ function docOf(updates: readonly Uint8Array[], options: { readonly gc: boolean }
   return doc
 }
 
-function kindIn(wanted: Y.Doc, current: Y.Doc, name: string): RootKind {
-  const { kind } = rootOf(wanted, name)
-  return kind === 'unknown' ? rootOf(current, name).kind : kind
-}
-
-function sameRoot(a: Y.Doc, b: Y.Doc, name: string): boolean {
-  return contentOf(a, name) === contentOf(b, name)
-}
-
-/** Null if there is nothing to undo. */
-function undone(
-  then: readonly Uint8Array[],
-  now: readonly Uint8Array[],
-  only: { readonly name: string; readonly kind: RootKind } | null,
-): Uint8Array | null {
-  const doc = docOf(then, { gc: false })
-  try {
-    const scope = only === null ? doc : typedRoot(doc, only.name, only.kind)
-    if (scope === null) return null
-    const manager = new Y.UndoManager(scope, { trackedOrigins: new Set([ORIGIN]), captureTimeout: CAPTURE_MS })
-    doc.transact(() => {
-      for (const update of now) Y.applyUpdate(doc, update, ORIGIN)
-    }, ORIGIN)
-    const updates: Uint8Array[] = []
-    doc.on('update', (update: Uint8Array) => updates.push(update))
-    manager.undo()
-    manager.destroy()
-    return updates.length === 0 ? null : Y.mergeUpdates(updates)
-  } finally {
-    doc.destroy()
-  }
+/** Applies what came since to the document of the moment, and takes it back. Null if there is nothing to undo. `root`: only this one, where `isOneRoot`. */
+function undone(past: Y.Doc, now: readonly Uint8Array[], root: ReturnType<typeof typedRoot>, isOneRoot: boolean): Uint8Array | null {
+  const scope = isOneRoot ? root : past
+  if (scope === null) return null
+  const manager = new Y.UndoManager(scope, { trackedOrigins: new Set([ORIGIN]), captureTimeout: CAPTURE_MS })
+  past.transact(() => {
+    for (const update of now) Y.applyUpdate(past, update, ORIGIN)
+  }, ORIGIN)
+  const updates: Uint8Array[] = []
+  past.on('update', (update: Uint8Array) => updates.push(update))
+  manager.undo()
+  manager.destroy()
+  return updates.length === 0 ? null : Y.mergeUpdates(updates)
 }
 
 /** An update that makes these roots read as they do in `wanted`, by replacing what is in them. */
 function replacement(
-  wanted: Y.Doc,
+  then: readonly Uint8Array[],
   now: readonly Uint8Array[],
   roots: readonly string[],
   kinds: ReadonlyMap<string, RootKind>,
 ): Uint8Array {
+  const wanted = docOf(then, { gc: true })
   const doc = docOf(now, { gc: true })
   const updates: Uint8Array[] = []
   doc.on('update', (update: Uint8Array) => updates.push(update))
   doc.transact(() => {
     for (const name of roots) replaceRoot(wanted, doc, name, kinds.get(name) ?? 'unknown')
   })
-  doc.destroy()
+  for (const one of [wanted, doc]) one.destroy()
   return updates.length === 0 ? Uint8Array.of(0, 0) : Y.mergeUpdates(updates)
 }
 
