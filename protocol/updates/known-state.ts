@@ -232,10 +232,8 @@ export class KnownState {
       if (known === undefined) clients++
       let stretches: number
       if (known instanceof RangeSet) {
-        // They may close gaps as well. There are never many: they are bounded by the same limits.
-        const after = new RangeSet(known.toArray())
-        after.add(ranges)
-        stretches = gapsOf(after)
+        // They may close gaps as well.
+        stretches = known.rangeCountWith(ranges) - (known.contiguousEndWith(ranges) > 0 ? 1 : 0)
         gaps -= gapsOf(known)
         gappedClients--
       } else stretches = ranges.length / 2 - ((ranges[0] as number) <= (known ?? 0) ? 1 : 0)
@@ -333,10 +331,7 @@ export class KnownState {
   contiguousEndWith(client: number, ranges: readonly number[]): number {
     const known = this.#structs.get(client) ?? 0
     if (typeof known === 'number') return (ranges[0] as number) <= known ? Math.max(known, ranges[1] as number) : known
-    // There are never many: they are bounded.
-    const after = new RangeSet(known.toArray())
-    after.add(ranges)
-    return after.contiguousEnd
+    return known.contiguousEndWith(ranges)
   }
 
   /** Where the client's last struct ends. */

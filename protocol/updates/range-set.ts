@@ -262,6 +262,28 @@ export class RangeSet {
     }
   }
 
+  /** What `contiguousEnd` would be with `ranges` (sorted), too. */
+  contiguousEndWith(ranges: Ranges): number {
+    let end = this.contiguousEnd
+    for (let index = 0; index < ranges.length && (ranges[index] as number) <= end; index += 2) {
+      if ((ranges[index + 1] as number) <= end) continue
+      end = ranges[index + 1] as number
+      const next = this.#rangeAfter(end)
+      if (next !== null && next[0] <= end) end = next[1]
+    }
+    return end
+  }
+
+  /** What `rangeCount` would be with `ranges`, too: sorted, not touching, and nothing of them in this set. */
+  rangeCountWith(ranges: Ranges): number {
+    let count = this.#rangeCount + ranges.length / 2
+    for (let index = 0; index < ranges.length; index += 2) {
+      if (this.has((ranges[index] as number) - 1)) count--
+      if (this.has(ranges[index + 1] as number)) count--
+    }
+    return count
+  }
+
   equals(other: RangeSet): boolean {
     if (this.#rangeCount !== other.#rangeCount) return false
     const [mine, theirs] = [this.toArray(), other.toArray()]

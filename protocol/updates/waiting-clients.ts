@@ -6,18 +6,19 @@ import type { ClientBlock, InspectedUpdate } from './inspect.js'
 import type { KnownState } from './known-state.js'
 import { NeedList } from './needs.js'
 import { StructReader } from './struct-reader.js'
+import { NeedCursor, type WaitingNeeds } from './waiting-needs.js'
 
 interface Waiting {
   /** The first clock that Yjs could not take in. */
   readonly end: number
-  /** What the structs from there on need of other clients: flat at, client, clock. */
-  readonly needs: readonly number[]
+  /** What the structs from there on need of other clients. */
+  readonly needs: WaitingNeeds
 }
 
 /** What taking an update in would change. */
 export interface WaitingPlan {
   /** All clients that wait then. */
-  readonly waiting: ReadonlyMap<number, Waiting>
+  readonly waiting: ReadonlyMap<number, Pick<Track, 'end' | 'needs'>>
   readonly needCount: number
 }
 
@@ -28,13 +29,12 @@ interface Track {
   /** Where its first gap begins, and where its last struct ends. */
   readonly reach: number
   readonly last: number
-  readonly needs: readonly number[]
-  /** Index into `needs`. */
-  next: number
+  /** On the first that is not known to be met. */
+  readonly needs: NeedCursor
 }
 
+const none: readonly number[] = []
 const STEP_STRUCTS = 4096
-const NEED_FIELDS = 3
 
 export class WaitingClients {
   #waiting: ReadonlyMap<number, Waiting> = new Map()
@@ -51,11 +51,11 @@ export class WaitingClients {
 
   /** What they are remembered by. */
   get needCount(): number {
-    return this.#needCount / NEED_FIELDS
+    return this.#needCount
   }
 
   get byteLength(): number {
-    return this.#waiting.size * 128 + this.#needCount * 8
+    return this.#waiting.size * 128 + this.#needCount * 24
   }
 
   /** Whether nothing waits and nothing of `update` will, told from what is at hand. `known` without the update, or with it where it was stored so. */
@@ -89,27 +89,35 @@ export class WaitingClients {
       }
       if (track.end > before) blocked.get(track.client)?.popBelow(track.end, queue)
     }
-    const waiting = new Map<number, Waiting>()
+    const waiting = new Map<number, Track>()
     let needCount = 0
-    for (const { client, end, last, needs, next } of tracks.values()) {
-      if (end >= last) continue
-      const rest = needs.slice(next)
-      needCount += rest.length
-      waiting.set(client, { end, needs: rest })
+    for (const track of tracks.values()) {
+      if (track.end >= track.last) continue
+      needCount += track.needs.remaining
+      waiting.set(track.client, track)
     }
-    return { waiting, needCount: needCount / NEED_FIELDS }
+    return { waiting, needCount }
   }
 
+  /** The plan that was made last. */
   take({ waiting, needCount }: WaitingPlan): void {
-    this.#waiting = waiting
-    this.#needCount = needCount * NEED_FIELDS
+    const settled = new Map<number, Waiting>()
+    for (const [client, { end, needs }] of waiting) settled.set(client, { end, needs: needs.settle() })
+    this.#waiting = settled
+    this.#needCount = needCount
   }
 
   /** Who waits already, and who is in the update. */
   *#tracks(update: InspectedUpdate, known: KnownState): Sliced<Map<number, Track>> {
     const tracks = new Map<number, Track>()
     for (const [client, { end, needs }] of this.#waiting)
-      tracks.set(client, { client, end, reach: known.contiguousEnd(client), last: known.lastEnd(client), needs, next: 0 })
+      tracks.set(client, {
+        client,
+        end,
+        reach: known.contiguousEnd(client),
+        last: known.lastEnd(client),
+        needs: new NeedCursor(needs, none),
+      })
     let parts = 0
     const reader = new ByteReader(update.bytes, 'malformed-update')
     for (const block of update.blocks) {
@@ -136,34 +144,16 @@ function trackOf({ client, ranges }: ClientBlock, needs: readonly number[], wait
   if (waiting === undefined) {
     // All before it is taken in, up to a gap.
     const end = Math.min(ranges[0] ?? 0, known.contiguousEnd(client))
-    return { client, end, reach, last, needs, next: 0 }
+    return { client, end, reach, last, needs: new NeedCursor(null, needs) }
   }
-  return { client, end: waiting.end, reach, last, needs: inOrder(waiting.needs, needs), next: 0 }
-}
-
-/** Two lists of needs as one. */
-function inOrder(a: readonly number[], b: readonly number[]): readonly number[] {
-  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a
-  const result: number[] = []
-  let [i, j] = [0, 0]
-  while (i < a.length || j < b.length) {
-    const fromA = j >= b.length || (i < a.length && (a[i] as number) <= (b[j] as number))
-    const from = fromA ? a : b
-    const at = fromA ? i : j
-    result.push(from[at] as number, from[at + 1] as number, from[at + 2] as number)
-    if (fromA) i += NEED_FIELDS
-    else j += NEED_FIELDS
-  }
-  return result
+  return { client, end: waiting.end, reach, last, needs: new NeedCursor(waiting.needs, needs) }
 }
 
 /** Takes in what can be; returns what it waits for, or null if that is a gap or nothing. */
 function advance(track: Track, endOf: (client: number) => number): { readonly client: number; readonly clock: number } | null {
   const { needs } = track
-  for (; track.next < needs.length; track.next += NEED_FIELDS) {
-    const at = needs[track.next] as number
-    if (at >= track.reach) break
-    const [client, clock] = [needs[track.next + 1] as number, needs[track.next + 2] as number]
+  for (; needs.at < track.reach; needs.advance()) {
+    const { at, client, clock } = needs
     if (clock < endOf(client)) continue
     track.end = Math.max(track.end, at)
     return { client, clock }

@@ -1,7 +1,8 @@
 // A document that takes updates in as its owner does, without sessions, store or time, and counts the steps that this took.
+
+import type { WeftError } from '../../core/errors.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import type { Sliced } from '../../core/slices.js'
-import type { WeftError } from '../../core/errors.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { WaitingClients } from '../../protocol/updates/waiting-clients.js'
 import { type Admission, admitting } from '../../server/document/admission.js'
@@ -9,9 +10,7 @@ import { NestingGuard } from '../../server/document/nesting-guard.js'
 import { WaitingGuard } from '../../server/document/waiting-guard.js'
 
 /** No bound is to hide what lies below it. */
-export const unbounded = Object.fromEntries(
-  Object.keys(defaultLimits).map((name) => [name, Number.POSITIVE_INFINITY]),
-) as unknown as Limits
+export const unbounded = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, Number.POSITIVE_INFINITY])) as unknown as Limits
 
 const noPressure = { wouldOverflow: () => false } as unknown as Parameters<typeof admitting>[4]
 

@@ -166,6 +166,50 @@ const growingNesting: HostileShape = (random, count) => {
   return order === 'made' ? updates : order === 'reversed' ? updates.reverse() : shuffled(random, updates)
 }
 
+/** Shared types and characters that all hang on one struct, or on each other, and wait for it: it comes last, or in the middle. */
+const waitingForOne: HostileShape = (random, count) => {
+  const updates = 1 + random.below(3)
+  const clients = 1 + random.below(3)
+  const chained = random.below(3) === 0
+  const perUpdate = Math.ceil(count / updates / clients)
+  const result: Uint8Array[] = []
+  for (let update = 0; update < updates; update++) {
+    const clock = update * perUpdate
+    result.push(
+      writeUpdate(
+        Array.from({ length: clients }, (_, index) => ({
+          client: 2 + clients - index,
+          clock,
+          count: perUpdate,
+          structs: (encoder: encoding.Encoder) => {
+            for (let struct = 0; struct < perUpdate; struct++) {
+              encoding.writeUint8(encoder, TYPE)
+              encoding.writeVarUint(encoder, 0)
+              if (chained && struct > 0) writeId(encoder, 2 + clients - index, clock + struct - 1)
+              else writeId(encoder, 1, 0)
+              encoding.writeVarUint(encoder, ARRAY_TYPE)
+            }
+          },
+        })),
+      ),
+    )
+  }
+  const one = writeUpdate([
+    {
+      client: 1,
+      clock: 0,
+      count: 1,
+      structs: (encoder) => {
+        encoding.writeUint8(encoder, TYPE)
+        inRoot(encoder)
+        encoding.writeVarUint(encoder, ARRAY_TYPE)
+      },
+    },
+  ])
+  result.splice(random.below(3) === 0 ? random.below(updates) : updates, 0, one)
+  return result
+}
+
 /** Keystrokes of a few authors beside each other's, submitted in another order than they were made. */
 const anotherOrder: HostileShape = (random, count) => {
   const authors = 1 + random.below(4)
@@ -209,5 +253,6 @@ export const hostileShapes = {
   'very many clients': veryManyClients,
   'very many delete ranges': veryManyDeletes,
   'nesting that grows with each update': growingNesting,
+  'types that wait for one struct': waitingForOne,
   'updates in another order': anotherOrder,
 } as const satisfies Record<string, HostileShape>

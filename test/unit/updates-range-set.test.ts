@@ -46,12 +46,14 @@ test('range sets of thousands of ranges behave like sets of clocks', () => {
       assert.deepEqual(rangesOf(clocks, 0, notCovered), missing, `seed ${seed}, step ${step}: not covered`)
       for (let index = 0; index < notCovered.length; index += 2)
         assert.ok(clocks[notCovered[index] as number] === 0 && clocks[(notCovered[index + 1] as number) - 1] === 0)
+      const [contiguousEnd, rangeCount] = [set.contiguousEndWith(ranges), set.rangeCountWith(missing)]
       set.add(ranges)
       mark(ranges)
       const all = rangesOf(clocks, 1, [0, CLOCKS])
       assert.deepEqual(set.toArray(), all, `seed ${seed}, step ${step}: added`)
       assert.equal(set.rangeCount, all.length / 2)
       assert.equal(set.contiguousEnd, all[0] === 0 ? all[1] : 0)
+      assert.deepEqual([contiguousEnd, rangeCount], [set.contiguousEnd, set.rangeCount], `seed ${seed}, step ${step}: told before`)
       assert.ok(set.equals(new RangeSet(all)))
       // Start over before the set is one range.
       if (all.length < 20) break
