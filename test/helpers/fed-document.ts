@@ -12,7 +12,10 @@ import { WaitingGuard } from '../../server/document/waiting-guard.js'
 /** No bound is to hide what lies below it. */
 export const unbounded = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, Number.POSITIVE_INFINITY])) as unknown as Limits
 
-const noPressure = { wouldOverflow: () => false } as unknown as Parameters<typeof admitting>[4]
+/** Nesting is only looked at where it may become too deep. */
+const unboundedButNesting: Limits = { ...unbounded, nestingDepthMax: defaultLimits.nestingDepthMax }
+
+export const noPressure = { wouldOverflow: () => false } as unknown as Parameters<typeof admitting>[4]
 
 export class FedDocument {
   readonly known = new KnownState()
@@ -28,7 +31,7 @@ export class FedDocument {
   readonly #nesting: NestingGuard
   #loggedBytes = 0
 
-  constructor(limits: Limits = unbounded) {
+  constructor(limits: Limits = unboundedButNesting) {
     this.#limits = limits
     this.#waiting = new WaitingGuard(new WaitingClients(), this.known, limits)
     this.#nesting = new NestingGuard(

@@ -129,18 +129,19 @@ const veryManyDeletes: HostileShape = (random, count) => {
   return result
 }
 
-/** Shared types, each in the one before, one with each update; text may stand beside them. In the order of their making, or not. */
+/** Shared types, each in the one before, one with each update; text may stand beside them. They go on for ever, or begin anew; in the order of their making, or not. */
 const growingNesting: HostileShape = (random, count) => {
   const clients = 1 + random.below(3)
   const order = pick(random, ['made', 'made', 'reversed', 'unordered'] as const)
   const textBeside = random.below(2) === 0
+  const depthMax = pick(random, [40, 190, Number.POSITIVE_INFINITY])
   const next = new Array<number>(clients).fill(0)
   const updates: Uint8Array[] = []
   let parent: readonly [client: number, clock: number] | null = null
   for (let level = 0; level < count / (textBeside ? 2 : 1); level++) {
     const client = random.below(clients)
     const clock = next[client] as number
-    const inside = parent
+    const inside: typeof parent = level % depthMax === 0 ? null : parent
     updates.push(
       writeUpdate([
         {

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as Y from 'yjs'
-import { defaultLimits } from '../../core/limits.js'
 import { runAtOnce } from '../../core/slices.js'
 import { decodeAwareness, encodeAwareness } from '../../protocol/awareness.js'
 import { decodeWeftClient, encodeWeftClient } from '../../protocol/dialects/weft.js'
@@ -15,16 +14,12 @@ import { decodeStateVector } from '../../protocol/updates/state-vector.js'
 import { admitting } from '../../server/document/admission.js'
 import { encodedUpdate } from '../../server/document/view/transfers.js'
 import { assertCostGrowsWithBytes, assertCostStays, assertMemoryGrowsWithBytes, costSlope, type Measured } from '../helpers/cost-harness.js'
+import { noPressure, unbounded } from '../helpers/fed-document.js'
 import { editOf } from '../helpers/owner-bench.js'
 import { type UpdateShape, updateShapes } from '../helpers/update-shapes.js'
 
 const joined = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
 const inspect = (bytes: Uint8Array) => inspectUpdate(bytes, storedBounds)
-// No bound is to hide what lies below it.
-const unbounded = Object.fromEntries(
-  Object.keys(defaultLimits).map((name) => [name, Number.POSITIVE_INFINITY]),
-) as unknown as typeof defaultLimits
-const noPressure = { wouldOverflow: () => false } as unknown as Parameters<typeof admitting>[4]
 
 function knownOf(...updates: readonly Uint8Array[]): KnownState {
   const known = new KnownState()
