@@ -3,22 +3,11 @@ import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
 import { DepthMap } from './depth-map.js'
 import type { InspectedUpdate } from './inspect.js'
+import { type Orphan, Orphans } from './orphans.js'
 import { REF_SKIP, REF_TYPE, StructReader } from './struct-reader.js'
 
 /** Whether a struct is there. */
 export type HasStruct = (client: number, clock: number) => boolean
-
-/** Structs whose depth cannot be told yet, since what they hang on has not come: consecutive ones of the same depth. */
-interface Orphan {
-  readonly client: number
-  readonly start: number
-  readonly end: number
-  readonly linkClient: number
-  readonly linkClock: number
-  /** How much deeper they lie than what they hang on. */
-  readonly deeper: 0 | 1
-  readonly isType: boolean
-}
 
 /** What taking an update in would change. */
 export interface NestingPlan {
@@ -54,14 +43,10 @@ const ORPHANED = -3
 
 export class DocumentNesting {
   readonly #depths = new DepthMap()
-  /** By client, in the order of their clocks. */
-  readonly #orphans = new Map<number, Orphan[]>()
-  /** By the client that they hang on, in the order of the clocks there. */
-  readonly #awaiting = new Map<number, Orphan[]>()
-  #orphanCount = 0
+  readonly #orphans = new Orphans()
 
   get byteLength(): number {
-    return this.#depths.byteLength + this.#orphanCount * 160
+    return this.#depths.byteLength + this.#orphans.count * 160
   }
 
   /** `has` tells of what was taken in before. Changes nothing: see `take`. */
@@ -89,7 +74,7 @@ export class DocumentNesting {
         path.push(at)
         const target = table.find(client, clock)
         if (target < 0) {
-          depth = has(client, clock) && this.#orphanAt(client, clock) === null ? this.#depths.depthOf(client, clock) : ORPHANED
+          depth = has(client, clock) && !this.#orphans.has(client, clock) ? this.#depths.depthOf(client, clock) : ORPHANED
           break
         }
         at = target
@@ -102,12 +87,12 @@ export class DocumentNesting {
       }
     }
     this.#plan(table, depths, plan)
-    if (this.#orphanCount + plan.orphans.length > bounds.orphansMax && plan.orphans.length > 0) return { kind: 'too-many-waiting' }
-    if (this.#orphanCount === 0) return { kind: 'fits', plan }
+    if (this.#orphans.count + plan.orphans.length > bounds.orphansMax && plan.orphans.length > 0) return { kind: 'too-many-waiting' }
+    if (this.#orphans.count === 0) return { kind: 'fits', plan }
     // What is new may hang on what waited as well, so all of them are looked through.
-    for (const orphan of plan.orphans) this.#insert(orphan)
-    const fits = this.#find(update, table, depths, plan, bounds.nestingDepthMax)
-    for (const orphan of plan.orphans) this.#remove(orphan)
+    const added = new Orphans()
+    for (const orphan of plan.orphans) added.insert(orphan)
+    const fits = this.#find(update, added, table, depths, plan, bounds.nestingDepthMax)
     return fits ? { kind: 'fits', plan } : { kind: 'too-deep' }
   }
 
@@ -115,20 +100,8 @@ export class DocumentNesting {
   take({ depths, orphans, found }: NestingPlan): void {
     for (let index = 0; index < depths.length; index += 4)
       this.#depths.set(depths[index] as number, depths[index + 1] as number, depths[index + 2] as number, depths[index + 3] as number)
-    for (const orphan of orphans) this.#insert(orphan)
-    for (const orphan of found) this.#remove(orphan)
-  }
-
-  #insert(orphan: Orphan): void {
-    insert(this.#orphans, orphan.client, orphan, byStart)
-    insert(this.#awaiting, orphan.linkClient, orphan, byLink)
-    this.#orphanCount++
-  }
-
-  #remove(orphan: Orphan): void {
-    remove(this.#orphans, orphan.client, orphan, byStart)
-    remove(this.#awaiting, orphan.linkClient, orphan, byLink)
-    this.#orphanCount--
+    for (const orphan of orphans) this.#orphans.insert(orphan)
+    for (const orphan of found) this.#orphans.remove(orphan)
   }
 
   /** Runs of structs of the same depth, and of such as have none yet. */
@@ -166,6 +139,7 @@ export class DocumentNesting {
   /** Adds to the plan the orphans that hang on what has come. False if one of them lies too deep then. */
   #find(
     update: InspectedUpdate,
+    added: Orphans,
     table: Table,
     depths: Int32Array,
     plan: { readonly depths: number[]; readonly found: Orphan[] },
@@ -174,18 +148,15 @@ export class DocumentNesting {
     const found = new Map<Orphan, number>()
     const queue: Orphan[] = []
     const visit = (client: number, start: number, end: number, depthAt: (clock: number) => number): boolean => {
-      const awaiting = this.#awaiting.get(client)
-      if (awaiting === undefined) return true
-      for (let at = firstFrom(awaiting, start, byLink); at < awaiting.length; at++) {
-        const orphan = awaiting[at] as Orphan
-        if (orphan.linkClock >= end) break
-        const base = depthAt(orphan.linkClock)
-        if (base < 0 || found.has(orphan)) continue
-        const depth = base + orphan.deeper
-        if (orphan.isType && depth >= depthMax) return false
-        found.set(orphan, depth)
-        queue.push(orphan)
-      }
+      for (const orphans of [this.#orphans, added])
+        for (const orphan of orphans.awaiting(client, start, end)) {
+          const base = depthAt(orphan.linkClock)
+          if (base < 0 || found.has(orphan)) continue
+          const depth = base + orphan.deeper
+          if (orphan.isType && depth >= depthMax) return false
+          found.set(orphan, depth)
+          queue.push(orphan)
+        }
       return true
     }
     for (const { client, ranges } of update.blocks)
@@ -200,12 +171,6 @@ export class DocumentNesting {
       if (!visit(orphan.client, orphan.start, orphan.end, () => depth)) return false
     }
     return true
-  }
-
-  #orphanAt(client: number, clock: number): Orphan | null {
-    const orphans = this.#orphans.get(client)
-    const orphan = orphans?.[firstFrom(orphans, clock + 1, byStart) - 1]
-    return orphan !== undefined && clock < orphan.end ? orphan : null
   }
 }
 
@@ -294,32 +259,4 @@ function* readingTable({ bytes, blocks, structCount }: InspectedUpdate): Sliced<
       return skips[low] === 1 ? -1 : low
     },
   }
-}
-
-const byStart = (orphan: Orphan): number => orphan.start
-const byLink = (orphan: Orphan): number => orphan.linkClock
-
-/** Index of the first whose key is not below `key`, in a list that is sorted by it. */
-function firstFrom(list: readonly Orphan[], key: number, keyOf: (orphan: Orphan) => number): number {
-  let low = 0
-  let high = list.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (keyOf(list[middle] as Orphan) < key) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-function insert(map: Map<number, Orphan[]>, client: number, orphan: Orphan, keyOf: (orphan: Orphan) => number): void {
-  const list = map.get(client)
-  if (list === undefined) map.set(client, [orphan])
-  else list.splice(firstFrom(list, keyOf(orphan), keyOf), 0, orphan)
-}
-
-function remove(map: Map<number, Orphan[]>, client: number, orphan: Orphan, keyOf: (orphan: Orphan) => number): void {
-  const list = map.get(client) ?? []
-  const at = list.indexOf(orphan, firstFrom(list, keyOf(orphan), keyOf))
-  if (at >= 0) list.splice(at, 1)
-  if (list.length === 0) map.delete(client)
 }
