@@ -47,21 +47,26 @@ export function slopeOf(samples: readonly Sample[]): number {
   return points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0) / points.reduce((sum, [px]) => sum + (px - x) ** 2, 0)
 }
 
-function measure(make: (factor: number) => Measured): Sample[] {
-  return FACTORS.map((factor) => {
+function measure(make: (factor: number) => Measured, factors: readonly number[]): Sample[] {
+  return factors.map((factor) => {
     const { bytes, run } = make(factor)
     return { bytes, cost: cheapest(run) }
   })
 }
 
 /** The least slope of a few attempts: noise makes a curve steeper or flatter by chance, a square is one each time. */
-export function costSlope(make: (factor: number) => Measured, attempts = ATTEMPTS): number {
+export function costSlope(make: (factor: number) => Measured, attempts = ATTEMPTS, factors: readonly number[] = FACTORS): number {
   // Compile first: a small run would pay for all of it.
-  const warm = make(FACTORS[1] as number)
+  const warm = make(Math.min(4, ...factors.slice(1)))
   for (let round = 0; round < RUNS; round++) warm.run()
   let least = Number.POSITIVE_INFINITY
-  for (let attempt = 0; attempt < attempts && least > SLOPE_MAX; attempt++) least = Math.min(least, slopeOf(measure(make)))
+  for (let attempt = 0; attempt < attempts && least > SLOPE_MAX; attempt++) least = Math.min(least, slopeOf(measure(make, factors)))
   return least
+}
+
+/** What eight times the bytes cost, in shares: 1 where each byte costs the same, 8 where it is the square. Of two sizes only, for when there is much to measure. */
+export function costOverShare(make: (factor: number) => Measured): number {
+  return 8 ** (costSlope(make, ATTEMPTS, [1, 8]) - 1)
 }
 
 /** `make(factor)` gives something of about `factor` times the smallest size. */

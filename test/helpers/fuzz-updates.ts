@@ -6,9 +6,10 @@ import * as Y from 'yjs'
 import { WeftError } from '../../core/errors.js'
 import type { Random } from '../../core/random.js'
 import { EncodedDocument } from '../../protocol/updates/encoded-document.js'
-import { type InspectedUpdate, inspectUpdate } from '../../protocol/updates/inspect.js'
+import { type InspectedUpdate, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { decodeStateVector } from '../../protocol/updates/state-vector.js'
+import { hostileShapes } from './hostile-shapes.js'
 import { randomHistory, randomValue } from './update-generator.js'
 
 const bounds = { structsPerUpdateMax: 10_000, nestingDepthMax: 20, clientsPerDocumentMax: 10_000 }
@@ -64,6 +65,8 @@ function makeCorpus(random: Random): Uint8Array[] {
     corpus.push(...updates.filter((update) => update.length < 300))
     corpus.push(Y.encodeStateVector(doc), Y.mergeUpdates(updates.filter(() => random.below(4) === 0)))
     corpus.push(Y.encodeStateAsUpdate(doc))
+    for (const shape of Object.values(hostileShapes))
+      corpus.push(...shape(random, 4 + random.below(20)).filter(({ length }) => length < 300))
   }
   return corpus
 }
@@ -85,15 +88,16 @@ function tryStateVector(bytes: Uint8Array): void {
   }
 }
 
-function checkDerived(random: Random, inspected: InspectedUpdate): void {
+/** What follows from an update agrees with it, and is well formed. */
+export function checkDerived(random: Random, inspected: InspectedUpdate): void {
   const known = new KnownState()
   known.add(inspected)
   assert.equal(known.subtract(inspected), null)
-  decodeStateVector(known.stateVector(), bounds)
+  decodeStateVector(known.stateVector(), storedBounds)
   if (inspected.blocks.length === 0) return
   const clocks = new Map(inspected.blocks.map((block) => [block.client, random.below(Math.min(block.endClock, 1 << 30) + 2)]))
   const difference = new EncodedDocument(inspected.bytes, inspected).difference(clocks)
-  inspectUpdate(difference, bounds)
+  inspectUpdate(difference, storedBounds)
   const partly = new KnownState()
   for (const [client, clock] of clocks)
     if (clock > 0)
@@ -104,7 +108,7 @@ function checkDerived(random: Random, inspected: InspectedUpdate): void {
       })
   const fresh = partly.subtract(inspected)
   if (fresh === null) return
-  partly.add(inspectUpdate(fresh, bounds))
+  partly.add(inspectUpdate(fresh, storedBounds))
   assert.ok(partly.covers(known))
 }
 
