@@ -1,9 +1,10 @@
-// Feeds random and mutated bytes to every decoder. By itself: `node dist/test/fault/fuzz.test.js --inputs 20000000 --seed 7`;
+// Feeds random and mutated bytes to every decoder, and hostile histories to documents. By itself: `node dist/test/fault/fuzz.test.js --inputs 20000000 --seed 7`;
 // in a test run the same comes from WEFT_FUZZ_INPUTS and WEFT_FUZZ_SEED.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseArgs } from 'node:util'
 import { seededRandom, systemRandom } from '../../core/random.js'
+import { fuzzHostile, fuzzHostileCost } from '../helpers/fuzz-hostile.js'
 import { fuzzUpdates } from '../helpers/fuzz-updates.js'
 import { fuzzWire } from '../helpers/fuzz-wire.js'
 
@@ -57,4 +58,16 @@ test(`G1, G5: ${inputs} random and mutated inputs are accepted or refused, and n
   assert.ok(rssGrowth < RSS_GROWTH_BYTES_MAX, `memory grew by ${rssGrowth} bytes`)
   // A fuzzer whose inputs are all refused at the first byte would find nothing.
   if (inputs >= PART_INPUTS) assert.ok(wireAccepted > wireInputs / 50 && updatesAccepted > (inputs - wireInputs) / 50)
+})
+
+/** Histories of each hostile shape for a million inputs, and what they cost for ten million: a long run looks at more of both. */
+const HOSTILE_PER_INPUT = 3 / 1_000_000
+const COST_PER_INPUT = 1 / 10_000_000
+
+test(`G1, G7: histories of hostile shapes are taken in, merged and cut at a cost in proportion to their bytes; seed ${seed}`, async (t) => {
+  for (let round = 0; round < Math.ceil(inputs * HOSTILE_PER_INPUT); round++) {
+    fuzzHostile(seed + round, 1, 300)
+    await new Promise<void>((resolve) => void setImmediate(resolve))
+  }
+  for (let round = 0; round < Math.floor(inputs * COST_PER_INPUT); round++) t.diagnostic(fuzzHostileCost(seed + round))
 })

@@ -32,9 +32,9 @@ function processorMs(run: () => unknown): number {
   return (user + system) / 1000
 }
 
-function cheapest(run: () => unknown): number {
+function cheapest(run: () => unknown, runs: number): number {
   let least = Number.POSITIVE_INFINITY
-  for (let round = 0; round < RUNS; round++) least = Math.min(least, processorMs(run))
+  for (let round = 0; round < runs; round++) least = Math.min(least, processorMs(run))
   return least
 }
 
@@ -47,26 +47,34 @@ export function slopeOf(samples: readonly Sample[]): number {
   return points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0) / points.reduce((sum, [px]) => sum + (px - x) ** 2, 0)
 }
 
-function measure(make: (factor: number) => Measured, factors: readonly number[]): Sample[] {
+function measure(make: (factor: number) => Measured, factors: readonly number[], runs: number): Sample[] {
   return factors.map((factor) => {
     const { bytes, run } = make(factor)
-    return { bytes, cost: cheapest(run) }
+    return { bytes, cost: cheapest(run, runs) }
   })
 }
 
 /** The least slope of a few attempts: noise makes a curve steeper or flatter by chance, a square is one each time. */
-export function costSlope(make: (factor: number) => Measured, attempts = ATTEMPTS, factors: readonly number[] = FACTORS): number {
+export function costSlope(
+  make: (factor: number) => Measured,
+  attempts = ATTEMPTS,
+  {
+    factors = FACTORS,
+    runs = RUNS,
+    warmFactor = 4,
+  }: { readonly factors?: readonly number[]; readonly runs?: number; readonly warmFactor?: number } = {},
+): number {
   // Compile first: a small run would pay for all of it.
-  const warm = make(Math.min(4, ...factors.slice(1)))
-  for (let round = 0; round < RUNS; round++) warm.run()
+  const warm = make(warmFactor)
+  for (let round = 0; round < runs; round++) warm.run()
   let least = Number.POSITIVE_INFINITY
-  for (let attempt = 0; attempt < attempts && least > SLOPE_MAX; attempt++) least = Math.min(least, slopeOf(measure(make, factors)))
+  for (let attempt = 0; attempt < attempts && least > SLOPE_MAX; attempt++) least = Math.min(least, slopeOf(measure(make, factors, runs)))
   return least
 }
 
 /** What eight times the bytes cost, in shares: 1 where each byte costs the same, 8 where it is the square. Of two sizes only, for when there is much to measure. */
 export function costOverShare(make: (factor: number) => Measured): number {
-  return 8 ** (costSlope(make, ATTEMPTS, [1, 8]) - 1)
+  return 8 ** (costSlope(make, ATTEMPTS, { factors: [1, 8], runs: 3, warmFactor: 1 }) - 1)
 }
 
 /** `make(factor)` gives something of about `factor` times the smallest size. */

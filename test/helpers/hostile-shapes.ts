@@ -56,27 +56,29 @@ function oneStruct(kind: 'string' | 'values' | 'deleted', unit: string, length: 
 }
 
 /** GCs and Skips in turn, and one struct over the same clocks: it fills each gap with a piece of itself, or comes first and leaves them nothing. */
-const gapsAndOneStruct: HostileShape = (random, count) => {
-  const client = 1 + random.below(2 ** 31)
-  const [gcMax, skipMax] = [1 + random.below(3), 1 + random.below(4)]
-  const kind = pick(random, ['string', 'string', 'values', 'deleted'] as const)
-  const unit = pick(random, ['a', 'é', '日', '🙂'])
-  const gapsFirst = random.below(4) > 0
-  const lengths = Array.from({ length: count }, (_, index) => 1 + random.below(index % 2 === 0 ? gcMax : skipMax))
-  const clocks = lengths.reduce((sum, length) => sum + length, 0)
-  const gaps = writeUpdate([
-    {
-      client,
-      clock: 0,
-      count,
-      structs: (encoder) => {
-        for (const [index, length] of lengths.entries()) empty(encoder, index % 2 === 0 ? GC : SKIP, length)
+const gapsAndOneStruct =
+  (kinds: readonly ('string' | 'values' | 'deleted')[], orders: readonly ('gaps-first' | 'struct-first')[]): HostileShape =>
+  (random, count) => {
+    const client = 1 + random.below(2 ** 31)
+    const [gcMax, skipMax] = [1 + random.below(3), 1 + random.below(4)]
+    const kind = pick(random, kinds)
+    const unit = pick(random, ['a', 'é', '日', '🙂'])
+    const order = pick(random, orders)
+    const lengths = Array.from({ length: count }, (_, index) => 1 + random.below(index % 2 === 0 ? gcMax : skipMax))
+    const clocks = lengths.reduce((sum, length) => sum + length, 0)
+    const gaps = writeUpdate([
+      {
+        client,
+        clock: 0,
+        count,
+        structs: (encoder) => {
+          for (const [index, length] of lengths.entries()) empty(encoder, index % 2 === 0 ? GC : SKIP, length)
+        },
       },
-    },
-  ])
-  const filling = writeUpdate([{ client, clock: 0, count: 1, structs: oneStruct(kind, unit, clocks) }])
-  return gapsFirst ? [gaps, filling] : [filling, gaps]
-}
+    ])
+    const filling = writeUpdate([{ client, clock: 0, count: 1, structs: oneStruct(kind, unit, clocks) }])
+    return order === 'gaps-first' ? [gaps, filling] : [filling, gaps]
+  }
 
 /** Clients with one struct each, some behind a gap, some waiting for the next one; then what closes the gaps, and all of it again. */
 const veryManyClients: HostileShape = (random, count) => {
@@ -130,130 +132,142 @@ const veryManyDeletes: HostileShape = (random, count) => {
 }
 
 /** Shared types, each in the one before, one with each update; text may stand beside them. They go on for ever, or begin anew; in the order of their making, or not. */
-const growingNesting: HostileShape = (random, count) => {
-  const clients = 1 + random.below(3)
-  const order = pick(random, ['made', 'made', 'reversed', 'unordered'] as const)
-  const textBeside = random.below(2) === 0
-  const depthMax = pick(random, [40, 190, Number.POSITIVE_INFINITY])
-  const next = new Array<number>(clients).fill(0)
-  const updates: Uint8Array[] = []
-  let parent: readonly [client: number, clock: number] | null = null
-  for (let level = 0; level < count / (textBeside ? 2 : 1); level++) {
-    const client = random.below(clients)
-    const clock = next[client] as number
-    const inside: typeof parent = level % depthMax === 0 ? null : parent
-    updates.push(
-      writeUpdate([
-        {
-          client: client + 1,
-          clock,
-          count: textBeside ? 2 : 1,
-          structs: (encoder) => {
-            encoding.writeUint8(encoder, TYPE)
-            if (inside === null) inRoot(encoder)
-            else {
-              encoding.writeVarUint(encoder, 0)
-              writeId(encoder, ...inside)
-            }
-            encoding.writeVarUint(encoder, ARRAY_TYPE)
-            if (textBeside) character(encoder, [client + 1, clock])
+const growingNesting =
+  (orders: readonly ('made' | 'reversed' | 'unordered')[]): HostileShape =>
+  (random, count) => {
+    const clients = 1 + random.below(3)
+    const order = pick(random, orders)
+    const textBeside = random.below(2) === 0
+    const depthMax = pick(random, [40, 190, Number.POSITIVE_INFINITY])
+    const next = new Array<number>(clients).fill(0)
+    const updates: Uint8Array[] = []
+    let parent: readonly [client: number, clock: number] | null = null
+    for (let level = 0; level < count / (textBeside ? 2 : 1); level++) {
+      const client = random.below(clients)
+      const clock = next[client] as number
+      const inside: typeof parent = level % depthMax === 0 ? null : parent
+      updates.push(
+        writeUpdate([
+          {
+            client: client + 1,
+            clock,
+            count: textBeside ? 2 : 1,
+            structs: (encoder) => {
+              encoding.writeUint8(encoder, TYPE)
+              if (inside === null) inRoot(encoder)
+              else {
+                encoding.writeVarUint(encoder, 0)
+                writeId(encoder, ...inside)
+              }
+              encoding.writeVarUint(encoder, ARRAY_TYPE)
+              if (textBeside) character(encoder, [client + 1, clock])
+            },
           },
-        },
-      ]),
-    )
-    parent = [client + 1, clock]
-    next[client] = clock + (textBeside ? 2 : 1)
+        ]),
+      )
+      parent = [client + 1, clock]
+      next[client] = clock + (textBeside ? 2 : 1)
+    }
+    return order === 'made' ? updates : order === 'reversed' ? updates.reverse() : shuffled(random, updates)
   }
-  return order === 'made' ? updates : order === 'reversed' ? updates.reverse() : shuffled(random, updates)
-}
 
 /** Shared types and characters that all hang on one struct, or on each other, and wait for it: it comes last, or in the middle. */
-const waitingForOne: HostileShape = (random, count) => {
-  const updates = 1 + random.below(3)
-  const clients = 1 + random.below(3)
-  const chained = random.below(3) === 0
-  const perUpdate = Math.ceil(count / updates / clients)
-  const result: Uint8Array[] = []
-  for (let update = 0; update < updates; update++) {
-    const clock = update * perUpdate
-    result.push(
-      writeUpdate(
-        Array.from({ length: clients }, (_, index) => ({
-          client: 2 + clients - index,
-          clock,
-          count: perUpdate,
-          structs: (encoder: encoding.Encoder) => {
-            for (let struct = 0; struct < perUpdate; struct++) {
-              encoding.writeUint8(encoder, TYPE)
-              encoding.writeVarUint(encoder, 0)
-              if (chained && struct > 0) writeId(encoder, 2 + clients - index, clock + struct - 1)
-              else writeId(encoder, 1, 0)
-              encoding.writeVarUint(encoder, ARRAY_TYPE)
-            }
-          },
-        })),
-      ),
-    )
-  }
-  const one = writeUpdate([
-    {
-      client: 1,
-      clock: 0,
-      count: 1,
-      structs: (encoder) => {
-        encoding.writeUint8(encoder, TYPE)
-        inRoot(encoder)
-        encoding.writeVarUint(encoder, ARRAY_TYPE)
-      },
-    },
-  ])
-  result.splice(random.below(3) === 0 ? random.below(updates) : updates, 0, one)
-  return result
-}
-
-/** Keystrokes of a few authors beside each other's, submitted in another order than they were made. */
-const anotherOrder: HostileShape = (random, count) => {
-  const authors = 1 + random.below(4)
-  const order = pick(random, ['reversed', 'unordered', 'first-last', 'author-by-author'] as const)
-  const clocks = new Array<number>(authors).fill(0)
-  const made: { readonly author: number; readonly update: Uint8Array }[] = []
-  let last: readonly [client: number, clock: number] | null = null
-  for (let index = 0; index < count; index++) {
-    const author = random.below(authors)
-    const clock = clocks[author] as number
-    const before = last
-    const right = random.below(4) === 0
-    const update = writeUpdate([
+const waitingForOne =
+  (links: readonly ('to-one' | 'chained')[], places: readonly ('last' | 'between')[]): HostileShape =>
+  (random, count) => {
+    const updates = 1 + random.below(3)
+    const clients = 1 + random.below(3)
+    const chained = pick(random, links) === 'chained'
+    const place = pick(random, places)
+    const perUpdate = Math.ceil(count / updates / clients)
+    const result: Uint8Array[] = []
+    for (let update = 0; update < updates; update++) {
+      const clock = update * perUpdate
+      result.push(
+        writeUpdate(
+          Array.from({ length: clients }, (_, index) => ({
+            client: 2 + clients - index,
+            clock,
+            count: perUpdate,
+            structs: (encoder: encoding.Encoder) => {
+              for (let struct = 0; struct < perUpdate; struct++) {
+                encoding.writeUint8(encoder, TYPE)
+                encoding.writeVarUint(encoder, 0)
+                if (chained && struct > 0) writeId(encoder, 2 + clients - index, clock + struct - 1)
+                else writeId(encoder, 1, 0)
+                encoding.writeVarUint(encoder, ARRAY_TYPE)
+              }
+            },
+          })),
+        ),
+      )
+    }
+    const one = writeUpdate([
       {
-        client: author + 1,
-        clock,
+        client: 1,
+        clock: 0,
         count: 1,
         structs: (encoder) => {
-          if (before === null || !right) return character(encoder, before)
-          encoding.writeUint8(encoder, STRING | HAS_RIGHT_ORIGIN)
-          writeId(encoder, ...before)
-          encoding.writeVarString(encoder, 'b')
+          encoding.writeUint8(encoder, TYPE)
+          inRoot(encoder)
+          encoding.writeVarUint(encoder, ARRAY_TYPE)
         },
       },
     ])
-    made.push({ author, update })
-    clocks[author] = clock + 1
-    last = [author + 1, clock]
+    result.splice(place === 'last' ? updates : random.below(updates), 0, one)
+    return result
   }
-  const submitted = {
-    reversed: () => made.reverse(),
-    unordered: () => shuffled(random, made),
-    'first-last': () => [...made.slice(1), ...made.slice(0, 1)],
-    'author-by-author': () => made.sort((a, b) => b.author - a.author),
-  }[order]()
-  return submitted.map(({ update }) => update)
-}
 
+/** Keystrokes of a few authors beside each other's, submitted in another order than they were made. */
+const keystrokes =
+  (orders: readonly ('reversed' | 'unordered' | 'first-last' | 'author-by-author')[]): HostileShape =>
+  (random, count) => {
+    const authors = 1 + random.below(4)
+    const order = pick(random, orders)
+    const clocks = new Array<number>(authors).fill(0)
+    const made: { readonly author: number; readonly update: Uint8Array }[] = []
+    let last: readonly [client: number, clock: number] | null = null
+    for (let index = 0; index < count; index++) {
+      const author = random.below(authors)
+      const clock = clocks[author] as number
+      const before = last
+      const right = random.below(4) === 0
+      const update = writeUpdate([
+        {
+          client: author + 1,
+          clock,
+          count: 1,
+          structs: (encoder) => {
+            if (before === null || !right) return character(encoder, before)
+            encoding.writeUint8(encoder, STRING | HAS_RIGHT_ORIGIN)
+            writeId(encoder, ...before)
+            encoding.writeVarString(encoder, 'b')
+          },
+        },
+      ])
+      made.push({ author, update })
+      clocks[author] = clock + 1
+      last = [author + 1, clock]
+    }
+    const submitted = {
+      reversed: () => made.reverse(),
+      unordered: () => shuffled(random, made),
+      'first-last': () => [...made.slice(1), ...made.slice(0, 1)],
+      'author-by-author': () => made.sort((a, b) => b.author - a.author),
+    }[order]()
+    return submitted.map(({ update }) => update)
+  }
+
+/** What was dear once has an entry of its own, since a run draws each only once or twice. */
 export const hostileShapes = {
-  'GCs and Skips in turn and one struct over them': gapsAndOneStruct,
+  'GCs and Skips in turn, then one string over them': gapsAndOneStruct(['string'], ['gaps-first']),
+  'GCs and Skips in turn, and one struct over them': gapsAndOneStruct(['string', 'values', 'deleted'], ['gaps-first', 'struct-first']),
   'very many clients': veryManyClients,
   'very many delete ranges': veryManyDeletes,
-  'nesting that grows with each update': growingNesting,
-  'types that wait for one struct': waitingForOne,
-  'updates in another order': anotherOrder,
+  'nesting that grows with each update': growingNesting(['made']),
+  'nesting that grows, in another order': growingNesting(['reversed', 'unordered']),
+  'types that wait for one struct': waitingForOne(['to-one'], ['last']),
+  'types that wait for one struct or for each other': waitingForOne(['to-one', 'chained'], ['last', 'between']),
+  'updates without order': keystrokes(['unordered']),
+  'updates in another order': keystrokes(['reversed', 'first-last', 'author-by-author']),
 } as const satisfies Record<string, HostileShape>
