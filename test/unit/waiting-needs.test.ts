@@ -23,7 +23,7 @@ function newNeeds(random: Random, taken: Set<number>): Need[] {
   return needs
 }
 
-test('S4: needs are met in the order of their structs, whatever came when, and none is lost', () => {
+test('needs of a waiting client are met in the order of their structs, whatever came when, and none is lost', () => {
   for (let seed = 1; seed <= 30; seed++) {
     const random = seededRandom(seed)
     const taken = new Set<number>()
@@ -55,7 +55,7 @@ test('S4: needs are met in the order of their structs, whatever came when, and n
   }
 })
 
-test('G1: structs that wait for what they hang on are found by it and by themselves, however many hang on one', () => {
+test('structs that wait for what they hang on are found by it and by themselves, however many hang on one', () => {
   for (let seed = 1; seed <= 10; seed++) {
     const random = seededRandom(seed)
     const links = 1 + random.below(40)
