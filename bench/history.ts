@@ -22,7 +22,7 @@ const ROWS_PER_SNAPSHOT = 1_000
 const DOCUMENT = 'long'
 const claimant = { nodeId: 'bench', boot: 'bench' }
 
-/** The rows of a history of one text: words and single letters, mostly where the last ones were, a sixth of it deleted again. */
+/** The rows of a history of one text: letters one after the other, a jump now and then, and runs of letters that are taken back. */
 function makeRows(): readonly Uint8Array[] {
   const random = seededRandom(5)
   const doc = new Y.Doc()
@@ -36,9 +36,12 @@ function makeRows(): readonly Uint8Array[] {
     group = []
   })
   let at = 0
+  let deleting = 0
   for (let edit = 0; edit < edits; edit++) {
     if (random.below(200) === 0) at = random.below(text.length + 1)
-    if (random.below(6) === 0 && at > 0) {
+    if (deleting === 0 && random.below(40) === 0) deleting = 1 + random.below(12)
+    if (deleting > 0 && at > 0) {
+      deleting -= 1
       at -= 1
       text.delete(at, 1)
     } else {
