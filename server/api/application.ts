@@ -6,6 +6,7 @@ import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
 import { problem, statusOf } from './framework/problems.js'
+import { addApiDocs } from './routes/api-docs.js'
 import { addDocuments, type DocumentRouteOptions } from './routes/documents.js'
 import { addFiles } from './routes/files.js'
 import { addHistory } from './routes/history.js'
@@ -76,14 +77,7 @@ export function createApplication(options: ApplicationOptions): Application {
   addPresence(app, options)
   addDocuments(app, options)
   addHistory(app, options)
-  app.doc31('/api/openapi.json', {
-    openapi: '3.1.0',
-    info: {
-      title: 'Weft',
-      version: options.version,
-      description: 'Documents, their content and their history. Errors are problem details (RFC 9457).',
-    },
-  })
+  addApiDocs(app, options.version)
   addFiles(app, options.files)
 
   return async (request, bindings = {}) => {

@@ -330,4 +330,7 @@ test('the description of the API names every route, and each schema that it spea
     assert.ok(paths.includes(`/api/v1/documents/{id}/${one}`), one)
   for (const [, name] of JSON.stringify(description).matchAll(/"#\/components\/schemas\/(\w+)"/g))
     assert.ok(description.components.schemas[name ?? ''] !== undefined, name)
+  const page = await (await fetch(`${server.url}/api/docs`)).text()
+  for (const one of paths) assert.ok(page.includes(`<code>${one}</code>`), `${one} is on the page`)
+  for (const [, target] of page.matchAll(/href="#([^"]+)"/g)) assert.ok(page.includes(`id="${target}"`), `${target} is on the page`)
 })

@@ -7,7 +7,6 @@ import type { WorkAnswer, WorkRequest } from './messages.js'
 const MiB = 1024 * 1024
 // Yjs recurses along nested types.
 const STACK_MB = 32
-const STACK_KB = 16_000
 
 /** One task at a time. */
 export interface Place {
@@ -67,7 +66,7 @@ export class WorkProcess implements Place {
     this.#child = fork(fileURLToPath(new URL('./process-entry.js', import.meta.url)), [String(memoryBytesMax)], {
       // Nothing of this process's settings and secrets.
       env: Object.fromEntries(needed.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
-      execArgv: [`--max-old-space-size=${Math.ceil(memoryBytesMax / MiB)}`, `--stack-size=${STACK_KB / 16}`],
+      execArgv: [`--max-old-space-size=${Math.ceil(memoryBytesMax / MiB)}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })

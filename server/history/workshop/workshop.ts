@@ -21,6 +21,10 @@ export interface WorkshopOptions {
   readonly clock: Clock
   /** What one task may take, in a process of its own. */
   readonly memoryBytesMax: number
+  /** What may be begun in a thread. */
+  readonly threadBounds?: DecodingCost
+  /** How long a task may take. */
+  readonly taskMsMax?: number
   /** Of what tasks hold in this process. */
   readonly account: MemoryAccount
 }
@@ -50,7 +54,7 @@ export class Workshop {
       await this.#turn()
       try {
         // The task's kind decides what the answer holds.
-        return (await this.#carryOut({ task, bounds: THREAD_BOUNDS }, bytes)) as TaskResults[Kind]
+        return (await this.#carryOut({ task, bounds: this.#options.threadBounds ?? THREAD_BOUNDS }, bytes)) as TaskResults[Kind]
       } finally {
         this.#next()
       }
@@ -91,8 +95,8 @@ export class Workshop {
 
   async #ask(place: Place, request: WorkRequest): Promise<WorkAnswer> {
     this.#running = place
-    const { clock } = this.#options
-    const tooLong = clock.after(TASK_MS_MAX, () => void place.end())
+    const { clock, taskMsMax = TASK_MS_MAX } = this.#options
+    const tooLong = clock.after(taskMsMax, () => void place.end())
     try {
       return await place.ask(request)
     } catch (thrown) {
