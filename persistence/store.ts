@@ -259,6 +259,12 @@ export interface DocumentStore {
    */
   prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult>
 
+  /**
+   * Writes a consistent copy of everything into a new file, while it is in use. Only a store that lives in one file has it; what runs a database has its
+   * own means.
+   */
+  backup?(file: string): Promise<void>
+
   /** Finishes what runs and lets go of the engine. Idempotent; everything after it rejects with `store-unavailable`. */
   close(): Promise<void>
 }

@@ -55,7 +55,7 @@ export const importRules = {
   'server/history': ['core', store, port, commands, 'server/history/tasks', 'server/history/workshop'],
 
   'server/api/framework': ['core', 'server/access'],
-  'server/api/routes': ['core', 'server/history', 'server/presence', 'server/api/framework'],
+  'server/api/routes': ['core', store, 'server/history', 'server/presence', 'server/api/framework'],
   'server/api': ['core', 'server/presence', 'server/api/framework', 'server/api/routes'],
   'server/commands': [
     'core',

@@ -1,6 +1,6 @@
 // The embedded store: one LMDB file in a data folder, for a server on one machine. Fences with the same epochs as the cluster's store does.
 import type { Clock } from '../../core/clock.js'
-import type { WeftError } from '../../core/errors.js'
+import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { noSuchDocument } from '../failures.js'
 import type {
@@ -238,6 +238,18 @@ class LmdbStore implements DocumentStore {
 
   async prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult> {
     return this.#queue.run(0, () => decidePrune(this.#environment, documentId, policy, this.#time.credible()))
+  }
+
+  /** The copy is without the free pages. Rejects with `store-full` where there is no room for it. */
+  async backup(file: string): Promise<void> {
+    this.#queue.check()
+    try {
+      await this.#environment.root.backup(file, true)
+    } catch (cause) {
+      throw new WeftError('store-full', `The copy could not be written: ${cause instanceof Error ? cause.message : String(cause)}.`, {
+        cause,
+      })
+    }
   }
 
   close(): Promise<void> {

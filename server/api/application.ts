@@ -7,6 +7,7 @@ import type { Logger } from '../../core/log.js'
 import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
 import { problem, statusOf } from './framework/problems.js'
 import { addApiDocs } from './routes/api-docs.js'
+import { addBackup, type BackupOptions } from './routes/backup.js'
 import { addDocuments, type DocumentRouteOptions } from './routes/documents.js'
 import { addFiles } from './routes/files.js'
 import { addHistory } from './routes/history.js'
@@ -14,7 +15,7 @@ import { addPresence, type PresenceOptions } from './routes/presence.js'
 import { addProbes, type ProbeOptions, probePaths } from './routes/probes.js'
 import type { StaticFile } from './routes/static-files.js'
 
-export interface ApplicationOptions extends ProbeOptions, PresenceOptions, DocumentRouteOptions {
+export interface ApplicationOptions extends ProbeOptions, PresenceOptions, DocumentRouteOptions, BackupOptions {
   readonly logger: Logger
   readonly limits: PresenceOptions['limits'] & DocumentRouteOptions['limits']
   readonly version: string
@@ -77,6 +78,7 @@ export function createApplication(options: ApplicationOptions): Application {
   addPresence(app, options)
   addDocuments(app, options)
   addHistory(app, options)
+  addBackup(app, options)
   addApiDocs(app, options.version)
   addFiles(app, options.files)
 

@@ -15,6 +15,9 @@ export interface RequestListenerOptions {
   readonly memory: MemoryAccount
 }
 
+/** What has to be taken of an answer in `answerMsMax`. */
+const PROGRESS_BYTES_MIN = 256 * 1024
+
 /** Answers requests; never throws. */
 export function createRequestListener(
   application: Application,
@@ -32,9 +35,19 @@ export function createRequestListener(
     { overrideGlobalObjects: false, hostname: 'localhost' },
   )
   return (request, response) => {
-    // A reader that takes an answer too slowly is not waited for.
-    const tooLong = clock.after(limits.answerMsMax, () => request.socket.destroy(), { unref: true })
-    response.once('close', () => tooLong.cancel())
+    // A reader that takes an answer too slowly is not waited for; one that takes a long answer piece by piece is.
+    const { socket } = request
+    let taken = socket.bytesWritten
+    const look = (): void => {
+      if (socket.bytesWritten - taken < PROGRESS_BYTES_MIN) {
+        socket.destroy()
+        return
+      }
+      taken = socket.bytesWritten
+      timer = clock.after(limits.answerMsMax, look, { unref: true })
+    }
+    let timer = clock.after(limits.answerMsMax, look, { unref: true })
+    response.once('close', () => timer.cancel())
     if (held.bytes > limits.answerBytesMax) {
       const body = `${JSON.stringify(problemOf(503, 'overloaded', 'This server has too many answers that nobody takes; ask again.'))}\n`
       response.writeHead(503, {

@@ -3,6 +3,7 @@ import { WeftError } from '../../core/errors.js'
 import type { DocumentCommandDefinition, GivenToCommand } from '../config/command-line.js'
 import { parseAddress } from '../history/address.js'
 import { documentPath, withApi } from './api-target.js'
+import { backupCommand, restoreBackupCommand } from './backup-commands.js'
 import { bytesText, coloured, printJson, printLine, printTable, timeText } from './output.js'
 import { checkCommand, exportCommand, importCommand } from './transfer-commands.js'
 
@@ -256,4 +257,6 @@ export const documentCommands: readonly DocumentCommandDefinition[] = [
   importCommand,
   checkCommand,
   remove,
+  backupCommand,
+  restoreBackupCommand,
 ]

@@ -58,6 +58,7 @@ export class ServerNode {
   readonly awareness: DocumentAwarenesses
   readonly ownership: Ownership
   readonly history: History
+  readonly store: DocumentStore
   readonly #workshop: Workshop
   readonly #options: NodeOptions
 
@@ -74,6 +75,7 @@ export class ServerNode {
     const budget = options.budget ?? new MemoryBudget(limits.memoryBytesMax)
     this.counters = counters
     this.budget = budget
+    this.store = store
     this.#options = options
     this.documents = new LocalDirectory({
       store,

@@ -217,6 +217,7 @@ class Server implements WeftServer {
       version,
       presence: () => this.#started?.presence ?? null,
       history: () => this.#started?.node.history ?? null,
+      store: () => this.#started?.node.store ?? null,
       readiness: () => this.#readiness(),
     })
     this.#listener = new HttpListener(

@@ -22,6 +22,7 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
     basePath: '',
     version: 'test',
     history: () => null,
+    store: () => null,
     access: {
       authorize: authorize === null ? null : async (request) => authorize(request),
       trustedProxies: trustedProxiesOf(proxies, 'trustedProxies'),

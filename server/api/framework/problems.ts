@@ -27,6 +27,7 @@ const statuses: Partial<Record<WeftErrorCode, number>> = {
   'not-restorable': 422,
   'document-exists': 409,
   'edit-mismatch': 409,
+  'no-backup-here': 409,
   superseded: 412,
   'document-quarantined': 422,
   'document-too-large': 413,

@@ -1,0 +1,54 @@
+// A copy of the whole embedded store while it runs: one file, which is a data folder's.
+import { createReadStream } from 'node:fs'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Readable } from 'node:stream'
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { WeftError } from '../../../core/errors.js'
+import type { DocumentStore } from '../../../persistence/store.js'
+import { type ApiAccess, admit } from '../framework/api-access.js'
+import type { ApiEnvironment } from '../framework/environment.js'
+import { problemAnswers } from '../framework/problems.js'
+
+export interface BackupOptions {
+  readonly access: ApiAccess
+  /** Null while the node is not there yet. */
+  readonly store: () => DocumentStore | null
+}
+
+const OCTETS = 'application/octet-stream'
+
+const route = createRoute({
+  method: 'get',
+  path: '/api/v1/backup',
+  summary: 'A consistent copy of the embedded store, as the data file of a new data folder',
+  responses: {
+    200: { description: 'The file.', content: { [OCTETS]: { schema: z.string().openapi({ format: 'binary' }) } } },
+    ...problemAnswers,
+  },
+})
+
+export function addBackup(app: OpenAPIHono<ApiEnvironment>, { access, store: storeOf }: BackupOptions): void {
+  app.openapi(route, async (context) => {
+    const store = storeOf()
+    if (store === null) throw new WeftError('overloaded', 'This node is not serving yet.')
+    // It is about no single document: whoever may administer what has no name may administer all.
+    await admit(access, context, '', 'admin')
+    if (store.backup === undefined)
+      throw new WeftError('no-backup-here', 'The documents of this server are in a database; back that up with its own means.')
+    const folder = await mkdtemp(path.join(tmpdir(), 'weft-backup-'))
+    try {
+      const file = path.join(folder, 'copy')
+      await store.backup(file)
+      const { size } = await stat(file)
+      const stream = createReadStream(file)
+      stream.once('close', () => void rm(folder, { recursive: true, force: true }))
+      const headers = { 'Content-Type': OCTETS, 'Weft-Backup-Bytes': String(size) }
+      return new Response(Readable.toWeb(stream) as ReadableStream, { headers }) as never
+    } catch (thrown) {
+      await rm(folder, { recursive: true, force: true })
+      throw thrown
+    }
+  })
+}

@@ -1,0 +1,78 @@
+// A copy of the whole embedded store, and a data folder out of one: `weft backup`, `weft restore-backup`.
+import { createWriteStream, existsSync } from 'node:fs'
+import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ReadableStream } from 'node:stream/web'
+import { systemClock } from '../../core/clock.js'
+import { WeftError } from '../../core/errors.js'
+import { silentLogger } from '../../core/log.js'
+import { openLmdbStore } from '../../persistence/index.js'
+import type { DocumentCommandDefinition } from '../config/command-line.js'
+import { withApi } from './api-target.js'
+import { bytesText, printJson, printLine } from './output.js'
+
+/** The name that the store's file has in a data folder. */
+const DATA_FILE = 'weft.mdb'
+
+export const backupCommand: DocumentCommandDefinition = {
+  name: 'backup',
+  description: 'writes a consistent copy of the embedded store into a new folder, while the server runs',
+  arguments: [['<folder>', 'where to; it is made']],
+  options: [],
+  run: async (given) => {
+    const folder = given.arguments['folder'] ?? ''
+    const file = path.join(folder, DATA_FILE)
+    if (existsSync(file)) throw new WeftError('invalid-configuration', `There is a backup in ${folder} already; name another folder.`)
+    await mkdir(folder, { recursive: true })
+    const unfinished = `${file}.part`
+    try {
+      await withApi(given, async (api) => {
+        const { response } = await api.ask('GET', '/backup')
+        if (response.body === null) throw new WeftError('internal', 'The server sent nothing.')
+        await pipeline(Readable.fromWeb(response.body as ReadableStream), createWriteStream(unfinished, { flush: true }))
+        const { size } = await stat(unfinished)
+        // A connection that breaks in the middle ends the file early.
+        if (String(size) !== response.headers.get('weft-backup-bytes'))
+          throw new WeftError('internal', 'The connection broke before all of the copy had come; try again.')
+      })
+      await rename(unfinished, file)
+    } finally {
+      await rm(unfinished, { force: true })
+    }
+    const { size } = await stat(file)
+    if (given.json) printJson({ file, bytes: size })
+    else printLine(`Written to ${file}, ${bytesText(size)}. To use it: weft restore-backup ${folder} --data <new folder>`)
+  },
+}
+
+export const restoreBackupCommand: DocumentCommandDefinition = {
+  name: 'restore-backup',
+  description: 'makes a data folder out of a backup; the server is started on it afterwards',
+  arguments: [['<folder>', 'the folder of the backup']],
+  options: [],
+  run: async (given) => {
+    if (given.url !== null)
+      throw new WeftError(
+        'invalid-configuration',
+        'restore-backup makes a data folder on this machine; name it with --data, and leave --url out.',
+      )
+    const from = path.join(given.arguments['folder'] ?? '', DATA_FILE)
+    if (!existsSync(from))
+      throw new WeftError('invalid-configuration', `There is no backup in ${given.arguments['folder']}: it has no ${DATA_FILE}.`)
+    const into = given.dataFolder
+    if (existsSync(into) && (await readdir(into)).length > 0)
+      throw new WeftError('invalid-configuration', `The data folder ${into} is not empty; a backup is restored into a new one.`)
+    await mkdir(into, { recursive: true })
+    const file = path.join(into, DATA_FILE)
+    await copyFile(from, `${file}.part`)
+    await rename(`${file}.part`, file)
+    // What cannot be opened is told now, and not when the server is started in a hurry.
+    const store = await openLmdbStore({ folder: into, clock: systemClock, logger: silentLogger, onFatal: () => {} })
+    const { items } = await store.listDocuments({ limit: 1 })
+    await store.close()
+    if (given.json) printJson({ dataFolder: into, empty: items.length === 0 })
+    else printLine(`${into} is a data folder now: weft serve --data ${into}`)
+  },
+}

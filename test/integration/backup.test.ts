@@ -1,0 +1,67 @@
+// A backup of the embedded store while people type, and a data folder out of it.
+import { strict as assert } from 'node:assert'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import * as Y from 'yjs'
+import { ApiClient, documentPath } from '../helpers/api-client.js'
+import { runCommand } from '../helpers/run-command.js'
+import { ServerProcess } from '../helpers/server-process.js'
+
+test('D3: a backup that is taken while people type has all that was acknowledged before it, and a server starts on it', {
+  timeout: 120_000,
+}, async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'weft-backup-test-'))
+  const server = await ServerProcess.start()
+  try {
+    const api = new ApiClient(server.url)
+    const doc = new Y.Doc()
+    doc.getText('body').insert(0, 'Begin. ')
+    await api.expect('PUT', documentPath('a'), Y.encodeStateAsUpdate(doc))
+    await api.expect('POST', `${documentPath('a')}/versions`, { name: 'first' })
+    doc.destroy()
+    let acknowledged = 0
+    let over = false
+    const typing = (async () => {
+      while (!over) {
+        await api.expect('POST', `${documentPath('a')}/updates`, { text: [{ root: 'body', at: 0, insert: '.' }] })
+        acknowledged += 1
+      }
+    })()
+    for (let round = 0; round < 3; round++) {
+      const before = acknowledged
+      const into = path.join(folder, `backup-${round}`)
+      const made = await runCommand(['backup', into, '--url', server.url])
+      assert.equal(made.code, 0, made.stderr)
+      assert.deepEqual(readdirSync(into), ['weft.mdb'])
+      const data = path.join(folder, `data-${round}`)
+      const restored = await runCommand(['restore-backup', into, '--data', data])
+      assert.equal(restored.code, 0, restored.stderr)
+      const shown = await runCommand(['show', 'a', '--data', data])
+      assert.match(shown.stdout, /^\.*Begin\. $/)
+      assert.ok(shown.stdout.indexOf('B') >= before, `${before} edits were acknowledged before, ${shown.stdout.indexOf('B')} are there`)
+      assert.match((await runCommand(['check', '--data', data])).stdout, /1 documents checked, nothing is wrong/)
+      assert.equal((await runCommand(['show', 'a@"first"', '--data', data])).stdout, 'Begin. ')
+    }
+    over = true
+    await typing
+    const into = path.join(folder, 'backup-0')
+    const refused: readonly (readonly [readonly string[], RegExp])[] = [
+      [['backup', into, '--url', server.url], /a backup in .* already/],
+      [['restore-backup', into, '--data', path.join(folder, 'data-0')], /is not empty/],
+      [['restore-backup', folder, '--data', path.join(folder, 'new')], /There is no backup in/],
+      [['restore-backup', into, '--url', server.url], /leave --url out/],
+    ]
+    for (const [args, says] of refused) {
+      const ended = await runCommand(args)
+      assert.deepEqual([ended.code, says.test(ended.stderr)], [2, true], ended.stderr)
+    }
+    writeFileSync(path.join(into, 'weft.mdb'), 'not a data file')
+    const damaged = await runCommand(['restore-backup', into, '--data', path.join(folder, 'other')])
+    assert.notEqual(damaged.code, 0)
+  } finally {
+    await server.dispose()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
