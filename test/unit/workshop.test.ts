@@ -66,7 +66,7 @@ describe('the workshop', () => {
     await slow.workshop.close()
   })
 
-  test('G8: so many wait and no more; what waits when it closes is refused', async () => {
+  test('so many wait and no more; what waits when it closes is refused', async () => {
     const { workshop } = workshopWith()
     const asked = Array.from({ length: 200 }, () =>
       workshop.run({ kind: 'read', updates: [stateOf('x')] }).then(
