@@ -19,7 +19,7 @@ export const importRules = {
   'persistence/postgres': ['core', store, 'persistence/postgres/migrations'],
   'persistence/index.ts': ['core', store, 'persistence/lmdb', 'persistence/memory'],
 
-  'server/config': ['core', 'server/access', 'server/redis'],
+  'server/config': ['core', 'server/access', 'server/document', 'server/redis'],
   'server/logging': ['core', 'server/config'],
   'server/access': ['core'],
   'server/redis': ['core'],

@@ -6,7 +6,7 @@ import { documentCommands } from './commands/document-commands.js'
 import { greeting } from './commands/greeting.js'
 import { packageVersion } from './composition/version.js'
 import { parseCommand } from './config/command-line.js'
-import { settingsUnder } from './config/program-options.js'
+import { settingsUnder, tuningIn } from './config/program-options.js'
 import type { LogFormat, LogLevel, Settings } from './config/settings.js'
 import { settingsSchema } from './config/settings-schema.js'
 
@@ -63,12 +63,7 @@ async function serve(settings: Settings): Promise<void> {
     trustedProxies: settings.trustedProxies,
     drainWindowMs: settings.drainWindowMs,
     limits: settingsUnder(settings, 'limits'),
-    tuning: {
-      idleMs: settings['tuning.idleMs'],
-      paceMsMin: settings['tuning.paceMsMin'],
-      paceMsMax: settings['tuning.paceMsMax'],
-      retention: settingsUnder(settings, 'tuning.retention'),
-    },
+    tuning: tuningIn(settings),
     keepDeleted: anyPattern(settings.keepDeleted),
     logger,
     ...(databaseUrl === null || secret === null ? {} : { cluster: { ...cluster, databaseUrl, secret } }),

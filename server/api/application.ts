@@ -4,7 +4,9 @@ import type { Context } from 'hono'
 import { behindBasePath } from '../../core/document-path.js'
 import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
+import { refuseOutsiders } from './framework/api-access.js'
 import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
+import { isOctets } from './framework/octets.js'
 import { problem, statusOf } from './framework/problems.js'
 import { addApiDocs } from './routes/api-docs.js'
 import { addBackup, type BackupOptions } from './routes/backup.js'
@@ -37,8 +39,8 @@ const securityHeaders = {
     "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 } as const
 
-/** What a body may hold beside a document. */
-const BODY_OVERHEAD_BYTES = 64 * 1024
+/** JSON is parsed on the event loop, and before anybody knows who asks (G7). Documents come as bytes. */
+const JSON_BYTES_MAX = 1024 * 1024
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
@@ -55,8 +57,9 @@ export function createApplication(options: ApplicationOptions): Application {
     for (const [name, value] of Object.entries({ 'Cache-Control': 'no-store', ...securityHeaders }))
       if (!headers.has(name)) headers.set(name, value)
   })
-  app.use('/api/*', async (context, next) => {
-    const refusal = bodyRefusal(context, options.limits.documentBytesMax + BODY_OVERHEAD_BYTES)
+  app.use('/api/v1/*', async (context, next) => {
+    refuseOutsiders(options.access, context)
+    const refusal = bodyRefusal(context, options.limits.documentBytesMax)
     if (refusal !== null) return refusal
     return next()
   })
@@ -99,8 +102,9 @@ export function createApplication(options: ApplicationOptions): Application {
 }
 
 /** Why the body is not read. Over a socket it has to say how long it is, so that nobody sends without end. */
-function bodyRefusal(context: Context<ApiEnvironment>, bytesMax: number): Response | null {
+function bodyRefusal(context: Context<ApiEnvironment>, documentBytesMax: number): Response | null {
   if (context.req.method === 'GET' || context.req.method === 'HEAD') return null
+  const bytesMax = isOctets(context) ? documentBytesMax : JSON_BYTES_MAX
   if (Number(context.req.header('content-length') ?? 0) > bytesMax)
     return problem(context, 413, 'document-too-large', `The body is longer than ${bytesMax} bytes, which is the most that is read.`)
   if (context.env.incoming !== undefined && context.req.header('transfer-encoding') !== undefined)

@@ -37,13 +37,14 @@ export function createRequestListener(
   return (request, response) => {
     // A reader that takes an answer too slowly is not waited for; one that takes a long answer piece by piece is.
     const { socket } = request
-    let taken = socket.bytesWritten
+    const takenNow = (): number => socket.bytesWritten - socket.writableLength
+    let taken = takenNow()
     const look = (): void => {
-      if (socket.bytesWritten - taken < PROGRESS_BYTES_MIN) {
+      if (takenNow() - taken < PROGRESS_BYTES_MIN) {
         socket.destroy()
         return
       }
-      taken = socket.bytesWritten
+      taken = takenNow()
       timer = clock.after(limits.answerMsMax, look, { unref: true })
     }
     let timer = clock.after(limits.answerMsMax, look, { unref: true })

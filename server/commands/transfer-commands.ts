@@ -1,4 +1,5 @@
 // Taking documents along, and looking through all of them: `weft export`, `weft import`, `weft check`.
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -71,8 +72,8 @@ export const importCommand: DocumentCommandDefinition = {
     const progress = new Progress('imported')
     await withApi(given, async (api) => {
       for (const file of files) {
-        const archive = await archiveIn(file)
-        const documentId = as ?? archive.documentId
+        const archive = await archiveIn(file, as)
+        const { documentId } = archive
         const exists = await isThere(api, documentId)
         if (exists && given.options['merge'] !== true) skipped.push(documentId)
         else {
@@ -144,11 +145,11 @@ async function* documentsAsked(api: ApiTarget, given: GivenToCommand): AsyncGene
   for await (const page of api.pages(`/documents?prefix=${prefix}`, 'after')) for (const { documentId } of page) yield documentId
 }
 
-/** The id percent-encoded, cut where that is too long for a file's name, with the end of a digest to tell such names apart. */
+/** The id percent-encoded; where that is too long for a file's name its beginning, with a digest of all of it. */
 export function fileNameOf(documentId: string): string {
   const encoded = encodeURIComponent(documentId).replace(/^\./, '%2E').replaceAll('*', '%2A')
   if (encoded.length <= NAME_BYTES_MAX) return encoded
-  return `${encoded.slice(0, NAME_BYTES_MAX)}~${Buffer.from(documentId).toString('hex').slice(-32)}`
+  return `${encoded.slice(0, NAME_BYTES_MAX)}~${createHash('sha256').update(documentId).digest('hex').slice(0, 32)}`
 }
 
 async function contentAt(api: ApiTarget, documentId: string, at: string): Promise<Uint8Array> {
@@ -199,10 +200,23 @@ async function filesIn(from: string): Promise<readonly string[]> {
   return names.map((name) => path.join(from, name))
 }
 
-async function archiveIn(file: string): Promise<Archive> {
+/** `as`: the id that it is to have; null: its own. */
+async function archiveIn(file: string, as: string | null): Promise<Archive> {
   const bytes = await readFile(file)
-  if (!file.endsWith(UPDATE)) return readArchive(bytes, file)
-  return { documentId: decodeURIComponent(path.basename(file, UPDATE)), head: 0, versions: [], state: bytes }
+  if (file.endsWith(UPDATE)) return { documentId: as ?? idOfFile(file), head: 0, versions: [], state: bytes }
+  const archive = await readArchive(bytes, file)
+  return { ...archive, documentId: as ?? archive.documentId }
+}
+
+/** Of a file of one update, which says no more than its name. Throws `invalid-configuration` where that is not all of the id. */
+function idOfFile(file: string): string {
+  const name = path.basename(file, UPDATE)
+  try {
+    if (name.length <= NAME_BYTES_MAX) return decodeURIComponent(name)
+  } catch {
+    // Somebody else named it.
+  }
+  throw new WeftError('invalid-configuration', `The name of ${file} is not the id of a document; give it with --as, for this file alone.`)
 }
 
 async function isThere(api: ApiTarget, documentId: string): Promise<boolean> {

@@ -19,7 +19,7 @@ import { createRequestListener } from '../api/request-listener.js'
 import type { Gauge } from '../api/routes/metrics.js'
 import type { Readiness } from '../api/routes/probes.js'
 import { readStaticFiles, type StaticFile } from '../api/routes/static-files.js'
-import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
+import { settingsFromOptions, settingsUnder, tuningIn } from '../config/program-options.js'
 import type { Settings } from '../config/settings.js'
 import { type DocumentTuning, defaultTuning } from '../document/tuning.js'
 import { serveUpgrades } from '../gateway/upgrade.js'
@@ -124,7 +124,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     authorize: options.authorize ?? allowEverybody,
     broadcast: settings.broadcast,
     keepDeleted: options.keepDeleted ?? (() => false),
-    tuning: { ...defaultTuning, ...options.tuning },
+    tuning: { ...defaultTuning, ...options.tuning, ...tuningIn(settings) },
     onFatal: (error) => server.fail(error),
   }
   const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })

@@ -1,5 +1,6 @@
 // The options of `createServer` under the rules of the table of settings: what a command line may not say, a program may not either, in the same words.
 import { WeftError } from '../../core/errors.js'
+import type { DocumentTuning } from '../document/tuning.js'
 import { checkTogether, defaultSettings, isSettingName, type SettingName, type Settings, settingNames, settingOf } from './settings.js'
 
 /** Options that have the name of a setting and another meaning in a program, or none. */
@@ -35,6 +36,12 @@ export function settingsUnder<Prefix extends string>(values: Settings, prefix: P
   const start = `${prefix}.`
   const entries = Object.entries(values).flatMap(([name, value]) => (name.startsWith(start) ? [[name.slice(start.length), value]] : []))
   return Object.fromEntries(entries)
+}
+
+/** What settings say about open documents. */
+export function tuningIn(values: Settings): Pick<DocumentTuning, 'idleMs' | 'paceMsMin' | 'paceMsMax' | 'retention'> {
+  const { idleMs, paceMsMin, paceMsMax } = settingsUnder(values, 'tuning')
+  return { idleMs, paceMsMin, paceMsMax, retention: settingsUnder(values, 'tuning.retention') }
 }
 
 type Under<Prefix extends string> = {

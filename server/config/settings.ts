@@ -2,6 +2,7 @@
 // documentation, the types, and what `createServer` refuses.
 import { WeftError } from '../../core/errors.js'
 import { type LimitName, limitTable } from '../../core/limits.js'
+import { defaultTuning } from '../document/tuning.js'
 import * as kinds from './kinds.js'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -57,8 +58,6 @@ function limitSettings(): { readonly [Name in LimitName as `limits.${Name}`]: Se
   })
   return Object.fromEntries(entries)
 }
-
-const DAY_MS = 24 * 3_600_000
 
 export const settings = {
   host: setting(kinds.text('<address>'), '127.0.0.1', { group: 'server', flag: '--host', variable: 'HOST', help: 'where to listen' }),
@@ -119,38 +118,38 @@ export const settings = {
       "keep what is deleted in documents of these names, for Yjs's own snapshots; may be given several times; " +
       '* stands for anything within a segment of the path, ** for anything at all',
   }),
-  'tuning.idleMs': setting(kinds.duration(), 60_000, {
+  'tuning.idleMs': setting(kinds.duration(), defaultTuning.idleMs, {
     group: 'documents',
     flag: '--idle',
     variable: 'WEFT_IDLE',
     help: 'how long a document without sessions stays in memory',
   }),
-  'tuning.paceMsMin': setting(kinds.duration(), 16, {
+  'tuning.paceMsMin': setting(kinds.duration(), defaultTuning.paceMsMin, {
     group: 'documents',
     flag: '--pace-min',
     variable: 'WEFT_PACE_MIN',
     help: 'the least time between two broadcasts of a document on which eight people are',
   }),
-  'tuning.paceMsMax': setting(kinds.duration(), 42, {
+  'tuning.paceMsMax': setting(kinds.duration(), defaultTuning.paceMsMax, {
     group: 'documents',
     flag: '--pace-max',
     variable: 'WEFT_PACE_MAX',
     help: 'the same with 250 people and more; between the two it rises with their number',
   }),
 
-  'tuning.retention.logWindowMs': setting(kinds.duration(), 7 * DAY_MS, {
+  'tuning.retention.logWindowMs': setting(kinds.duration(), defaultTuning.retention.logWindowMs, {
     group: 'history',
     flag: '--retention-log',
     variable: 'WEFT_RETENTION_LOG',
     help: 'how far back every single edit can be read',
   }),
-  'tuning.retention.hourlySnapshots': setting(kinds.count(), 24, {
+  'tuning.retention.hourlySnapshots': setting(kinds.count(), defaultTuning.retention.hourlySnapshots, {
     group: 'history',
     flag: '--retention-hourly',
     variable: 'WEFT_RETENTION_HOURLY',
     help: 'snapshots that stay, one for each of the last hours that have one',
   }),
-  'tuning.retention.dailySnapshots': setting(kinds.count(), 30, {
+  'tuning.retention.dailySnapshots': setting(kinds.count(), defaultTuning.retention.dailySnapshots, {
     group: 'history',
     flag: '--retention-daily',
     variable: 'WEFT_RETENTION_DAILY',

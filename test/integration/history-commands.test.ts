@@ -69,6 +69,8 @@ test('a document and a moment stand in one argument, and an @ of the id stays on
   assert.deepEqual(splitAddress('a@"x @ y"'), { documentId: 'a@"x @ y"', at: 'now' })
   assert.deepEqual(splitAddress('@now'), { documentId: '@now', at: 'now' })
   assert.equal(new Set(IDS.map(fileNameOf)).size, IDS.length)
+  const long = (middle: string): string => `${'a'.repeat(300)}${middle}${'z'.repeat(100)}`
+  assert.notEqual(fileNameOf(long('1')), fileNameOf(long('2')), 'ids that begin and end alike are two files')
 })
 
 test('documents of a stopped server are listed, shown, compared, kept, restored, forked and deleted', async (context) => {

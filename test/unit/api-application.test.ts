@@ -38,7 +38,7 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
 
 const PRESENCE = 'http://localhost/api/v1/documents/a/presence'
 
-function from(address: string, headers: Record<string, string>): { incoming: IncomingMessage } {
+function from(address: string | undefined, headers: Record<string, string>): { incoming: IncomingMessage } {
   return { incoming: { socket: { remoteAddress: address }, headers } as unknown as IncomingMessage }
 }
 
@@ -54,7 +54,9 @@ describe('the HTTP application', () => {
   test('X1: while nobody configured who may do what, the API answers its own machine only, by its own names, and no proxy that nobody trusts', async () => {
     const app = applicationWith(null, ['10.0.0.1'])
     const local = { host: 'localhost:1234' }
-    const cases: readonly [string, Record<string, string>, number][] = [
+    const cases: readonly [string | undefined, Record<string, string>, number][] = [
+      // It sent its request and went.
+      [undefined, local, 403],
       ['127.0.0.1', local, 200],
       ['::1', { host: '[::1]:1' }, 200],
       ['::ffff:127.0.0.1', { host: '127.0.0.1' }, 200],
@@ -71,6 +73,22 @@ describe('the HTTP application', () => {
       assert.equal(answer.status, status, `${address} ${JSON.stringify(headers)}`)
       if (status === 403) assert.equal(await codeOf(answer), '403 forbidden')
     }
+  })
+
+  test('X1, G7: an outsider is refused before anything of a body is read, and a body of JSON is small', async () => {
+    const unread = new ReadableStream({
+      pull: () => {
+        throw new Error('The body was read.')
+      },
+    })
+    const post = (body: BodyInit, headers: Record<string, string>): Request =>
+      new Request(PRESENCE.replace('presence', 'restore'), { method: 'POST', body, headers, duplex: 'half' } as RequestInit)
+    const stranger = await applicationWith(null)(post(unread, { 'content-type': 'application/json' }), from('192.0.2.1', {}))
+    assert.equal(await codeOf(stranger), '403 forbidden')
+    const large = await applicationWith(() => ({ user: null, permission: 'read-write' }))(
+      post('{}', { 'content-type': 'application/json', 'content-length': String(2 * 1024 * 1024) }),
+    )
+    assert.equal(await codeOf(large), '413 document-too-large')
   })
 
   test('X6: a page of another site is refused, whoever is logged in', async () => {

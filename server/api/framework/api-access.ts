@@ -22,14 +22,13 @@ export interface Asker {
   readonly permission: Permission
 }
 
-/** Rejects with `unauthenticated`, `forbidden`, or what `authorize` says. `documentId` empty: it is about no single document. */
+/**
+ * Rejects with `unauthenticated`, `forbidden`, or what `authorize` says. `documentId` empty: it is about no single document. Outsiders were refused before, see
+ * `refuseOutsiders`.
+ */
 export async function admit(access: ApiAccess, context: Context<ApiEnvironment>, documentId: string, right: Right): Promise<Asker> {
-  refuseOtherSites(context)
   const { authorize } = access
-  if (authorize === null) {
-    refuseStrangers(access, context)
-    return { user: null, permission: 'read-write' }
-  }
+  if (authorize === null) return { user: null, permission: 'read-write' }
   const parameters = new URL(context.req.url).searchParams
   const bearer = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1]
   const answer = await authorize({
@@ -44,6 +43,12 @@ export async function admit(access: ApiAccess, context: Context<ApiEnvironment>,
   if (right === 'write' && answer.permission !== 'read-write')
     throw new WeftError('forbidden', 'You may read this document, and not change it.')
   return answer
+}
+
+/** Whoever may use no part of the API, whatever it is about: found out before anything of a body is read. Throws `forbidden`. */
+export function refuseOutsiders(access: ApiAccess, context: Context<ApiEnvironment>): void {
+  refuseOtherSites(context)
+  if (access.authorize === null) refuseStrangers(access, context)
 }
 
 /** X6: a page of somebody else's, open in the browser of somebody who may, does nothing here. */
@@ -61,7 +66,9 @@ function refuseStrangers({ trustedProxies }: ApiAccess, context: Context<ApiEnvi
   if (request === undefined) return
   // A proxy on this machine that nobody said to trust may speak for anybody.
   const isForwarded = request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined
-  const believed = !isForwarded || trustedProxies(request.socket.remoteAddress ?? '', 0)
+  const { remoteAddress } = request.socket
+  // Of a socket that is gone meanwhile nobody knows whose it was.
+  const believed = remoteAddress !== undefined && (!isForwarded || trustedProxies(remoteAddress, 0))
   const fromHere = believed && clientAddressOf(request, trustedProxies) === null
   if (fromHere && LOOPBACK_HOST.test(request.headers.host ?? '')) return
   throw new WeftError(

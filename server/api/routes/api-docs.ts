@@ -48,8 +48,16 @@ export function addApiDocs(app: OpenAPIHono<ApiEnvironment>, version: string): v
         'Documents, their content, their history, and who is there. Errors are problem details (RFC 9457): status, code, and detail in plain words.',
     },
   }
-  app.doc31('/api/openapi.json', about)
-  app.get('/api/docs', (context) => context.html(pageOf(app.getOpenAPI31Document(about) as unknown as Description)))
+  // Made once, when somebody first asks: all routes are there then, and nobody makes the server do it again and again.
+  let made: { readonly json: string; readonly page: string } | null = null
+  const description = (): { readonly json: string; readonly page: string } => {
+    if (made !== null) return made
+    const document = app.getOpenAPI31Document(about)
+    made = { json: `${JSON.stringify(document)}\n`, page: pageOf(document as unknown as Description) }
+    return made
+  }
+  app.get('/api/openapi.json', (context) => context.body(description().json, 200, { 'Content-Type': 'application/json; charset=utf-8' }))
+  app.get('/api/docs', (context) => context.html(description().page))
 }
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }

@@ -9,6 +9,7 @@ import { WeftError } from '../../../core/errors.js'
 import type { DocumentStore } from '../../../persistence/store.js'
 import { type ApiAccess, admit } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
+import { OCTETS } from '../framework/octets.js'
 import { problemAnswers } from '../framework/problems.js'
 
 export interface BackupOptions {
@@ -16,8 +17,6 @@ export interface BackupOptions {
   /** Null while the node is not there yet. */
   readonly store: () => DocumentStore | null
 }
-
-const OCTETS = 'application/octet-stream'
 
 const route = createRoute({
   method: 'get',

@@ -9,6 +9,7 @@ import { type ApiAccess, type Asker, admit, type Right } from '../framework/api-
 import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { answers, json } from '../framework/json-route.js'
+import { isOctets, OCTETS } from '../framework/octets.js'
 import { problemAnswers } from '../framework/problems.js'
 import { documentSchema, limitParameter, momentParameter, momentSchema, rootSchema } from '../framework/schemas.js'
 
@@ -32,8 +33,6 @@ export async function admitted(options: DocumentRouteOptions, context: Context<A
   if (history === null) throw new WeftError('overloaded', 'This node is not serving yet.')
   return { documentId, history, asker: await admit(options.access, context, documentId, right) }
 }
-
-const OCTETS = 'application/octet-stream'
 
 const listRoute = createRoute({
   method: 'get',
@@ -244,10 +243,6 @@ function octets(context: Context<ApiEnvironment>, bytes: Uint8Array, seq: number
     'Content-Length': String(bytes.length),
     'Weft-Seq': String(seq),
   }) as never
-}
-
-function isOctets(context: Context<ApiEnvironment>): boolean {
-  return (context.req.header('content-type') ?? '').startsWith(OCTETS)
 }
 
 async function updateIn(context: Context<ApiEnvironment>): Promise<Uint8Array> {

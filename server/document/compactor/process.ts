@@ -3,17 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { WeftError } from '../../../core/errors.js'
 import type { DecodingCost } from '../../../protocol/updates/decoding-cost.js'
+import { childEnvironment } from './child-environment.js'
 import { FrameReader } from './frames.js'
 import type { CompactionAnswer, CompactionPlace, CompactionRequest } from './place.js'
 import { answerIn, EXIT_TOO_MUCH_MEMORY, requestFrame } from './process-messages.js'
 
 const MiB = 1024 * 1024
-
-/** What a program needs to start, and nothing of this process's settings and secrets. */
-function environment(): NodeJS.ProcessEnv {
-  const needed = ['PATH', 'LD_LIBRARY_PATH', 'SystemRoot', 'TMPDIR', 'TEMP']
-  return Object.fromEntries(needed.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
-}
 
 export class CompactionProcess implements CompactionPlace {
   readonly lasting = false
@@ -27,7 +22,7 @@ export class CompactionProcess implements CompactionPlace {
     const child = spawn(
       process.execPath,
       [`--max-old-space-size=${heapMb}`, fileURLToPath(new URL('./process-entry.js', import.meta.url)), String(memoryBytesMax)],
-      { env: environment(), stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true },
+      { env: childEnvironment(), stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true },
     )
     this.#child = child
     this.#ended = new Promise((resolve) => {

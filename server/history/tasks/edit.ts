@@ -51,7 +51,7 @@ function applyOperation(doc: Y.Doc, operation: PatchOperation): void {
   const last = segments.pop()
   const [root, ...inner] = segments
   if (root === undefined || last === undefined)
-    throw new EditMismatch(`The path "${operation.path}" names no place in a root type; it begins with /root/.`)
+    throw new EditMismatch(`The path "${operation.path}" names no place in a root type; it begins with the name of one.`)
   let target = rootFor(doc, root, last)
   for (const segment of inner) {
     const next = childOf(target, segment, operation.path)

@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { childEnvironment } from '../../document/compactor/child-environment.js'
 import type { WorkAnswer, WorkRequest } from './messages.js'
 
 const MiB = 1024 * 1024
@@ -62,10 +63,8 @@ export class WorkProcess implements Place {
   readonly #ended: Promise<void>
 
   constructor(memoryBytesMax: number) {
-    const needed = ['PATH', 'LD_LIBRARY_PATH', 'SystemRoot', 'TMPDIR', 'TEMP']
     this.#child = fork(fileURLToPath(new URL('./process-entry.js', import.meta.url)), [String(memoryBytesMax)], {
-      // Nothing of this process's settings and secrets.
-      env: Object.fromEntries(needed.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
+      env: childEnvironment(),
       execArgv: [`--max-old-space-size=${Math.ceil(memoryBytesMax / MiB)}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

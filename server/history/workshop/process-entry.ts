@@ -1,9 +1,9 @@
 // A process for one task on a large document. It ends by itself when it takes more memory than it may; buffers are outside every limit that Node knows.
 import { constants, setPriority } from 'node:os'
 import { systemClock } from '../../../core/clock.js'
+import { EXIT_TOO_MUCH_MEMORY } from '../../document/compactor/process-messages.js'
 import { answerTo, type WorkRequest } from './messages.js'
 
-export const EXIT_TOO_MUCH_MEMORY = 71
 const WATCH_MS = 10
 const memoryBytesMax = Number(process.argv[2])
 
