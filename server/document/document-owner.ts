@@ -4,6 +4,7 @@
 // before the commit (D1, D2), unless the option to broadcast first is on; acknowledgements wait for the commit in any case.
 import { unreachable } from '../../core/assert.js'
 import { WeftError } from '../../core/errors.js'
+import { randomId } from '../../core/random.js'
 import type { Sliced } from '../../core/slices.js'
 import type { AppendEntry, Fence } from '../../persistence/store.js'
 import { addCounts, addUpdate, noStructs, type StructCounts } from '../../protocol/updates/decoding-cost.js'
@@ -28,6 +29,9 @@ import { documentPeriodMs } from './view/pace.js'
 import { ownerMoved, type SessionSlot, SessionSlots } from './view/session-slots.js'
 import { WaitingGuard } from './waiting-guard.js'
 
+/** Of what tells an owner from the one before it. */
+const OWNER_BYTES = 8
+
 /** What an owner tells its directory. */
 export interface OwnerEvents {
   /** The document has nobody and nothing to do. Said again each time that it becomes so. */
@@ -49,7 +53,13 @@ type OwnerState =
 export class DocumentOwner implements LogSource, AttachmentOwner {
   readonly documentId: string
   readonly fence: Fence
+  /**
+   * As sessions are told. Where edits are shown first, each owner goes by another: whoever comes back after its predecessor was lost has no seq to resume
+   * from, and sends what it was shown and nobody committed (S1), deletions too, of which no state vector tells.
+   */
   readonly incarnation: string
+  /** As the store has it. */
+  readonly #storedIncarnation: string
   readonly #environment: OwnerEnvironment
   readonly #events: OwnerEvents
   readonly #image: Image
@@ -79,7 +89,9 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   constructor(documentId: string, fence: Fence, opened: OpenedDocument, environment: OwnerEnvironment, events: OwnerEvents) {
     this.documentId = documentId
     this.fence = fence
-    this.incarnation = opened.incarnation
+    this.#storedIncarnation = opened.incarnation
+    this.incarnation =
+      environment.broadcast === 'before-commit' ? `${opened.incarnation}.${randomId(environment.random, OWNER_BYTES)}` : opened.incarnation
     this.#environment = environment
     this.#events = events
     this.#image = opened.image
@@ -304,7 +316,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       documentId: this.documentId,
       fence: this.fence,
       seq: this.#head + 1,
-      incarnation: this.incarnation,
+      incarnation: this.#storedIncarnation,
       update,
       ...pending.authors,
     }
@@ -432,7 +444,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     const seq = this.#image.baseSeq + rowsKept + 1
     this.#image.truncateTail(rowsKept)
     this.#quarantine(seq, reason)
-    const { documentId, fence, incarnation } = this
+    const { documentId, fence } = this
+    const incarnation = this.#storedIncarnation
     this.#quarantineRecord = new QuarantineRecord({
       ...this.#environment,
       write: { documentId, fence, incarnation, seq, reason },

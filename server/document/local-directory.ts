@@ -114,6 +114,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
       store,
       compactor,
       clock,
+      random,
       logger,
       counters,
       tuning,

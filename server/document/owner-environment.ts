@@ -1,6 +1,7 @@
 // What all owners of a process share.
 import type { Limits } from '../../core/limits.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
+import type { Random } from '../../core/random.js'
 import type { CompactionEnvironment } from './compaction-cycle.js'
 import type { LogWriter } from './log-writer.js'
 import type { ProcessPressure } from './view/back-pressure.js'
@@ -9,6 +10,7 @@ import type { ProcessPressure } from './view/back-pressure.js'
 export type BroadcastOrder = 'after-commit' | 'before-commit'
 
 export interface OwnerEnvironment extends CompactionEnvironment {
+  readonly random: Random
   readonly limits: Limits
   readonly budget: MemoryBudget
   readonly writer: LogWriter

@@ -8,10 +8,11 @@ import { chooseDialect, type Dialect } from '../../server/gateway/dialect.js'
 import { linkLimits } from '../../server/transport/link-limits.js'
 import type { Socket } from '../../server/transport/socket.js'
 import { adversaryMark } from './adversary.js'
+import { AdversaryWitness } from './adversary-witness.js'
 import { type End, type EndEvents, LOST } from './connection.js'
 import type { Ledger } from './ledger.js'
 import type { SimulatedTime } from './time.js'
-import { AdversaryWitness, type Expectations, WeftWitness, type Witness, YWebsocketWitness } from './witness.js'
+import { type Expectations, WeftWitness, type Witness, YWebsocketWitness } from './witness.js'
 
 export interface DoorOptions {
   readonly node: ServerNode
@@ -92,7 +93,8 @@ export class Door {
     return {
       received: () => events.received(),
       message: (bytes) => {
-        guard(() => witness.received(bytes))
+        // What comes after the node has closed its end is not received: nobody looks at it.
+        if (end.isOpen) guard(() => witness.received(bytes))
         events.message(bytes)
       },
       pong: (mark) => events.pong(mark),
@@ -109,7 +111,7 @@ export class Door {
 
   #adversaryWitness(dialect: Dialect, target: string): Witness {
     const { ledger, expectations } = this.#options
-    return new AdversaryWitness(ledger, expectations, dialect.name === 'weft' ? [] : [documentIdFromTarget(target)])
+    return new AdversaryWitness(ledger, expectations, dialect.name === 'weft' ? null : documentIdFromTarget(target))
   }
 
   #witnessOf(dialect: Dialect, target: string): Witness {

@@ -2,7 +2,13 @@
 import { strict as assert } from 'node:assert'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { decodeAwareness, isRemoval, parseState } from '../../protocol/awareness.js'
-import { decodeWeftClient, decodeWeftServer, type KnownOnWire, type WeftServerMessage } from '../../protocol/dialects/weft.js'
+import {
+  decodeWeftClient,
+  decodeWeftServer,
+  type KnownOnWire,
+  type WeftClientMessage,
+  type WeftServerMessage,
+} from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
@@ -17,15 +23,23 @@ export interface Expectations {
   readonly beats: 'rows' | 'merged'
 }
 
-interface Channel {
+/** What was neither acknowledged nor refused yet. */
+export interface Submitted {
   readonly documentId: string
+  readonly submissions: Map<number, Uint8Array>
+  /** Of the next submission. */
+  readonly parts: Uint8Array[]
+}
+
+interface Channel extends Submitted {
   /** What the client has once it has read everything sent so far; null until that is known. */
   known: KnownOnWire | null
+  /** As the server named it when it opened the channel. */
+  incarnation: string
   /** Of the last catch-up or update. */
   seq: number | null
   /** Everything that was sent on this channel. */
   readonly sent: KnownState
-  readonly submissions: Map<number, Uint8Array>
 }
 
 export abstract class Witness {
@@ -60,6 +74,19 @@ export abstract class Witness {
     assert.ok(this.ledger.holds(documentId, update), `D2: ${what} of ${documentId} is not on the disk`)
   }
 
+  protected keepSubmitted(channel: Submitted | undefined, message: Extract<WeftClientMessage, { readonly type: 'part' | 'submit' }>): void {
+    if (message.type === 'part') channel?.parts.push(message.bytes)
+    else channel?.submissions.set(message.submission, Buffer.concat([...channel.parts.splice(0), message.update]))
+  }
+
+  protected checkAcknowledged({ documentId, submissions }: Submitted, through: number): void {
+    for (const [submission, update] of submissions) {
+      if (submission > through) continue
+      submissions.delete(submission)
+      assert.ok(this.ledger.holds(documentId, update), `D1: submission ${submission} to ${documentId} is acknowledged and not on the disk`)
+    }
+  }
+
   /** A3. The outbox counts messages; on the socket they have headers too, at most as large as the smallest of them. */
   protected checkFlowing(waitingBytes: number): void {
     assert.ok(waitingBytes <= 2 * this.expectations.limits.outboxBytesHigh, 'A3: awareness is sent to a client that lags')
@@ -72,35 +99,6 @@ export abstract class Witness {
       assert.equal(state.id, entry.clientId, `A2: client ${state.id} speaks for client ${entry.clientId}`)
     }
   }
-}
-
-/** Of a connection that says anything: only what it costs is looked at, and that the server goes on. */
-export class AdversaryWitness extends Witness {
-  #documentIds: string[]
-
-  constructor(ledger: Ledger, expectations: Expectations, documentIds: readonly string[]) {
-    super(ledger, expectations)
-    this.#documentIds = [...documentIds]
-  }
-
-  documentIds(): readonly string[] {
-    return this.#documentIds
-  }
-
-  unsettled(): readonly [] {
-    return []
-  }
-
-  received(bytes: Uint8Array): void {
-    try {
-      const message = decodeWeftClient(bytes)
-      if (message.type === 'open') this.#documentIds.push(message.documentId)
-    } catch {
-      // It is refused.
-    }
-  }
-
-  sending(): void {}
 }
 
 export class YWebsocketWitness extends Witness {
@@ -148,9 +146,11 @@ export class YWebsocketWitness extends Witness {
 export class WeftWitness extends Witness {
   readonly #channels = new Map<number, Channel>()
   #openedCount = 0
+  /** Of channels that are closed, of which something may wait to be sent. */
+  #leaving: string[] = []
 
   documentIds(): readonly string[] {
-    return Array.from(this.#channels.values(), ({ documentId }) => documentId)
+    return [...Array.from(this.#channels.values(), ({ documentId }) => documentId), ...this.#leaving]
   }
 
   unsettled(): readonly { readonly documentId: string; readonly update: Uint8Array }[] {
@@ -167,16 +167,19 @@ export class WeftWitness extends Witness {
         this.#channels.set(message.channel, {
           documentId: message.documentId,
           known: message.known,
+          incarnation: '',
           seq: null,
           sent: new KnownState(),
           submissions: new Map(),
+          parts: [],
         })
         return
+      case 'part':
       case 'submit':
-        this.#channels.get(message.channel)?.submissions.set(message.submission, message.update)
+        this.keepSubmitted(this.#channels.get(message.channel), message)
         return
       case 'close':
-        this.#channels.delete(message.channel)
+        this.#close(message.channel)
         return
       default:
     }
@@ -184,6 +187,7 @@ export class WeftWitness extends Witness {
 
   sending(bytes: Uint8Array, waitingBytes: number): void {
     const message = decodeWeftServer(bytes)
+    if (waitingBytes === 0) this.#leaving = []
     if (!('channel' in message)) return
     const channel = this.#channels.get(message.channel)
     // Closed by the client; what was under way may still be sent.
@@ -202,13 +206,13 @@ export class WeftWitness extends Witness {
         channel.sent.add(inspectUpdate(message.update, storedBounds))
         return
       case 'acknowledged':
-        this.#acknowledged(channel, message)
+        this.checkAcknowledged(channel, message.through)
         return
       case 'refused':
         channel.submissions.delete(message.submission)
         return
       case 'closed':
-        this.#channels.delete(message.channel)
+        this.#close(message.channel)
         return
       case 'awareness':
         this.checkAwareness(message.update)
@@ -219,11 +223,21 @@ export class WeftWitness extends Witness {
     }
   }
 
-  #opened({ documentId }: Channel, { incarnation, seq }: Extract<WeftServerMessage, { readonly type: 'opened' }>): void {
+  #close(number: number): void {
+    const channel = this.#channels.get(number)
+    if (channel !== undefined) this.#leaving.push(channel.documentId)
+    this.#channels.delete(number)
+  }
+
+  #opened(channel: Channel, { incarnation, seq }: Extract<WeftServerMessage, { readonly type: 'opened' }>): void {
+    const { documentId } = channel
     const head = this.ledger.rows(documentId).length
     assert.ok(seq <= head, `D2: ${documentId} was opened at seq ${seq}, past the log's ${head}`)
+    channel.incarnation = incarnation
+    // Where edits are shown first, behind a dot it says which owner there was.
+    const life = this.expectations.broadcast === 'after-commit' ? incarnation : incarnation.replace(/\.[0-9a-f]+$/, '')
     const stored = this.ledger.incarnationOf(documentId)
-    if (stored !== null && seq > 0) assert.equal(incarnation, stored, `D4: ${documentId} was opened in another life`)
+    if (stored !== null && seq > 0) assert.equal(life, stored, `D4: ${documentId} was opened in another life`)
   }
 
   /** S6, D4: with what the client said it has, this is everything through the seq. */
@@ -238,14 +252,14 @@ export class WeftWitness extends Witness {
     this.#checkComplete(channel, seq, 'a catch-up')
     channel.seq = seq
     // From here on the client has all of that; its vector no longer matters.
-    channel.known = { kind: 'seq', incarnation: this.ledger.incarnationOf(documentId) ?? '', seq, stateVector: Uint8Array.of(0) }
+    channel.known = { kind: 'seq', incarnation: channel.incarnation, seq, stateVector: Uint8Array.of(0) }
   }
 
   /** With what the client said it had, everything through the seq was sent. */
-  #checkComplete({ documentId, known, seq: last, sent }: Channel, seq: number, what: string): void {
+  #checkComplete({ documentId, incarnation, known, seq: last, sent }: Channel, seq: number, what: string): void {
     const vector =
       known === null || known.kind === 'nothing' ? new Map<number, number>() : decodeStateVector(known.stateVector, defaultLimits)
-    const continues = known?.kind === 'seq' && known.incarnation === this.ledger.incarnationOf(documentId)
+    const continues = known?.kind === 'seq' && known.incarnation === incarnation
     for (const row of this.ledger.rows(documentId).slice(continues ? known.seq : (last ?? 0), seq)) {
       const rest = sent.subtract(inspectUpdate(row.update, storedBounds))
       if (rest === null) continue
@@ -270,14 +284,6 @@ export class WeftWitness extends Witness {
       assert.deepEqual(Buffer.from(update), Buffer.from(row?.update ?? []), `S3: the update of seq ${seq} of ${documentId} is not its row`)
     }
     channel.seq = seq
-    channel.known = { kind: 'seq', incarnation: this.ledger.incarnationOf(documentId) ?? '', seq, stateVector: Uint8Array.of(0) }
-  }
-
-  #acknowledged({ documentId, submissions }: Channel, { through }: Extract<WeftServerMessage, { readonly type: 'acknowledged' }>): void {
-    for (const [submission, update] of submissions) {
-      if (submission > through) continue
-      submissions.delete(submission)
-      assert.ok(this.ledger.holds(documentId, update), `D1: submission ${submission} to ${documentId} is acknowledged and not on the disk`)
-    }
+    channel.known = { kind: 'seq', incarnation: channel.incarnation, seq, stateVector: Uint8Array.of(0) }
   }
 }
