@@ -158,7 +158,8 @@ export class Adversary {
       // What follows on a channel that is closed is ignored.
       if (random.below(2) === 0) this.#submit(channel, this.#forgery())
     } else if (choice < 90) for (let count = 0; count < 40; count++) this.#say({ type: 'ping' })
-    else if (choice < 94) this.#say({ type: 'token', channel: number, token: 'x' })
+    else if (choice < 92) this.#say({ type: 'token', channel: number, token: 'x' })
+    else if (choice < 95) this.#submitInParts(channel)
     else if (choice < 97) this.#submit(channel, random.bytes(1 + random.below(30)))
     else this.#socket?.send(random.bytes(1 + random.below(12)))
   }
@@ -177,6 +178,20 @@ export class Adversary {
     this.#lastChannel += 1 + this.#options.random.below(3)
     this.#channels.push({ number: this.#lastChannel, submissions: 0 })
     this.#say({ type: 'open', channel: this.#lastChannel, documentId, token: '', known })
+  }
+
+  /** An update cut anywhere; now and then its end never comes, or another's does. */
+  #submitInParts(channel: Channel): void {
+    const { random } = this.#options
+    let rest = this.#forgery()
+    for (let parts = 1 + random.below(4); parts > 0 && rest.length > 0; parts--) {
+      const length = random.below(rest.length + 1)
+      this.#say({ type: 'part', channel: channel.number, bytes: rest.subarray(0, length) })
+      rest = rest.subarray(length)
+    }
+    const choice = random.below(4)
+    if (choice === 0) return
+    this.#submit(channel, choice === 1 ? this.#forgery() : rest)
   }
 
   #submit(channel: Channel, update: Uint8Array): void {
