@@ -85,7 +85,8 @@ class Pipe {
     for (;;) {
       const next = this.#outgoing[0]
       const room = quality.windowBytes - this.#heldBytes
-      if (next === undefined || room <= 0) return
+      // As TCP does it, nothing leaves in crumbs as small as what the receiver has just taken.
+      if (next === undefined || room < Math.min(next.remaining, quality.chunkBytes, Math.ceil(quality.windowBytes / 2))) return
       const bytes = Math.min(next.remaining, quality.chunkBytes, room)
       next.remaining -= bytes
       this.#heldBytes += bytes
