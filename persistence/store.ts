@@ -10,6 +10,8 @@
 //  O1  The epoch is checked inside the write. A shard whose epoch is not current is answered as fenced and none of its rows are written.
 //  H3  Nothing that a kept version or the retention window needs is ever removed.
 
+import type { AccessRecords } from './access-records.js'
+
 /** A node's claim to ownership. `boot` is a random id of one process start, so that two lives of one node are told apart. */
 export interface Claimant {
   readonly nodeId: string
@@ -258,6 +260,9 @@ export interface DocumentStore {
    * The window ends at the present of the store's clock, which also stamped the rows: how late it is for the caller plays no part.
    */
   prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult>
+
+  /** What access control keeps. A store without it can be used: then keys and revocations last as long as the process, on one node. */
+  readonly accessRecords?: AccessRecords
 
   /**
    * Writes a consistent copy of everything into a new file, while it is in use. Only a store that lives in one file has it; what runs a database has its

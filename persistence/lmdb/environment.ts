@@ -41,6 +41,8 @@ export interface Environment {
   readonly users: Table
   /** a user's id in UTF-8 → the user's number */
   readonly userNumbers: Table
+  /** access key → access record. Programs from before there were any leave them alone, so the format stays as it is. */
+  readonly accessRecords: Table
   /** Lets go of the file, then of the folder. */
   close(): Promise<void>
 }
@@ -120,6 +122,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
       firstUses: table('first-uses'),
       users: table('users'),
       userNumbers: table('user-numbers'),
+      accessRecords: table('access-records'),
     }
     // A new file survives a power cut only if its name does, and that is written in the folder.
     markFolder(folder)

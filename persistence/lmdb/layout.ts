@@ -5,9 +5,11 @@
 // state key      row key, u16 number of the piece
 // use key        like a row key, with a Yjs client id in place of the seq and 7 bytes for it
 // user key       u32 number of the user
+// access key     the kind of the record in ASCII, a zero byte, the id's UTF-8 bytes
 // value          u8 layout version (1; 2 for rows of the log with users), u32 CRC-32 over key and body, body. The key is in the sum, so that a value under a wrong key is found out.
 import { crc32 } from 'node:zlib'
 import { assert } from '../../core/assert.js'
+import type { AccessRecord, AccessRecordKind } from '../access-records.js'
 import type { Claimant, LogRow, Quarantine, VersionLabel } from '../store.js'
 import { type DecodedUsers, decodeUsers, encodeUsers } from '../user-numbers.js'
 
@@ -121,6 +123,17 @@ export function ownerKey(shard: number): Buffer {
   const key = Buffer.allocUnsafe(2)
   key.writeUInt16BE(shard)
   return key
+}
+
+/** What the keys of all access records of a kind begin with. */
+export function accessKindKey(kind: AccessRecordKind): Buffer {
+  return Buffer.from(`${kind}\0`, 'latin1')
+}
+
+export function accessKey(kind: AccessRecordKind, id: string): Buffer {
+  const bytes = Buffer.from(id, 'utf8')
+  assert(bytes.length >= 1 && bytes.length <= 512, 'the id of an access record has 1 to 512 bytes')
+  return Buffer.concat([accessKindKey(kind), bytes])
 }
 
 /** Body: f64 updatedAt, u48 head, u48 logStart, the incarnation in UTF-8. */
@@ -268,6 +281,17 @@ export function sealQuarantine(key: Buffer, record: QuarantineRecord): Buffer {
 export function unsealQuarantine(key: Buffer, value: Buffer): QuarantineRecord {
   // The checksum vouches for the shape: only sealQuarantine writes these.
   return JSON.parse(unseal(key, value, 2).toString('utf8')) as QuarantineRecord
+}
+
+/** Body: the record as JSON. */
+export function sealAccessRecord(key: Buffer, record: AccessRecord): Buffer {
+  const text = Buffer.from(JSON.stringify(record), 'utf8')
+  return seal(key, text.length, (body) => void text.copy(body))
+}
+
+export function unsealAccessRecord(key: Buffer, value: Buffer): AccessRecord {
+  // The checksum vouches for the shape: only sealAccessRecord writes these.
+  return JSON.parse(unseal(key, value, 2).toString('utf8')) as AccessRecord
 }
 
 function seal(key: Buffer, bodyBytes: number, fill: (body: Buffer) => void, layoutVersion = LAYOUT_VERSION): Buffer {

@@ -2,6 +2,7 @@
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
+import type { AccessRecords } from '../access-records.js'
 import { noSuchDocument } from '../failures.js'
 import type {
   AppendEntry,
@@ -28,6 +29,7 @@ import type {
   VersionQuery,
 } from '../store.js'
 import { StoreTime } from '../store-time.js'
+import { LmdbAccessRecords } from './access-records.js'
 import { readAuthors, readFirstUses } from './authors.js'
 import { CommitQueue } from './commit-queue.js'
 import { type Environment, openEnvironment } from './environment.js'
@@ -64,6 +66,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Document
 
 class LmdbStore implements DocumentStore {
   readonly kind = 'lmdb'
+  readonly accessRecords: AccessRecords
   readonly #environment: Environment
   readonly #queue: CommitQueue
   readonly #clock: Clock
@@ -75,6 +78,7 @@ class LmdbStore implements DocumentStore {
     const { folder, clock, logger, onFatal, reserveBytes = DEFAULT_RESERVE_BYTES } = options
     this.#environment = environment
     this.#queue = new CommitQueue({ environment, folder, reserveBytes, clock, onFatal })
+    this.accessRecords = new LmdbAccessRecords(environment.accessRecords, this.#queue, clock)
     this.#clock = clock
     this.#logger = logger
     this.#time = new StoreTime(clock)

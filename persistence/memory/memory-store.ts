@@ -3,6 +3,7 @@
 import { assert } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { shardOf } from '../../core/document-id.js'
+import type { AccessRecord, AccessRecords } from '../access-records.js'
 import { documentCorrupt, noSuchDocument, storeClosed } from '../failures.js'
 import { reasonToStore } from '../quarantine.js'
 import { planPrune } from '../retention.js'
@@ -31,6 +32,7 @@ import type {
   VersionQuery,
 } from '../store.js'
 import { StoreTime } from '../store-time.js'
+import { MemoryAccessRecords } from './memory-access-records.js'
 import {
   firstPruned,
   type MemoryDocument,
@@ -46,10 +48,12 @@ import {
 export class MemoryDisk {
   readonly owners = new Map<number, ShardOwnership>()
   readonly documents = new Map<string, MemoryDocument>()
+  readonly accessRecords = new Map<string, AccessRecord>()
 }
 
 export class MemoryStore implements DocumentStore {
   readonly kind = 'memory'
+  readonly accessRecords: AccessRecords
   readonly #clock: Clock
   readonly #disk: MemoryDisk
   readonly #time: StoreTime
@@ -59,6 +63,7 @@ export class MemoryStore implements DocumentStore {
     this.#clock = options.clock
     this.#time = new StoreTime(options.clock)
     this.#disk = options.disk ?? new MemoryDisk()
+    this.accessRecords = new MemoryAccessRecords(options.clock, this.#disk.accessRecords)
   }
 
   async readOwnership(): Promise<readonly ShardOwnership[]> {

@@ -2,6 +2,7 @@
 // D1: every write is an autocommit statement, so its answer is the answer of COMMIT. O1: the fence is locked and checked inside the same statement.
 import type { Logger } from '../../core/log.js'
 import { type Random, randomId } from '../../core/random.js'
+import type { AccessRecords } from '../access-records.js'
 import { storeClosed } from '../failures.js'
 import type { MembershipStore } from '../membership.js'
 import type {
@@ -28,6 +29,7 @@ import type {
   VersionLabel,
   VersionQuery,
 } from '../store.js'
+import { PostgresAccessRecords } from './access-records.js'
 import { AuthorNumbers, readAuthors, readFirstUses } from './authors.js'
 import { identifyCluster } from './cluster-identity.js'
 import { Database } from './database.js'
@@ -73,6 +75,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 
 export class PostgresStore implements DocumentStore {
   readonly kind = 'postgres'
+  readonly accessRecords: AccessRecords
   /** Random, written into the database when the first node used it. */
   readonly clusterId: string
   readonly membership: MembershipStore
@@ -86,6 +89,7 @@ export class PostgresStore implements DocumentStore {
     this.#database = database
     this.clusterId = clusterId
     this.membership = new PostgresMembership(database)
+    this.accessRecords = new PostgresAccessRecords(database)
   }
 
   async readOwnership(): Promise<readonly ShardOwnership[]> {

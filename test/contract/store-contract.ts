@@ -1,5 +1,6 @@
 // The contract of persistence/store.ts as tests: one suite, run against every implementation. Each title names the rule it guards.
 import { describe } from 'node:test'
+import { accessRecordsContract } from './access-records.js'
 import { appendingContract } from './appending.js'
 import { authorsContract } from './authors.js'
 import { contractTest, type MakeStore } from './fixture.js'
@@ -18,5 +19,6 @@ export function storeContract(name: string, makeStore: MakeStore): void {
     pruningContract(test)
     quarantineContract(test)
     authorsContract(test)
+    accessRecordsContract(test)
   })
 }

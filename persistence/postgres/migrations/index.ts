@@ -5,6 +5,7 @@ import { forgetLeases } from './0002-forget-leases.js'
 import { quarantine } from './0003-quarantine.js'
 import { whoWrote } from './0004-who-wrote.js'
 import { versionDescription } from './0005-version-description.js'
+import { accessRecords } from './0006-access-records.js'
 
 export interface Migration {
   readonly version: number
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   { version: 3, name: 'quarantine', sql: quarantine },
   { version: 4, name: 'who-wrote', sql: whoWrote },
   { version: 5, name: 'version-description', sql: versionDescription },
+  { version: 6, name: 'access-records', sql: accessRecords },
 ]

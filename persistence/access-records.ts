@@ -1,0 +1,53 @@
+// What access control keeps beside the documents: API keys, tickets that were used, what was revoked. Few records, and small ones.
+// The contract suite (test/contract/access-records.ts) runs against every implementation.
+//
+// Rules that every implementation keeps:
+//  X3  A record that was written is there for every process that uses the store, from the answer on.
+//  X4  Of all that insert one record at the same time, on all nodes, one succeeds.
+//  D1  Writing and removing resolve only when it would survive a power cut.
+
+/** `key`: an API key. `used`: a ticket that nobody may use again. `revocation`: who was let in before a moment is let in no more. */
+export type AccessRecordKind = 'key' | 'used' | 'revocation'
+
+export interface AccessRecord {
+  readonly kind: AccessRecordKind
+  /** 1 to 512 bytes of UTF-8. */
+  readonly id: string
+  /** JSON, at most 64 KiB. */
+  readonly value: string
+  /** Milliseconds since the Unix epoch, by the store's clock. */
+  readonly createdAt: number
+  /** The same; null: it stays until it is removed. An expired record is as good as none. */
+  readonly expiresAt: number | null
+}
+
+export interface AccessRecordWrite {
+  readonly kind: AccessRecordKind
+  readonly id: string
+  readonly value: string
+  /** How long it counts, from now on by the store's clock. Null: until it is removed. */
+  readonly lifetimeMs: number | null
+}
+
+export interface AccessRecords {
+  /** Writes the record unless one of its kind and id is there. Whether it did. */
+  insert(write: AccessRecordWrite): Promise<boolean>
+  /** Writes the record, in the place of one that is there. */
+  put(write: AccessRecordWrite): Promise<void>
+  /** False when there was none. */
+  remove(kind: AccessRecordKind, id: string): Promise<boolean>
+  /** All of a kind, in byte order of their ids. */
+  list(kind: AccessRecordKind): Promise<readonly AccessRecord[]>
+}
+
+/** Expired records that one write clears away, so that no write takes long. */
+export const EXPIRED_CLEARED_PER_WRITE = 100
+
+/** When a record that is written at `now` expires. */
+export function expiryOf(lifetimeMs: number | null, now: number): number | null {
+  return lifetimeMs === null ? null : now + lifetimeMs
+}
+
+export function hasExpired(record: Pick<AccessRecord, 'expiresAt'>, now: number): boolean {
+  return record.expiresAt !== null && record.expiresAt <= now
+}

@@ -1,0 +1,100 @@
+// Access records in the embedded store: one table, written in the same commits as everything else.
+import type { Clock } from '../../core/clock.js'
+import {
+  type AccessRecord,
+  type AccessRecordKind,
+  type AccessRecords,
+  type AccessRecordWrite,
+  EXPIRED_CLEARED_PER_WRITE,
+  expiryOf,
+  hasExpired,
+} from '../access-records.js'
+import type { CommitQueue } from './commit-queue.js'
+import type { Table } from './environment.js'
+import { accessKey, accessKindKey, DamagedValue, sealAccessRecord, unsealAccessRecord } from './layout.js'
+
+/** What a record costs beside its value. */
+const RECORD_OVERHEAD_BYTES = 1024
+
+export class LmdbAccessRecords implements AccessRecords {
+  readonly #table: Table
+  readonly #queue: CommitQueue
+  readonly #clock: Clock
+
+  constructor(table: Table, queue: CommitQueue, clock: Clock) {
+    this.#table = table
+    this.#queue = queue
+    this.#clock = clock
+  }
+
+  insert(write: AccessRecordWrite): Promise<boolean> {
+    return this.#queue.run(write.value.length + RECORD_OVERHEAD_BYTES, () => {
+      const now = this.#clock.now()
+      const there = this.#read(accessKey(write.kind, write.id))
+      if (there !== null && !hasExpired(there, now)) return () => false
+      const expired = this.#expired(write.kind, now)
+      return () => {
+        for (const key of expired) void this.#table.remove(key)
+        this.#write(write, now)
+        return true
+      }
+    })
+  }
+
+  put(write: AccessRecordWrite): Promise<void> {
+    return this.#queue.run(write.value.length + RECORD_OVERHEAD_BYTES, () => () => this.#write(write, this.#clock.now()))
+  }
+
+  remove(kind: AccessRecordKind, id: string): Promise<boolean> {
+    return this.#queue.run(0, () => {
+      const key = accessKey(kind, id)
+      const there = this.#read(key)
+      return () => {
+        if (there !== null) void this.#table.remove(key)
+        return there !== null && !hasExpired(there, this.#clock.now())
+      }
+    })
+  }
+
+  async list(kind: AccessRecordKind): Promise<readonly AccessRecord[]> {
+    this.#queue.check()
+    const now = this.#clock.now()
+    return this.#keys(kind).flatMap((key): AccessRecord[] => {
+      const record = this.#read(key)
+      return record === null || hasExpired(record, now) ? [] : [record]
+    })
+  }
+
+  #write({ kind, id, value, lifetimeMs }: AccessRecordWrite, now: number): void {
+    const key = accessKey(kind, id)
+    void this.#table.put(key, sealAccessRecord(key, { kind, id, value, createdAt: now, expiresAt: expiryOf(lifetimeMs, now) }))
+  }
+
+  /** Some keys of expired records. */
+  #expired(kind: AccessRecordKind, now: number): readonly Buffer[] {
+    const expired: Buffer[] = []
+    for (const key of this.#keys(kind, EXPIRED_CLEARED_PER_WRITE)) {
+      const record = this.#read(key)
+      if (record !== null && hasExpired(record, now)) expired.push(key)
+    }
+    return expired
+  }
+
+  #keys(kind: AccessRecordKind, limit?: number): readonly Buffer[] {
+    const start = accessKindKey(kind)
+    const end = Buffer.concat([start, Buffer.of(0xff)])
+    return Array.from(this.#table.getKeys({ start, end, ...(limit === undefined ? {} : { limit }) }), (key) => Buffer.from(key))
+  }
+
+  /** Throws for a record that is not what was written: nobody is let in, or kept out, by what cannot be read. */
+  #read(key: Buffer): AccessRecord | null {
+    const value = this.#table.get(key)
+    if (value === undefined) return null
+    try {
+      return unsealAccessRecord(key, value)
+    } catch (thrown) {
+      if (!(thrown instanceof DamagedValue)) throw thrown
+      throw new Error(`an access record is damaged: ${thrown.message}`, { cause: thrown })
+    }
+  }
+}

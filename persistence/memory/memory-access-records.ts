@@ -1,0 +1,54 @@
+// Access records in memory: what a store in memory keeps them in, and what a server uses whose store keeps none.
+import type { Clock } from '../../core/clock.js'
+import {
+  type AccessRecord,
+  type AccessRecordKind,
+  type AccessRecords,
+  type AccessRecordWrite,
+  expiryOf,
+  hasExpired,
+} from '../access-records.js'
+
+export class MemoryAccessRecords implements AccessRecords {
+  readonly #clock: Clock
+  readonly #records: Map<string, AccessRecord>
+
+  /** `records` is what several of them share, as processes share a database. */
+  constructor(clock: Clock, records: Map<string, AccessRecord> = new Map()) {
+    this.#clock = clock
+    this.#records = records
+  }
+
+  async insert(write: AccessRecordWrite): Promise<boolean> {
+    this.#clearExpired()
+    if (this.#records.has(nameOf(write.kind, write.id))) return false
+    await this.put(write)
+    return true
+  }
+
+  async put({ kind, id, value, lifetimeMs }: AccessRecordWrite): Promise<void> {
+    const now = this.#clock.now()
+    this.#records.set(nameOf(kind, id), { kind, id, value, createdAt: now, expiresAt: expiryOf(lifetimeMs, now) })
+  }
+
+  async remove(kind: AccessRecordKind, id: string): Promise<boolean> {
+    this.#clearExpired()
+    return this.#records.delete(nameOf(kind, id))
+  }
+
+  async list(kind: AccessRecordKind): Promise<readonly AccessRecord[]> {
+    this.#clearExpired()
+    return [...this.#records.values()]
+      .filter((record) => record.kind === kind)
+      .sort((one, other) => Buffer.compare(Buffer.from(one.id), Buffer.from(other.id)))
+  }
+
+  #clearExpired(): void {
+    const now = this.#clock.now()
+    for (const [name, record] of this.#records) if (hasExpired(record, now)) this.#records.delete(name)
+  }
+}
+
+function nameOf(kind: AccessRecordKind, id: string): string {
+  return `${kind} ${id}`
+}
