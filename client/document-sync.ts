@@ -18,6 +18,7 @@ import { readToken, type TokenSource, tokenMsMax } from './options.js'
 import { Saving } from './saving.js'
 import type { SessionStatus } from './status.js'
 import { type SyncPhase, statusOf } from './sync-phase.js'
+import { TokenRenewal } from './token-renewal.js'
 
 export interface DocumentSyncEvents {
   /** The status or the number of unsaved updates may have changed. */
@@ -55,6 +56,7 @@ interface Resume {
 export class DocumentSync {
   readonly #options: DocumentSyncOptions
   readonly #saving: Saving
+  readonly #renewal: TokenRenewal
   #phase: SyncPhase = { kind: 'loading', link: null, reason: null }
   #resume: Resume | null = null
   /** The incarnation of the channel that is open. */
@@ -76,6 +78,15 @@ export class DocumentSync {
       channel: () => (this.#phase.kind === 'catching-up' || this.#phase.kind === 'live' ? this.#phase : null),
       reopen: () => this.#reopen(),
       changed: () => events.changed(),
+    })
+    this.#renewal = new TokenRenewal({
+      token: options.token,
+      clock,
+      logger: options.logger,
+      show: (token) => {
+        const phase = this.#phase
+        if (phase.kind === 'catching-up' || phase.kind === 'live') phase.link.send({ type: 'token', channel: phase.channel, token })
+      },
     })
     doc.on('beforeTransaction', this.#onTransaction)
     doc.on('update', this.#onUpdate)
@@ -179,6 +190,7 @@ export class DocumentSync {
     if (phase.kind === 'retrying' || phase.kind === 'preparing') phase.timer.cancel()
     if (phase.kind === 'opening' || phase.kind === 'catching-up' || phase.kind === 'live') phase.link.releaseChannel(phase.channel)
     this.#saving.left()
+    this.#renewal.stop()
     if (phase.kind === 'catching-up' || phase.kind === 'live') this.#options.events.disconnected()
   }
 
@@ -246,6 +258,9 @@ export class DocumentSync {
         return
       case 'permission':
         this.#permissionIs(message.permission)
+        return
+      case 'expires':
+        this.#renewal.expires(message.inMs)
         return
       case 'notice':
         this.#options.events.notice({ code: message.code, closeCode: message.closeCode, reason: message.reason })
@@ -370,7 +385,9 @@ export class DocumentSync {
     const phase = this.#phase
     if (phase.kind !== 'opening' && phase.kind !== 'catching-up' && phase.kind !== 'live') return
     this.#leaveChannel()
-    if (!retryable) {
+    // A right that was there and has ended: the application has another token, if it gave a function for them.
+    const renewable = code === 'unauthenticated' && phase.kind !== 'opening' && typeof this.#options.token === 'function'
+    if (!retryable && !renewable) {
       this.#refuse('document', phase.link, { code, closeCode, reason })
       return
     }

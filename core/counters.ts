@@ -50,6 +50,12 @@ export const counterNames = [
   'shards_claimed',
   'shards_released',
   'shards_lost',
+  'authorizations_granted',
+  'authorizations_refused',
+  'origins_refused',
+  'strangers_refused',
+  'sessions_revoked',
+  'sessions_expired',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]

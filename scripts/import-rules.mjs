@@ -21,7 +21,7 @@ export const importRules = {
 
   'server/config': ['core', 'server/access', 'server/document', 'server/redis'],
   'server/logging': ['core', 'server/config'],
-  'server/access': ['core'],
+  'server/access': ['core', store],
   'server/redis': ['core'],
   'server/transport': ['core'],
 
@@ -55,11 +55,12 @@ export const importRules = {
   'server/history': ['core', store, port, commands, 'server/history/tasks', 'server/history/workshop'],
 
   'server/api/framework': ['core', 'server/access'],
-  'server/api/routes': ['core', store, 'server/history', 'server/presence', 'server/api/framework'],
-  'server/api': ['core', 'server/presence', 'server/api/framework', 'server/api/routes'],
+  'server/api/routes': ['core', store, 'server/access', 'server/history', 'server/presence', 'server/api/framework'],
+  'server/api': ['core', 'server/access', 'server/presence', 'server/api/framework', 'server/api/routes'],
   'server/commands': [
     'core',
     store,
+    'server/access',
     'persistence/index.ts',
     'persistence/postgres',
     'server/composition',

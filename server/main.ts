@@ -61,6 +61,7 @@ async function serve(settings: Settings): Promise<void> {
     broadcast: settings.broadcast,
     basePath: settings.basePath,
     trustedProxies: settings.trustedProxies,
+    access: settingsUnder(settings, 'access'),
     drainWindowMs: settings.drainWindowMs,
     limits: settingsUnder(settings, 'limits'),
     tuning: tuningIn(settings),

@@ -67,6 +67,8 @@ export type WeftServerMessage =
   | ({ readonly type: 'closed'; readonly channel: number } & Refusal)
   | { readonly type: 'awareness'; readonly channel: number; readonly update: Uint8Array }
   | { readonly type: 'permission'; readonly channel: number; readonly permission: Permission }
+  /** The client's right to the document ends after this time, unless it shows another token. */
+  | { readonly type: 'expires'; readonly channel: number; readonly inMs: number }
   /** Something that the client sent had to be left out. The session goes on. */
   | ({ readonly type: 'notice'; readonly channel: number } & Refusal)
   | { readonly type: 'drain'; readonly retryAfterMs: number }
@@ -106,6 +108,7 @@ const serverTypes = {
   notice: 45,
   done: 46,
   'not-done': 47,
+  expires: 48,
 } as const
 
 const KNOWN_NOTHING = 0
@@ -266,6 +269,8 @@ function readServerMessage(reader: MessageReader): WeftServerMessage {
       return { type: 'awareness', channel: reader.varUint(), update: reader.varBytes() }
     case serverTypes.permission:
       return { type: 'permission', channel: reader.varUint(), permission: readPermission(reader) }
+    case serverTypes.expires:
+      return { type: 'expires', channel: reader.varUint(), inMs: reader.varUint() }
     case serverTypes.notice:
       return { type: 'notice', channel: reader.varUint(), ...readRefusal(reader) }
     case serverTypes.drain:
@@ -308,6 +313,8 @@ export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Arra
       return writer.varUint(message.channel).varBytes(message.update).finish()
     case 'permission':
       return writePermission(writer.varUint(message.channel), message.permission).finish()
+    case 'expires':
+      return writer.varUint(message.channel).varUint(message.inMs).finish()
     case 'notice':
       return writeRefusal(writer.varUint(message.channel), message).finish()
     case 'drain':

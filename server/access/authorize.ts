@@ -1,21 +1,19 @@
-// The seam for access control: who a client is and what it may do with a document. The default lets everybody read and write.
+// The hook of the embedding program: who a client is and what it may do with a document, where the program knows that best.
 
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import { isErrorCode, WeftError, type WeftErrorCode } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Permission } from '../../core/permission.js'
 import { isUserId } from '../../core/user-id.js'
+import type { Visit } from './visit.js'
 
-export interface AuthorizeRequest {
+export interface AuthorizeRequest extends Visit {
+  /** Or, where `scope` is `prefix`, what ids begin with; empty for all documents. */
   readonly documentId: string
-  /** The token of the open request or hello (weft), or the URL parameter `token` (y-websocket); empty when there is none. */
+  /** `prefix`: the API asks about all documents that begin so, such as for a list of them. */
+  readonly scope: 'document' | 'prefix'
+  /** What the client shows: in a message of its dialect, or with its request. Empty when there is none. */
   readonly token: string
-  /** The URL parameters of the upgrade request. */
-  readonly parameters: URLSearchParams
-  /** The WebSocket subprotocols that the client offered; the option `protocols` of the y-websocket provider. */
-  readonly protocols: readonly string[]
-  /** The Origin header, or null. */
-  readonly origin: string | null
 }
 
 export interface Authorization {
@@ -24,6 +22,16 @@ export interface Authorization {
   readonly permission: Permission
   /** Whether they may see and change the history of the document, restore and delete it, over the API. Default: they may not. */
   readonly admin?: boolean
+  /** Who it is, for people. Default: null. */
+  readonly name?: string | null
+  /** Whether they may show a cursor and presence. Default: they may. */
+  readonly cursor?: boolean
+  /** When the right ends, in milliseconds since the Unix epoch: the session ends then. Default: null, it does not. */
+  readonly expiresAt?: number | null
+  /** Names what they showed, so that it can be revoked. Default: null. */
+  readonly tokenId?: string | null
+  /** When what they showed was issued, in milliseconds since the Unix epoch: a later revocation of the user counts. Default: null, when this was asked. */
+  readonly issuedAt?: number | null
 }
 
 /**
@@ -32,7 +40,7 @@ export interface Authorization {
  */
 export type Authorize = (request: AuthorizeRequest) => Promise<Authorization> | Authorization
 
-export const allowEverybody = (): Promise<Authorization> => Promise.resolve({ user: null, permission: 'read-write' })
+export const allowEverybody = (): Promise<Authorization> => Promise.resolve({ user: null, permission: 'read-write', admin: true })
 
 export interface AuthorizeGuard {
   readonly clock: Clock
@@ -65,7 +73,19 @@ export function guardedAuthorize(
       logger.error({ documentId, err: thrown }, 'authorize failed, and the client was refused; to say why, let it throw a WeftError')
       throw refusedWithoutReason()
     }
-    if (isAuthorization(answer)) return { user: answer.user ?? null, permission: answer.permission, admin: answer.admin === true }
+    if (isAuthorization(answer)) {
+      const { user, permission, admin, name, cursor, expiresAt, tokenId, issuedAt } = answer
+      return {
+        user: user ?? null,
+        permission,
+        admin: admin === true,
+        name: typeof name === 'string' ? name : null,
+        cursor: cursor !== false,
+        expiresAt: typeof expiresAt === 'number' ? expiresAt : null,
+        tokenId: typeof tokenId === 'string' ? tokenId : null,
+        issuedAt: typeof issuedAt === 'number' ? issuedAt : null,
+      }
+    }
     logger.error(
       { documentId },
       "authorize answered something else than { user, permission: 'read-write' | 'read-only' }, with a user of 1 to 256 bytes or null; the client was refused",
@@ -90,7 +110,9 @@ function refusedWithoutReason(): WeftError {
 
 function isAuthorization(
   answer: unknown,
-): answer is { readonly user?: string | null; readonly permission: Permission; readonly admin?: unknown } {
+): answer is { readonly user?: string | null; readonly permission: Permission } & Readonly<
+  Record<'admin' | 'name' | 'cursor' | 'expiresAt' | 'tokenId' | 'issuedAt', unknown>
+> {
   if (typeof answer !== 'object' || answer === null) return false
   const { user, permission } = answer as { readonly user?: unknown; readonly permission?: unknown }
   return (

@@ -8,6 +8,7 @@ import { refuseOutsiders } from './framework/api-access.js'
 import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
 import { isOctets } from './framework/octets.js'
 import { problem, statusOf } from './framework/problems.js'
+import { type AccessRouteOptions, addAccess } from './routes/access.js'
 import { addApiDocs } from './routes/api-docs.js'
 import { addBackup, type BackupOptions } from './routes/backup.js'
 import { addDocuments, type DocumentRouteOptions } from './routes/documents.js'
@@ -17,7 +18,7 @@ import { addPresence, type PresenceOptions } from './routes/presence.js'
 import { addProbes, type ProbeOptions, probePaths } from './routes/probes.js'
 import type { StaticFile } from './routes/static-files.js'
 
-export interface ApplicationOptions extends ProbeOptions, PresenceOptions, DocumentRouteOptions, BackupOptions {
+export interface ApplicationOptions extends ProbeOptions, PresenceOptions, DocumentRouteOptions, BackupOptions, AccessRouteOptions {
   readonly logger: Logger
   readonly limits: PresenceOptions['limits'] & DocumentRouteOptions['limits']
   readonly version: string
@@ -39,6 +40,18 @@ const securityHeaders = {
     "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 } as const
 
+const crossOriginHeaders = (origin: string): Readonly<Record<string, string>> => ({
+  'Access-Control-Allow-Origin': origin,
+  'Access-Control-Expose-Headers': 'ETag, Retry-After, Weft-Backup-Bytes',
+  Vary: 'Origin',
+})
+
+const preflightHeaders = {
+  'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
+  'Access-Control-Allow-Headers': 'Authorization, Content-Type, If-Match, Idempotency-Key',
+  'Access-Control-Max-Age': '600',
+} as const
+
 /** JSON is parsed on the event loop, and before anybody knows who asks (G7). Documents come as bytes. */
 const JSON_BYTES_MAX = 1024 * 1024
 
@@ -56,6 +69,16 @@ export function createApplication(options: ApplicationOptions): Application {
     const { headers } = context.res
     for (const [name, value] of Object.entries({ 'Cache-Control': 'no-store', ...securityHeaders }))
       if (!headers.has(name)) headers.set(name, value)
+  })
+  app.use('/api/*', async (context, next) => {
+    const origin = context.req.header('origin')
+    if (origin === undefined || !options.access.isAllowedOrigin(origin)) return next()
+    // A page that may connect may ask, too. What it may do its token says: cookies are not among it here.
+    if (context.req.method === 'OPTIONS')
+      return new Response(null, { status: 204, headers: { ...crossOriginHeaders(origin), ...preflightHeaders } })
+    await next()
+    for (const [name, value] of Object.entries(crossOriginHeaders(origin))) context.res.headers.set(name, value)
+    return undefined
   })
   app.use('/api/v1/*', async (context, next) => {
     refuseOutsiders(options.access, context)
@@ -82,6 +105,7 @@ export function createApplication(options: ApplicationOptions): Application {
   addDocuments(app, options)
   addHistory(app, options)
   addBackup(app, options)
+  addAccess(app, options)
   addApiDocs(app, options.version)
   addFiles(app, options.files)
 

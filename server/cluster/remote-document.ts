@@ -221,6 +221,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       case 'piece':
       case 'awareness':
       case 'permission':
+      case 'expires':
       case 'notice':
         return
       default:

@@ -1,6 +1,7 @@
 // What a command asks: a running server over HTTP, or the API of one that is started for it on a data folder that nobody has open.
 import { existsSync } from 'node:fs'
 import { WeftError } from '../../core/errors.js'
+import { randomId, systemRandom } from '../../core/random.js'
 import type { GivenToCommand } from '../config/command-line.js'
 
 /** The server said no, in its words. */
@@ -53,10 +54,12 @@ export class ApiTarget {
       )
     const [{ createServer }, { createLogger }] = await Promise.all([import('../composition/server.js'), import('../logging/logger.js')])
     try {
-      const server = await createServer({ dataDir: dataFolder, demo: false, logger: createLogger('error', 'auto') })
+      // The folder may hold API keys, and then nothing is allowed to whoever shows none.
+      const adminKey = randomId(systemRandom, 32)
+      const server = await createServer({ dataDir: dataFolder, demo: false, logger: createLogger('error', 'auto'), access: { adminKey } })
       return new ApiTarget(
         'http://localhost',
-        null,
+        adminKey,
         (request) => server.fetch(request),
         () => server.close(),
       )

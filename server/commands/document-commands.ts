@@ -2,6 +2,7 @@
 import { WeftError } from '../../core/errors.js'
 import type { DocumentCommandDefinition, GivenToCommand } from '../config/command-line.js'
 import { parseAddress } from '../history/address.js'
+import { keysCommand, revokeCommand, sessionsCommand, ticketCommand } from './access-commands.js'
 import { documentPath, withApi } from './api-target.js'
 import { backupCommand, restoreBackupCommand } from './backup-commands.js'
 import { bytesText, coloured, printJson, printLine, printTable, timeText } from './output.js'
@@ -259,4 +260,8 @@ export const documentCommands: readonly DocumentCommandDefinition[] = [
   remove,
   backupCommand,
   restoreBackupCommand,
+  keysCommand,
+  revokeCommand,
+  ticketCommand,
+  sessionsCommand,
 ]

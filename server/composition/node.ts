@@ -8,7 +8,8 @@ import type { Logger } from '../../core/log.js'
 import { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { DocumentStore } from '../../persistence/store.js'
-import { type Authorize, guardedAuthorize } from '../access/authorize.js'
+import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
+import { SessionRegistry } from '../access/session-registry.js'
 import { type AwarenessBus, soloAwarenessBus } from '../awareness/bus.js'
 import { DocumentAwarenesses } from '../awareness/hub.js'
 import { ClusterMember, type ClusterMemberOptions } from '../cluster/cluster-member.js'
@@ -30,7 +31,10 @@ export interface NodeOptions {
   readonly random: Random
   readonly limits: Limits
   readonly logger: Logger
-  readonly authorize: Authorize
+  /** Answers or rejects with a WeftError, within bounded time. */
+  readonly authorize: (request: AuthorizeRequest) => Promise<Authorization>
+  /** Where sessions are found by who has them. Default: nobody looks. */
+  readonly sessions?: SessionRegistry
   readonly broadcast: 'after-commit' | 'before-commit'
   /** The store can never commit again (D7). The node has let go of everything and serves nobody; its process has to end. */
   readonly onFatal: (error: WeftError) => void
@@ -127,7 +131,8 @@ export class ServerNode {
         directory: ownership.directory,
         commands: documents,
         awareness,
-        authorize: guardedAuthorize(authorize, { clock, logger, limits }),
+        authorize,
+        sessions: options.sessions ?? new SessionRegistry(),
         serverId: ownership.boot,
       },
       documents,

@@ -10,8 +10,10 @@ import { MemoryBudget, memoryAccountNames } from '../../core/memory-budget.js'
 import { failureInWords, joiningCluster } from '../../core/public-words.js'
 import { type Random, systemRandom } from '../../core/random.js'
 import type { DocumentStore } from '../../persistence/store.js'
+import type { AccessControl } from '../access/access-control.js'
 import { trustedProxiesOf } from '../access/addresses.js'
-import { type Authorize, allowEverybody, guardedAuthorize } from '../access/authorize.js'
+import type { Authorize } from '../access/authorize.js'
+import type { IdentityOfClaims } from '../access/json-web-tokens.js'
 import { NodeGatekeeper } from '../access/node-credentials.js'
 import { type Application, createApplication } from '../api/application.js'
 import { HttpListener } from '../api/listener.js'
@@ -27,6 +29,7 @@ import type { History } from '../history/history.js'
 import { LimitedLogger } from '../logging/limited-logger.js'
 import { createLogger } from '../logging/logger.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
+import { type AccessSettings, accessControlOf, checkExposure, type Exposure } from './access.js'
 import { dialects } from './dialects.js'
 import { garbageCollector, MemoryReturn } from './memory-return.js'
 import type { ServerNode } from './node.js'
@@ -46,7 +49,12 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>
   /** Default: warnings and errors as JSON lines on stderr. */
   readonly logger?: Logger
-  /** Who may do what. Default: everybody may read and write everything. */
+  /** Who may do what, as tokens, tickets and API keys say; see docs/security.md. */
+  readonly access?: AccessOptions
+  /**
+   * Who may do what, as the program says: asked for each session whose token is none of `access`. Without it, and without `access`, the server listens on loopback and
+   * serves its own machine only.
+   */
   readonly authorize?: Authorize
   /** `after-commit` (default): nobody sees an edit that a crash can take back. Acknowledgements mean committed either way. */
   readonly broadcast?: 'after-commit' | 'before-commit'
@@ -76,9 +84,15 @@ export interface ServerOptions {
 
 export type ClusterOptions = Pick<ClusterConfig, 'databaseUrl' | 'secret'> & Partial<ClusterConfig>
 
+/** What is left out is as on the command line. */
+export type AccessOptions = Partial<AccessSettings> & {
+  /** Who somebody is by the claims of their token, where the application has claims of its own. Default: `sub`, `name`, and `weft.documents`. */
+  readonly identityOf?: IdentityOfClaims
+}
+
 export interface WeftServer {
   /**
-   * Listens. Resolves when clients can connect; a node of a cluster may still be waiting for its database then, see `ready`. Port 0 takes any free
+   * Listens. Rejects with `invalid-configuration` on an address that others reach, while nobody configured who may do what. Resolves when clients can connect; a node of a cluster may still be waiting for its database then, see `ready`. Port 0 takes any free
    * one. Rejects with `address-in-use`. Default host 127.0.0.1.
    */
   listen(port: number, host?: string): Promise<void>
@@ -91,7 +105,9 @@ export interface WeftServer {
   readonly presence: Pick<PresenceRegistry, 'documentPresence' | 'connectionsOf'> | null
   /** Earlier moments of documents, and their versions; see `History`. Null while the server does not serve. Nobody's rights are asked for. */
   readonly history: History | null
-  /** The HTTP application as a fetch handler, as another program mounts it: whoever calls it answers for who asks, while nobody configured `authorize`. */
+  /** API keys, one-time tickets, revocations, and the sessions of this node. */
+  readonly access: Pick<AccessControl, 'keys' | 'tickets' | 'revocations' | 'sessions'>
+  /** The HTTP application as a fetch handler, as another program mounts it: whoever calls it answers for who asks, while nobody configured who may do what. */
   fetch(request: Request): Promise<Response>
   /** Takes no new clients, commits and acknowledges what was received, closes everybody with 1012 over the drain window, and stops. Idempotent. */
   drain(): Promise<void>
@@ -114,14 +130,17 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
   const limits = settingsUnder(settings, 'limits')
   const clock = options.clock ?? systemClock
+  const random = options.random ?? systemRandom
+  const logger = new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits })
+  const counters = new Counters()
   const base: NodeBase = {
     clock,
-    random: options.random ?? systemRandom,
-    logger: new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits }),
+    random,
+    logger,
     limits,
-    counters: new Counters(),
+    counters,
     budget: new MemoryBudget(limits.memoryBytesMax),
-    authorize: options.authorize ?? allowEverybody,
+    access: await accessControlOf(settings, options, { clock, random, logger, counters, limits }),
     broadcast: settings.broadcast,
     keepDeleted: options.keepDeleted ?? (() => false),
     tuning: { ...defaultTuning, ...options.tuning, ...tuningIn(settings) },
@@ -167,8 +186,10 @@ type ServerState =
 
 class Server implements WeftServer {
   readonly counters: Counters
+  readonly access: AccessControl
   readonly ready: Promise<void>
   readonly closed: Promise<void>
+  readonly #exposure: Exposure
   readonly #listener: HttpListener
   readonly #application: Application
   readonly #logger: Logger
@@ -189,7 +210,9 @@ class Server implements WeftServer {
     gatekeeper: NodeGatekeeper | null,
     version: string,
   ) {
-    const { counters, logger, limits, budget, authorize } = base
+    const { counters, logger, limits, budget, access } = base
+    this.access = access
+    this.#exposure = { access, settings: settingsUnder(settings, 'access'), clusterSecret: settings['cluster.secret'] }
     this.counters = counters
     this.#logger = logger
     const collect = garbageCollector()
@@ -213,7 +236,13 @@ class Server implements WeftServer {
       limits,
       files,
       basePath,
-      access: { authorize: options.authorize === undefined ? null : guardedAuthorize(authorize, base), trustedProxies },
+      access: {
+        authorize: (request) => access.authorize(request),
+        refusalOf: (visit, request) => access.refusalOf(visit, request),
+        isAllowedOrigin: (origin) => access.isAllowedOrigin(origin),
+        trustedProxies,
+      },
+      accessControl: access,
       version,
       presence: () => this.#started?.presence ?? null,
       history: () => this.#started?.node.history ?? null,
@@ -223,7 +252,17 @@ class Server implements WeftServer {
     this.#listener = new HttpListener(
       createRequestListener(this.#application, { clock: base.clock, limits, memory: budget.account('answers') }),
       (server) =>
-        serveUpgrades(server, { dialects, gateway: () => this.#node?.gateway ?? null, limits, counters, basePath, nodes, trustedProxies }),
+        serveUpgrades(server, {
+          dialects,
+          gateway: () => this.#node?.gateway ?? null,
+          limits,
+          counters,
+          basePath,
+          nodes,
+          trustedProxies,
+          logger,
+          refusalOf: (visit, request) => access.refusalOf(visit, request),
+        }),
       { clock: base.clock, idleSocketsMax: limits.idleSocketsMax },
     )
     this.ready = new Promise((resolve, reject) => {
@@ -265,6 +304,7 @@ class Server implements WeftServer {
   }
 
   async listen(port: number, host = '127.0.0.1'): Promise<void> {
+    checkExposure(host, this.#exposure, this.#logger)
     await this.#listener.listen(port, host)
     this.#logger.info({ url: this.url }, 'listening')
     if (this.#state.kind === 'created' && this.#state.start !== null) this.#begin(this.#state.start)
@@ -372,6 +412,7 @@ class Server implements WeftServer {
       throw thrown
     } finally {
       this.#memoryReturn?.stop()
+      this.access.stop()
       this.#markClosed()
     }
   }

@@ -8,8 +8,10 @@ import type { MemoryBudget } from '../../core/memory-budget.js'
 import { joiningCluster, lookingForItself, waitingForDatabase } from '../../core/public-words.js'
 import { randomId } from '../../core/random.js'
 import { openLmdbStore } from '../../persistence/index.js'
+import { MemoryAccessRecords } from '../../persistence/memory/memory-access-records.js'
 import { openPostgresStore, type PostgresStore } from '../../persistence/postgres/postgres-store.js'
 import type { DocumentStore } from '../../persistence/store.js'
+import type { AccessControl } from '../access/access-control.js'
 import type { NodeGatekeeper } from '../access/node-credentials.js'
 import { soloAwarenessBus } from '../awareness/bus.js'
 import { createRedisBus, type RedisBus } from '../awareness/exchange/redis-bus.js'
@@ -39,7 +41,8 @@ export interface ClusterConfig {
 }
 
 /** What every node is made of, before its store is known. */
-export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster'> & {
+export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster' | 'authorize' | 'sessions'> & {
+  readonly access: AccessControl
   readonly counters: Counters
   readonly budget: MemoryBudget
 }
@@ -68,13 +71,18 @@ export async function startAlone(base: NodeBase, options: AloneOptions): Promise
   const store = options.store ?? (await openLmdbStore({ folder: options.dataDir, clock, logger, onFatal: base.onFatal }))
   const closeStore = (): Promise<void> => (options.store === null ? store.close() : Promise.resolve())
   try {
-    const node = await ServerNode.start({ ...base, store, compactor: compactorOf(base) })
+    await base.access.start(store.accessRecords ?? new MemoryAccessRecords(clock), false)
+    const node = await ServerNode.start({ ...base, ...accessOf(base), store, compactor: compactorOf(base) })
     const presence = new LocalPresenceRegistry(node.awareness, ALONE, true)
     return { node, presence, crossesNodes: () => false, stop: (windowMs) => inOrder([() => node.stop(windowMs), closeStore]) }
   } catch (thrown) {
     await closeStore()
     throw thrown
   }
+}
+
+function accessOf({ access }: NodeBase): Pick<NodeOptions, 'authorize' | 'sessions'> {
+  return { authorize: (request) => access.authorize(request), sessions: access.sessions }
 }
 
 function compactorOf({ clock, limits, budget }: NodeBase): ContainedCompactor {
@@ -124,8 +132,10 @@ export async function startMember(base: NodeBase, options: MemberOptions): Promi
       isOwn: (challenge) => options.gatekeeper.issued(challenge),
     })
     if (config.checkAdvertise) await findSelf(advertise, dialer, base, options)
+    await unlessCancelled(cancelled, base.access.start(opened.accessRecords, true))
     const made = new ServerNode({
       ...base,
+      ...accessOf(base),
       store: opened,
       compactor: compactorOf(base),
       bus: bus ?? soloAwarenessBus,

@@ -122,7 +122,7 @@ export function parseCommand(
     for (const [flags, description] of definition.options) command.option(flags, description)
     command
       .option('--url <url>', 'a running server, such as http://127.0.0.1:1234 (WEFT_URL); without it the data folder of a stopped one')
-      .option('--token <token>', 'what authorize takes (WEFT_TOKEN)')
+      .option('--token <token>', 'an API key, the admin key, or whatever else the server takes (WEFT_TOKEN)')
       .option('--data <folder>', 'the data folder (WEFT_DATA; ./data)')
       .option('--json', 'print JSON')
       .action(() => {

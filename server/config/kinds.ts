@@ -2,6 +2,7 @@
 import { basePathOf } from '../../core/document-path.js'
 import { WeftError } from '../../core/errors.js'
 import { trustedProxiesOf } from '../access/addresses.js'
+import { originsOf } from '../access/origins.js'
 import { parseRedisUrl } from '../redis/redis-url.js'
 
 export interface Kind<Value> {
@@ -189,6 +190,8 @@ export function list(
 }
 
 export const patterns = list('<pattern>', null, () => {})
+export const texts = list('<list>', ',', () => {})
+export const origins = list('<list>', ',', (values, name) => void originsOf(values, name))
 export const proxies = list('<list>', ',', (values, name) => void trustedProxiesOf(values, name))
 
 export const basePath: Kind<string> = { ...textKind('<path>', {}, basePathOf), show: (value) => value || 'none' }
@@ -220,6 +223,33 @@ export function secretMissing(name: string, problem: string): string {
     'Make one with: openssl rand -hex 32'
   )
 }
+
+/** HMAC keys are as long as the hash, at least (RFC 7518, 3.2). */
+const TOKEN_SECRET_CHARACTERS_MIN = 32
+
+export const tokenSecret = textKind('<text>', { minLength: TOKEN_SECRET_CHARACTERS_MIN }, (value, name) =>
+  value.length >= TOKEN_SECRET_CHARACTERS_MIN
+    ? value
+    : refuse(
+        `${name} has ${value.length} characters; it takes at least ${TOKEN_SECRET_CHARACTERS_MIN}. Make one with: openssl rand -hex 32`,
+      ),
+)
+
+export const adminKey = textKind('<text>', { minLength: SECRET_CHARACTERS_MIN }, (value, name) =>
+  value.length >= SECRET_CHARACTERS_MIN && /^[\x21-\x7e]+$/.test(value)
+    ? value
+    : refuse(`${name} takes at least ${SECRET_CHARACTERS_MIN} characters of ASCII, without spaces. Make one with: openssl rand -hex 32`),
+)
+
+export const webUrl = textKind('<url>', {}, (url, name) =>
+  /^https?:\/\/./.test(url) && URL.canParse(url)
+    ? url
+    : refuse(`${name} is "${url}"; it takes an address such as https://login.example.com/jwks.json.`),
+)
+
+export const cookieName = textKind('<name>', { pattern: "^[\\w!#$%&'*+.^`|~-]{1,100}$" }, (value, name) =>
+  /^[\w!#$%&'*+.^`|~-]{1,100}$/.test(value) ? value : refuse(`${name} is "${value}"; it takes the name of a cookie.`),
+)
 
 export const nodeName = textKind('<name>', { pattern: '^[\\w.:-]{1,64}$' }, (value, name) =>
   /^[\w.:-]{1,64}$/.test(value) ? value : refuse(`${name} is "${value}"; it takes 1 to 64 letters, digits, and . _ : -`),

@@ -6,7 +6,9 @@ import { checkTogether, defaultSettings, isSettingName, type SettingName, type S
 /** Options that have the name of a setting and another meaning in a program, or none. */
 const notFromPrograms: ReadonlySet<string> = new Set<SettingName>(['host', 'port', 'demo', 'keepDeleted', 'logLevel', 'logFormat'])
 /** Options that are objects of settings: nothing else may be in them. */
-const objects = ['limits', 'cluster'] as const
+const objects = ['limits', 'cluster', 'access'] as const
+/** Functions of a program among them, which no command line has. */
+const programsOnly: ReadonlySet<string> = new Set(['access.identityOf'])
 
 /** The values of all settings, the options' before the defaults. Throws `invalid-configuration`, naming the option and what it takes. */
 export function settingsFromOptions(options: Readonly<Record<string, unknown>>): Settings {
@@ -18,7 +20,7 @@ export function settingsFromOptions(options: Readonly<Record<string, unknown>>):
   }
   for (const object of objects)
     for (const key of Object.keys(Object(options[object])))
-      if (!isSettingName(`${object}.${key}`))
+      if (!isSettingName(`${object}.${key}`) && !programsOnly.has(`${object}.${key}`))
         throw new WeftError('invalid-configuration', `${object}.${key} is no setting. docs/settings.md lists them.`)
   const read = Object.freeze(values) as unknown as Settings
   checkTogether(read, (name) => name)

@@ -13,6 +13,7 @@ export const broadcasts = ['after-commit', 'before-commit'] as const
 
 export const groups = {
   server: 'Where and how',
+  access: 'Who may do what; without any of it the server listens on loopback and serves its own machine only',
   documents: 'Documents',
   history: 'History: what is kept',
   cluster: 'With a database the server is a node of a cluster, and the data folder is not used',
@@ -100,6 +101,84 @@ export const settings = {
     flag: '--log-format',
     variable: 'LOG_FORMAT',
     help: 'pretty: lines for people; json: one object a line; auto: pretty on a terminal, json elsewhere',
+  }),
+
+  'access.jwtSecret': setting(kinds.optional(kinds.tokenSecret), null, {
+    group: 'access',
+    flag: '--jwt-secret',
+    variable: 'WEFT_JWT_SECRET',
+    secret: true,
+    help: 'takes JSON Web Tokens that are signed with this secret (HS256, HS384, HS512), at least 32 characters',
+    otherwise: 'none are taken',
+  }),
+  'access.jwtPublicKey': setting(kinds.optional(kinds.text('<file>')), null, {
+    group: 'access',
+    flag: '--jwt-public-key',
+    variable: 'WEFT_JWT_PUBLIC_KEY',
+    help: 'takes those signed with the private key to this public one (RSA, EC or Ed25519): a file with it as PEM, or the PEM itself',
+    otherwise: 'none are taken',
+  }),
+  'access.jwksUrl': setting(kinds.optional(kinds.webUrl), null, {
+    group: 'access',
+    flag: '--jwks-url',
+    variable: 'WEFT_JWKS_URL',
+    help: 'takes those signed with a key of this key set, which is fetched, and fetched again as keys change',
+    otherwise: 'none are taken',
+  }),
+  'access.jwtIssuer': setting(kinds.optional(kinds.text('<text>')), null, {
+    group: 'access',
+    flag: '--jwt-issuer',
+    variable: 'WEFT_JWT_ISSUER',
+    help: 'the claim iss that tokens must have',
+    otherwise: 'any',
+  }),
+  'access.jwtAudience': setting(kinds.texts, [], {
+    group: 'access',
+    flag: '--jwt-audience',
+    variable: 'WEFT_JWT_AUDIENCE',
+    help: 'claims aud of which tokens must have one, with commas between',
+    otherwise: 'any',
+  }),
+  'access.jwtClockToleranceMs': setting(kinds.duration(), 5_000, {
+    group: 'access',
+    flag: '--jwt-clock-tolerance',
+    variable: 'WEFT_JWT_CLOCK_TOLERANCE',
+    help: 'how far the clock of whoever issues tokens may be from ours',
+  }),
+  'access.adminKey': setting(kinds.optional(kinds.adminKey), null, {
+    group: 'access',
+    flag: '--admin-key',
+    variable: 'WEFT_ADMIN_KEY',
+    secret: true,
+    help: 'a token that may do everything, for operators and to make API keys with; at least 16 characters',
+    otherwise: 'none',
+  }),
+  'access.tokenCookie': setting(kinds.optional(kinds.cookieName), null, {
+    group: 'access',
+    flag: '--token-cookie',
+    variable: 'WEFT_TOKEN_COOKIE',
+    help: 'a cookie that may hold the token; it counts for pages of this host, and of allowed origins',
+    otherwise: 'none',
+  }),
+  'access.allowedOrigins': setting(kinds.origins, [], {
+    group: 'access',
+    flag: '--allowed-origins',
+    variable: 'WEFT_ALLOWED_ORIGINS',
+    help: 'pages of these origins may connect, and no others: https://app.example.com, https://*.example.com, with commas between',
+    otherwise: 'pages from anywhere may, if they show a good token',
+  }),
+  'access.insecureOpen': setting(kinds.flag, false, {
+    group: 'access',
+    flag: '--insecure-open',
+    variable: 'WEFT_INSECURE_OPEN',
+    help: 'let everybody who can reach the server read and write everything',
+  }),
+  'access.publishedAt': setting(kinds.optional(kinds.text('<address>')), null, {
+    group: 'access',
+    flag: '--published-at',
+    variable: 'WEFT_PUBLISHED_AT',
+    help: 'where others reach a server that listens in a container, such as 127.0.0.1; example secrets are taken on loopback only',
+    otherwise: 'the listening address',
   }),
 
   broadcast: setting(kinds.choice('<when>', broadcasts), 'after-commit', {
@@ -241,6 +320,14 @@ export function checkTogether(values: Settings, nameOf: (name: SettingName) => s
     refuse(`${nameOf('limits.outboxBytesLow')} is above ${nameOf('limits.outboxBytesHigh')}; the low mark lies below the high one.`)
   if (values['tuning.paceMsMin'] > values['tuning.paceMsMax'])
     refuse(`${nameOf('tuning.paceMsMin')} is above ${nameOf('tuning.paceMsMax')}; a crowded document is not faster than a quiet one.`)
+  const keys = (['access.jwtSecret', 'access.jwtPublicKey', 'access.jwksUrl'] as const).filter((name) => values[name] !== null)
+  if (keys.length > 1) refuse(`${keys.map(nameOf).join(' and ')} are both set; tokens are checked with one of them.`)
+  if (keys.length === 0)
+    for (const name of ['access.jwtIssuer', 'access.jwtAudience'] as const)
+      if (values[name] !== null && values[name].length > 0)
+        refuse(`${nameOf(name)} is set, and no key to check tokens with: set a secret, a public key or the address of a key set.`)
+  if (values['access.insecureOpen'] && (keys.length > 0 || values['access.adminKey'] !== null))
+    refuse(`${nameOf('access.insecureOpen')} is set, and who may do what is configured as well; leave one of them out.`)
   if (values['cluster.databaseUrl'] === null) {
     if (values['cluster.redisUrl'] !== null)
       refuse(

@@ -1,5 +1,7 @@
 // What a dialect is to the gateway: an entry of a registry that recognises its requests, and gives each connection a driver.
+import type { IncomingHttpHeaders } from 'node:http'
 import type { AddressUse } from '../access/addresses.js'
+import type { Visit } from '../access/visit.js'
 import type { Connection, Driver } from '../transport/connection.js'
 import type { OpeningTurns } from './openings.js'
 import type { GatewayServices } from './services.js'
@@ -14,6 +16,8 @@ export interface Arrival {
   readonly address: string | null
   /** The subprotocols that were offered. */
   readonly protocols: readonly string[]
+  /** Of the upgrade request, by their names in lower case. */
+  readonly headers: IncomingHttpHeaders
 }
 
 /** What a driver is made from. */
@@ -22,8 +26,8 @@ export interface Opening {
   readonly services: GatewayServices
   readonly connection: Connection
   readonly arrival: Arrival
-  /** The query of the target. */
-  readonly parameters: URLSearchParams
+  /** What the request says about who makes it. */
+  readonly visit: Visit
   /** Shared by all connections. */
   readonly openingTurns: OpeningTurns
   /** What the client's address has; null without bounds. */

@@ -3,6 +3,7 @@
 import { sleep } from '../../core/clock.js'
 import { asWeftError, closeCodes } from '../../core/errors.js'
 import { Addresses, type AddressUse } from '../access/addresses.js'
+import type { Visit } from '../access/visit.js'
 import type { DocumentDirectory } from '../document/port.js'
 import { Connection, type Driver } from '../transport/connection.js'
 import { LoopShare } from '../transport/fair-inbox.js'
@@ -165,11 +166,11 @@ export class Gateway {
   }
 
   #driverFor(connection: Connection, arrival: Arrival, addressUse: AddressUse | null): Driver {
-    const { target, dialect } = arrival
+    const { target, dialect, protocols, origin, headers, address } = arrival
     const query = target?.indexOf('?') ?? -1
-    const parameters = new URLSearchParams(query < 0 ? '' : target?.slice(query + 1))
+    const visit: Visit = { parameters: new URLSearchParams(query < 0 ? '' : target?.slice(query + 1)), protocols, origin, headers, address }
     const services = this.#servicesFor(arrival)
-    return dialect.open({ services, connection, arrival, parameters, openingTurns: this.#openingTurns, addressUse })
+    return dialect.open({ services, connection, arrival, visit, openingTurns: this.#openingTurns, addressUse })
   }
 
   #closed(connection: Connection): void {

@@ -1,4 +1,5 @@
 // What the gateway gives to the connections of other nodes instead of what it gives to clients.
+import { SessionRegistry } from '../access/session-registry.js'
 import type { AwarenessSessionPort } from '../awareness/contract.js'
 import type { DocumentDirectory } from '../document/port.js'
 import { linkLimits } from '../transport/link-limits.js'
@@ -18,5 +19,6 @@ export function linkServices(services: GatewayServices, directory: DocumentDirec
     limits: linkLimits(services.limits),
     authorize: () => Promise.resolve({ user: null, permission: 'read-write' }),
     awareness: { join: () => noAwareness },
+    sessions: new SessionRegistry(),
   }
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
+import type { SessionRegistry } from '../access/session-registry.js'
 import type { DocumentAwarenesses } from '../awareness/hub.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
@@ -23,6 +24,8 @@ export interface GatewayServices {
   readonly commands?: DocumentCommands
   readonly awareness: Pick<DocumentAwarenesses, 'join'>
   authorize(request: AuthorizeRequest): Promise<Authorization>
+  /** Where sessions are found by who has them. */
+  readonly sessions: SessionRegistry
   /** Names this server process to weft clients. */
   readonly serverId: string
 }

@@ -24,6 +24,8 @@ export interface SessionDialect {
   awareness(frame: AwarenessFrame): Message
   awarenessState(update: Uint8Array): Message
   permission(permission: Permission): Message | null
+  /** The client's right ends after this time, unless it shows another token. Null where the dialect has no way to say so. */
+  expires(inMs: number): Message | null
   /** Something that the client sent had to be left out. Null where the dialect has no way to say so. */
   notice(error: WeftError): Message | null
   /** The session is over, and not by the client's wish. */

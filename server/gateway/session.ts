@@ -15,6 +15,7 @@ import type { Message } from '../transport/outbox.js'
 import { Delivery, type Sources } from './delivery.js'
 import type { GatewayServices } from './services.js'
 import type { SessionDialect } from './session-dialect.js'
+import { SessionRegistration } from './session-registration.js'
 import { UnansweredSubmissions } from './submissions.js'
 
 export interface SessionOptions {
@@ -22,6 +23,8 @@ export interface SessionOptions {
   readonly connection: Connection
   readonly dialect: SessionDialect
   readonly documentId: string
+  /** The client's, see `Visit`. */
+  readonly address: string | null
   /** Who asks; called once at the start. */
   authorize: Ask
 }
@@ -48,6 +51,8 @@ export class Session implements SessionSink, AwarenessSink {
   })
   #user: string | null = null
   #permission: Permission = 'read-only'
+  #cursor: 'shown' | 'ignored' = 'ignored'
+  readonly #registration: SessionRegistration
   readonly #submissions = new UnansweredSubmissions()
   /** The answer to `query-awareness` that is to come, and when the last one was given. */
   #query: Timer | null = null
@@ -58,7 +63,8 @@ export class Session implements SessionSink, AwarenessSink {
 
   constructor(options: SessionOptions) {
     this.#options = options
-    const { services, connection, dialect } = options
+    const { services, connection, dialect, documentId, address } = options
+    this.#registration = new SessionRegistration(services, { documentId, address }, (error) => this.#end(error))
     this.#delivery = new Delivery({
       services,
       connection,
@@ -102,7 +108,10 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   receiveAwareness(update: Uint8Array): void {
-    this.#whenAttached(update.length, (_attachment, membership) => membership.receive(update))
+    this.#whenAttached(update.length, (_attachment, membership) => {
+      if (this.#cursor === 'shown') membership.receive(update)
+      else this.#options.services.counters.add('awareness_entries_refused')
+    })
   }
 
   /** Answered at once, and then only so often: whoever asks and asks is owed one answer. */
@@ -142,6 +151,7 @@ export class Session implements SessionSink, AwarenessSink {
     this.#state = { kind: 'ended' }
     this.#delivery.close()
     this.#query?.cancel()
+    this.#registration.end()
     if (state.kind === 'attaching') this.#releaseHeld(state)
     if (this.#paused === 'paused') this.#options.connection.releaseReading()
     if (state.kind === 'attached') {
@@ -214,11 +224,16 @@ export class Session implements SessionSink, AwarenessSink {
     return this.#options.connection.probe()
   }
 
-  #authorized({ user, permission }: Authorization): void {
+  #authorized(authorization: Authorization): void {
+    const { user, permission, cursor = true } = authorization
     const permissionBefore = this.#permission
+    if (this.#state.kind === 'ended') return
     this.#user = user
     this.#permission = permission
-    const state = this.#state
+    this.#cursor = cursor ? 'shown' : 'ignored'
+    this.#registration.set(authorization)
+    // Revoked or expired while it was asked.
+    const state = this.#stateNow()
     switch (state.kind) {
       case 'attaching':
         // A session that is being attached takes what was found out last.
@@ -228,6 +243,7 @@ export class Session implements SessionSink, AwarenessSink {
         return
       case 'attached': {
         state.membership.identify(user)
+        this.#tellExpiry()
         if (permission === permissionBefore) return
         const message = this.#options.dialect.permission(permission)
         if (message !== null) this.#delivery.send(message)
@@ -238,6 +254,16 @@ export class Session implements SessionSink, AwarenessSink {
       default:
         unreachable(state)
     }
+  }
+
+  #stateNow(): SessionState {
+    return this.#state
+  }
+
+  #tellExpiry(): void {
+    const inMs = this.#registration.expiresInMs
+    const message = inMs === null ? null : this.#options.dialect.expires(inMs)
+    if (message !== null) this.#delivery.send(message)
   }
 
   async #attach(): Promise<void> {
@@ -260,6 +286,7 @@ export class Session implements SessionSink, AwarenessSink {
     const membership = services.awareness.join(documentId, this, this.#user)
     this.#state = { kind: 'attached', attachment, membership }
     for (const message of dialect.opened(attachment, this.#permission)) this.#delivery.send(message)
+    this.#tellExpiry()
     for (const run of state.held) run()
     this.#releaseHeld(state)
     this.#tellSettled()

@@ -6,10 +6,12 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Counters } from '../../core/counters.js'
 import { behindBasePath } from '../../core/document-path.js'
+import type { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
-import type { Logger } from '../../core/log.js'
+import { type Logger, silentLogger } from '../../core/log.js'
 import { clientAddressOf, type TrustedProxies } from '../access/addresses.js'
 import { challengeHeader, type NodeGatekeeper, proofHeader } from '../access/node-credentials.js'
+import type { Visit } from '../access/visit.js'
 import { linkLimits } from '../transport/link-limits.js'
 import { ExplainingWebSocket, WsSocket } from '../transport/ws-socket.js'
 import { type Arrival, chooseDialect, type Dialect } from './dialect.js'
@@ -26,9 +28,15 @@ export interface UpgradeOptions {
   readonly basePath?: string
   /** Proxies that are believed about whom they speak for. Default: none. */
   readonly trustedProxies?: TrustedProxies
+  /** Why a client's request is answered no further, whatever it shows; null if it is. Default: every one is. */
+  readonly refusalOf?: (visit: Visit, request: IncomingMessage) => WeftError | null
+  readonly logger?: Logger
   /** Who lets other nodes in; null outside a cluster. */
   readonly nodes?: { readonly gatekeeper: NodeGatekeeper; readonly logger: Logger } | null
 }
+
+/** Whoever is refused whatever they show is not asked what they show. */
+const noParameters = new URLSearchParams()
 
 const NODES_PROVE = 'Nodes of a cluster prove that they know its secret; set the same --cluster-secret on all of them.'
 
@@ -38,7 +46,8 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 
 /** Serves the upgrade requests of `httpServer`. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
-  const { dialects, limits, counters, basePath = '', nodes = null, trustedProxies = () => false } = options
+  const { dialects, limits, counters, basePath = '', nodes = null, trustedProxies = () => false, logger = silentLogger } = options
+  const { refusalOf = () => null } = options
   const subprotocolFor = (offered: Set<string>): string | false => chooseDialect(dialects, [...offered])?.subprotocol ?? false
   const webSockets = webSocketServer(limits.messageBytesMax, subprotocolFor)
   const links = webSocketServer(linkLimits(limits).messageBytesMax, subprotocolFor)
@@ -50,6 +59,7 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
     origin: request.headers.origin ?? null,
     address: clientAddressOf(request, trustedProxies),
     protocols: offeredProtocols(request.headers['sec-websocket-protocol']),
+    headers: request.headers,
   })
 
   httpServer.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
@@ -79,6 +89,12 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
     const gateway = options.gateway()
     if (gateway === null) {
       refuse('503 Service Unavailable', 'This server is starting; connect again.', ['Retry-After: 1'])
+      return
+    }
+    const outsider = dialect.speaker === 'node' ? null : refusalOf({ ...arrivalOf(dialect, request), parameters: noParameters }, request)
+    if (outsider !== null) {
+      logger.warn({ address: request.socket.remoteAddress, origin: request.headers.origin }, outsider.message)
+      refuse('403 Forbidden', outsider.message)
       return
     }
     const admission = gateway.admission(dialect.speaker === 'node' ? null : clientAddressOf(request, trustedProxies))

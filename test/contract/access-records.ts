@@ -27,6 +27,7 @@ export function accessRecordsContract(test: ContractTest): void {
     const before = Date.now()
     await recordsOf(store).put(key('b', value))
     await recordsOf(store).put(key('a'))
+    // Every write that resolved is committed.
     const again = recordsOf(reopen === undefined ? store : await reopen())
     const listed = await again.list('key')
     assert.deepEqual(

@@ -15,6 +15,7 @@ import type { Heartbeat, MembershipStore, NodeSelf } from '../../persistence/mem
 import { MemoryMembership, MemoryMembershipTable } from '../../persistence/memory/memory-membership.js'
 import { type Authorize, allowEverybody, guardedAuthorize } from '../../server/access/authorize.js'
 import { NodeGatekeeper } from '../../server/access/node-credentials.js'
+import { SessionRegistry } from '../../server/access/session-registry.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { ClusterDirectory, defaultDirectoryTimes } from '../../server/cluster/cluster-directory.js'
@@ -189,7 +190,10 @@ export class ClusterNode {
       times: { ...defaultDirectoryTimes, remoteIdleMs: 200, lookPeriodMs: 20 },
     })
     this.#awareness = new DocumentAwarenesses({ ...common, bus: soloAwarenessBus })
-    this.gateway = new Gateway({ ...common, directory: this.directory, awareness: this.#awareness, authorize, serverId: boot }, this.local)
+    this.gateway = new Gateway(
+      { ...common, directory: this.directory, awareness: this.#awareness, authorize, sessions: new SessionRegistry(), serverId: boot },
+      this.local,
+    )
     serveUpgrades(server, { dialects, gateway: () => this.gateway, limits, counters, nodes: { gatekeeper, logger } })
   }
 

@@ -10,6 +10,7 @@ import type { DocumentStore } from '../../persistence/store.js'
 import { decodeWeftServer, encodeWeftClient, type WeftClientMessage, type WeftServerMessage } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket, encodeYWebsocket, type YWebsocketMessage } from '../../protocol/dialects/y-websocket.js'
 import { type Authorize, allowEverybody, guardedAuthorize } from '../../server/access/authorize.js'
+import { SessionRegistry } from '../../server/access/session-registry.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { SoleOwnership } from '../../server/composition/sole-ownership.js'
@@ -196,11 +197,19 @@ export async function gatewayBench(options: GatewayBenchOptions = {}) {
   await ownership.start()
   const awareness = new DocumentAwarenesses({ ...common, bus: soloAwarenessBus })
   const authorize = guardedAuthorize(options.authorize ?? allowEverybody, { clock, logger, limits })
-  const gateway = new Gateway({ ...common, directory, awareness, authorize, serverId: 'here' })
+  const gateway = new Gateway({ ...common, directory, awareness, authorize, sessions: new SessionRegistry(), serverId: 'here' })
   const connect = (arrival: Partial<Arrival> = {}): BenchClient => {
     const client = new BenchClient(clock)
     client.attach(
-      gateway.accept(client, { dialect: yWebsocketDialect, target: '/notes', origin: null, address: null, protocols: [], ...arrival }),
+      gateway.accept(client, {
+        dialect: yWebsocketDialect,
+        target: '/notes',
+        origin: null,
+        address: null,
+        protocols: [],
+        headers: {},
+        ...arrival,
+      }),
     )
     return client
   }

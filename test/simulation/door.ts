@@ -89,7 +89,7 @@ export class Door {
         end.terminate()
       },
     }
-    const events = node.gateway.accept(socket, { dialect, target, origin: null, address: null, protocols: [] })
+    const events = node.gateway.accept(socket, { dialect, target, origin: null, address: null, protocols: [], headers: {} })
     return {
       received: () => events.received(),
       message: (bytes) => {

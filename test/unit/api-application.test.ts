@@ -7,12 +7,31 @@ import { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import { defaultLimits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
+import { systemRandom } from '../../core/random.js'
+import { AccessControl } from '../../server/access/access-control.js'
 import { trustedProxiesOf } from '../../server/access/addresses.js'
 import type { Authorize } from '../../server/access/authorize.js'
 import { type Application, createApplication } from '../../server/api/application.js'
 
 function applicationWith(authorize: Authorize | null, proxies: readonly string[] = []): Application {
+  const trustedProxies = trustedProxiesOf(proxies, 'trustedProxies')
+  const access = new AccessControl({
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    counters: new Counters(),
+    limits: defaultLimits,
+    jsonWebTokens: null,
+    adminKey: null,
+    authorize,
+    ticketKey: new Uint8Array(32),
+    tokenCookie: null,
+    allowedOrigin: null,
+    trustedProxies,
+    insecureOpen: false,
+  })
   return createApplication({
+    accessControl: access,
     logger: silentLogger,
     counters: new Counters(),
     gauges: [],
@@ -24,8 +43,10 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
     history: () => null,
     store: () => null,
     access: {
-      authorize: authorize === null ? null : async (request) => authorize(request),
-      trustedProxies: trustedProxiesOf(proxies, 'trustedProxies'),
+      authorize: (request) => access.authorize(request),
+      refusalOf: (visit, request) => access.refusalOf(visit, request),
+      isAllowedOrigin: (origin) => access.isAllowedOrigin(origin),
+      trustedProxies,
     },
     presence: () => ({
       documentPresence: async (documentId) => ({ documentId, clients: [], clientCount: 0, sessionCount: 0, complete: true }),
@@ -122,7 +143,7 @@ describe('the HTTP application', () => {
     })
     const answer = await app(new Request(PRESENCE))
     const text = await answer.text()
-    assert.equal(answer.status, 500)
+    assert.equal(answer.status, 403)
     assert.ok(!text.includes('hunter2'), text)
   })
 })

@@ -11,6 +11,7 @@ import { MemoryStore } from '../../persistence/index.js'
 import { encodeWeftClient } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket, encodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
 import { allowEverybody } from '../../server/access/authorize.js'
+import { SessionRegistry } from '../../server/access/session-registry.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { SoleOwnership } from '../../server/composition/sole-ownership.js'
@@ -84,13 +85,21 @@ async function setUp() {
   const ownership = new SoleOwnership({ store, random, local: directory })
   await ownership.start()
   const awareness = new DocumentAwarenesses({ ...common, bus: soloAwarenessBus })
-  const gateway = new Gateway({ ...common, directory, awareness, authorize: allowEverybody, serverId: 'here' })
+  const gateway = new Gateway({
+    ...common,
+    directory,
+    awareness,
+    authorize: allowEverybody,
+    sessions: new SessionRegistry(),
+    serverId: 'here',
+  })
   const connect = (dialect: 'y-websocket' | 'weft', answersPings = true): QuietSocket => {
     const socket = new QuietSocket(clock, answersPings)
     socket.events = gateway.accept(socket, {
       dialect: dialect === 'weft' ? weftDialect : yWebsocketDialect,
       target: '/quiet',
       origin: null,
+      headers: {},
       address: null,
       protocols: [],
     })

@@ -50,7 +50,7 @@ test('G4, D1: a drain ends although every commit fails; what was not committed i
     },
     terminate: () => clock.soon(() => events.closed(1006)),
   }
-  const events = node.gateway.accept(socket, { dialect: weftDialect, target: '/', origin: null, address: null, protocols: [] })
+  const events = node.gateway.accept(socket, { dialect: weftDialect, target: '/', origin: null, address: null, protocols: [], headers: {} })
   const say = (message: WeftClientMessage): void => events.message(Buffer.concat(encodeWeftClient(message)))
   say({ type: 'hello', agent: 'test', token: '' })
   say({ type: 'open', channel: 1, documentId: 'doc', token: '', known: { kind: 'nothing' } })

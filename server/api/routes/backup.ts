@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { WeftError } from '../../../core/errors.js'
 import type { DocumentStore } from '../../../persistence/store.js'
-import { type ApiAccess, admit } from '../framework/api-access.js'
+import { type ApiAccess, admitToAll } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { OCTETS } from '../framework/octets.js'
 import { problemAnswers } from '../framework/problems.js'
@@ -32,8 +32,7 @@ export function addBackup(app: OpenAPIHono<ApiEnvironment>, { access, store: sto
   app.openapi(route, async (context) => {
     const store = storeOf()
     if (store === null) throw new WeftError('overloaded', 'This node is not serving yet.')
-    // It is about no single document: whoever may administer what has no name may administer all.
-    await admit(access, context, '', 'admin')
+    await admitToAll(access, context, '', 'admin')
     if (store.backup === undefined)
       throw new WeftError('no-backup-here', 'The documents of this server are in a database; back that up with its own means.')
     const folder = await mkdtemp(path.join(tmpdir(), 'weft-backup-'))

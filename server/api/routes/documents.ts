@@ -4,8 +4,9 @@ import type { Context } from 'hono'
 import { checkDocumentId } from '../../../core/document-id.js'
 import { WeftError } from '../../../core/errors.js'
 import type { Limits } from '../../../core/limits.js'
+import type { Right } from '../../access/rights.js'
 import type { History } from '../../history/history.js'
-import { type ApiAccess, type Asker, admit, type Right } from '../framework/api-access.js'
+import { type ApiAccess, type Asker, admit, admitToAll } from '../framework/api-access.js'
 import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { answers, json } from '../framework/json-route.js'
@@ -170,7 +171,7 @@ export function addDocuments(app: OpenAPIHono<ApiEnvironment>, options: Document
     const history = options.history()
     if (history === null) throw new WeftError('overloaded', 'This node is not serving yet.')
     // Which documents there are is for those who may administer all that begin so.
-    await admit(options.access, context, prefix, 'admin')
+    await admitToAll(options.access, context, prefix, 'admin')
     return json(context, await history.documents({ prefix, limit, ...(after === undefined ? {} : { after }) }))
   })
   app.openapi(documentRoute, async (context) => {

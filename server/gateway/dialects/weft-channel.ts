@@ -87,6 +87,10 @@ export class WeftChannel implements SessionDialect {
     return encodeWeftServer({ type: 'permission', channel: this.#channel, permission })
   }
 
+  expires(inMs: number): Message {
+    return encodeWeftServer({ type: 'expires', channel: this.#channel, inMs: Math.max(0, Math.floor(inMs)) })
+  }
+
   notice(error: WeftError): Message {
     return encodeWeftServer({ type: 'notice', channel: this.#channel, ...refusalOf(error) })
   }

@@ -41,14 +41,13 @@ export const weftNodeDialect: Dialect = {
 }
 
 function driverOf(
-  { services, connection, arrival, parameters, openingTurns }: Opening,
+  { services, connection, visit, openingTurns }: Opening,
   manner: TransferManner | null,
   addressUse: AddressUse | null,
 ): WeftDriver {
-  const { origin, protocols } = arrival
   const authorize = (documentId: string, token: string): Promise<Authorization> =>
-    services.authorize({ documentId, token, parameters, protocols, origin })
-  return new WeftDriver({ services, connection, manner, openingTurns, addressUse, authorize })
+    services.authorize({ ...visit, documentId, scope: 'document', token })
+  return new WeftDriver({ services, connection, manner, openingTurns, addressUse, address: visit.address, authorize })
 }
 
 export interface WeftDriverOptions {
@@ -60,6 +59,8 @@ export interface WeftDriverOptions {
   readonly openingTurns: OpeningTurns
   /** What the client's address has; null without bounds. */
   readonly addressUse: AddressUse | null
+  /** See `Visit`. */
+  readonly address: string | null
   authorize(documentId: string, token: string): Promise<Authorization>
 }
 
@@ -294,6 +295,7 @@ export class WeftDriver implements Driver {
       services,
       connection,
       documentId,
+      address: this.#options.address,
       dialect: new WeftChannel(
         channel,
         this.#options.manner,

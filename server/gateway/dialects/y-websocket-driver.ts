@@ -5,6 +5,7 @@ import { documentIdFromTarget } from '../../../core/document-path.js'
 import { WeftError } from '../../../core/errors.js'
 import { decodeYWebsocket, encodeYWebsocket, hasUnknownType } from '../../../protocol/dialects/y-websocket.js'
 import type { Authorization } from '../../access/authorize.js'
+import { isTokenSubprotocol } from '../../access/visit.js'
 import type { AwarenessFrame } from '../../awareness/contract.js'
 import type { Attachment, CatchUp, DocumentBroadcast, Known } from '../../document/port.js'
 import type { Connection, Driver } from '../../transport/connection.js'
@@ -30,24 +31,28 @@ const isOfWeft = (protocol: string): boolean => /^weft(-node)?\.\d+$/.test(proto
 export const yWebsocketDialect: Dialect = {
   name: 'y-websocket',
   speaker: 'client',
-  matches: (protocols) => (protocols.some(isOfWeft) ? null : (protocols[0] ?? 'none-selected')),
+  matches: (protocols) =>
+    // A token is not said back, unless nothing else was offered: browsers take an answer for one of these only.
+    protocols.some(isOfWeft) ? null : (protocols.find((name) => !isTokenSubprotocol(name)) ?? protocols[0] ?? 'none-selected'),
   open: driverOf,
 }
 
-function driverOf({ services, connection, arrival, parameters }: Opening): YWebsocketDriver {
-  const { target, origin, protocols } = arrival
+function driverOf({ services, connection, arrival, visit }: Opening): YWebsocketDriver {
+  const { target } = arrival
   if (target === null)
     throw new WeftError('no-such-document', 'The documents of this server are under another path; it was started with a base path.')
   const documentId = documentIdFromTarget(target)
-  const token = parameters.get('token') ?? ''
-  const authorize = (): Promise<Authorization> => services.authorize({ documentId, token, parameters, protocols, origin })
-  return new YWebsocketDriver({ services, connection, documentId, authorize })
+  // What the request shows is all that this dialect can show.
+  const authorize = (): Promise<Authorization> => services.authorize({ ...visit, documentId, scope: 'document', token: '' })
+  return new YWebsocketDriver({ services, connection, documentId, address: visit.address, authorize })
 }
 
 export interface YWebsocketDriverOptions {
   readonly services: GatewayServices
   readonly connection: Connection
   readonly documentId: string
+  /** See `Visit`. */
+  readonly address: string | null
   authorize(): Promise<Authorization>
 }
 
@@ -61,8 +66,8 @@ export class YWebsocketDriver implements Driver, SessionDialect {
 
   constructor(options: YWebsocketDriverOptions) {
     this.#options = options
-    const { services, connection, documentId } = options
-    this.#session = new Session({ services, connection, documentId, dialect: this, authorize: () => options.authorize() })
+    const { services, connection, documentId, address } = options
+    this.#session = new Session({ services, connection, documentId, address, dialect: this, authorize: () => options.authorize() })
   }
 
   start(): void {
@@ -157,6 +162,10 @@ export class YWebsocketDriver implements Driver, SessionDialect {
   }
 
   permission(): null {
+    return null
+  }
+
+  expires(): null {
     return null
   }
 
