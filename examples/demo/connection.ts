@@ -3,6 +3,7 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { connect, indexedDbPersistence, type SessionStatus } from '../../client/index.js'
 import type { SavedState } from './saved-state.js'
+import { demoToken } from './token.js'
 
 export interface DemoSession {
   readonly awareness: Awareness
@@ -30,7 +31,7 @@ function savedState(status: SessionStatus, unsaved: number): SavedState {
 
 /** Opens `documentId` on the server that the page came from. `keepCopy`: keep the document in this browser's IndexedDB as well. */
 export function openSession(documentId: string, doc: Y.Doc, keepCopy: boolean): DemoSession {
-  const connection = connect(new URL('./', location.href).href.replace(/^http/, 'ws'))
+  const connection = connect(new URL('./', location.href).href.replace(/^http/, 'ws'), { token: demoToken() })
   const session = connection.open(documentId, doc, { persistence: keepCopy ? indexedDbPersistence() : null })
   const listeners: ((state: SavedState) => void)[] = []
   const state = (): SavedState => savedState(session.status, session.unsaved)

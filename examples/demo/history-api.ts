@@ -1,3 +1,4 @@
+import { fetchWithToken } from './token.js'
 // What the history panel asks of the server that the page came from.
 
 export interface Sitting {
@@ -50,32 +51,32 @@ export class HistoryApi {
 
   /** Null while nothing was written yet. */
   async overview(): Promise<Overview | null> {
-    const answer = await fetch(this.#document)
+    const answer = await fetchWithToken(this.#document)
     if (answer.status === 404) return null
     const { head, window } = await this.#json(answer)
     const [changes, versions] = await Promise.all([
-      fetch(`${this.#document}/changes?limit=${SITTINGS_MAX}`).then((one) => this.#json(one)),
-      fetch(`${this.#document}/versions?limit=1000`).then((one) => this.#json(one)),
+      fetchWithToken(`${this.#document}/changes?limit=${SITTINGS_MAX}`).then((one) => this.#json(one)),
+      fetchWithToken(`${this.#document}/versions?limit=1000`).then((one) => this.#json(one)),
     ])
     return { head, firstSeq: window.seq, sittings: changes.items, versions: versions.items }
   }
 
   async preview(at: string): Promise<Preview> {
     const answer = await this.#checked(
-      await fetch(`${this.#document}/content?${new URLSearchParams({ at, format: 'html', root: this.#root })}`),
+      await fetchWithToken(`${this.#document}/content?${new URLSearchParams({ at, format: 'html', root: this.#root })}`),
     )
     return { seq: Number(answer.headers.get('weft-seq')), at: null, html: await answer.text() }
   }
 
   /** What changed from a moment to the present, marked in the text of the present; null if nothing did. */
   async changesSince(at: string): Promise<string | null> {
-    const { roots } = await this.#json(await fetch(`${this.#document}/diff?${new URLSearchParams({ from: at })}`))
+    const { roots } = await this.#json(await fetchWithToken(`${this.#document}/diff?${new URLSearchParams({ from: at })}`))
     const found = roots.find((root: { name: string; html: string | null }) => root.name === this.#root)
     return found?.html ?? null
   }
 
   async authors(at: string): Promise<readonly WrittenRun[]> {
-    const { roots } = await this.#json(await fetch(`${this.#document}/authors?${new URLSearchParams({ at })}`))
+    const { roots } = await this.#json(await fetchWithToken(`${this.#document}/authors?${new URLSearchParams({ at })}`))
     const found = roots.find((root: { name: string }) => root.name === this.#root)
     return (found?.runs ?? []).filter((run: WrittenRun) => run.text !== null)
   }
@@ -89,7 +90,7 @@ export class HistoryApi {
   }
 
   #post(path: string, body: unknown): Promise<Response> {
-    return fetch(`${this.#document}/${path}`, {
+    return fetchWithToken(`${this.#document}/${path}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(body),

@@ -13,6 +13,7 @@ interface Service {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
   readonly healthcheck?: object
   readonly build?: string
+  readonly ports?: readonly string[]
 }
 
 const read = (name: string): string => fs.readFileSync(path.join(repositoryRoot, name), 'utf8')
@@ -48,6 +49,19 @@ test('the nodes are told apart, reachable under what they advertise, and set onl
         `${variable} is a variable that the server reads`,
       )
   }
+})
+
+test('X1: the secrets of the examples are known as such, so that nobody outside is let in by them', () => {
+  for (const name of ['cluster-secret', 'admin-key', 'jwt-secret']) assert.match(read(`docker/local-only/${name}`), /^example-/, name)
+  for (const [name, { environment = {} }] of Object.entries(compose.services).filter(([, service]) => service.build !== undefined))
+    assert.match(environment['WEFT_PUBLISHED_AT'] ?? '', /^\$\{PUBLISH_ADDRESS:-127\.0\.0\.1\}$/, `${name} knows whether it is on loopback`)
+  assert.match(compose.services['load-balancer']?.ports?.join() ?? '', /^\$\{PUBLISH_ADDRESS:-127\.0\.0\.1\}:1234:1234$/)
+})
+
+test('X5: the load balancer logs no query of a URL, where stock clients have their token', () => {
+  const config = read('docker/haproxy.cfg')
+  assert.ok(!/^\s*option httplog/m.test(config))
+  assert.match(config, /log-format "[^"]*%HM %HPO"/)
 })
 
 test('the load balancer hashes documents that are in the path, and spreads the connections of clients that name theirs inside', () => {
