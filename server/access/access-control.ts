@@ -77,10 +77,11 @@ export class AccessControl {
     this.sessions = new SessionRegistry((session) => (this.revocations.isRevoked(session) ? revoked() : null))
     this.#hook = authorize === null ? null : guardedAuthorize(authorize, options)
     this.#authenticators = [
+      // First, since it may look like anything.
+      ...(adminKey === null ? [] : [new AdminKey(adminKey)]),
       this.keys,
       this.tickets,
       ...(jsonWebTokens === null ? [] : [new JsonWebTokens({ ...jsonWebTokens, clock })]),
-      ...(adminKey === null ? [] : [new AdminKey(adminKey)]),
     ]
   }
 

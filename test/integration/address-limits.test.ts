@@ -9,7 +9,7 @@ import { type LocalServer, startLocalServer } from '../helpers/local-server.js'
 import { eventually } from '../helpers/states.js'
 
 async function start(context: TestContext, options: ServerOptions): Promise<LocalServer> {
-  const local = await startLocalServer(options)
+  const local = await startLocalServer({ access: { insecureOpen: true }, ...options })
   context.after(() => local.server.close())
   return local
 }

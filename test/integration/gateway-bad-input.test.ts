@@ -15,7 +15,7 @@ const MESSAGE_BYTES_MAX = 100_000
 const IGNORED_MAX = 5
 const upgradeRequest = [
   'GET /shared HTTP/1.1',
-  'Host: x',
+  'Host: localhost',
   'Upgrade: websocket',
   'Connection: Upgrade',
   'Sec-WebSocket-Version: 13',

@@ -1,0 +1,82 @@
+// Access in a cluster of processes: keys, tickets and revocations count on every node, while Redis hangs too.
+import { strict as assert } from 'node:assert'
+import { type TestContext, test } from 'node:test'
+import * as Y from 'yjs'
+import { connect, type DocumentSession } from '../../client/index.js'
+import { silentLogger } from '../../core/log.js'
+import { LocalCluster } from '../helpers/local-cluster.js'
+import type { ServerProcess } from '../helpers/server-process.js'
+import { until } from '../helpers/until.js'
+
+const adminKey = 'the-key-of-the-operator'
+
+async function ask(node: ServerProcess, method: string, path: string, body?: unknown): Promise<ReturnType<typeof JSON.parse>> {
+  const response = await fetch(`${node.url}/api/v1${path}`, {
+    method,
+    headers: { Authorization: `Bearer ${adminKey}`, 'Content-Type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  const answer = await response.json()
+  assert.ok(response.ok, JSON.stringify(answer))
+  return answer
+}
+
+function open(context: TestContext, node: ServerProcess, token: string): DocumentSession {
+  const connection = connect(node.webSocketUrl, { token, logger: silentLogger })
+  const doc = new Y.Doc()
+  context.after(async () => {
+    await connection.close()
+    doc.destroy()
+  })
+  return connection.open('notes/today', doc)
+}
+
+test('access in a cluster', async (context) => {
+  const cluster = await LocalCluster.start({ nodes: 2, flags: ['--admin-key', adminKey] })
+  context.after(() => cluster.stop())
+  const [one, two] = cluster.nodes
+  assert.ok(one !== undefined && two !== undefined)
+  const documents = { 'notes/**': 'write' }
+  const ticketFor = async (node: ServerProcess, user: string): Promise<string> =>
+    (await ask(node, 'POST', '/tickets', { user, documents })).ticket
+
+  await context.test('X4: of two nodes that are shown one ticket at the same time, one lets it in', async (context) => {
+    const ticket = await ticketFor(one, 'ada')
+    const sessions = [one, two, one, two].map((node) => open(context, node, ticket))
+    const outcomes = await Promise.allSettled(sessions.map((session) => session.synced))
+    assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+    for (const outcome of outcomes) if (outcome.status === 'rejected') assert.equal(outcome.reason.code, 'unauthenticated')
+  })
+
+  await context.test(
+    'X3: a key that one node made and revoked, and a user that one node revoked, end on the other within 5 s, while Redis hangs',
+    async (context) => {
+      cluster.redis.pause()
+      context.after(() => cluster.redis.resume())
+      const { id, secret } = await ask(one, 'POST', '/keys', { name: 'script', documents })
+      const ada = open(context, two, await ticketFor(one, 'ada'))
+      const bob = open(context, two, await ticketFor(two, 'bob'))
+      await Promise.all([ada.synced, bob.synced])
+      ada.doc.getText('body').insert(0, 'typed before')
+      await ada.saved()
+      await until(async () => {
+        const script = connect(two.webSocketUrl, { token: secret, logger: silentLogger })
+        const session = script.open('notes/today', new Y.Doc())
+        return session.synced.then(
+          () => script.close().then(() => true),
+          () => script.close().then(() => false),
+        )
+      }, 'the other node knows the key')
+      const script = open(context, two, secret)
+      await script.synced
+      const revokedAt = performance.now()
+      await Promise.all([ask(one, 'POST', '/revocations', { kind: 'user', id: 'ada' }), ask(one, 'DELETE', `/keys/${id}`)])
+      await until(() => ada.status.state === 'refused' && script.status.state === 'refused', 'both sessions are over')
+      const tookMs = performance.now() - revokedAt
+      context.diagnostic(`both sessions ended after ${Math.round(tookMs)} ms`)
+      bob.doc.getText('body').insert(0, 'bob goes on ')
+      await bob.saved()
+      await until(() => bob.doc.getText('body').toString().includes('typed before'), 'nothing is lost')
+    },
+  )
+})
