@@ -140,6 +140,11 @@ export const limitTable = {
     'log lines of one kind about one connection in 10 s',
     'further ones are counted, and said in one line',
   ),
+  hookMsMax: limit(
+    10_000,
+    'how long a hook of the program may take',
+    'the edit is refused, or the document does not open, and the client tries again',
+  ),
   authorizeMsMax: limit(10_000, 'how long `authorize` may take', 'the client is refused with 4503, and may try again'),
   pingPeriodMs: limit(25_000, 'the period of WebSocket pings', 'a ping is sent'),
   pongMsMax: limit(10_000, 'how long a pong may take', 'the socket is dropped'),

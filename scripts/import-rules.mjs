@@ -54,6 +54,10 @@ export const importRules = {
   'server/history/workshop': ['core', 'protocol/updates', 'server/document/compactor', 'server/history/tasks'],
   'server/history': ['core', store, port, commands, 'server/history/tasks', 'server/history/workshop'],
 
+  'server/events': ['core'],
+  // What the embedding program does with documents.
+  'server/program': ['core', port, 'server/history', 'server/transport'],
+
   'server/api/framework': ['core', 'server/access'],
   'server/api/routes': ['core', store, 'server/access', 'server/history', 'server/presence', 'server/api/framework'],
   'server/api': ['core', 'server/access', 'server/presence', 'server/api/framework', 'server/api/routes'],
@@ -71,7 +75,15 @@ export const importRules = {
 
   // The only place that constructs.
   'server/composition': ['*'],
-  'server/index.ts': ['core', 'server/access', 'server/composition', 'server/history', 'server/presence'],
+  'server/index.ts': [
+    'core',
+    'server/access',
+    'server/composition',
+    'server/events',
+    'server/history',
+    'server/presence',
+    'server/program',
+  ],
   'server/main.ts': ['core', 'persistence/postgres', 'server/commands', 'server/composition', 'server/config', 'server/logging'],
 
   client: [...engine, 'protocol/dialects'],

@@ -8,5 +8,7 @@ export type { Authorization, Authorize, AuthorizeRequest } from './access/author
 export type { ClaimedIdentity, IdentityOfClaims } from './access/json-web-tokens.js'
 export type { Grants, Right } from './access/rights.js'
 export { type AccessOptions, type ClusterOptions, createServer, type ServerOptions, type WeftServer } from './composition/server.js'
+export type { DocumentChange, Edit, Hooks, SessionInfo } from './events/hooks.js'
 export type { History } from './history/history.js'
 export type { ClientPresence, DocumentPresence, UserConnection } from './presence/presence-registry.js'
+export type { ServerDocument, Transacted, TransactOptions } from './program/server-document.js'

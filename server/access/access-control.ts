@@ -13,9 +13,10 @@ import { ApiKeys } from './api-keys.js'
 import { type Authorization, type Authorize, type AuthorizeRequest, allowEverybody, guardedAuthorize } from './authorize.js'
 import { type Authenticator, authorizationOf, type Identity } from './identity.js'
 import { type JsonWebTokenOptions, JsonWebTokens } from './json-web-tokens.js'
+import { LocalIdentities } from './local-identities.js'
 import { isLoopbackHost, isLoopbackOrigin, isSameHost } from './origins.js'
 import { Revocations, revoked } from './revocations.js'
-import { SessionRegistry } from './session-registry.js'
+import { type SessionEvents, SessionRegistry } from './session-registry.js'
 import { Tickets } from './tickets.js'
 import { tokenOf, type Visit } from './visit.js'
 
@@ -40,6 +41,8 @@ export interface AccessControlOptions {
   readonly trustedProxies: TrustedProxies
   /** Everybody who can reach the server may do everything, while nothing else is configured. */
   readonly insecureOpen: boolean
+  /** Default: nobody is told. */
+  readonly sessionEvents?: SessionEvents | null
 }
 
 /** How often a node looks what others wrote (X3: in force everywhere within 5 s). */
@@ -49,6 +52,7 @@ const REFRESH_MS = 2_000
 const IDENTITIES_PER_VISIT = 16
 
 export class AccessControl {
+  readonly locals: LocalIdentities
   readonly keys: ApiKeys
   readonly tickets: Tickets
   readonly revocations: Revocations
@@ -71,10 +75,14 @@ export class AccessControl {
       return this.#records
     }
     const refresh = (): Promise<void> => this.refresh()
+    this.locals = new LocalIdentities(random, clock)
     this.keys = new ApiKeys({ records, random, logger, refresh })
     this.tickets = new Tickets({ records, key: ticketKey, clock, random })
     this.revocations = new Revocations({ records, clock, refresh })
-    this.sessions = new SessionRegistry((session) => (this.revocations.isRevoked(session) ? revoked() : null))
+    this.sessions = new SessionRegistry(
+      (session) => (this.revocations.isRevoked(session) ? revoked() : null),
+      options.sessionEvents ?? null,
+    )
     this.#hook = authorize === null ? null : guardedAuthorize(authorize, options)
     this.#authenticators = [
       // First, since it may look like anything.
@@ -166,8 +174,10 @@ export class AccessControl {
 
   async #decide(request: AuthorizeRequest): Promise<Authorization> {
     const askedAt = this.#options.clock.monotonic()
-    if (!this.isConfigured) return allowEverybody()
     const token = request.token === '' ? this.#tokenIn(request) : request.token
+    const local = await this.locals.authenticate(token)
+    if (local !== null) return authorizationOf(local, request.documentId, request.scope)
+    if (!this.isConfigured) return allowEverybody()
     const answer = await this.#answer({ ...request, token })
     const { user, tokenId = null, issuedAt = null } = answer
     this.revocations.check({ user, tokenId, sessionId: null, issuedAt, askedAt })

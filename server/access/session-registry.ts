@@ -16,14 +16,23 @@ export interface RegisteredSession extends Holder {
   end(error: WeftError): void
 }
 
+/** Told when a client was let in, and when it is gone. */
+export interface SessionEvents {
+  opened(session: RegisteredSession): void
+  closed(session: RegisteredSession): void
+}
+
 export class SessionRegistry {
   readonly #sessions = new Map<string, RegisteredSession>()
   #lastNumber = 0
   #isRevoked: (session: RegisteredSession) => WeftError | null
 
+  readonly #events: SessionEvents | null
+
   /** `isRevoked` says why a session may not go on; null if it may. */
-  constructor(isRevoked: (session: RegisteredSession) => WeftError | null = () => null) {
+  constructor(isRevoked: (session: RegisteredSession) => WeftError | null = () => null, events: SessionEvents | null = null) {
     this.#isRevoked = isRevoked
+    this.#events = events
   }
 
   /** For a session's name. */
@@ -34,12 +43,17 @@ export class SessionRegistry {
 
   /** A session was let in, or found out again who it is. It ends at once if it was revoked while that was asked. */
   set(session: RegisteredSession): void {
+    const isNew = !this.#sessions.has(session.sessionId)
     this.#sessions.set(session.sessionId, session)
+    if (isNew) this.#events?.opened(session)
     this.#check(session)
   }
 
   delete(sessionId: string): void {
+    const session = this.#sessions.get(sessionId)
+    if (session === undefined) return
     this.#sessions.delete(sessionId)
+    this.#events?.closed(session)
   }
 
   get all(): IterableIterator<RegisteredSession> {

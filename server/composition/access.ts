@@ -9,6 +9,7 @@ import type { Authorize } from '../access/authorize.js'
 import type { IdentityOfClaims, TokenKey } from '../access/json-web-tokens.js'
 import { KeySet } from '../access/key-set.js'
 import { isLoopbackHost, originsOf } from '../access/origins.js'
+import type { SessionEvents } from '../access/session-registry.js'
 import { settingsUnder } from '../config/program-options.js'
 import type { Settings } from '../config/settings.js'
 
@@ -22,7 +23,12 @@ interface ProgramOptions {
 type Environment = Pick<AccessControlOptions, 'clock' | 'random' | 'logger' | 'counters' | 'limits'>
 
 /** Rejects with `invalid-configuration`. */
-export async function accessControlOf(settings: Settings, options: ProgramOptions, environment: Environment): Promise<AccessControl> {
+export async function accessControlOf(
+  settings: Settings,
+  options: ProgramOptions,
+  environment: Environment,
+  sessionEvents: SessionEvents | null,
+): Promise<AccessControl> {
   const access = settingsUnder(settings, 'access')
   const key = await tokenKeyOf(access, environment)
   const clusterSecret = settings['cluster.secret']
@@ -52,6 +58,7 @@ export async function accessControlOf(settings: Settings, options: ProgramOption
     allowedOrigin: access.allowedOrigins.length === 0 ? null : originsOf(access.allowedOrigins, 'allowedOrigins'),
     trustedProxies: trustedProxiesOf(settings.trustedProxies, 'trustedProxies'),
     insecureOpen: access.insecureOpen,
+    sessionEvents,
   })
 }
 

@@ -15,10 +15,13 @@ import { DocumentAwarenesses } from '../awareness/hub.js'
 import { ClusterMember, type ClusterMemberOptions } from '../cluster/cluster-member.js'
 import type { Compactor } from '../document/compaction.js'
 import { LocalDirectory } from '../document/local-directory.js'
+import type { DocumentObserver } from '../document/observer.js'
 import type { DocumentTuning } from '../document/tuning.js'
+import type { EditGuard } from '../events/hooks.js'
 import { Gateway } from '../gateway/gateway.js'
 import { History } from '../history/history.js'
 import { Workshop } from '../history/workshop/workshop.js'
+import { ProgramDocuments } from '../program/server-document.js'
 import type { Ownership } from './ownership.js'
 import { SoleOwnership } from './sole-ownership.js'
 
@@ -41,6 +44,11 @@ export interface NodeOptions {
   readonly tuning: DocumentTuning
   /** Whether compaction keeps deleted content. Default: it does not. */
   readonly keepDeleted?: (documentId: string) => boolean
+  /** Hooks of the program. Default: none. */
+  readonly editGuard?: EditGuard | null
+  readonly observer?: DocumentObserver | null
+  /** Runs when everything is committed that will be, before what documents can be read from goes. */
+  readonly beforeClose?: () => Promise<void>
   readonly counters?: Counters
   /** What this process holds in memory. Default: nothing yet, bounded by `memoryBytesMax`. */
   readonly budget?: MemoryBudget
@@ -62,6 +70,7 @@ export class ServerNode {
   readonly awareness: DocumentAwarenesses
   readonly ownership: Ownership
   readonly history: History
+  readonly program: ProgramDocuments
   readonly store: DocumentStore
   readonly #workshop: Workshop
   readonly #options: NodeOptions
@@ -99,6 +108,7 @@ export class ServerNode {
       },
       tuning,
       keepDeleted: options.keepDeleted ?? (() => false),
+      observer: options.observer ?? null,
     })
     this.awareness = new DocumentAwarenesses({ clock, limits, counters, logger, bus })
     const { documents, awareness } = this
@@ -119,7 +129,15 @@ export class ServerNode {
           })
     const { ownership } = this
     this.#workshop = new Workshop({ clock, memoryBytesMax: limits.compactionBytesMax, account: budget.account('history') })
-    this.history = new History({ store, documents: ownership.directory, workshop: this.#workshop, clock, limits })
+    this.history = new History({
+      store,
+      documents: ownership.directory,
+      workshop: this.#workshop,
+      clock,
+      limits,
+      editGuard: options.editGuard ?? null,
+    })
+    this.program = new ProgramDocuments({ directory: ownership.directory, history: this.history, random })
     this.gateway = new Gateway(
       {
         clock,
@@ -132,6 +150,7 @@ export class ServerNode {
         commands: documents,
         awareness,
         authorize,
+        editGuard: options.editGuard ?? null,
         sessions: options.sessions ?? new SessionRegistry(),
         serverId: ownership.boot,
       },
@@ -165,6 +184,7 @@ export class ServerNode {
         if (!(await settlesWithin(clock, LAST_COMMITS_MS_MAX, documents.drain())))
           logger.error({}, 'the store did not take the last edits; none of them was acknowledged, and their clients still have them')
       },
+      () => this.#options.beforeClose?.(),
       () => documents.close(),
       () => awareness.close(),
       () => compactor.close(),

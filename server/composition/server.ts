@@ -1,8 +1,11 @@
 // The composition root: puts the HTTP side in front of a node, and takes everything apart again, in order.
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { unreachable } from '../../core/assert.js'
 import { type Clock, systemClock } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
+import { checkDocumentId } from '../../core/document-id.js'
+import { behindBasePath } from '../../core/document-path.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
@@ -14,8 +17,10 @@ import type { AccessControl } from '../access/access-control.js'
 import { trustedProxiesOf } from '../access/addresses.js'
 import type { Authorize } from '../access/authorize.js'
 import type { IdentityOfClaims } from '../access/json-web-tokens.js'
+import type { LocalIdentity } from '../access/local-identities.js'
 import { NodeGatekeeper } from '../access/node-credentials.js'
 import { type Application, createApplication } from '../api/application.js'
+import type { NodeBindings } from '../api/framework/environment.js'
 import { HttpListener } from '../api/listener.js'
 import { createRequestListener } from '../api/request-listener.js'
 import type { Gauge } from '../api/routes/metrics.js'
@@ -24,15 +29,20 @@ import { readStaticFiles, type StaticFile } from '../api/routes/static-files.js'
 import { settingsFromOptions, settingsUnder, tuningIn } from '../config/program-options.js'
 import type { Settings } from '../config/settings.js'
 import { type DocumentTuning, defaultTuning } from '../document/tuning.js'
+import type { Hooks } from '../events/hooks.js'
+import { chooseDialect } from '../gateway/dialect.js'
 import { serveUpgrades } from '../gateway/upgrade.js'
 import type { History } from '../history/history.js'
 import { LimitedLogger } from '../logging/limited-logger.js'
 import { createLogger } from '../logging/logger.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
+import { type AcceptInProcess, type InProcessWebSocket, inProcessWebSocket } from '../program/in-process-socket.js'
+import type { ServerDocument } from '../program/server-document.js'
 import { type AccessSettings, accessControlOf, checkExposure, type Exposure } from './access.js'
 import { dialects } from './dialects.js'
 import { garbageCollector, MemoryReturn } from './memory-return.js'
 import type { ServerNode } from './node.js'
+import { ProgramHooks } from './program-hooks.js'
 import { type ClusterConfig, inOrder, type NodeBase, type StartedNode, startAlone, startMember } from './start-node.js'
 import { packageVersion } from './version.js'
 
@@ -56,6 +66,8 @@ export interface ServerOptions {
    * serves its own machine only.
    */
   readonly authorize?: Authorize
+  /** What the program wants to be asked and told. */
+  readonly hooks?: Hooks
   /** `after-commit` (default): nobody sees an edit that a crash can take back. Acknowledgements mean committed either way. */
   readonly broadcast?: 'after-commit' | 'before-commit'
   /**
@@ -84,6 +96,9 @@ export interface ServerOptions {
 
 export type ClusterOptions = Pick<ClusterConfig, 'databaseUrl' | 'secret'> & Partial<ClusterConfig>
 
+/** As `weft-sync/client` takes it. */
+export type WebSocketConstructor = new (url: string, protocols: string[]) => InProcessWebSocket
+
 /** What is left out is as on the command line. */
 export type AccessOptions = Partial<AccessSettings> & {
   /** Who somebody is by the claims of their token, where the application has claims of its own. Default: `sub`, `name`, and `weft.documents`. */
@@ -105,10 +120,27 @@ export interface WeftServer {
   readonly presence: Pick<PresenceRegistry, 'documentPresence' | 'connectionsOf'> | null
   /** Earlier moments of documents, and their versions; see `History`. Null while the server does not serve. Nobody's rights are asked for. */
   readonly history: History | null
+  /** A document as this program reads and edits it, by the same path as a client's edit. Throws `overloaded` while the server does not serve. */
+  document(documentId: string): ServerDocument
+  /**
+   * What to pass to `connect` of `weft-sync/client`, with any address, for a client in this process that takes part like any other, such as an agent: it has sessions, a
+   * cursor, and no socket.
+   */
+  asClient(identity?: LocalIdentity): { readonly WebSocket: WebSocketConstructor; readonly token: string }
+  /**
+   * Serves WebSockets under the base path on a server of the program's own; other upgrades are left alone. Its requests are for `handle` or `fetch`. A node of a cluster
+   * begins to serve once that server listens.
+   */
+  attach(httpServer: HttpServer): void
+  /** Answers a request of node:http; `next`, as in Express, is called for what is not under the base path. */
+  handle(request: IncomingMessage, response: ServerResponse, next?: () => void): void
   /** API keys, one-time tickets, revocations, and the sessions of this node. */
   readonly access: Pick<AccessControl, 'keys' | 'tickets' | 'revocations' | 'sessions'>
-  /** The HTTP application as a fetch handler, as another program mounts it: whoever calls it answers for who asks, while nobody configured who may do what. */
-  fetch(request: Request): Promise<Response>
+  /**
+   * The HTTP application as a fetch handler, as another program mounts it. `bindings` hold the request of node:http that it came by, so that it is known from where;
+   * without them whoever calls it answers for who asks, while nobody configured who may do what.
+   */
+  fetch(request: Request, bindings?: NodeBindings): Promise<Response>
   /** Takes no new clients, commits and acknowledges what was received, closes everybody with 1012 over the drain window, and stops. Idempotent. */
   drain(): Promise<void>
   /** As `drain`, without spreading the closes. Idempotent. */
@@ -133,6 +165,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const random = options.random ?? systemRandom
   const logger = new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits })
   const counters = new Counters()
+  const hooks = new ProgramHooks(options.hooks ?? {}, { clock, random, logger, limits }, () => server.node?.history ?? null)
   const base: NodeBase = {
     clock,
     random,
@@ -140,7 +173,10 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     limits,
     counters,
     budget: new MemoryBudget(limits.memoryBytesMax),
-    access: await accessControlOf(settings, options, { clock, random, logger, counters, limits }),
+    access: await accessControlOf(settings, options, { clock, random, logger, counters, limits }, hooks.sessionEvents),
+    editGuard: hooks.editGuard,
+    observer: hooks.observer,
+    beforeClose: () => hooks.close(),
     broadcast: settings.broadcast,
     keepDeleted: options.keepDeleted ?? (() => false),
     tuning: { ...defaultTuning, ...options.tuning, ...tuningIn(settings) },
@@ -191,6 +227,13 @@ class Server implements WeftServer {
   readonly closed: Promise<void>
   readonly #exposure: Exposure
   readonly #listener: HttpListener
+  readonly #clock: Clock
+  readonly #limits: Limits
+  readonly #basePath: string
+  readonly #requestListener: (request: IncomingMessage, response: ServerResponse) => void
+  readonly #serveUpgrades: (server: HttpServer, others: 'refused' | 'ignored') => () => void
+  /** Takes what was attached off the program's own servers. */
+  readonly #attached: (() => void)[] = []
   readonly #application: Application
   readonly #logger: Logger
   readonly #drainWindowMs: number
@@ -227,7 +270,7 @@ class Server implements WeftServer {
       counters,
       gauges: [
         ...gaugesOf(
-          () => this.#node,
+          () => this.node,
           () => this.#started,
         ),
         ...memoryGauges(budget),
@@ -249,22 +292,27 @@ class Server implements WeftServer {
       store: () => this.#started?.node.store ?? null,
       readiness: () => this.#readiness(),
     })
-    this.#listener = new HttpListener(
-      createRequestListener(this.#application, { clock: base.clock, limits, memory: budget.account('answers') }),
-      (server) =>
-        serveUpgrades(server, {
-          dialects,
-          gateway: () => this.#node?.gateway ?? null,
-          limits,
-          counters,
-          basePath,
-          nodes,
-          trustedProxies,
-          logger,
-          refusalOf: (visit, request) => access.refusalOf(visit, request),
-        }),
-      { clock: base.clock, idleSocketsMax: limits.idleSocketsMax },
-    )
+    this.#clock = base.clock
+    this.#limits = limits
+    this.#basePath = basePath
+    this.#requestListener = createRequestListener(this.#application, { clock: base.clock, limits, memory: budget.account('answers') })
+    this.#serveUpgrades = (server, others) =>
+      serveUpgrades(server, {
+        dialects,
+        gateway: () => this.node?.gateway ?? null,
+        limits,
+        counters,
+        basePath,
+        nodes,
+        trustedProxies,
+        logger,
+        refusalOf: (visit, request) => access.refusalOf(visit, request),
+        others,
+      })
+    this.#listener = new HttpListener(this.#requestListener, (server) => void this.#serveUpgrades(server, 'refused'), {
+      clock: base.clock,
+      idleSocketsMax: limits.idleSocketsMax,
+    })
     this.ready = new Promise((resolve, reject) => {
       this.#markReady = resolve
       this.#markUnready = reject
@@ -288,8 +336,8 @@ class Server implements WeftServer {
     return this.#started?.node.history ?? null
   }
 
-  fetch(request: Request): Promise<Response> {
-    return this.#application(request)
+  fetch(request: Request, bindings: NodeBindings = {}): Promise<Response> {
+    return this.#application(request, bindings)
   }
 
   /** The node is there. */
@@ -303,11 +351,52 @@ class Server implements WeftServer {
     this.#state = { kind: 'created', start }
   }
 
+  document(documentId: string): ServerDocument {
+    const node = this.node
+    if (node === null) throw new WeftError('overloaded', 'This node is not serving yet; wait for `ready`.')
+    return node.program.document(checkDocumentId(documentId, this.#limits.documentIdBytesMax))
+  }
+
+  asClient(identity: LocalIdentity = {}): { readonly WebSocket: WebSocketConstructor; readonly token: string } {
+    const accept: AcceptInProcess = (socket, protocols) => {
+      const gateway = this.node?.gateway ?? null
+      const chosen = chooseDialect(dialects, protocols)?.dialect
+      if (gateway === null || chosen === undefined || chosen.speaker === 'node' || gateway.admission(null) !== 'admitted') return null
+      return gateway.accept(socket, { dialect: chosen, target: '/', origin: null, address: null, protocols, headers: {} })
+    }
+    return { WebSocket: inProcessWebSocket(accept, this.#clock), token: this.access.locals.admit(identity) }
+  }
+
+  attach(httpServer: HttpServer): void {
+    this.#attached.push(this.#serveUpgrades(httpServer, 'ignored'))
+    const begin = (): void => {
+      const address = httpServer.address()
+      if (address === null || typeof address === 'string') return
+      this.#beginOnce(`http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`)
+    }
+    if (httpServer.listening) begin()
+    else httpServer.once('listening', begin)
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse, next?: () => void): void {
+    // Frameworks that mount a handler under a path take that off.
+    const url = (request as IncomingMessage & { readonly originalUrl?: string }).originalUrl ?? request.url ?? '/'
+    if (next !== undefined && behindBasePath(url, this.#basePath) === null) next()
+    else {
+      request.url = url
+      this.#requestListener(request, response)
+    }
+  }
+
   async listen(port: number, host = '127.0.0.1'): Promise<void> {
     checkExposure(host, this.#exposure, this.#logger)
     await this.#listener.listen(port, host)
     this.#logger.info({ url: this.url }, 'listening')
-    if (this.#state.kind === 'created' && this.#state.start !== null) this.#begin(this.#state.start)
+    this.#beginOnce(this.url)
+  }
+
+  #beginOnce(url: string): void {
+    if (this.#state.kind === 'created' && this.#state.start !== null) this.#begin(this.#state.start, url)
   }
 
   drain(): Promise<void> {
@@ -322,7 +411,8 @@ class Server implements WeftServer {
     return this.#state.kind === 'serving' ? this.#state.started : null
   }
 
-  get #node(): ServerNode | null {
+  /** Null while there is none. */
+  get node(): ServerNode | null {
     switch (this.#state.kind) {
       case 'created':
       case 'starting':
@@ -338,12 +428,12 @@ class Server implements WeftServer {
     }
   }
 
-  #begin(start: Start): void {
+  #begin(start: Start, url: string): void {
     const waiting = (reason: string): void => {
       if (this.#state.kind === 'starting') this.#state = { ...this.#state, reason }
     }
     const cancel = new AbortController()
-    const ended = start(this.url, waiting, cancel.signal).then(
+    const ended = start(url, waiting, cancel.signal).then(
       async (started) => {
         // Stopped, or failed, while it came up.
         if (this.#state.kind === 'starting') this.serve(started)
@@ -395,7 +485,7 @@ class Server implements WeftServer {
     const before = this.#state
     // Not in this turn: the state changes first, since what is coming up looks at it.
     const stopped = Promise.resolve().then(() => this.#takeApart(before, windowMs))
-    this.#state = { kind: 'stopping', stopped, node: this.#node }
+    this.#state = { kind: 'stopping', stopped, node: this.node }
     if (before.kind === 'starting') before.cancel.abort()
     return stopped
   }
@@ -406,7 +496,7 @@ class Server implements WeftServer {
       if (before.kind === 'serving' || before.kind === 'failed') await before.started?.stop(windowMs)
     }
     try {
-      await inOrder([stopNode, () => this.#listener.close()])
+      await inOrder([stopNode, ...this.#attached, () => this.#listener.close()])
     } catch (thrown) {
       this.#logger.error({ err: thrown }, 'a step of stopping failed')
       throw thrown

@@ -34,6 +34,8 @@ const OWNER_BYTES = 8
 
 /** What an owner tells its directory. */
 export interface OwnerEvents {
+  /** Something was committed, by these users. */
+  committed(owner: DocumentOwner, users: readonly string[]): void
   /** The document has nobody and nothing to do. Said again each time that it becomes so. */
   idle(owner: DocumentOwner): void
   /** The owner is over, for any reason. */
@@ -340,6 +342,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     if (this.#environment.broadcast === 'after-commit')
       this.#sessions.broadcast({ seq: entry.seq, update: entry.update, frames: new Map() })
     for (const [session, through] of pending.submitters) this.#sessions.acknowledge(session, through, entry.seq)
+    this.#events.committed(this, entry.users ?? [])
     pending.settle()
     this.#measureMemory()
     this.updatePause()

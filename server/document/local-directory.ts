@@ -15,6 +15,7 @@ import type { DocumentCommand, DocumentCommands } from './commands.js'
 import type { Compactor } from './compaction.js'
 import { DocumentOwner, type OwnerEvents } from './document-owner.js'
 import { LogWriter } from './log-writer.js'
+import type { DocumentObserver } from './observer.js'
 import { openingStored } from './open-document.js'
 import type { BroadcastOrder, OwnerEnvironment } from './owner-environment.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from './port.js'
@@ -46,6 +47,8 @@ export interface LocalDirectoryOptions {
   readonly tuning: DocumentTuning
   /** Whether compaction keeps deleted content of this document. */
   readonly keepDeleted: (documentId: string) => boolean
+  /** Looks on. Default: nobody. */
+  readonly observer?: DocumentObserver | null
 }
 
 interface Opening {
@@ -71,6 +74,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   readonly #options: LocalDirectoryOptions
   readonly #environment: OwnerEnvironment
   readonly #events: OwnerEvents = {
+    committed: (owner, users) => this.#options.observer?.committed(owner.documentId, owner.durableSeq, users),
     idle: (owner) => {
       // Nothing is there to be read again, so nothing is kept (G8).
       if (owner.blank) this.#evict(owner)
@@ -307,6 +311,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
       if (current === null || current.epoch !== fence.epoch || current.boot !== fence.boot) throw ownerMoved()
       if (opened === null || givenUp()) throw ownerMoved()
       const owner = new DocumentOwner(documentId, fence, opened, this.#environment, this.#events)
+      if (owner.blank) await this.#begin(owner, givenUp)
       this.#entries.set(documentId, { kind: 'open', owner })
       counters.add('documents_opened')
       // Those who wait for it attach in the coming microtasks; should they all be gone, it is evicted in time.
@@ -314,6 +319,20 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
     } catch (thrown) {
       if (this.#entries.get(documentId) === entry) this.#entries.delete(documentId)
       throw readFailed(thrown)
+    }
+  }
+
+  /** A document that was never written begins with what the program has for it, before anybody is let in. */
+  async #begin(owner: DocumentOwner, givenUp: () => boolean): Promise<void> {
+    const { observer } = this.#options
+    if (observer === undefined || observer === null || observer.firstContent === null) return
+    try {
+      const content = await observer.firstContent(owner.documentId)
+      if (content !== null && !givenUp()) await submitFirst(owner, content)
+      if (givenUp()) throw ownerMoved()
+    } catch (thrown) {
+      owner.stop(asWeftError(thrown))
+      throw thrown
     }
   }
 
@@ -408,9 +427,33 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
 
   /** Everything is durable, nobody is attached, and this runs in one turn: whoever comes next reads all of it from the store. */
   #evict(owner: DocumentOwner): void {
+    const { blank, documentId } = owner
     owner.stop(ownerMoved())
     this.#options.counters.add('documents_evicted')
+    if (!blank) this.#options.observer?.becameIdle(documentId)
   }
+}
+
+/** Resolves once the first content of a document is committed. */
+function submitFirst(owner: DocumentOwner, content: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const ignore = (): void => {}
+    const attachment = owner.attach({
+      sink: {
+        catchUp: ignore,
+        beat: ignore,
+        pause: ignore,
+        resume: ignore,
+        acknowledged: () => {
+          resolve()
+          attachment.detach()
+        },
+        refused: (_submission, error) => reject(error),
+        detached: reject,
+      },
+    })
+    attachment.submit(1, content, null)
+  })
 }
 
 /** Whether a document takes a few milliseconds to open, so that it need not be opened in slices. */

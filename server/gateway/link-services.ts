@@ -20,5 +20,6 @@ export function linkServices(services: GatewayServices, directory: DocumentDirec
     authorize: () => Promise.resolve({ user: null, permission: 'read-write' }),
     awareness: { join: () => noAwareness },
     sessions: new SessionRegistry(),
+    editGuard: null,
   }
 }

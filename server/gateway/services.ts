@@ -11,6 +11,14 @@ import type { DocumentAwarenesses } from '../awareness/hub.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 
+/** Resolves if an edit may be accepted; rejects with a WeftError, within bounded time, if not. */
+export type EditGuard = (edit: {
+  readonly documentId: string
+  readonly user: string | null
+  readonly update: Uint8Array
+  readonly from: 'session'
+}) => Promise<void>
+
 export interface GatewayServices {
   readonly clock: Clock
   readonly random: Random
@@ -24,6 +32,8 @@ export interface GatewayServices {
   readonly commands?: DocumentCommands
   readonly awareness: Pick<DocumentAwarenesses, 'join'>
   authorize(request: AuthorizeRequest): Promise<Authorization>
+  /** Asked about each edit of a client before it is accepted. Null: nobody is asked. */
+  readonly editGuard?: EditGuard | null
   /** Where sessions are found by who has them. */
   readonly sessions: SessionRegistry
   /** Names this server process to weft clients. */

@@ -13,6 +13,7 @@ import type { Attachment, CatchUp, DocumentBroadcast, Known, SessionSink } from 
 import type { Connection } from '../transport/connection.js'
 import type { Message } from '../transport/outbox.js'
 import { Delivery, type Sources } from './delivery.js'
+import { EditQueue } from './edit-queue.js'
 import type { GatewayServices } from './services.js'
 import type { SessionDialect } from './session-dialect.js'
 import { SessionRegistration } from './session-registration.js'
@@ -53,6 +54,8 @@ export class Session implements SessionSink, AwarenessSink {
   #permission: Permission = 'read-only'
   #cursor: 'shown' | 'ignored' = 'ignored'
   readonly #registration: SessionRegistration
+  /** Null where nobody is asked about edits. */
+  readonly #edits: EditQueue | null
   readonly #submissions = new UnansweredSubmissions()
   /** The answer to `query-awareness` that is to come, and when the last one was given. */
   #query: Timer | null = null
@@ -64,6 +67,14 @@ export class Session implements SessionSink, AwarenessSink {
   constructor(options: SessionOptions) {
     this.#options = options
     const { services, connection, dialect, documentId, address } = options
+    this.#edits =
+      services.editGuard == null
+        ? null
+        : new EditQueue({
+            budget: services.budget,
+            bytesMax: services.limits.attachingBytesMax,
+            hold: (held) => (held ? connection.holdReading() : connection.releaseReading()),
+          })
     this.#registration = new SessionRegistration(services, { documentId, address }, (error) => this.#end(error))
     this.#delivery = new Delivery({
       services,
@@ -102,9 +113,24 @@ export class Session implements SessionSink, AwarenessSink {
   write(submission: number, update: Uint8Array, author: string | null = null): void {
     this.#submissions.received(submission)
     this.#whenAttached(update.length, (attachment) => {
-      if (this.#permission === 'read-write') attachment.submit(submission, update, author ?? this.#user)
+      const user = author ?? this.#user
+      if (this.#permission === 'read-write' && this.#edits === null) attachment.submit(submission, update, user)
+      else if (this.#permission === 'read-write') this.#askAbout(attachment, submission, update, user)
       else this.refused(submission, new WeftError('forbidden', 'You may read this document but not change it; this edit was not saved.'))
     })
+  }
+
+  #askAbout(attachment: Attachment, submission: number, update: Uint8Array, user: string | null): void {
+    const { services, documentId } = this.#options
+    const ask = async (): Promise<void> => services.editGuard?.({ documentId, user, update, from: 'session' })
+    this.#edits?.add(
+      update.length,
+      ask,
+      () => attachment.submit(submission, update, user),
+      (error) => {
+        if (this.#state.kind !== 'ended') this.refused(submission, error)
+      },
+    )
   }
 
   receiveAwareness(update: Uint8Array): void {
@@ -156,7 +182,9 @@ export class Session implements SessionSink, AwarenessSink {
     if (this.#paused === 'paused') this.#options.connection.releaseReading()
     if (state.kind === 'attached') {
       state.membership.leave()
-      state.attachment.detach()
+      // What was received and may still be accepted is committed all the same.
+      if (this.#edits === null || this.#edits.empty) state.attachment.detach()
+      else void this.#edits.settled().then(() => state.attachment.detach())
     }
     this.#tellSettled()
   }

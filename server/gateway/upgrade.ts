@@ -31,6 +31,8 @@ export interface UpgradeOptions {
   /** Why a client's request is answered no further, whatever it shows; null if it is. Default: every one is. */
   readonly refusalOf?: (visit: Visit, request: IncomingMessage) => WeftError | null
   readonly logger?: Logger
+  /** What becomes of requests that are not under the base path: a server of the program's own has more than ours. Default: they are refused. */
+  readonly others?: 'refused' | 'ignored'
   /** Who lets other nodes in; null outside a cluster. */
   readonly nodes?: { readonly gatekeeper: NodeGatekeeper; readonly logger: Logger } | null
 }
@@ -44,8 +46,8 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
   return ['WWW-Authenticate: Weft-Node', `${challengeHeader}: ${gatekeeper.challenge()}`]
 }
 
-/** Serves the upgrade requests of `httpServer`. */
-export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void {
+/** Serves the upgrade requests of `httpServer`. Answers what stops that. */
+export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () => void {
   const { dialects, limits, counters, basePath = '', nodes = null, trustedProxies = () => false, logger = silentLogger } = options
   const { refusalOf = () => null } = options
   const subprotocolFor = (offered: Set<string>): string | false => chooseDialect(dialects, [...offered])?.subprotocol ?? false
@@ -62,7 +64,8 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
     headers: request.headers,
   })
 
-  httpServer.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+  const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    if (options.others === 'ignored' && behindBasePath(request.url ?? '/', basePath) === null) return
     if (!asksForWebSocket(request)) {
       ignoreUpgrade(httpServer, request, stream)
       return
@@ -138,7 +141,9 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): void
       const socket = new WsSocket(ws, stream)
       socket.listen(gateway.accept(socket, arrivalOf(dialect, request)))
     })
-  })
+  }
+  httpServer.on('upgrade', upgrade)
+  return () => void httpServer.off('upgrade', upgrade)
 }
 
 function webSocketServer(maxPayload: number, handleProtocols: (offered: Set<string>) => string | false): WebSocketServer {

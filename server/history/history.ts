@@ -22,6 +22,8 @@ export interface HistoryOptions {
   readonly workshop: Workshop
   readonly clock: Clock
   readonly limits: Limits
+  /** Asked about what somebody writes over the API. Default: nobody is asked. */
+  readonly editGuard?: ((edit: { documentId: string; user: string | null; update: Uint8Array; from: 'api' }) => Promise<void>) | null
 }
 
 /** A moment of a document that was found. */
@@ -224,7 +226,8 @@ export class History {
   }
 
   /** Begins a document with an update. Rejects with `document-exists`. */
-  create(documentId: string, update: Uint8Array, author: string | null): Promise<{ readonly seq: number }> {
+  async create(documentId: string, update: Uint8Array, author: string | null): Promise<{ readonly seq: number }> {
+    await this.#options.editGuard?.({ documentId, user: author, update, from: 'api' })
     const isNew = (seq: number): void => {
       if (seq > 0) throw new WeftError('document-exists', 'There is a document of that name already.')
     }
@@ -232,12 +235,13 @@ export class History {
   }
 
   /** Applies an update as a client's edit is applied. `expectedSeq`: rejects with `superseded` if the document is at another. */
-  apply(
+  async apply(
     documentId: string,
     updates: readonly Uint8Array[],
     author: string | null,
     expectedSeq: number | null = null,
   ): Promise<{ readonly seq: number }> {
+    for (const update of updates) await this.#options.editGuard?.({ documentId, user: author, update, from: 'api' })
     return submitEdit(this.#options.documents, documentId, updates, author, expecting(expectedSeq))
   }
 

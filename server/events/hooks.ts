@@ -1,0 +1,138 @@
+// The hooks of the embedding program: what it may be asked and told. A hook that throws or hangs never stops the server; what becomes of it stands at each.
+import type * as Y from 'yjs'
+import { type Clock, settlesWithin } from '../../core/clock.js'
+import { isErrorCode, WeftError } from '../../core/errors.js'
+import type { Logger } from '../../core/log.js'
+
+/** An edit that was received and not accepted yet. */
+export interface Edit {
+  readonly documentId: string
+  /** Null when nobody knows. */
+  readonly user: string | null
+  /** A Yjs update, v1 encoding. Not to be modified. */
+  readonly update: Uint8Array
+  /** The session of a client, or the API. */
+  readonly from: 'session' | 'api'
+}
+
+/** A document that has changed, and is quiet now. */
+export interface DocumentChange {
+  readonly documentId: string
+  /** The first and the last commit that this is about. */
+  readonly fromSeq: number
+  readonly throughSeq: number
+  /** Who wrote it, without those of whom nobody knows who they are. */
+  readonly users: readonly string[]
+  /** The document as it is when this is called: every root type by its name. Computed off the event loop. */
+  json(): Promise<Readonly<Record<string, unknown>>>
+  /** Its text. `root`: of one root type. */
+  text(root?: string): Promise<string>
+  /** As one Yjs update, v1 encoding. */
+  update(): Promise<Uint8Array>
+  /** As a Yjs document of your own, decoded on the event loop. Destroy it when you are done. */
+  doc(): Promise<Y.Doc>
+}
+
+export interface SessionInfo {
+  readonly sessionId: string
+  readonly documentId: string
+  /** Null when nobody knows. */
+  readonly user: string | null
+  readonly name: string | null
+  readonly permission: 'read-write' | 'read-only'
+}
+
+export interface Hooks {
+  /**
+   * Sees every edit before it is accepted. Throw a `WeftError` (`forbidden`) to refuse it, with words that the client shows; whatever else it throws refuses it too,
+   * with neutral words. Edits of a session wait for each other. Past `hookMsMax` the edit is refused as `overloaded`, which clients try again.
+   */
+  readonly beforeEdit?: (edit: Edit) => void | Promise<void>
+  /**
+   * What a document that was never written begins with: a Yjs update, or null. Asked once, on all nodes together, before anybody is let in. If it throws or takes
+   * longer than `hookMsMax`, the document does not open, and clients try again.
+   */
+  readonly firstContent?: (documentId: string) => Uint8Array | null | Promise<Uint8Array | null>
+  /**
+   * A document has changed, and was quiet for `changedQuietMs` or is not quiet for `changedWaitMsMax`. On the node that owns it, one at a time for each document; what changes
+   * meanwhile is told afterwards. If it throws, it is told again, with longer and longer waits. What was not told when the process dies is told
+   * when the document changes again.
+   */
+  readonly onDocumentChanged?: (change: DocumentChange) => void | Promise<void>
+  /** A document was closed, since nobody has used it for a while. */
+  readonly onDocumentIdle?: (documentId: string) => void | Promise<void>
+  readonly onSessionOpened?: (session: SessionInfo) => void | Promise<void>
+  readonly onSessionClosed?: (session: SessionInfo) => void | Promise<void>
+  /** Default 2 s. */
+  readonly changedQuietMs?: number
+  /** Default 10 s. */
+  readonly changedWaitMsMax?: number
+}
+
+/** Whether an edit may be accepted: resolves, or rejects with a WeftError, within bounded time. */
+export type EditGuard = (edit: Edit) => Promise<void>
+
+export interface HookEnvironment {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly limits: { readonly hookMsMax: number }
+}
+
+export function editGuardOf({ beforeEdit }: Hooks, environment: HookEnvironment): EditGuard | null {
+  if (beforeEdit === undefined) return null
+  return async (edit) => {
+    const refused = (): WeftError => new WeftError('forbidden', 'This edit was refused.')
+    await bounded(environment, 'beforeEdit', edit.documentId, async () => beforeEdit(edit), refused)
+  }
+}
+
+export function firstContentOf(
+  { firstContent }: Hooks,
+  environment: HookEnvironment,
+): ((documentId: string) => Promise<Uint8Array | null>) | null {
+  if (firstContent === undefined) return null
+  return async (documentId) => {
+    const failed = (): WeftError => new WeftError('overloaded', 'The document could not be prepared; try again.')
+    const content: unknown = await bounded(environment, 'firstContent', documentId, async () => firstContent(documentId), failed)
+    if (content === null || content === undefined || content instanceof Uint8Array) return content ?? null
+    environment.logger.error({ documentId }, 'firstContent answered something else than a Yjs update or null')
+    throw failed()
+  }
+}
+
+/** What a hook answers, or a WeftError: what it threw if that is one, else `otherwise`. */
+async function bounded<Answer>(
+  { clock, logger, limits }: HookEnvironment,
+  hook: string,
+  documentId: string,
+  ask: () => Promise<Answer>,
+  otherwise: () => WeftError,
+): Promise<Answer> {
+  const asked = ask()
+  if (!(await settlesWithin(clock, limits.hookMsMax, asked))) {
+    logger.error({ documentId, hook, hookMsMax: limits.hookMsMax }, 'a hook did not answer in time')
+    throw new WeftError('overloaded', 'The server could not find out in time whether this may be done; try again.')
+  }
+  try {
+    return await asked
+  } catch (thrown) {
+    // It may be of another copy of this module, as in a program that uses both kinds of modules.
+    if (thrown instanceof WeftError) throw thrown
+    if (
+      thrown instanceof Error &&
+      thrown.name === 'WeftError' &&
+      'code' in thrown &&
+      typeof thrown.code === 'string' &&
+      isErrorCode(thrown.code)
+    )
+      throw new WeftError(thrown.code, thrown.message, { cause: thrown.cause })
+    logger.error({ documentId, hook, err: thrown }, 'a hook failed; to refuse and say why, let it throw a WeftError')
+    throw otherwise()
+  }
+}
+
+/** Tells a hook something that nothing waits for. */
+export function tell(logger: Logger, hook: string, run: () => void | Promise<void>): void {
+  const told = (async () => run())()
+  told.catch((thrown) => logger.error({ hook, err: thrown }, 'a hook failed'))
+}

@@ -1,0 +1,119 @@
+// A document as the embedding program reads and edits it: by the same path as a client's edit, on whichever node owns it.
+import * as Y from 'yjs'
+import { type Random, randomId } from '../../core/random.js'
+import type { Attachment, DocumentDirectory, SessionSink } from '../document/port.js'
+import type { History } from '../history/history.js'
+
+export interface TransactOptions {
+  /** Whom the edit is by, in the log and in the history. Default: nobody known. */
+  readonly user?: string | null
+}
+
+export interface Transacted<Result> {
+  /** What `change` returned. */
+  readonly result: Result
+  /** The document's seq with the edit in it; null if nothing was changed. */
+  readonly seq: number | null
+}
+
+export interface ServerDocument {
+  readonly documentId: string
+  /** The document as it is now, for you alone: nobody sees what you do with it. It is decoded on the event loop; destroy it when you are done. */
+  read(): Promise<Y.Doc>
+  /**
+   * Changes the document: `change` gets it as it is now, and what it does to it is one edit, which merges with what others do meanwhile. Resolves once that is
+   * committed (D1). `change` must not wait for anything. Rejects with what it throws, and then nothing was changed; and with what refuses a client's edit.
+   */
+  transact<Result>(change: (doc: Y.Doc) => Result, options?: TransactOptions): Promise<Transacted<Result>>
+}
+
+export interface ProgramDocumentsOptions {
+  readonly directory: DocumentDirectory
+  readonly history: Pick<History, 'apply'>
+  readonly random: Random
+}
+
+/** Of one node. */
+export class ProgramDocuments {
+  readonly #options: ProgramDocumentsOptions
+  /** The last transaction of each document that has any: they take turns, so that each knows the ones before. */
+  readonly #turns = new Map<string, Promise<unknown>>()
+  /** One for all transactions, so that a document does not collect a client id for each of them. */
+  #clientId: number
+
+  constructor(options: ProgramDocumentsOptions) {
+    this.#options = options
+    this.#clientId = newClientId(options.random)
+  }
+
+  document(documentId: string): ServerDocument {
+    return {
+      documentId,
+      read: () => readDocument(this.#options.directory, documentId),
+      transact: (change, { user = null } = {}) => this.#inTurn(documentId, () => this.#transact(documentId, change, user)),
+    }
+  }
+
+  async #inTurn<Result>(documentId: string, run: () => Promise<Result>): Promise<Result> {
+    const before = this.#turns.get(documentId) ?? Promise.resolve()
+    const turn = before.then(run, run)
+    this.#turns.set(documentId, turn)
+    try {
+      return await turn
+    } finally {
+      if (this.#turns.get(documentId) === turn) this.#turns.delete(documentId)
+    }
+  }
+
+  async #transact<Result>(documentId: string, change: (doc: Y.Doc) => Result, user: string | null): Promise<Transacted<Result>> {
+    const doc = await readDocument(this.#options.directory, documentId)
+    try {
+      doc.clientID = this.#clientId
+      const updates: Uint8Array[] = []
+      doc.on('update', (update: Uint8Array) => void updates.push(update))
+      const result = doc.transact(() => change(doc))
+      if (updates.length === 0) return { result, seq: null }
+      const [only] = updates
+      const update = updates.length === 1 && only !== undefined ? only : Y.mergeUpdates(updates)
+      const { seq } = await this.#options.history.apply(documentId, [update], user)
+      return { result, seq }
+    } catch (thrown) {
+      // It may have been committed all the same: an id that is used twice for different things would be the end of the document.
+      this.#clientId = newClientId(this.#options.random)
+      throw thrown
+    } finally {
+      doc.destroy()
+    }
+  }
+}
+
+function newClientId(random: Random): number {
+  return Number.parseInt(randomId(random, 4), 16)
+}
+
+async function readDocument(directory: DocumentDirectory, documentId: string): Promise<Y.Doc> {
+  let attachment: Attachment | null = null
+  try {
+    const updates = await new Promise<readonly Uint8Array[]>((resolve, reject) => {
+      const ignore = (): void => {}
+      const sink: SessionSink = {
+        catchUp: (state) => resolve(state.updates),
+        beat: ignore,
+        acknowledged: ignore,
+        refused: ignore,
+        pause: ignore,
+        resume: ignore,
+        detached: reject,
+      }
+      directory.attach(documentId, { sink }).then((attached) => {
+        attachment = attached
+        attached.sync({ kind: 'nothing' })
+      }, reject)
+    })
+    const doc = new Y.Doc()
+    for (const update of updates) Y.applyUpdate(doc, update)
+    return doc
+  } finally {
+    ;(attachment as Attachment | null)?.detach()
+  }
+}
