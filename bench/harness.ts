@@ -78,7 +78,10 @@ export async function startServer(flags: readonly string[] = [], filled: string 
   const node = [process.execPath, ...nodeFlags, ...program.args]
   const pinned = spawnSync('taskset', ['--version']).status === 0 && os.cpus().length > 1
   const [command = '', ...args] = pinned ? ['taskset', '-c', '0', ...node] : node
-  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...program.env } })
+  const child: ChildProcess = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, WEFT_CONNECTIONS_PER_SECOND_MAX: '100000', ...program.env },
+  })
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`The server ended with ${code} before it listened.`)))
     if (child.stdout === null) throw new Error('no stdout')

@@ -50,6 +50,11 @@ export const limitTable = {
     'times that one connection may have the same document open',
     'a further open is refused, 4503',
   ),
+  connectionsPerSecondMax: limit(
+    500,
+    'connections that one node lets in each second; two seconds of it may come at once after a quiet time',
+    'an upgrade is answered with HTTP 503 and Retry-After; clients come back by themselves',
+  ),
   connectionsMax: limit(100_000, 'sockets on one node', 'an upgrade is answered with HTTP 503'),
   connectionsPerAddressMax: limit(
     2_000,

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command line: `weft serve` and its companions. Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage.
+import { systemClock } from '../core/clock.js'
 import { WeftError } from '../core/errors.js'
 import { Refused } from './commands/api-target.js'
 import { documentCommands } from './commands/document-commands.js'
@@ -84,6 +85,10 @@ async function serve(settings: Settings): Promise<void> {
     // Cancelled by a signal, which ends the process by itself.
     if (!(thrown instanceof WeftError && thrown.code === 'draining')) fail(thrown)
   })
+
+  // Told to drain over the API.
+  // After whoever waits for the drain itself has heard whether it failed.
+  void server.closed.then(() => systemClock.soon(() => process.exit(0)))
 
   const stop = (signal: NodeJS.Signals): void => {
     process.off('SIGTERM', stop).off('SIGINT', stop)

@@ -9,6 +9,7 @@ import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
 import { isOctets } from './framework/octets.js'
 import { problem, statusOf } from './framework/problems.js'
 import { type AccessRouteOptions, addAccess } from './routes/access.js'
+import { type AdminOptions, addAdmin } from './routes/admin.js'
 import { addApiDocs } from './routes/api-docs.js'
 import { addBackup, type BackupOptions } from './routes/backup.js'
 import { addDocuments, type DocumentRouteOptions } from './routes/documents.js'
@@ -18,7 +19,13 @@ import { addPresence, type PresenceOptions } from './routes/presence.js'
 import { addProbes, type ProbeOptions, probePaths } from './routes/probes.js'
 import type { StaticFile } from './routes/static-files.js'
 
-export interface ApplicationOptions extends ProbeOptions, PresenceOptions, DocumentRouteOptions, BackupOptions, AccessRouteOptions {
+export interface ApplicationOptions
+  extends ProbeOptions,
+    PresenceOptions,
+    DocumentRouteOptions,
+    BackupOptions,
+    AccessRouteOptions,
+    AdminOptions {
   readonly logger: Logger
   readonly limits: PresenceOptions['limits'] & DocumentRouteOptions['limits']
   readonly version: string
@@ -106,6 +113,7 @@ export function createApplication(options: ApplicationOptions): Application {
   addHistory(app, options)
   addBackup(app, options)
   addAccess(app, options)
+  addAdmin(app, options)
   addApiDocs(app, options.version)
   addFiles(app, options.files)
 

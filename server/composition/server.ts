@@ -286,6 +286,7 @@ class Server implements WeftServer {
         trustedProxies,
       },
       accessControl: access,
+      drain: () => this.drain(),
       version,
       presence: () => this.#started?.presence ?? null,
       history: () => this.#started?.node.history ?? null,
@@ -306,6 +307,7 @@ class Server implements WeftServer {
         nodes,
         trustedProxies,
         logger,
+        random: base.random,
         refusalOf: (visit, request) => access.refusalOf(visit, request),
         others,
       })

@@ -10,6 +10,7 @@ import { LoopShare } from '../transport/fair-inbox.js'
 import { OutboxMemory } from '../transport/outbox-memory.js'
 import { SlowReaders } from '../transport/slow-readers.js'
 import type { Socket, SocketEvents } from '../transport/socket.js'
+import { AdmissionRate } from './admission-rate.js'
 import type { Arrival } from './dialect.js'
 import { linkServices } from './link-services.js'
 import { OpeningTurns } from './openings.js'
@@ -35,6 +36,7 @@ export class Gateway {
   readonly #share: LoopShare
   readonly #openingTurns: OpeningTurns
   readonly #addresses = new Addresses()
+  readonly #rate: AdmissionRate
   readonly #slowReaders: SlowReaders
   readonly #outboxMemory: OutboxMemory
   #lastId = 0
@@ -46,6 +48,7 @@ export class Gateway {
     this.#services = services
     this.#share = new LoopShare(services.clock)
     this.#openingTurns = new OpeningTurns(services.clock)
+    this.#rate = new AdmissionRate(services.clock, services.limits.connectionsPerSecondMax)
     this.#linkServices = linkServices(services, owned)
     const { clock, budget, counters } = services
     this.#outboxMemory = new OutboxMemory(budget.account('outboxes'))
@@ -68,13 +71,19 @@ export class Gateway {
     return bytes
   }
 
-  /** Whether a further connection of this address may come, or why not. */
-  admission(address: string | null): 'admitted' | 'full' | 'address-full' | 'draining' {
+  /** Whether a further connection of this address may come, or why not. One that may is counted: it has to come. */
+  admission(address: string | null): 'admitted' | 'full' | 'address-full' | 'too-fast' | 'draining' {
     if (this.#state.kind !== 'accepting') return 'draining'
     const { limits, budget } = this.#services
     // G8: what is held for those who are here comes first.
     if (this.#connections.size >= limits.connectionsMax || budget.level === 'full') return 'full'
-    return this.#addresses.connectionsOf(address) >= limits.connectionsPerAddressMax ? 'address-full' : 'admitted'
+    if (this.#addresses.connectionsOf(address) >= limits.connectionsPerAddressMax) return 'address-full'
+    return this.#rate.take() ? 'admitted' : 'too-fast'
+  }
+
+  /** Whether another node may come. A full node is still the owner of documents that others need. */
+  nodeAdmission(): 'admitted' | 'draining' {
+    return this.#state.kind === 'accepting' ? 'admitted' : 'draining'
   }
 
   /** Takes over a socket that is open. The answer is what the socket has to tell. */

@@ -9,6 +9,7 @@ import { behindBasePath } from '../../core/document-path.js'
 import type { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import { type Logger, silentLogger } from '../../core/log.js'
+import { type Random, systemRandom } from '../../core/random.js'
 import { clientAddressOf, type TrustedProxies } from '../access/addresses.js'
 import { challengeHeader, type NodeGatekeeper, proofHeader } from '../access/node-credentials.js'
 import type { Visit } from '../access/visit.js'
@@ -31,6 +32,7 @@ export interface UpgradeOptions {
   /** Why a client's request is answered no further, whatever it shows; null if it is. Default: every one is. */
   readonly refusalOf?: (visit: Visit, request: IncomingMessage) => WeftError | null
   readonly logger?: Logger
+  readonly random?: Random
   /** What becomes of requests that are not under the base path: a server of the program's own has more than ours. Default: they are refused. */
   readonly others?: 'refused' | 'ignored'
   /** Who lets other nodes in; null outside a cluster. */
@@ -39,6 +41,8 @@ export interface UpgradeOptions {
 
 /** Whoever is refused whatever they show is not asked what they show. */
 const noParameters = new URLSearchParams()
+
+const RETRY_SPREAD_S = 4
 
 const NODES_PROVE = 'Nodes of a cluster prove that they know its secret; set the same --cluster-secret on all of them.'
 
@@ -49,7 +53,7 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 /** Serves the upgrade requests of `httpServer`. Answers what stops that. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () => void {
   const { dialects, limits, counters, basePath = '', nodes = null, trustedProxies = () => false, logger = silentLogger } = options
-  const { refusalOf = () => null } = options
+  const { refusalOf = () => null, random = systemRandom } = options
   const subprotocolFor = (offered: Set<string>): string | false => chooseDialect(dialects, [...offered])?.subprotocol ?? false
   const webSockets = webSocketServer(limits.messageBytesMax, subprotocolFor)
   const links = webSocketServer(linkLimits(limits).messageBytesMax, subprotocolFor)
@@ -100,11 +104,16 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
       refuse('403 Forbidden', outsider.message)
       return
     }
-    const admission = gateway.admission(dialect.speaker === 'node' ? null : clientAddressOf(request, trustedProxies))
+    // Other nodes are let in whatever else comes: they have documents that others need, and documents that they own are needed here.
+    const admission = dialect.speaker === 'node' ? gateway.nodeAdmission() : gateway.admission(clientAddressOf(request, trustedProxies))
     switch (admission) {
+      case 'too-fast':
+        // Spread, so that they do not come back in step.
+        refuse('503 Service Unavailable', 'More connections come than this server lets in each second; connect again.', [
+          `Retry-After: ${1 + random.below(RETRY_SPREAD_S)}`,
+        ])
+        return
       case 'full':
-        // A full node is still the owner of documents that others need.
-        if (dialect.speaker === 'node') break
         refuse('503 Service Unavailable', `This server has ${limits.connectionsMax} connections, which is the most it may.`, [
           'Retry-After: 10',
         ])

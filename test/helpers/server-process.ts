@@ -34,6 +34,7 @@ export class ServerProcess {
   readonly #ownsFolder: boolean
   #child: ChildProcess | null = null
   #port = 0
+  #exitCode: number | null = null
   #output = ''
 
   private constructor(options: ServerProcessOptions, dataFolder: string) {
@@ -78,6 +79,11 @@ export class ServerProcess {
 
   get running(): boolean {
     return this.#child !== null
+  }
+
+  /** Of the last process that ended by itself or was ended; null if a signal ended it. */
+  get exitCode(): number | null {
+    return this.#exitCode
   }
 
   /** All that it wrote to stdout and stderr, over all its starts. */
@@ -156,6 +162,7 @@ export class ServerProcess {
       child.once('close', (code, signal) => {
         process.off('exit', killWithParent)
         if (this.#child === child) this.#child = null
+        this.#exitCode = code
         fail(`The server ended before it listened (${signal ?? `exit code ${code}`})`)
       })
     })

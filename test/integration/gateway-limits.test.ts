@@ -1,5 +1,6 @@
 // The limits of the gateway, each injected small, and what lies past it (G1); permissions on every write (G6).
 import { strict as assert } from 'node:assert'
+import http from 'node:http'
 import { describe, test } from 'node:test'
 import WebSocket from 'ws'
 import { WebsocketProvider } from 'y-websocket'
@@ -59,6 +60,37 @@ describe('limits', () => {
         return again !== null
       })
       second.close()
+    }))
+
+  test('G1: connectionsPerSecondMax: past two seconds of it an upgrade is answered with 503 and when to come back; whoever is here is served, and there is room again', () =>
+    withServer({ limits: { connectionsPerSecondMax: 5 } }, async ({ webSocketUrl, server }) => {
+      const here = await RawClient.weft(webSocketUrl)
+      await here.weftMessage('welcome')
+      const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => RawClient.connect(`${webSocketUrl}/a`)))
+      const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []))
+      assert.ok(refused.length >= 25, `${refused.length} were refused`)
+      for (const reason of refused) assert.match(reason, /HTTP 503: More connections come than this server lets in/)
+      assert.equal(server.counters.get('connections_refused'), refused.length)
+      const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        const headers = {
+          Connection: 'Upgrade',
+          Upgrade: 'websocket',
+          'Sec-WebSocket-Version': '13',
+          'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+        }
+        http.get(`${server.url}/a`, { headers }, resolve).on('error', reject)
+      })
+      answer.resume()
+      assert.match(answer.headers['retry-after'] ?? '', /^[1-4]$/)
+      here.sendWeft({ type: 'ping' })
+      await here.weftMessage('pong')
+      await eventually('there is room again', async () => {
+        const again = await RawClient.connect(`${webSocketUrl}/a`).catch(() => null)
+        again?.close()
+        return again !== null
+      })
+      for (const outcome of outcomes) if (outcome.status === 'fulfilled') outcome.value.close()
+      here.close()
     }))
 
   test('G1: sessionsPerDocumentMax: y-websocket is closed with 4503, a weft channel with the same, others go on', () =>
