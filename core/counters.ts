@@ -56,6 +56,8 @@ export const counterNames = [
   'strangers_refused',
   'sessions_revoked',
   'sessions_expired',
+  'webhooks_delivered',
+  'webhooks_failed',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]

@@ -6,8 +6,11 @@
 //  X4  Of all that insert one record at the same time, on all nodes, one succeeds.
 //  D1  Writing and removing resolve only when it would survive a power cut.
 
-/** `key`: an API key. `used`: a ticket that nobody may use again. `revocation`: who was let in before a moment is let in no more. */
-export type AccessRecordKind = 'key' | 'used' | 'revocation'
+/**
+ * `key`: an API key. `used`: a ticket that nobody may use again. `revocation`: who was let in before a moment is let in no more. `subscriber`: since when somebody wants
+ * to be told of changes.
+ */
+export type AccessRecordKind = 'key' | 'used' | 'revocation' | 'subscriber'
 
 export interface AccessRecord {
   readonly kind: AccessRecordKind

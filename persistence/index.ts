@@ -4,6 +4,7 @@ import type { LmdbStoreOptions } from './lmdb/lmdb-store.js'
 import type { DocumentStore } from './store.js'
 
 export type * from './access-records.js'
+export type * from './change-cursors.js'
 export type { LmdbStoreOptions } from './lmdb/lmdb-store.js'
 export { MemoryDisk, MemoryStore } from './memory/memory-store.js'
 export type * from './store.js'

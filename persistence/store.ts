@@ -11,6 +11,7 @@
 //  H3  Nothing that a kept version or the retention window needs is ever removed.
 
 import type { AccessRecords } from './access-records.js'
+import type { ChangeCursors } from './change-cursors.js'
 
 /** A node's claim to ownership. `boot` is a random id of one process start, so that two lives of one node are told apart. */
 export interface Claimant {
@@ -263,6 +264,9 @@ export interface DocumentStore {
 
   /** What access control keeps. A store without it can be used: then keys and revocations last as long as the process, on one node. */
   readonly accessRecords?: AccessRecords
+
+  /** How far subscribers were told of changes. A store without it can be used, and has no webhooks. */
+  readonly changeCursors?: ChangeCursors
 
   /**
    * Writes a consistent copy of everything into a new file, while it is in use. Only a store that lives in one file has it; what runs a database has its

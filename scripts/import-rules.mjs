@@ -55,6 +55,7 @@ export const importRules = {
   'server/history': ['core', store, port, commands, 'server/history/tasks', 'server/history/workshop'],
 
   'server/events': ['core'],
+  'server/webhooks': ['core', store, 'server/events'],
   // What the embedding program does with documents.
   'server/program': ['core', port, 'server/history', 'server/transport'],
 

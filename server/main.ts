@@ -63,6 +63,7 @@ async function serve(settings: Settings): Promise<void> {
     basePath: settings.basePath,
     trustedProxies: settings.trustedProxies,
     access: settingsUnder(settings, 'access'),
+    webhooks: settingsUnder(settings, 'webhooks'),
     drainWindowMs: settings.drainWindowMs,
     limits: settingsUnder(settings, 'limits'),
     tuning: tuningIn(settings),

@@ -43,6 +43,8 @@ export interface Environment {
   readonly userNumbers: Table
   /** access key → access record. Programs from before there were any leave them alone, so the format stays as it is. */
   readonly accessRecords: Table
+  /** cursor key → how far a subscriber was told of a document */
+  readonly changeCursors: Table
   /** Lets go of the file, then of the folder. */
   close(): Promise<void>
 }
@@ -123,6 +125,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
       users: table('users'),
       userNumbers: table('user-numbers'),
       accessRecords: table('access-records'),
+      changeCursors: table('change-cursors'),
     }
     // A new file survives a power cut only if its name does, and that is written in the folder.
     markFolder(folder)

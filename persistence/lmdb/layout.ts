@@ -4,6 +4,7 @@
 // row key        u16 length of the id's UTF-8 bytes, those bytes, u48 seq: a document's rows are contiguous and in order of their seqs
 // state key      row key, u16 number of the piece
 // use key        like a row key, with a Yjs client id in place of the seq and 7 bytes for it
+// cursor key     like a row key, with a subscriber's name in place of the seq
 // user key       u32 number of the user
 // access key     the kind of the record in ASCII, a zero byte, the id's UTF-8 bytes
 // value          u8 layout version (1; 2 for rows of the log with users), u32 CRC-32 over key and body, body. The key is in the sum, so that a value under a wrong key is found out.
@@ -123,6 +124,19 @@ export function ownerKey(shard: number): Buffer {
   const key = Buffer.allocUnsafe(2)
   key.writeUInt16BE(shard)
   return key
+}
+
+export function cursorKey(prefix: Buffer, subscriber: string): Buffer {
+  return Buffer.concat([prefix, Buffer.from(subscriber, 'latin1')])
+}
+
+/** Body: u48 seq. */
+export function sealCursor(key: Buffer, seq: number): Buffer {
+  return seal(key, SEQ_BYTES, (body) => void body.writeUIntBE(seq, 0, SEQ_BYTES))
+}
+
+export function unsealCursor(key: Buffer, value: Buffer): number {
+  return unseal(key, value, SEQ_BYTES).readUIntBE(0, SEQ_BYTES)
 }
 
 /** What the keys of all access records of a kind begin with. */

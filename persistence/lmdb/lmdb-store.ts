@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { AccessRecords } from '../access-records.js'
+import type { ChangeCursors } from '../change-cursors.js'
 import { noSuchDocument } from '../failures.js'
 import type {
   AppendEntry,
@@ -31,6 +32,7 @@ import type {
 import { StoreTime } from '../store-time.js'
 import { LmdbAccessRecords } from './access-records.js'
 import { readAuthors, readFirstUses } from './authors.js'
+import { LmdbChangeCursors } from './change-cursors.js'
 import { CommitQueue } from './commit-queue.js'
 import { type Environment, openEnvironment } from './environment.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, type SnapshotRecord, sealOwner, sealSnapshot } from './layout.js'
@@ -67,6 +69,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Document
 class LmdbStore implements DocumentStore {
   readonly kind = 'lmdb'
   readonly accessRecords: AccessRecords
+  readonly changeCursors: ChangeCursors
   readonly #environment: Environment
   readonly #queue: CommitQueue
   readonly #clock: Clock
@@ -78,6 +81,7 @@ class LmdbStore implements DocumentStore {
     const { folder, clock, logger, onFatal, reserveBytes = DEFAULT_RESERVE_BYTES } = options
     this.#environment = environment
     this.#queue = new CommitQueue({ environment, folder, reserveBytes, clock, onFatal })
+    this.changeCursors = new LmdbChangeCursors(environment, this.#queue)
     this.accessRecords = new LmdbAccessRecords(environment.accessRecords, this.#queue, clock)
     this.#clock = clock
     this.#logger = logger

@@ -152,7 +152,7 @@ function removeState(environment: Environment, prefix: Buffer, seq: number): voi
 /** Removes everything that belongs to the document, damaged or not. */
 export function removeDocument(environment: Environment, documentId: string): void {
   const prefix = rowPrefix(documentId)
-  for (const table of [environment.log, environment.snapshots, environment.states, environment.firstUses]) {
+  for (const table of [environment.log, environment.snapshots, environment.states, environment.firstUses, environment.changeCursors]) {
     // State keys and use keys are longer than row keys and sort among them, up to the first key of the next prefix.
     const range = { start: prefix, end: Buffer.concat([prefix, Buffer.alloc(8, 0xff)]), inclusiveEnd: true }
     for (const key of Array.from(table.getKeys(range), (found) => Buffer.from(found))) void table.remove(key)

@@ -23,6 +23,8 @@ export interface MemoryDocument {
   quarantine: Quarantine | null
   /** By client id. */
   readonly firstUses: Map<number, FirstUse>
+  /** By subscriber. */
+  readonly cursors: Map<string, number>
 }
 
 /** The seq of the last row that is no longer in the log; 0 if all are. */

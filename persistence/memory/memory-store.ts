@@ -4,6 +4,7 @@ import { assert } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { shardOf } from '../../core/document-id.js'
 import type { AccessRecord, AccessRecords } from '../access-records.js'
+import type { ChangeCursors } from '../change-cursors.js'
 import { documentCorrupt, noSuchDocument, storeClosed } from '../failures.js'
 import { reasonToStore } from '../quarantine.js'
 import { planPrune } from '../retention.js'
@@ -33,6 +34,7 @@ import type {
 } from '../store.js'
 import { StoreTime } from '../store-time.js'
 import { MemoryAccessRecords } from './memory-access-records.js'
+import { MemoryChangeCursors } from './memory-change-cursors.js'
 import {
   firstPruned,
   type MemoryDocument,
@@ -54,6 +56,7 @@ export class MemoryDisk {
 export class MemoryStore implements DocumentStore {
   readonly kind = 'memory'
   readonly accessRecords: AccessRecords
+  readonly changeCursors: ChangeCursors
   readonly #clock: Clock
   readonly #disk: MemoryDisk
   readonly #time: StoreTime
@@ -63,6 +66,7 @@ export class MemoryStore implements DocumentStore {
     this.#clock = options.clock
     this.#time = new StoreTime(options.clock)
     this.#disk = options.disk ?? new MemoryDisk()
+    this.changeCursors = new MemoryChangeCursors(this.#disk.documents)
     this.accessRecords = new MemoryAccessRecords(options.clock, this.#disk.accessRecords)
   }
 
@@ -292,6 +296,7 @@ export class MemoryStore implements DocumentStore {
       snapshots: [],
       quarantine: null,
       firstUses: new Map(),
+      cursors: new Map(),
     }
     this.#disk.documents.set(documentId, document)
     const committedAt = Math.max(this.#clock.now(), document.updatedAt)

@@ -3,6 +3,7 @@
 import type { Logger } from '../../core/log.js'
 import { type Random, randomId } from '../../core/random.js'
 import type { AccessRecords } from '../access-records.js'
+import type { ChangeCursors } from '../change-cursors.js'
 import { storeClosed } from '../failures.js'
 import type { MembershipStore } from '../membership.js'
 import type {
@@ -31,6 +32,7 @@ import type {
 } from '../store.js'
 import { PostgresAccessRecords } from './access-records.js'
 import { AuthorNumbers, readAuthors, readFirstUses } from './authors.js'
+import { PostgresChangeCursors } from './change-cursors.js'
 import { identifyCluster } from './cluster-identity.js'
 import { Database } from './database.js'
 import { listDocuments, openDocument, readAt } from './history.js'
@@ -76,6 +78,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 export class PostgresStore implements DocumentStore {
   readonly kind = 'postgres'
   readonly accessRecords: AccessRecords
+  readonly changeCursors: ChangeCursors
   /** Random, written into the database when the first node used it. */
   readonly clusterId: string
   readonly membership: MembershipStore
@@ -89,6 +92,7 @@ export class PostgresStore implements DocumentStore {
     this.#database = database
     this.clusterId = clusterId
     this.membership = new PostgresMembership(database)
+    this.changeCursors = new PostgresChangeCursors(database)
     this.accessRecords = new PostgresAccessRecords(database)
   }
 

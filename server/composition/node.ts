@@ -2,7 +2,7 @@
 // of it; a simulation hands it sockets of its own.
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
-import type { WeftError } from '../../core/errors.js'
+import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { MemoryBudget } from '../../core/memory-budget.js'
@@ -22,6 +22,8 @@ import { Gateway } from '../gateway/gateway.js'
 import { History } from '../history/history.js'
 import { Workshop } from '../history/workshop/workshop.js'
 import { ProgramDocuments } from '../program/server-document.js'
+import type { Webhook } from '../webhooks/webhook.js'
+import { WebhookFeed } from '../webhooks/webhook-feed.js'
 import type { Ownership } from './ownership.js'
 import { SoleOwnership } from './sole-ownership.js'
 
@@ -47,6 +49,9 @@ export interface NodeOptions {
   /** Hooks of the program. Default: none. */
   readonly editGuard?: EditGuard | null
   readonly observer?: DocumentObserver | null
+  /** Addresses that are told of changes. Default: none. */
+  readonly webhooks?: readonly Webhook[]
+  readonly webhookPace?: { readonly quietMs: number; readonly waitMsMax: number }
   /** Runs when everything is committed that will be, before what documents can be read from goes. */
   readonly beforeClose?: () => Promise<void>
   readonly counters?: Counters
@@ -72,6 +77,7 @@ export class ServerNode {
   readonly history: History
   readonly program: ProgramDocuments
   readonly store: DocumentStore
+  readonly #feeds: WebhookFeed[] = []
   readonly #workshop: Workshop
   readonly #options: NodeOptions
 
@@ -108,7 +114,7 @@ export class ServerNode {
       },
       tuning,
       keepDeleted: options.keepDeleted ?? (() => false),
-      observer: options.observer ?? null,
+      observer: this.#observer(options.observer ?? null),
     })
     this.awareness = new DocumentAwarenesses({ clock, limits, counters, logger, bus })
     const { documents, awareness } = this
@@ -159,8 +165,58 @@ export class ServerNode {
   }
 
   /** Takes ownership, of everything or of its share. Rejects with a store error. */
-  start(): Promise<void> {
-    return this.ownership.start()
+  async start(): Promise<void> {
+    await this.ownership.start()
+    await this.#startFeeds()
+  }
+
+  /** Documents of which an address is still to be told. */
+  get webhooksWaiting(): number {
+    return this.#feeds.reduce((waiting, feed) => waiting + feed.waiting, 0)
+  }
+
+  /** The one that looks on for the program, and the addresses that are told of changes beside it. */
+  #observer(observer: DocumentObserver | null): DocumentObserver | null {
+    if ((this.#options.webhooks ?? []).length === 0) return observer
+    return {
+      firstContent: observer?.firstContent ?? null,
+      committed: (documentId, seq, users) => {
+        observer?.committed(documentId, seq, users)
+        for (const feed of this.#feeds) feed.committed(documentId, seq)
+      },
+      becameIdle: (documentId) => observer?.becameIdle(documentId),
+    }
+  }
+
+  async #startFeeds(): Promise<void> {
+    const { webhooks = [], webhookPace = { quietMs: 2_000, waitMsMax: 10_000 }, store, clock, random, logger } = this.#options
+    const { changeCursors: cursors, accessRecords: records } = store
+    if (webhooks.length === 0) return
+    if (cursors === undefined || records === undefined)
+      throw new WeftError(
+        'invalid-configuration',
+        'webhooks are set, and the store of this program keeps neither cursors nor records for them.',
+      )
+    const { ownership, counters } = this
+    const owns = (documentId: string): boolean => ownership.fenceOf(documentId) !== null
+    for (const webhook of webhooks) {
+      const shardsClaimed = (): number => counters.get('shards_claimed')
+      const feed = new WebhookFeed({
+        webhook,
+        cursors,
+        records,
+        store,
+        owns,
+        shardsClaimed,
+        clock,
+        random,
+        logger,
+        counters,
+        ...webhookPace,
+      })
+      this.#feeds.push(feed)
+      await feed.start()
+    }
   }
 
   /** Serves nobody any more and lets go of everything, at once: the process has to end, and whoever stayed would wait without end. Idempotent. */
@@ -185,6 +241,7 @@ export class ServerNode {
           logger.error({}, 'the store did not take the last edits; none of them was acknowledged, and their clients still have them')
       },
       () => this.#options.beforeClose?.(),
+      () => Promise.all(this.#feeds.map((feed) => feed.close())),
       () => documents.close(),
       () => awareness.close(),
       () => compactor.close(),

@@ -71,6 +71,7 @@ function changeWatchOf(
 ): ChangeWatch {
   return new ChangeWatch({
     ...environment,
+    what: 'onDocumentChanged',
     quietMs: hooks.changedQuietMs ?? QUIET_MS,
     waitMsMax: hooks.changedWaitMsMax ?? WAIT_MS_MAX,
     tell: async (change) => onDocumentChanged(documentChange(change, history)),

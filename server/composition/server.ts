@@ -38,6 +38,7 @@ import { createLogger } from '../logging/logger.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
 import { type AcceptInProcess, type InProcessWebSocket, inProcessWebSocket } from '../program/in-process-socket.js'
 import type { ServerDocument } from '../program/server-document.js'
+import { Webhook } from '../webhooks/webhook.js'
 import { type AccessSettings, accessControlOf, checkExposure, type Exposure } from './access.js'
 import { dialects } from './dialects.js'
 import { garbageCollector, MemoryReturn } from './memory-return.js'
@@ -66,6 +67,8 @@ export interface ServerOptions {
    * serves its own machine only.
    */
   readonly authorize?: Authorize
+  /** Addresses that get a signed POST when documents have changed; see docs/webhooks.md. */
+  readonly webhooks?: Partial<ReturnType<typeof settingsUnder<'webhooks'>>>
   /** What the program wants to be asked and told. */
   readonly hooks?: Hooks
   /** `after-commit` (default): nobody sees an edit that a crash can take back. Acknowledgements mean committed either way. */
@@ -177,6 +180,8 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     editGuard: hooks.editGuard,
     observer: hooks.observer,
     beforeClose: () => hooks.close(),
+    webhooks: webhooksOf(settings, clock),
+    webhookPace: { quietMs: settings['webhooks.quietMs'], waitMsMax: settings['webhooks.waitMsMax'] },
     broadcast: settings.broadcast,
     keepDeleted: options.keepDeleted ?? (() => false),
     tuning: { ...defaultTuning, ...options.tuning, ...tuningIn(settings) },
@@ -193,6 +198,12 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     return startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
   })
   return server
+}
+
+/** Throws `invalid-configuration`. */
+function webhooksOf(settings: Settings, clock: Clock): readonly Webhook[] {
+  const { urls, secret } = settingsUnder(settings, 'webhooks')
+  return secret === null ? [] : urls.map((url) => new Webhook({ url, secret, clock }))
 }
 
 /** Null: a server that is alone. Throws `invalid-configuration`. */
@@ -517,6 +528,7 @@ function gaugesOf(node: () => ServerNode | null, started: () => StartedNode | nu
     { name: 'open_documents', help: 'Documents in memory that this node owns.', read: () => node()?.documents.openDocuments ?? 0 },
     { name: 'redis_connected', help: 'Whether cursors cross to other nodes.', read: () => (started()?.crossesNodes() === true ? 1 : 0) },
     { name: 'owned_shards', help: 'Shards that this node owns, of 1024.', read: () => node()?.ownership.ownedShards ?? 0 },
+    { name: 'webhooks_waiting', help: 'Documents of which an address is still to be told.', read: () => node()?.webhooksWaiting ?? 0 },
     { name: 'nodes_alive', help: 'Nodes of the cluster that are alive, this one included.', read: () => node()?.ownership.nodesAlive ?? 0 },
   ]
 }

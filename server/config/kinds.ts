@@ -247,6 +247,22 @@ export const webUrl = textKind('<url>', {}, (url, name) =>
     : refuse(`${name} is "${url}"; it takes an address such as https://login.example.com/jwks.json.`),
 )
 
+/** As Standard Webhooks recommends. */
+const WEBHOOK_SECRET_CHARACTERS_MIN = 24
+
+export const webhookSecret = textKind('<text>', { minLength: WEBHOOK_SECRET_CHARACTERS_MIN }, (value, name) =>
+  value.length >= WEBHOOK_SECRET_CHARACTERS_MIN && (!value.startsWith('whsec_') || /^whsec_[A-Za-z0-9+/]+=*$/.test(value))
+    ? value
+    : refuse(
+        `${name} takes whsec_ and base64, or any text of at least ${WEBHOOK_SECRET_CHARACTERS_MIN} characters. Make one with: openssl rand -hex 32`,
+      ),
+)
+
+export const webUrls = list('<list>', ',', (values, name) => {
+  // It may hold a secret, and is not repeated.
+  if (!values.every((url) => /^https?:\/\/./.test(url) && URL.canParse(url))) refuse(`${name} holds something else than web addresses.`)
+})
+
 export const cookieName = textKind('<name>', { pattern: "^[\\w!#$%&'*+.^`|~-]{1,100}$" }, (value, name) =>
   /^[\w!#$%&'*+.^`|~-]{1,100}$/.test(value) ? value : refuse(`${name} is "${value}"; it takes the name of a cookie.`),
 )

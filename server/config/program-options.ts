@@ -6,7 +6,7 @@ import { checkTogether, defaultSettings, isSettingName, type SettingName, type S
 /** Options that have the name of a setting and another meaning in a program, or none. */
 const notFromPrograms: ReadonlySet<string> = new Set<SettingName>(['host', 'port', 'demo', 'keepDeleted', 'logLevel', 'logFormat'])
 /** Options that are objects of settings: nothing else may be in them. */
-const objects = ['limits', 'cluster', 'access'] as const
+const objects = ['limits', 'cluster', 'access', 'webhooks'] as const
 /** Functions of a program among them, which no command line has. */
 const programsOnly: ReadonlySet<string> = new Set(['access.identityOf'])
 

@@ -16,6 +16,7 @@ export const groups = {
   access: 'Who may do what; without any of it the server listens on loopback and serves its own machine only',
   documents: 'Documents',
   history: 'History: what is kept',
+  webhooks: 'Webhooks: who is told of changes',
   cluster: 'With a database the server is a node of a cluster, and the data folder is not used',
   limits: 'Limits: what happens past each stands in docs/settings.md',
 } as const
@@ -235,6 +236,34 @@ export const settings = {
     help: 'snapshots that stay, one for each of the last days that have one; kept versions stay for good',
   }),
 
+  'webhooks.urls': setting(kinds.webUrls, [], {
+    group: 'webhooks',
+    flag: '--webhook-urls',
+    variable: 'WEFT_WEBHOOK_URLS',
+    secret: true,
+    help: 'addresses that get a signed POST when documents have changed, with commas between; in a cluster the same on all nodes',
+  }),
+  'webhooks.secret': setting(kinds.optional(kinds.webhookSecret), null, {
+    group: 'webhooks',
+    flag: '--webhook-secret',
+    variable: 'WEFT_WEBHOOK_SECRET',
+    secret: true,
+    help: 'what they are signed with, as Standard Webhooks has it: whsec_ and base64, or any text of at least 24 characters',
+    otherwise: 'required',
+  }),
+  'webhooks.quietMs': setting(kinds.duration(), 2_000, {
+    group: 'webhooks',
+    flag: '--webhook-quiet',
+    variable: 'WEFT_WEBHOOK_QUIET',
+    help: 'how long a document has to be quiet before it is told',
+  }),
+  'webhooks.waitMsMax': setting(kinds.duration(), 10_000, {
+    group: 'webhooks',
+    flag: '--webhook-wait',
+    variable: 'WEFT_WEBHOOK_WAIT',
+    help: 'after this long it is told though it is not quiet',
+  }),
+
   'cluster.databaseUrl': setting(kinds.optional(kinds.databaseUrl), null, {
     group: 'cluster',
     flag: '--database-url',
@@ -328,6 +357,10 @@ export function checkTogether(values: Settings, nameOf: (name: SettingName) => s
         refuse(`${nameOf(name)} is set, and no key to check tokens with: set a secret, a public key or the address of a key set.`)
   if (values['access.insecureOpen'] && (keys.length > 0 || values['access.adminKey'] !== null))
     refuse(`${nameOf('access.insecureOpen')} is set, and who may do what is configured as well; leave one of them out.`)
+  if (values['webhooks.urls'].length > 0 && values['webhooks.secret'] === null)
+    refuse(
+      `${nameOf('webhooks.urls')} is set, and not ${nameOf('webhooks.secret')}: a receiver cannot tell our messages from anybody else's.`,
+    )
   if (values['cluster.databaseUrl'] === null) {
     if (values['cluster.redisUrl'] !== null)
       refuse(

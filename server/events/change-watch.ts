@@ -19,6 +19,8 @@ export interface ChangeWatchOptions {
   readonly logger: Logger
   readonly quietMs: number
   readonly waitMsMax: number
+  /** Who is told, for the log. */
+  readonly what: string
   /** Rejects when it has to be told again. */
   readonly tell: (change: QuietChange) => Promise<void>
 }
@@ -72,6 +74,17 @@ export class ChangeWatch {
     watched.timer = clock.after(dueMs, () => this.#due(documentId), { unref: true })
   }
 
+  /** What failed may well succeed now: it is tried again soon, spread over a few seconds. */
+  hurry(): void {
+    const { clock, random, quietMs } = this.#options
+    for (const documentId of this.#failures.keys()) {
+      const watched = this.#waiting.get(documentId)
+      if (watched === undefined || this.#telling.has(documentId)) continue
+      watched.timer?.cancel()
+      watched.timer = clock.after(random.fraction() * Math.max(quietMs, RETRY_MS_MIN), () => this.#due(documentId), { unref: true })
+    }
+  }
+
   /** Tells of everything that waits, at once, and resolves when that is done or `msMax` have passed. */
   async close(msMax: number): Promise<void> {
     if (this.#state === 'closing') return
@@ -79,7 +92,7 @@ export class ChangeWatch {
     await settlesWithin(this.#options.clock, msMax, this.#tellAll())
     for (const watched of this.#waiting.values()) watched.timer?.cancel()
     if (this.#waiting.size > 0)
-      this.#options.logger.error({ documents: this.#waiting.size }, 'onDocumentChanged was not told of all documents before the end')
+      this.#options.logger.error({ documents: this.#waiting.size }, `${this.#options.what} was not told of all changes before the end`)
   }
 
   async #tellAll(): Promise<void> {
@@ -108,7 +121,7 @@ export class ChangeWatch {
       await tell({ documentId, fromSeq, throughSeq, users: [...users] })
       this.#failures.delete(documentId)
     } catch (thrown) {
-      logger.error({ documentId, err: thrown }, 'onDocumentChanged failed; it is told again')
+      logger.error({ documentId, err: thrown }, `${this.#options.what} was not told of a change; it is told again`)
       this.#failures.set(documentId, (this.#failures.get(documentId) ?? 0) + 1)
       this.#backInto(documentId, fromSeq, throughSeq, users)
     } finally {

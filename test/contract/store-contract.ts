@@ -3,6 +3,7 @@ import { describe } from 'node:test'
 import { accessRecordsContract } from './access-records.js'
 import { appendingContract } from './appending.js'
 import { authorsContract } from './authors.js'
+import { changeCursorsContract } from './change-cursors.js'
 import { contractTest, type MakeStore } from './fixture.js'
 import { historyContract } from './history.js'
 import { ownershipContract } from './ownership.js'
@@ -20,5 +21,6 @@ export function storeContract(name: string, makeStore: MakeStore): void {
     quarantineContract(test)
     authorsContract(test)
     accessRecordsContract(test)
+    changeCursorsContract(test)
   })
 }

@@ -20,7 +20,7 @@ after(() => server.stop())
 async function empty(): Promise<void> {
   await (await open(url)).close()
   await server.run(
-    `TRUNCATE weft.log, weft.document, weft.snapshot, weft.node, weft.lease, weft.cluster, weft.access_record;
+    `TRUNCATE weft.log, weft.document, weft.snapshot, weft.node, weft.lease, weft.cluster, weft.access_record, weft.change_cursor;
      UPDATE weft.shard_owner SET epoch = 0, node_id = NULL, boot = NULL WHERE epoch > 0`,
     new URL(url).pathname.slice(1),
   )

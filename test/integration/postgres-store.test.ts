@@ -202,7 +202,7 @@ describe('behind a transaction pooler', () => {
   ownershipContract(
     contractTest(async () => {
       await server.run(
-        'TRUNCATE weft.log, weft.document, weft.snapshot, weft.node, weft.lease; UPDATE weft.shard_owner SET epoch = 0, node_id = NULL, boot = NULL WHERE epoch > 0',
+        'TRUNCATE weft.log, weft.document, weft.snapshot, weft.node, weft.lease, weft.change_cursor; UPDATE weft.shard_owner SET epoch = 0, node_id = NULL, boot = NULL WHERE epoch > 0',
         nameOf(url),
       )
       const database = new Database({ url, logger: silentLogger, usesPerConnectionMax: 1 })

@@ -15,6 +15,7 @@ function watchWith(tell: (change: QuietChange) => Promise<void> = () => Promise.
     logger: silentLogger,
     quietMs: 2_000,
     waitMsMax: 10_000,
+    what: 'somebody',
     tell: (change) => {
       told.push(`${change.documentId} ${change.fromSeq}-${change.throughSeq} ${change.users.join('+')}`)
       return tell(change)

@@ -51,6 +51,8 @@ const subjects: Readonly<Record<string, RegExp>> = {
   H4: /delete|DELETE/,
   H3: /prune|retention|window|version|credible/i,
   X1: /host|address|forwarded|loopback/i,
+  E1: /told|cursor|seq/i,
+  E2: /told|page|requests/i,
   X2: /grant|right|forbidden|unauthenticated/i,
   X3: /revo|expir|remove|inMs/i,
   X4: /ticket|insert/i,

@@ -6,6 +6,7 @@ import { quarantine } from './0003-quarantine.js'
 import { whoWrote } from './0004-who-wrote.js'
 import { versionDescription } from './0005-version-description.js'
 import { accessRecords } from './0006-access-records.js'
+import { changeCursors } from './0007-change-cursors.js'
 
 export interface Migration {
   readonly version: number
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   { version: 4, name: 'who-wrote', sql: whoWrote },
   { version: 5, name: 'version-description', sql: versionDescription },
   { version: 6, name: 'access-records', sql: accessRecords },
+  { version: 7, name: 'change-cursors', sql: changeCursors },
 ]
