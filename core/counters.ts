@@ -1,4 +1,5 @@
-// Named counters of what happened: one object per server, read by metrics and by tests.
+// Named counters and distributions of what happened: one object per server, read by metrics and by tests.
+import type { WeftErrorCode } from './errors.js'
 
 export const counterNames = [
   'connections_accepted',
@@ -62,7 +63,47 @@ export const counterNames = [
 
 export type CounterName = (typeof counterNames)[number]
 
+/** Upper bounds of the buckets, each in the unit of the name. */
+const seconds = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
+
+export const histogramTable = {
+  commit_seconds: { buckets: seconds, help: 'How long a commit took, its sync included.' },
+  commit_documents: { buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000], help: 'Documents in a commit.' },
+  acknowledgement_seconds: {
+    buckets: seconds,
+    help: 'From the first edit of a commit, as its document received it, to its acknowledgement.',
+  },
+  compaction_seconds: {
+    buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60],
+    help: 'How long a compaction took, waiting for its turn included.',
+  },
+} as const satisfies Record<string, { readonly buckets: readonly number[]; readonly help: string }>
+
+export type HistogramName = keyof typeof histogramTable
+
+export interface Distribution {
+  readonly buckets: readonly number[]
+  /** How many values lie in each bucket, and above the last one. */
+  readonly counts: readonly number[]
+  readonly sum: number
+}
+
+interface GrowingDistribution {
+  readonly buckets: readonly number[]
+  readonly counts: number[]
+  sum: number
+}
+
+export const histogramNames = Object.keys(histogramTable) as HistogramName[]
+
+function emptyDistribution(name: HistogramName): GrowingDistribution {
+  const { buckets } = histogramTable[name]
+  return { buckets, counts: Array<number>(buckets.length + 1).fill(0), sum: 0 }
+}
+
 export class Counters {
+  readonly #distributions = new Map<HistogramName, GrowingDistribution>(histogramNames.map((name) => [name, emptyDistribution(name)]))
+  readonly #refusals = new Map<WeftErrorCode, number>()
   readonly #values = new Map<CounterName, number>(counterNames.map((name) => [name, 0]))
 
   add(name: CounterName, amount = 1): void {
@@ -71,6 +112,31 @@ export class Counters {
 
   get(name: CounterName): number {
     return this.#values.get(name) ?? 0
+  }
+
+  /** Adds a value to a distribution. */
+  observe(name: HistogramName, value: number): void {
+    const distribution = this.#distributions.get(name)
+    if (distribution === undefined) return
+    const { buckets, counts } = distribution
+    let bucket = 0
+    while (bucket < buckets.length && value > (buckets[bucket] ?? 0)) bucket += 1
+    counts[bucket] = (counts[bucket] ?? 0) + 1
+    distribution.sum += value
+  }
+
+  distribution(name: HistogramName): Distribution {
+    return this.#distributions.get(name) ?? emptyDistribution(name)
+  }
+
+  /** A session was refused, or ended against its client's wish, with this code. */
+  refused(code: WeftErrorCode): void {
+    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1)
+  }
+
+  /** By code. */
+  refusals(): IterableIterator<[WeftErrorCode, number]> {
+    return this.#refusals.entries()
   }
 
   entries(): IterableIterator<[CounterName, number]> {

@@ -62,6 +62,8 @@ async function serve(settings: Settings): Promise<void> {
     broadcast: settings.broadcast,
     basePath: settings.basePath,
     trustedProxies: settings.trustedProxies,
+    metricsPort: settings.metricsPort,
+    metricsHost: settings.metricsHost,
     access: settingsUnder(settings, 'access'),
     webhooks: settingsUnder(settings, 'webhooks'),
     drainWindowMs: settings.drainWindowMs,

@@ -9,7 +9,7 @@ import type { Random } from '../../core/random.js'
 import type { AccessRecords } from '../../persistence/access-records.js'
 import { clientAddressOf, type TrustedProxies } from './addresses.js'
 import { AdminKey } from './admin-key.js'
-import { ApiKeys } from './api-keys.js'
+import { ApiKeys, isApiKey } from './api-keys.js'
 import { type Authorization, type Authorize, type AuthorizeRequest, allowEverybody, guardedAuthorize } from './authorize.js'
 import { type Authenticator, authorizationOf, type Identity } from './identity.js'
 import { type JsonWebTokenOptions, JsonWebTokens } from './json-web-tokens.js'
@@ -196,6 +196,8 @@ export class AccessControl {
   }
 
   #identityOf({ parameters, token }: AuthorizeRequest): Promise<Identity | null> {
+    // It may be revoked at any time, and costs next to nothing to look at.
+    if (isApiKey(token)) return this.keys.authenticate(token)
     const known = this.#identities.get(parameters) ?? new Map<string, Promise<Identity | null>>()
     this.#identities.set(parameters, known)
     const before = known.get(token)

@@ -101,7 +101,7 @@ export class ApiKeys implements Authenticator {
   }
 
   async authenticate(token: string): Promise<Identity | null> {
-    if (!token.startsWith('wk_')) return null
+    if (!isApiKey(token)) return null
     const [, id = '', secret = ''] = FORM.exec(token) ?? []
     const key = this.#known.get(id)
     if (key === undefined || !timingSafeEqual(key.hash, hashOf(secret)))
@@ -120,6 +120,11 @@ export class ApiKeys implements Authenticator {
       return []
     }
   }
+}
+
+/** Whether it is meant as one. */
+export function isApiKey(token: string): boolean {
+  return token.startsWith('wk_')
 }
 
 export function checkGrants(documents: Grants): void {

@@ -19,17 +19,23 @@ export class LocalIdentities implements Authenticator {
   readonly #random: Random
   readonly #clock: { now(): number }
   readonly #known = new Map<string, Identity>()
+  /** The token of each identity that was let in before, by all that it says: a program that asks for one again and again gets the same. */
+  readonly #tokens = new Map<string, string>()
 
   constructor(random: Random, clock: { now(): number }) {
     this.#random = random
     this.#clock = clock
   }
 
-  /** The token, and what takes it back. Throws `invalid-configuration` for grants that cannot be. */
+  /** The token. Throws `invalid-configuration` for grants that cannot be. */
   admit({ user = null, name = null, documents = { '**': 'admin' } }: LocalIdentity): string {
+    const said = JSON.stringify([user, name, documents])
+    const before = this.#tokens.get(said)
+    if (before !== undefined) return before
     const token = `${PREFIX}${randomId(this.#random, TOKEN_BYTES)}`
     const rights = new Rights(documents)
     this.#known.set(token, { user, name, rights, cursor: true, issuedAt: this.#clock.now(), expiresAt: null, tokenId: null })
+    this.#tokens.set(said, token)
     return token
   }
 

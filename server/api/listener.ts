@@ -31,6 +31,11 @@ export class HttpListener {
     return `http://${host}:${address.port}`
   }
 
+  /** The same; null when it does not listen. */
+  get urlIfListening(): string | null {
+    return this.#server.address() === null ? null : this.url
+  }
+
   /** Rejects with `address-in-use`, or with `invalid-configuration` when the address is not this machine's or not allowed. */
   listen(port: number, host: string): Promise<void> {
     return new Promise((resolve, reject) => {

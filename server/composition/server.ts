@@ -24,7 +24,7 @@ import type { NodeBindings } from '../api/framework/environment.js'
 import { HttpListener } from '../api/listener.js'
 import { createRequestListener } from '../api/request-listener.js'
 import type { Gauge } from '../api/routes/metrics.js'
-import type { Readiness } from '../api/routes/probes.js'
+import { probePaths, type Readiness } from '../api/routes/probes.js'
 import { readStaticFiles, type StaticFile } from '../api/routes/static-files.js'
 import { settingsFromOptions, settingsUnder, tuningIn } from '../config/program-options.js'
 import type { Settings } from '../config/settings.js'
@@ -87,6 +87,10 @@ export interface ServerOptions {
    * `uniquelocal`. The limits for each client address follow it. Default: none is believed.
    */
   readonly trustedProxies?: readonly string[]
+  /** A port of its own for `/metrics` and the probes, opened by `listen`. Default: they are where everything is. */
+  readonly metricsPort?: number | null
+  /** Where that port listens. Default 127.0.0.1. */
+  readonly metricsHost?: string
   readonly tuning?: Partial<DocumentTuning>
   /** The longest time over which a drain spreads the closes. Default 5 s; with few connections it takes much less. */
   readonly drainWindowMs?: number
@@ -114,6 +118,8 @@ export interface WeftServer {
    * one. Rejects with `address-in-use`. Default host 127.0.0.1.
    */
   listen(port: number, host?: string): Promise<void>
+  /** Of the port of its own for metrics, such as `http://127.0.0.1:9464`; null without one, and before `listen`. */
+  readonly metricsUrl: string | null
   /** Resolves when the server serves. Rejects with `invalid-configuration` when a setting has to change first. */
   readonly ready: Promise<void>
   /** Such as `http://127.0.0.1:1234`. Throws before `listen`. */
@@ -243,6 +249,8 @@ class Server implements WeftServer {
   readonly #basePath: string
   readonly #requestListener: (request: IncomingMessage, response: ServerResponse) => void
   readonly #serveUpgrades: (server: HttpServer, others: 'refused' | 'ignored') => () => void
+  /** What is only for those who watch; null where that is with everything else. */
+  readonly #metrics: { readonly listener: HttpListener; readonly port: number; readonly host: string } | null
   /** Takes what was attached off the program's own servers. */
   readonly #attached: (() => void)[] = []
   readonly #application: Application
@@ -285,6 +293,11 @@ class Server implements WeftServer {
           () => this.#started,
         ),
         ...memoryGauges(budget),
+        {
+          name: 'sessions',
+          help: 'Clients on documents: one for each document that a connection has open.',
+          read: () => access.sessions.size,
+        },
       ],
       clock: base.clock,
       limits,
@@ -307,7 +320,31 @@ class Server implements WeftServer {
     this.#clock = base.clock
     this.#limits = limits
     this.#basePath = basePath
-    this.#requestListener = createRequestListener(this.#application, { clock: base.clock, limits, memory: budget.account('answers') })
+    const answers = { clock: base.clock, limits, memory: budget.account('answers') }
+    const { metricsPort, metricsHost } = settings
+    const withoutMetrics: Application = (request, bindings) =>
+      this.#application(
+        metricsPort !== null && ['/metrics', `${basePath}/metrics`].includes(new URL(request.url).pathname)
+          ? new Request(new URL('/nothing', request.url), request)
+          : request,
+        bindings,
+      )
+    this.#requestListener = createRequestListener(withoutMetrics, answers)
+    const onlyProbes: Application = async (request, bindings) =>
+      probePaths.has(new URL(request.url).pathname)
+        ? this.#application(request, bindings)
+        : new Response('Only /metrics, /healthz and /readyz are here.\n', { status: 404 })
+    this.#metrics =
+      metricsPort === null
+        ? null
+        : {
+            listener: new HttpListener(createRequestListener(onlyProbes, answers), () => {}, {
+              clock: base.clock,
+              idleSocketsMax: limits.idleSocketsMax,
+            }),
+            port: metricsPort,
+            host: metricsHost,
+          }
     this.#serveUpgrades = (server, others) =>
       serveUpgrades(server, {
         dialects,
@@ -339,6 +376,10 @@ class Server implements WeftServer {
 
   get url(): string {
     return this.#listener.url
+  }
+
+  get metricsUrl(): string | null {
+    return this.#metrics?.listener.urlIfListening ?? null
   }
 
   get presence(): WeftServer['presence'] {
@@ -404,6 +445,10 @@ class Server implements WeftServer {
   async listen(port: number, host = '127.0.0.1'): Promise<void> {
     checkExposure(host, this.#exposure, this.#logger)
     await this.#listener.listen(port, host)
+    if (this.#metrics !== null) {
+      await this.#metrics.listener.listen(this.#metrics.port, this.#metrics.host)
+      this.#logger.info({ url: this.#metrics.listener.url }, 'metrics are there')
+    }
     this.#logger.info({ url: this.url }, 'listening')
     this.#beginOnce(this.url)
   }
@@ -509,7 +554,7 @@ class Server implements WeftServer {
       if (before.kind === 'serving' || before.kind === 'failed') await before.started?.stop(windowMs)
     }
     try {
-      await inOrder([stopNode, ...this.#attached, () => this.#listener.close()])
+      await inOrder([stopNode, ...this.#attached, () => this.#listener.close(), () => this.#metrics?.listener.close()])
     } catch (thrown) {
       this.#logger.error({ err: thrown }, 'a step of stopping failed')
       throw thrown

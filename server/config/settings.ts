@@ -64,6 +64,19 @@ function limitSettings(): { readonly [Name in LimitName as `limits.${Name}`]: Se
 export const settings = {
   host: setting(kinds.text('<address>'), '127.0.0.1', { group: 'server', flag: '--host', variable: 'HOST', help: 'where to listen' }),
   port: setting(kinds.port, 1234, { group: 'server', flag: '--port', variable: 'PORT', help: 'the port, 0 for any free one' }),
+  metricsPort: setting(kinds.optional(kinds.port), null, {
+    group: 'server',
+    flag: '--metrics-port',
+    variable: 'WEFT_METRICS_PORT',
+    help: 'a port of its own for /metrics and the probes, 0 for any free one; the other one then has no /metrics',
+    otherwise: 'they are on the other port',
+  }),
+  metricsHost: setting(kinds.text('<address>'), '127.0.0.1', {
+    group: 'server',
+    flag: '--metrics-host',
+    variable: 'WEFT_METRICS_HOST',
+    help: 'where that port listens',
+  }),
   dataDir: setting(kinds.text('<folder>'), './data', {
     group: 'server',
     flag: '--data',

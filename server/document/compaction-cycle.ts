@@ -96,6 +96,7 @@ export class CompactionCycle {
   async #run(failures: number): Promise<void> {
     const { clock, logger, counters, tuning } = this.#environment
     const { documentId } = this.#subject
+    const startedAt = clock.monotonic()
     let waiting: CycleState = { kind: 'waiting', notBefore: Number.NEGATIVE_INFINITY, failures: 0 }
     try {
       const refused = await this.#compact()
@@ -109,6 +110,7 @@ export class CompactionCycle {
       const pauseMs = Math.min(RETRY_MS_MAX, tuning.compactionRetryMs * 2 ** Math.min(failures, 20))
       waiting = { kind: 'waiting', notBefore: clock.monotonic() + pauseMs, failures: failures + 1 }
     }
+    counters.observe('compaction_seconds', (clock.monotonic() - startedAt) / 1000)
     this.#state = waiting
     this.#events.ended()
   }

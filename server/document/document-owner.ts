@@ -78,7 +78,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   #state: OwnerState = { kind: 'open' }
   /** While what was found to be unusable is on its way to the store. */
   #quarantineRecord: QuarantineRecord | null = null
-  readonly #pending = new PendingEntries()
+  readonly #pending: PendingEntries
   #inFlight: InFlight | null = null
   /** What is known beyond the image: pending and in the commit. */
   readonly #waitingCounts = { ...noStructs }
@@ -112,6 +112,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
       opened.image,
       () => opened.known.approximateBytes + this.#waiting.byteLength + this.#nesting.byteLength,
     )
+    this.#pending = new PendingEntries(environment.clock)
     this.#repeats = new Repeats(environment.clock, (session, through) => this.#sessions.acknowledge(session, through, this.#head))
     this.#admissions = new AdmissionQueue(environment.clock, () => {
       this.#measurePressure()
@@ -342,6 +343,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     if (this.#environment.broadcast === 'after-commit')
       this.#sessions.broadcast({ seq: entry.seq, update: entry.update, frames: new Map() })
     for (const [session, through] of pending.submitters) this.#sessions.acknowledge(session, through, entry.seq)
+    this.#environment.counters.observe('acknowledgement_seconds', (this.#environment.clock.monotonic() - pending.since) / 1000)
     this.#events.committed(this, entry.users ?? [])
     pending.settle()
     this.#measureMemory()

@@ -173,6 +173,8 @@ export class LogWriter {
   /** Never rejects. */
   async #attempt(batch: Batch): Promise<void> {
     let result: AppendResult
+    const documents = batch.size
+    const startedAt = this.#clock.monotonic()
     try {
       result = await this.#options.append([...batch.values()])
     } catch (thrown) {
@@ -180,7 +182,10 @@ export class LogWriter {
     }
     this.#failures = 0
     this.#refusedSince = null
-    this.#options.counters.add('commits')
+    const { counters } = this.#options
+    counters.add('commits')
+    counters.observe('commit_seconds', (this.#clock.monotonic() - startedAt) / 1000)
+    counters.observe('commit_documents', documents)
     this.#settle(batch, result)
     this.#finish(batch)
   }

@@ -43,6 +43,8 @@ export class Pending {
   readonly submitters = new Map<SessionSlot, number>()
   /** What they hold together. */
   readonly counts = { ...noStructs }
+  /** When the first edit came; monotonic milliseconds. */
+  readonly since: number
   readonly #waiters: (() => void)[] = []
   readonly #firstStretches = new Map<number, FirstStretch>()
   readonly #users = new Set<string>()
@@ -53,6 +55,10 @@ export class Pending {
   #bytes = 0
   /** Merging failed; whoever takes the entry finds out why. */
   #unmergeable = false
+
+  constructor(since: number) {
+    this.since = since
+  }
 
   get updates(): readonly Uint8Array[] {
     return this.#chunks.map((chunk) => chunk.update)
@@ -165,10 +171,15 @@ function itemsOf(edit: InspectedUpdate): number {
 
 /** All that waits, as entries in order. */
 export class PendingEntries {
+  readonly #clock: Clock
   /** Every one but the last is as long as it may be. */
   readonly #entries: Pending[] = []
   #bytes = 0
   #heldBytes = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   get empty(): boolean {
     return this.#entries.length === 0
@@ -207,7 +218,7 @@ export class PendingEntries {
   add(edit: InspectedUpdate, from: Submitter, firstUses: readonly number[]): void {
     let entry = this.last
     if (entry === null || !entry.hasRoomFor(edit)) {
-      entry = new Pending()
+      entry = new Pending(this.#clock.monotonic())
       this.#entries.push(entry)
     }
     const before = entry.heldBytes

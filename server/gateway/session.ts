@@ -349,6 +349,7 @@ export class Session implements SessionSink, AwarenessSink {
   #end(error: WeftError): void {
     if (this.#state.kind === 'ended') return
     this.leave()
+    this.#options.services.counters.refused(error.code)
     this.#options.dialect.sessionEnded(error)
   }
 

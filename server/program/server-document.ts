@@ -33,17 +33,19 @@ export interface ProgramDocumentsOptions {
   readonly random: Random
 }
 
+/** Users whose client ids are remembered; others get new ones. */
+const USERS_MAX = 1_000
+
 /** Of one node. */
 export class ProgramDocuments {
   readonly #options: ProgramDocumentsOptions
   /** The last transaction of each document that has any: they take turns, so that each knows the ones before. */
   readonly #turns = new Map<string, Promise<unknown>>()
-  /** One for all transactions, so that a document does not collect a client id for each of them. */
-  #clientId: number
+  /** One for all transactions of a user: a document does not collect a client id for each of them, and who wrote what is known by client ids. */
+  readonly #clientIds = new Map<string | null, number>()
 
   constructor(options: ProgramDocumentsOptions) {
     this.#options = options
-    this.#clientId = newClientId(options.random)
   }
 
   document(documentId: string): ServerDocument {
@@ -65,10 +67,20 @@ export class ProgramDocuments {
     }
   }
 
+  #clientIdOf(user: string | null): number {
+    const known = this.#clientIds.get(user)
+    if (known !== undefined) return known
+    const [oldest] = this.#clientIds.keys()
+    if (this.#clientIds.size >= USERS_MAX && oldest !== undefined) this.#clientIds.delete(oldest)
+    const made = newClientId(this.#options.random)
+    this.#clientIds.set(user, made)
+    return made
+  }
+
   async #transact<Result>(documentId: string, change: (doc: Y.Doc) => Result, user: string | null): Promise<Transacted<Result>> {
     const doc = await readDocument(this.#options.directory, documentId)
     try {
-      doc.clientID = this.#clientId
+      doc.clientID = this.#clientIdOf(user)
       const updates: Uint8Array[] = []
       doc.on('update', (update: Uint8Array) => void updates.push(update))
       const result = doc.transact(() => change(doc))
@@ -79,7 +91,7 @@ export class ProgramDocuments {
       return { result, seq }
     } catch (thrown) {
       // It may have been committed all the same: an id that is used twice for different things would be the end of the document.
-      this.#clientId = newClientId(this.#options.random)
+      this.#clientIds.delete(user)
       throw thrown
     } finally {
       doc.destroy()

@@ -21,7 +21,7 @@ describe('the documentation', () => {
     const { server } = await startLocalServer()
     const metrics = await (await fetch(`${server.url}/metrics`)).text()
     await server.close()
-    const there = new Set([...metrics.matchAll(/^(weft_\w+) /gm)].map((match) => match[1]))
+    const there = new Set([...metrics.matchAll(/^# HELP (weft_\w+) /gm)].map((match) => match[1]))
     const named = [...text.matchAll(/`(weft_\w+)`/g)].map((match) => match[1])
     assert.ok(named.length >= 4)
     assert.deepEqual(

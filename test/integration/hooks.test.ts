@@ -232,6 +232,18 @@ test('S1: the program edits by the same path as everybody, and edits of its own 
   await until(() => session.doc.getMap('robots').size === 50, 'everybody sees it')
   // One client id for all of them.
   assert.equal(Y.decodeStateVector(Y.encodeStateVector(session.doc)).size, 2)
+  // Who wrote what is known by client ids, so each user of the program has one of their own.
+  await notes.transact((doc) => doc.getText('signed').insert(0, 'by a '), { user: 'a' })
+  await notes.transact((doc) => doc.getText('signed').insert(5, 'and by b'), { user: 'b' })
+  const authors = await (await fetch(`${local.server.url}/api/v1/documents/notes/authors`)).json()
+  const signed = authors.roots.find(({ name }: { name: string }) => name === 'signed')
+  assert.deepEqual(
+    signed.runs.map(({ text, clientId }: { text: string; clientId: number }) => [text, authors.users[clientId]]),
+    [
+      ['by a ', 'a'],
+      ['and by b', 'b'],
+    ],
+  )
   assert.equal((await notes.transact(() => 'nothing')).seq, null)
   await assert.rejects(
     notes.transact((doc) => {

@@ -238,7 +238,12 @@ describe('API keys', () => {
     const short = await access.keys.create({ ...key('b'), lifetimeMs: 60_000 })
     await pass(clock, 2_000)
     assert.equal((await other.ask(shown)).admin, true)
+    // Over one connection, too, that has shown it before.
+    const visit = visitWith(shown)
+    const again = () => access.authorize({ ...visit, documentId: 'notes', scope: 'document', token: '' })
+    assert.equal((await again()).admin, true)
     await access.keys.remove(made.id)
+    assert.match(await refusal(again()), /^unauthenticated/)
     assert.match(await refusal(ask(shown)), /^unauthenticated: There is no such API key/)
     await pass(clock, 2_000)
     assert.match(await refusal(other.ask(shown)), /^unauthenticated/)

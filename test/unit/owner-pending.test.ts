@@ -74,7 +74,7 @@ test('G8: a few bytes of a large message do not keep all of it', () => {
   const message = new Uint8Array(1_000_000)
   const edit = keystroke(7, 0)
   message.set(edit, 500_000)
-  const pending = new Pending()
+  const pending = new Pending(0)
   const sink = new TestSession()
   const submitter = { session: { sink, state: { kind: 'live' } } as const, submission: 1, user: null }
   pending.add(inspected(message.subarray(500_000, 500_000 + edit.length)), submitter, [])

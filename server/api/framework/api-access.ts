@@ -60,13 +60,20 @@ export function refuseOutsiders(access: ApiAccess, context: Context<ApiEnvironme
   if (refusal !== null) throw refusal
 }
 
+/** One for each request: what it shows is looked at once, and a ticket is spent once. */
+const visits = new WeakMap<Request, Visit>()
+
 function visitOf({ trustedProxies }: ApiAccess, context: Context<ApiEnvironment>): Visit {
+  const known = visits.get(context.req.raw)
+  if (known !== undefined) return known
   const { incoming } = context.env
-  return {
+  const visit: Visit = {
     parameters: new URL(context.req.url).searchParams,
     protocols: [],
     origin: context.req.header('origin') ?? null,
     headers: incoming?.headers ?? Object.fromEntries(context.req.raw.headers),
     address: incoming === undefined ? null : clientAddressOf(incoming, trustedProxies),
   }
+  visits.set(context.req.raw, visit)
+  return visit
 }

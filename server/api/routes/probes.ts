@@ -2,7 +2,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Counters } from '../../../core/counters.js'
 import type { ApiEnvironment } from '../framework/environment.js'
-import { type Gauge, metricsText } from './metrics.js'
+import { type Gauge, MetricsText } from './metrics.js'
 
 export interface Readiness {
   readonly ready: boolean
@@ -26,7 +26,6 @@ export function addProbes(app: OpenAPIHono<ApiEnvironment>, { counters, gauges, 
     const { ready, text } = readiness()
     return context.text(`${text}\n`, ready ? 200 : 503)
   })
-  app.get('/metrics', (context) =>
-    context.body(metricsText(counters, gauges), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }),
-  )
+  const metrics = new MetricsText(counters, gauges)
+  app.get('/metrics', async (context) => context.body(await metrics.read(), 200, { 'Content-Type': metrics.contentType }))
 }
