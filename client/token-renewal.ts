@@ -56,7 +56,7 @@ export class TokenRenewal {
     const failed = (error: unknown): void => {
       if (asked !== this.#asked) return
       logger.warn({ error }, 'The token for a document could not be renewed.')
-      this.#asked += 1
+      this.stop()
       const leftMs = this.#endsAt - clock.monotonic()
       // Afterwards the server ends the session, and the way back asks for a token too.
       if (leftMs > PAUSE_MS_MIN) this.#askIn(Math.max(PAUSE_MS_MIN, leftMs / 4))

@@ -315,8 +315,12 @@ export class Session implements SessionSink, AwarenessSink {
     this.#state = { kind: 'attached', attachment, membership }
     for (const message of dialect.opened(attachment, this.#permission)) this.#delivery.send(message)
     this.#tellExpiry()
-    for (const run of state.held) run()
-    this.#releaseHeld(state)
+    try {
+      for (const run of state.held) run()
+    } finally {
+      // Also when something of it was malformed and ends the session: the connection may have others.
+      this.#releaseHeld(state)
+    }
     this.#tellSettled()
   }
 
