@@ -18,7 +18,7 @@ test('S6: what a client asks while it is being attached is done in order, with t
   await assertNothingLeft(bench)
 })
 
-test('X3: a token that is shown in mid-attach counts for what was written before, too', async () => {
+test('G6: a token that is shown in mid-attach counts for what was written before, too', async () => {
   const bench = sessionBench()
   await sessionStates.attaching(bench)
   bench.session.write(1, update)
