@@ -25,6 +25,11 @@ export class LatestAuthorization {
     else void this.#ask(authorize)
   }
 
+  /** Nobody wants to know any more: what has not been asked yet is not. */
+  stop(): void {
+    this.#next = null
+  }
+
   async #ask(first: Ask): Promise<void> {
     this.#state = 'asking'
     let tell = await answer(first, this.#outcome)

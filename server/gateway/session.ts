@@ -177,6 +177,7 @@ export class Session implements SessionSink, AwarenessSink {
     this.#state = { kind: 'ended' }
     this.#delivery.close()
     this.#query?.cancel()
+    this.#authorization.stop()
     this.#registration.end()
     if (state.kind === 'attaching') this.#releaseHeld(state)
     if (this.#paused === 'paused') this.#options.connection.releaseReading()

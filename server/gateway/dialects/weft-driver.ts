@@ -65,7 +65,8 @@ export interface WeftDriverOptions {
 }
 
 type WeftState =
-  | { readonly kind: 'greeting'; readonly timer: Timer }
+  /** `drainAfterMs`: the server will close the connection, which is to be told once the client can be told anything. */
+  | { readonly kind: 'greeting'; readonly timer: Timer; drainAfterMs: number | null }
   | { readonly kind: 'talking'; readonly token: string; lastChannel: number; phase: 'serving' | 'draining' }
   | { readonly kind: 'over' }
 
@@ -120,7 +121,11 @@ export class WeftDriver implements Driver {
     this.#charge = new MemoryCharge(services.budget.account('received'))
     const tooLate = (): void =>
       connection.fail(new WeftError('too-slow', `The hello did not arrive within ${services.limits.handshakeMsMax} ms of the upgrade.`))
-    this.#state = { kind: 'greeting', timer: services.clock.after(services.limits.handshakeMsMax, tooLate, { unref: true }) }
+    this.#state = {
+      kind: 'greeting',
+      timer: services.clock.after(services.limits.handshakeMsMax, tooLate, { unref: true }),
+      drainAfterMs: null,
+    }
   }
 
   start(): void {}
@@ -134,6 +139,7 @@ export class WeftDriver implements Driver {
         state.timer.cancel()
         this.#state = { kind: 'talking', token: message.token, lastChannel: 0, phase: 'serving' }
         this.#welcome()
+        if (state.drainAfterMs !== null) this.drain(state.drainAfterMs)
         return
       case 'talking':
         this.#talk(state, message)
@@ -150,6 +156,7 @@ export class WeftDriver implements Driver {
   }
 
   drain(retryAfterMs: number): void {
+    if (this.#state.kind === 'greeting') this.#state.drainAfterMs = retryAfterMs
     if (this.#state.kind !== 'talking') return
     this.#state.phase = 'draining'
     this.#options.connection.send(encodeWeftServer({ type: 'drain', retryAfterMs }))
