@@ -70,10 +70,14 @@ export class Connection implements SocketEvents, OutboxCarrier {
   #driver: Driver | null = null
   #state: ConnectionState = { kind: 'open' }
   #readHolds = 0
+  /** Whether the driver has as much under way as it wants. */
+  #handlingHeld = false
   #sentBytes = 0
   /** Messages that the network has not taken. */
   readonly #held = new Set<HeldMessage>()
   #lastSentAt: number
+  /** A drain has begun here: what was received is to be committed, however much the documents have. */
+  #isLeaving = false
   /** The socket is gone, and something that it brought is not handled yet. */
   #closedWith: number | null = null
   #inboxWaiters: (() => void)[] = []
@@ -166,18 +170,24 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.waitingBytes <= bytes) this.#options.clock.soon(() => this.#tellRoom())
   }
 
-  /** Stops reading until as many `releaseReading` have followed. The heartbeat is suspended meanwhile, since pongs are not read either. */
+  /**
+   * Stops reading until as many `releaseReading` have followed; what the socket had delivered already waits, too. The heartbeat is suspended meanwhile, since pongs
+   * are not read either.
+   */
   holdReading(): void {
     this.#readHolds++
     if (this.#readHolds > 1 || this.#state.kind !== 'open' || !this.#options.mayHoldReading) return
     this.#options.counters.add('reads_held')
+    this.#updateHandling()
     this.#updateReading()
     this.#heartbeat.suspend()
   }
 
   releaseReading(): void {
     this.#readHolds--
-    if (this.#readHolds > 0 || this.#state.kind !== 'open' || !this.#options.mayHoldReading) return
+    if (this.#readHolds > 0 || !this.#options.mayHoldReading) return
+    this.#updateHandling()
+    if (this.#state.kind !== 'open') return
     this.#updateReading()
     this.#heartbeat.resume()
   }
@@ -226,7 +236,9 @@ export class Connection implements SocketEvents, OutboxCarrier {
   async leave(settleMsMax: number): Promise<void> {
     const driver = this.#driver
     if (this.#state.kind !== 'open' || driver === null) return
+    this.#isLeaving = true
     this.holdReading()
+    this.#updateHandling()
     const { clock, socket } = this.#options
     await new Promise<void>((resolve) => {
       const tooLong = clock.after(settleMsMax, resolve, { unref: true })
@@ -280,6 +292,8 @@ export class Connection implements SocketEvents, OutboxCarrier {
       this.#heartbeat.stop()
       this.windows.stop()
       this.#closedWith = code
+      // Nothing more comes, and whoever sees this client has to hear that it is gone.
+      this.#updateHandling()
       return
     }
     const wasOpen = this.#state.kind
@@ -296,11 +310,19 @@ export class Connection implements SocketEvents, OutboxCarrier {
 
   /** Handles nothing more of what the client sends until `releaseHandling`; then what came meanwhile is handled, in order. */
   holdHandling(): void {
-    this.#inbox.hold()
+    this.#handlingHeld = true
+    this.#updateHandling()
   }
 
   releaseHandling(): void {
-    this.#inbox.release()
+    this.#handlingHeld = false
+    this.#updateHandling()
+  }
+
+  #updateHandling(): void {
+    const waitsForDocument = this.#readHolds > 0 && this.#options.mayHoldReading && !this.#isLeaving && this.#closedWith === null
+    if (this.#handlingHeld || waitsForDocument) this.#inbox.hold()
+    else this.#inbox.release()
   }
 
   #dropWhatServesNobody(): void {

@@ -205,7 +205,7 @@ describe('FairInbox', () => {
     assert.deepEqual(ended, { driver: 1, connection: 1 })
   })
 
-  test('a connection that holds reading stays held when its inbox has emptied', () => {
+  test('a connection that holds reading reads again when it is released and its inbox has emptied', () => {
     const clock = new WorkingClock()
     const { connection, send, socket } = connect(clock, new LoopShare(clock), 1)
     send(...upTo(5))
@@ -213,6 +213,7 @@ describe('FairInbox', () => {
     clock.flush()
     assert.equal(socket.paused, true)
     connection.releaseReading()
+    clock.flush()
     assert.equal(socket.paused, false)
   })
 })
