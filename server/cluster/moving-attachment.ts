@@ -2,7 +2,8 @@
 // session got, and submits again what nobody has acknowledged, in order; the session and its client's socket never notice (O5).
 //
 // Invariants: a submission is kept until it is acknowledged or refused. A session hears of nothing twice in a way that it could mistake: a catch-up that it
-// did not ask for reaches it as beats. At most one inner attachment is listened to.
+// did not ask for reaches it as beats. At most one inner attachment is listened to. An owner that asked to wait is submitted nothing more: what comes all the same
+// is kept, and counted, until it goes on.
 import { unreachable } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
@@ -106,8 +107,7 @@ export class MovingAttachment implements Attachment, SessionSink {
   submit(submission: number, bytes: Uint8Array, user: string | null): void {
     if (this.#state.kind === 'ended' || this.#sink === null) return
     this.#unacknowledged.add({ submission, bytes, user })
-    if (this.#state.kind === 'attached') this.#state.attachment.submit(submission, bytes, user)
-    else this.#hold()
+    this.#submitMore()
   }
 
   detach(): void {
@@ -163,7 +163,7 @@ export class MovingAttachment implements Attachment, SessionSink {
   }
 
   resume(): void {
-    this.updatePause()
+    this.#submitMore()
   }
 
   detached(error: WeftError): void {
@@ -213,16 +213,12 @@ export class MovingAttachment implements Attachment, SessionSink {
       return
     }
     this.#incarnation = attachment.incarnation
-    const state = { kind: 'attached', attachment, incoming } as const
-    this.#state = state
+    this.#state = { kind: 'attached', attachment, incoming }
+    this.#unacknowledged.restart()
     this.#search.found()
     incoming.start()
-    this.#release()
     this.#reading.goOn(attachment)
-    for (const { submission, bytes, user } of this.#unacknowledged.inOrder()) {
-      if (this.#state !== state) return
-      attachment.submit(submission, bytes, user)
-    }
+    this.#submitMore()
     this.#endIfDone()
   }
 
@@ -234,7 +230,7 @@ export class MovingAttachment implements Attachment, SessionSink {
     const state = this.#state
     switch (state.kind) {
       case 'attached':
-        return state.incoming.paused
+        return state.incoming.paused || this.#heldBytes > 0
       case 'looking':
         return this.#heldBytes > this.#options.limits.attachingBytesMax || this.#options.held.full
       case 'ended':
@@ -244,7 +240,25 @@ export class MovingAttachment implements Attachment, SessionSink {
     }
   }
 
-  /** Counts what is kept while there is no owner. */
+  /** Gives the owner what it has not been given, until it asks to wait. */
+  #submitMore(): void {
+    const state = this.#state
+    if (state.kind === 'attached' && this.#submitAllTo(state)) this.#release()
+    else if (this.#state.kind !== 'ended') this.#hold()
+  }
+
+  /** False if something is left. */
+  #submitAllTo(state: MovingState & { readonly kind: 'attached' }): boolean {
+    while (!state.incoming.paused) {
+      const next = this.#unacknowledged.next()
+      if (next === null) return true
+      state.attachment.submit(next.submission, next.bytes, next.user)
+      if (this.#state !== state) return false
+    }
+    return !this.#unacknowledged.hasNext
+  }
+
+  /** Counts what is kept while there is no owner, or none that takes more. */
   #hold(): void {
     const added = this.#unacknowledged.bytes - this.#heldBytes
     this.#heldBytes += added

@@ -58,7 +58,10 @@ class PlayedAttachment implements Attachment {
   submit(submission: number, _bytes: Uint8Array, user: string | null): void {
     this.calls.push(`submit ${submission}`)
     this.users.push(user)
+    this.onSubmit()
   }
+
+  onSubmit: () => void = () => {}
 
   /** Of each submission. */
   readonly users: (string | null)[] = []
@@ -382,6 +385,40 @@ test('G1: the owner’s pause and resume reach the session, and a move ends the 
   }
   await stage.clock.advanceAsync(1_000)
   assert.ok(session.paused)
+})
+
+test('G1: an owner that asks to wait while it is brought what was kept gets the rest when it goes on, and nothing is counted then', async () => {
+  const stage = new Stage({ attachingBytesMax: 10_000 })
+  const session = await stage.live()
+  stage.last.end('owner-moved')
+  for (let count = 0; count < 5; count++) session.submit(new Uint8Array(4_000))
+  let room = 2
+  stage.owner = ({ sink }) => {
+    const attachment = new PlayedAttachment(sink, { answer: { seq: 1, updates: [] } })
+    attachment.onSubmit = () => {
+      if (--room === 0) sink.pause()
+    }
+    return attachment
+  }
+  await stage.clock.advanceAsync(1_000)
+  const submitted = (): string[] => stage.last.calls.filter((call) => call.startsWith('submit'))
+  assert.deepEqual(submitted(), ['submit 1', 'submit 2'])
+  assert.ok(session.paused)
+  assert.ok(stage.held.bytes > 10_000)
+  // What its socket had read before it was paused.
+  session.submit(new Uint8Array(4_000))
+  assert.deepEqual(submitted(), ['submit 1', 'submit 2'])
+  room = 3
+  stage.last.sink.acknowledged(2, 2)
+  stage.last.sink.resume()
+  assert.deepEqual(submitted().slice(2), ['submit 3', 'submit 4', 'submit 5'])
+  assert.ok(session.paused)
+  session.detach()
+  stage.last.sink.resume()
+  assert.deepEqual(submitted().slice(5), ['submit 6'])
+  assert.equal(stage.held.bytes, 0)
+  stage.last.sink.acknowledged(6, 3)
+  assert.equal(stage.ended, 1)
 })
 
 test('D3: what a session submitted before it left is still brought to the next owner', async () => {
