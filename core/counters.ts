@@ -6,6 +6,8 @@ export const counterNames = [
   'connections_refused',
   'connections_timed_out',
   'messages_received',
+  'bytes_received',
+  'bytes_sent',
   'messages_malformed',
   'messages_ignored',
   'messages_too_large',
@@ -25,6 +27,7 @@ export const counterNames = [
   'compactions',
   'compactions_failed',
   'compactions_refused',
+  'restores',
   'sessions_lagging',
   'sessions_too_slow',
   'transfers_begun',
@@ -68,10 +71,15 @@ const seconds = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 
 export const histogramTable = {
   commit_seconds: { buckets: seconds, help: 'How long a commit took, its sync included.' },
+  commit_bytes: { buckets: [100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000], help: 'Bytes of updates in a commit.' },
   commit_documents: { buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000], help: 'Documents in a commit.' },
   acknowledgement_seconds: {
     buckets: seconds,
     help: 'From the first edit of a commit, as its document received it, to its acknowledgement.',
+  },
+  delivery_seconds: {
+    buckets: seconds,
+    help: "From the first edit of a beat, as its document received it, to handing the beat to the last session of the owner's node.",
   },
   compaction_seconds: {
     buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60],

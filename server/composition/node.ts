@@ -141,6 +141,7 @@ export class ServerNode {
       workshop: this.#workshop,
       clock,
       limits,
+      counters,
       editGuard: options.editGuard ?? null,
     })
     this.program = new ProgramDocuments({ directory: ownership.directory, history: this.history, random })

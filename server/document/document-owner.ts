@@ -326,7 +326,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     this.#inFlight = { pending, entry }
     this.#measurePressure()
     // The seq is that of the last durable commit: a session that resumes by it gets this update again, and never misses it.
-    if (this.#environment.broadcast === 'before-commit') this.#sessions.broadcast({ seq: this.#head, update, frames: new Map() })
+    if (this.#environment.broadcast === 'before-commit') this.#show(this.#head, update, pending.since)
     return entry
   }
 
@@ -340,8 +340,7 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     // A quarantined image ends before the poison; what was committed behind it is in the log.
     if (this.#refusal() === null) this.#image.append(entry.seq, entry.update)
     this.#measurePressure()
-    if (this.#environment.broadcast === 'after-commit')
-      this.#sessions.broadcast({ seq: entry.seq, update: entry.update, frames: new Map() })
+    if (this.#environment.broadcast === 'after-commit') this.#show(entry.seq, entry.update, pending.since)
     for (const [session, through] of pending.submitters) this.#sessions.acknowledge(session, through, entry.seq)
     this.#environment.counters.observe('acknowledgement_seconds', (this.#environment.clock.monotonic() - pending.since) / 1000)
     this.#events.committed(this, entry.users ?? [])
@@ -360,6 +359,13 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   failed(error: WeftError): void {
     this.#environment.logger.error({ documentId: this.documentId, error }, 'A document cannot be written and was closed')
     this.stop(error)
+  }
+
+  /** Shows a beat to everybody, and notes how long it took since its first edit came: once a beat, however many it goes to. */
+  #show(seq: number, update: Uint8Array, since: number): void {
+    const { counters, clock } = this.#environment
+    this.#sessions.broadcast({ seq, update, frames: new Map() })
+    counters.observe('delivery_seconds', (clock.monotonic() - since) / 1000)
   }
 
   /** Client ids of which nothing is known yet, and which the submitter is taken to have used: not those of a whole document that somebody brings in. */

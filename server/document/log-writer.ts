@@ -174,6 +174,8 @@ export class LogWriter {
   async #attempt(batch: Batch): Promise<void> {
     let result: AppendResult
     const documents = batch.size
+    let bytes = 0
+    for (const { update } of batch.values()) bytes += update.length
     const startedAt = this.#clock.monotonic()
     try {
       result = await this.#options.append([...batch.values()])
@@ -186,6 +188,7 @@ export class LogWriter {
     counters.add('commits')
     counters.observe('commit_seconds', (this.#clock.monotonic() - startedAt) / 1000)
     counters.observe('commit_documents', documents)
+    counters.observe('commit_bytes', bytes)
     this.#settle(batch, result)
     this.#finish(batch)
   }

@@ -1,5 +1,6 @@
 // The history of documents: every moment of the retention window and every version can be read, compared, kept, brought back and taken along.
 import type { Clock } from '../../core/clock.js'
+import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { DocumentInfo, DocumentStore, Page, StoredDocument, Version, VersionQuery } from '../../persistence/store.js'
@@ -22,6 +23,7 @@ export interface HistoryOptions {
   readonly workshop: Workshop
   readonly clock: Clock
   readonly limits: Limits
+  readonly counters: Counters
   /** Asked about what somebody writes over the API. Default: nobody is asked. */
   readonly editGuard?: ((edit: { documentId: string; user: string | null; update: Uint8Array; from: 'api' }) => Promise<void>) | null
 }
@@ -210,6 +212,7 @@ export class History {
     const keptBefore = now.moment.seq
     await this.#keepBefore(documentId, keptBefore, `Before the restore of ${at.replace(/^@/, '')}`, author, present)
     const { seq } = await submitEdit(this.#options.documents, documentId, [update], author)
+    this.#options.counters.add('restores')
     return { ...report, from: then.moment, keptBefore, seq }
   }
 

@@ -146,7 +146,10 @@ export class Connection implements SocketEvents, OutboxCarrier {
       default:
         unreachable(this.#state)
     }
-    for (const part of message) this.#sentBytes += part.length
+    let length = 0
+    for (const part of message) length += part.length
+    this.#sentBytes += length
+    this.#options.counters.add('bytes_sent', length)
     this.#lastSentAt = this.#options.clock.monotonic()
     const { socket, outboxMemory } = this.#options
     // An object of its own: one message may be under way several times.
@@ -264,6 +267,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
   }
 
   message(data: Uint8Array): void {
+    this.#options.counters.add('bytes_received', data.length)
     this.#inbox.receive(data, () => this.#receive((driver) => driver.message(data)))
   }
 
