@@ -414,7 +414,7 @@ class Server implements WeftServer {
   asClient(identity: LocalIdentity = {}): { readonly WebSocket: WebSocketConstructor; readonly token: string } {
     const accept: AcceptInProcess = (socket, protocols) => {
       const gateway = this.node?.gateway ?? null
-      const chosen = chooseDialect(dialects, protocols)?.dialect
+      const chosen = chooseDialect(dialects, protocols, null)?.dialect
       if (gateway === null || chosen === undefined || chosen.speaker === 'node' || gateway.admission(null) !== 'admitted') return null
       return gateway.accept(socket, { dialect: chosen, target: '/', origin: null, address: null, protocols, headers: {} })
     }

@@ -38,8 +38,10 @@ export interface Dialect {
   readonly name: string
   /** Who speaks it: a client, or another node of the cluster that has proved to be one. */
   readonly speaker: 'client' | 'node'
-  /** The subprotocol that the answer to these selects, or `none-selected`; null if whoever offers them does not speak this dialect. */
-  matches(protocols: readonly string[]): string | 'none-selected' | null
+  /**
+   * The subprotocol that the answer to these selects, or `none-selected`; null if whoever offers them does not speak this dialect. `target` is as in `Arrival`.
+   */
+  matches(protocols: readonly string[], target: string | null): string | 'none-selected' | null
   /** Throws a `WeftError` that says why the request cannot be served. */
   open(opening: Opening): Driver
 }
@@ -48,9 +50,10 @@ export interface Dialect {
 export function chooseDialect(
   dialects: readonly Dialect[],
   protocols: readonly string[],
+  target: string | null,
 ): { readonly dialect: Dialect; readonly subprotocol: string | null } | null {
   for (const dialect of dialects) {
-    const selected = dialect.matches(protocols)
+    const selected = dialect.matches(protocols, target)
     if (selected !== null) return { dialect, subprotocol: selected === 'none-selected' ? null : selected }
   }
   return null

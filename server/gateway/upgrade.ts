@@ -54,7 +54,7 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () => void {
   const { dialects, limits, counters, basePath = '', nodes = null, trustedProxies = () => false, logger = silentLogger } = options
   const { refusalOf = () => null, random = systemRandom } = options
-  const subprotocolFor = (offered: Set<string>): string | false => chooseDialect(dialects, [...offered])?.subprotocol ?? false
+  const subprotocolFor = (offered: Set<string>): string | false => chooseDialect(dialects, [...offered], null)?.subprotocol ?? false
   const webSockets = webSocketServer(limits.messageBytesMax, subprotocolFor)
   const links = webSocketServer(linkLimits(limits).messageBytesMax, subprotocolFor)
   const proofs = new WeakMap<IncomingMessage, string>()
@@ -78,7 +78,8 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
       counters.add('connections_refused')
       refuseUpgrade(stream, status, reason, headers)
     }
-    const dialect = chooseDialect(dialects, offeredProtocols(request.headers['sec-websocket-protocol']))?.dialect
+    const target = behindBasePath(request.url ?? '/', basePath)
+    const dialect = chooseDialect(dialects, offeredProtocols(request.headers['sec-websocket-protocol']), target)?.dialect
     if (dialect === undefined || (dialect.speaker === 'node' && nodes === null)) {
       refuse(
         '400 Bad Request',

@@ -1,4 +1,4 @@
-// Fuzzes the codecs of both dialects and of awareness, and the awareness hub: mutated valid messages, and plain noise.
+// Fuzzes the codecs of all dialects and of awareness, and the awareness hub: mutated valid messages, and plain noise.
 // Only a WeftError `malformed` may be thrown, what is accepted must mean the same when it is encoded and decoded again, and nothing decoded may be
 // larger than its input.
 import assert from 'node:assert/strict'
@@ -8,6 +8,7 @@ import { defaultLimits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import { checkState, decodeAwareness, encodeAwareness } from '../../protocol/awareness.js'
+import { decodeHocuspocus, encodeHocuspocus } from '../../protocol/dialects/hocuspocus.js'
 import {
   decodeWeftClient,
   decodeWeftServer,
@@ -47,6 +48,7 @@ export function fuzzWire(random: Random, iterations: number): FuzzReport {
     codecTarget(documentedExamples<WeftServerMessage>('weft server'), decodeWeftServer, (message) =>
       concatenated(encodeWeftServer(message)),
     ),
+    hocuspocusTarget(),
     codecTarget(awarenessExamples(), decodeAwareness, encodeAwareness),
     hubTarget(),
   ]
@@ -60,6 +62,28 @@ export function fuzzWire(random: Random, iterations: number): FuzzReport {
     }
   }
   return report
+}
+
+/** Providers' messages are only read here: nothing of ours writes them. */
+function hocuspocusTarget(): Target {
+  const update = Uint8Array.of(1, 1, 7, 0, 4, 1, 1, 0x74, 2, 0x68, 0x69, 0)
+  const corpus = [
+    ...(['sync-step-2', 'update', 'awareness'] as const).map((type) => encodeHocuspocus('notes', { type, update })),
+    encodeHocuspocus('notes\0session', { type: 'sync-step-1', stateVector: Uint8Array.of(1, 7, 2) }),
+    encodeHocuspocus('notes', { type: 'stateless', payload: 'for the application' }),
+    encodeHocuspocus('notes', { type: 'close', reason: 'provider_initiated' }),
+  ].map(concatenated)
+  // A token with the version of the provider behind it.
+  const token = Uint8Array.of(1, 0x61, 2, 0, 3, 0x74, 0x6f, 0x6b, 5, 0x34, 0x2e, 0x38, 0x2e, 0x30)
+  return {
+    corpus: [...corpus, token],
+    accepts(bytes) {
+      const message = unlessMalformed(() => decodeHocuspocus(bytes))
+      if (message === null) return false
+      assert.ok(countValues(message) <= 16 + 4 * bytes.length, 'what is decoded is in proportion to its input')
+      return true
+    },
+  }
 }
 
 function codecTarget<Message>(

@@ -116,6 +116,8 @@ describe('bad input', () => {
   ] as const) {
     test(`G5: a document id that is ${title} closes with 4400 and a reason, on an open socket`, async () => {
       const client = await RawClient.connect(`${local.webSocketUrl}${path}`)
+      // A path that names no document is that of Hocuspocus' provider, until somebody speaks as y-websocket does there.
+      client.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
       const closing = await client.closed
       assert.equal(closing.code, 4400)
       assert.match(closing.reason, reason)

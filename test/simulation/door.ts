@@ -133,7 +133,7 @@ export class Door {
 }
 
 function dialectOf(protocols: readonly string[]): Dialect {
-  const chosen = chooseDialect(dialects, protocols)
+  const chosen = chooseDialect(dialects, protocols, null)
   if (chosen === null) throw new Error(`No dialect speaks ${protocols.join(', ')}.`)
   return chosen.dialect
 }

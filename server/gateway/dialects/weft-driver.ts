@@ -2,7 +2,6 @@
 import { unreachable } from '../../../core/assert.js'
 import type { Timer } from '../../../core/clock.js'
 import { asWeftError, WeftError } from '../../../core/errors.js'
-import { MemoryCharge } from '../../../core/memory-budget.js'
 import {
   channelOf,
   channelWrittenOn,
@@ -20,6 +19,7 @@ import type { Dialect, Opening } from '../dialect.js'
 import { Openings, type OpeningTurns } from '../openings.js'
 import type { GatewayServices } from '../services.js'
 import { Session } from '../session.js'
+import { SessionRoom } from '../session-room.js'
 import { SubmissionParts } from '../submission-parts.js'
 import { type TransferManner, weftManner } from '../transfer-manner.js'
 import { refusalOf, WeftChannel } from './weft-channel.js'
@@ -85,9 +85,6 @@ const REFUSALS_SHARE = 64
 /** Far more than a client has under way that waits for its answers. */
 const PONGS_OWED_MAX = 100
 
-/** What a session and its place in the document take, about. */
-const SESSION_BYTES = 8 * 1024
-
 /** Sessions that leave in one turn of the event loop when their connection is gone. */
 const LEFT_PER_TURN = 64
 
@@ -96,10 +93,8 @@ const pong = encodeWeftServer({ type: 'pong' })
 export class WeftDriver implements Driver {
   readonly #options: WeftDriverOptions
   readonly #channels = new Map<number, OpenChannel>()
-  /** How many of the channels have each document. */
-  readonly #sessionsOn = new Map<string, number>()
+  readonly #room: SessionRoom
   readonly #openings: Openings
-  readonly #charge: MemoryCharge
   #state: WeftState
   #pongsOwed = 0
 
@@ -118,7 +113,7 @@ export class WeftDriver implements Driver {
       // What waits to be opened holds memory; in the network it does not.
       (full) => (full ? connection.holdHandling() : connection.releaseHandling()),
     )
-    this.#charge = new MemoryCharge(services.budget.account('received'))
+    this.#room = new SessionRoom(services, connection, options.addressUse)
     const tooLate = (): void =>
       connection.fail(new WeftError('too-slow', `The hello did not arrive within ${services.limits.handshakeMsMax} ms of the upgrade.`))
     this.#state = {
@@ -180,9 +175,8 @@ export class WeftDriver implements Driver {
     this.#state = { kind: 'over' }
     this.#openings.clear()
     const left = [...this.#channels.values()]
-    this.#countForAddress(-left.length)
+    this.#room.clear()
     this.#channels.clear()
-    this.#sessionsOn.clear()
     this.#leave(left)
   }
 
@@ -192,7 +186,7 @@ export class WeftDriver implements Driver {
       parts.drop()
       session.leave()
     }
-    this.#charge.set(left.length * SESSION_BYTES)
+    this.#room.left(left.length)
     if (left.length > 0) this.#options.services.clock.soon(() => this.#leave(left))
   }
 
@@ -261,40 +255,13 @@ export class WeftDriver implements Driver {
       throw new WeftError('malformed', `The message opens channel ${channel} after ${state.lastChannel}; channels count up.`)
     state.lastChannel = channel
     const { services, connection } = this.#options
-    const limit = services.limits.sessionsPerConnectionMax
     if (state.phase === 'draining') {
       this.#refuseChannel(channel, new WeftError('draining', 'The server is about to restart; connect again.'))
       return
     }
-    if (this.#channels.size >= limit) {
-      this.#refuseChannel(
-        channel,
-        new WeftError('too-many-sessions', `This connection has ${limit} documents open, which is the most it may.`),
-      )
-      return
-    }
-    const { addressUse } = this.#options
-    if (addressUse !== null && addressUse.sessions >= services.limits.sessionsPerAddressMax) {
-      this.#refuseChannel(
-        channel,
-        new WeftError(
-          'too-many-sessions',
-          `Your address has ${services.limits.sessionsPerAddressMax} documents open here, which is the most it may; try again later.`,
-        ),
-      )
-      return
-    }
-    const sameMax = services.limits.sessionsPerConnectionAndDocumentMax
-    const same = this.#sessionsOn.get(documentId) ?? 0
-    if (same >= sameMax) {
-      this.#refuseChannel(
-        channel,
-        new WeftError('too-many-sessions', `This connection has the document open ${sameMax} times, which is the most it may.`),
-      )
-      return
-    }
-    if (!connection.isLink && !services.budget.hasRoomFor(SESSION_BYTES)) {
-      this.#refuseChannel(channel, new WeftError('overloaded', 'The server has as many sessions as its memory permits; try again later.'))
+    const refusal = this.#room.refusalOf(documentId)
+    if (refusal !== null) {
+      this.#refuseChannel(channel, refusal)
       return
     }
     const token = message.token === '' ? state.token : message.token
@@ -313,16 +280,9 @@ export class WeftDriver implements Driver {
     })
     const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)
     this.#channels.set(channel, { session, parts, submission: 0, author: null })
-    this.#sessionsOn.set(documentId, same + 1)
-    this.#countForAddress(1)
-    this.#charge.set(this.#channels.size * SESSION_BYTES)
+    this.#room.take(documentId)
     session.sync(known)
     this.#openings.add(channel)
-  }
-
-  #countForAddress(sessions: number): void {
-    const { addressUse } = this.#options
-    if (addressUse !== null) addressUse.sessions += sessions
   }
 
   /** The channel is over. False if it was before. */
@@ -331,12 +291,7 @@ export class WeftDriver implements Driver {
     if (open === undefined) return false
     open.parts.drop()
     this.#channels.delete(channel)
-    this.#countForAddress(-1)
-    const { documentId } = open.session
-    const others = (this.#sessionsOn.get(documentId) ?? 1) - 1
-    if (others === 0) this.#sessionsOn.delete(documentId)
-    else this.#sessionsOn.set(documentId, others)
-    this.#charge.set(this.#channels.size * SESSION_BYTES)
+    this.#room.giveBack(open.session.documentId)
     this.#openings.ended(channel)
     return true
   }

@@ -1,0 +1,299 @@
+// The dialect of Hocuspocus' provider: any number of documents on one connection, each at an address of its own. Stock providers, unchanged.
+import { unreachable } from '../../../core/assert.js'
+import type { Timer } from '../../../core/clock.js'
+import { checkDocumentId } from '../../../core/document-id.js'
+import { asWeftError, WeftError } from '../../../core/errors.js'
+import {
+  decodeHocuspocus,
+  documentIdOf,
+  encodeHocuspocus,
+  type HocuspocusClientMessage,
+  heartbeatIn,
+  hocuspocusPong,
+} from '../../../protocol/dialects/hocuspocus.js'
+import type { Authorization } from '../../access/authorize.js'
+import type { Known } from '../../document/port.js'
+import type { Connection, Driver } from '../../transport/connection.js'
+import type { Dialect, Opening } from '../dialect.js'
+import { Openings } from '../openings.js'
+import type { GatewayServices } from '../services.js'
+import { Session } from '../session.js'
+import { SessionRoom } from '../session-room.js'
+import { HocuspocusSession } from './hocuspocus-session.js'
+
+/** Addresses that were refused and are remembered, so that what providers still send there is not an attempt each. */
+const REFUSED_MAX = 1_000
+
+/** Providers connect to the server's own address, where no document of y-websocket can be. */
+export const hocuspocusDialect: Dialect = {
+  name: 'hocuspocus',
+  speaker: 'client',
+  matches: (protocols, target) => (protocols.length === 0 && /^\/?(\?|$)/.test(target ?? '/x') ? 'none-selected' : null),
+  open: (opening) => new HocuspocusDriver(opening),
+}
+
+interface OpenAddress {
+  readonly channel: number
+  readonly session: Session
+  readonly wording: HocuspocusSession
+  readonly documentId: string
+}
+
+export class HocuspocusDriver implements Driver {
+  readonly #opening: Opening
+  readonly #services: GatewayServices
+  readonly #connection: Connection
+  readonly #room: SessionRoom
+  readonly #openings: Openings
+  readonly #open = new Map<string, OpenAddress>()
+  /** By channel, which is how openings are counted. */
+  readonly #byChannel = new Map<number, OpenAddress>()
+  /** Addresses that were refused, until they show another token. */
+  readonly #refused = new Set<string>()
+  #lastChannel = 0
+  #ignored = 0
+  #keepAliveTimer: Timer | null = null
+
+  constructor(opening: Opening) {
+    this.#opening = opening
+    const { services, connection, addressUse, openingTurns } = opening
+    this.#services = services
+    this.#connection = connection
+    this.#room = new SessionRoom(services, connection, addressUse)
+    this.#openings = new Openings(
+      openingTurns,
+      services.limits.openingsPerConnectionMax,
+      (channel) => {
+        const open = this.#byChannel.get(channel)
+        if (open === undefined) this.#openings.ended(channel)
+        else open.session.start()
+      },
+      (full) => (full ? connection.holdHandling() : connection.releaseHandling()),
+    )
+  }
+
+  start(): void {
+    this.#keepAlive(this.#services.limits.silenceMsMax)
+  }
+
+  message(data: Uint8Array): void {
+    const heartbeat = heartbeatIn(data)
+    if (heartbeat !== null) {
+      // Whoever pings without reading gets no queue of answers.
+      if (heartbeat === 'ping' && this.#connection.waitingBytes <= this.#services.limits.outboxBytesHigh)
+        this.#connection.send(hocuspocusPong)
+      return
+    }
+    // What a y-websocket provider begins with, of which the URL names no document.
+    if (data[0] === 0) checkDocumentId('', this.#services.limits.documentIdBytesMax)
+    const { address, message } = decodeHocuspocus(data)
+    const open = this.#open.get(address)
+    if (message.type === 'token') this.#token(address, open, message.token)
+    else if (open !== undefined) this.#handle(address, open, message)
+    else if (message.type === 'sync-step-1' && !this.#refused.has(address)) {
+      // Version 2 shows no token where it has none.
+      const opened = this.#openAddress(address, '')
+      if (opened !== null) this.#handle(address, opened, message)
+    } else if (message.type !== 'close') this.#ignore()
+  }
+
+  text(): void {
+    this.#ignore()
+  }
+
+  drain(): void {}
+
+  gone(): null {
+    return null
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(Array.from(this.#open.values(), ({ session }) => session.settled()))
+  }
+
+  ended(): void {
+    this.#keepAliveTimer?.cancel()
+    this.#openings.clear()
+    this.#room.clear()
+    const left = [...this.#open.values()]
+    this.#open.clear()
+    this.#byChannel.clear()
+    this.#leave(left)
+  }
+
+  /** Some in each turn of the event loop: a connection may have had a thousand documents open (G7). */
+  #leave(left: OpenAddress[]): void {
+    for (const { session, wording } of left.splice(0, LEFT_PER_TURN)) {
+      wording.end()
+      session.leave()
+    }
+    this.#room.left(left.length)
+    if (left.length > 0) this.#services.clock.soon(() => this.#leave(left))
+  }
+
+  /** The first token of an address opens its document; a later one is another answer to who it is. */
+  #token(address: string, open: OpenAddress | undefined, token: string): void {
+    if (open === undefined) this.#openAddress(address, token)
+    else open.session.reauthorize(() => this.#authorize(open.documentId, token))
+  }
+
+  #authorize(documentId: string, token: string): Promise<Authorization> {
+    return this.#services.authorize({ ...this.#opening.visit, documentId, scope: 'document', token })
+  }
+
+  /** Null: it was refused at once, and told so. */
+  #openAddress(address: string, token: string): OpenAddress | null {
+    const documentId = documentIdOf(address)
+    const refusal = this.#refusalOf(documentId)
+    if (refusal !== null) {
+      this.#refuse(address, refusal)
+      return null
+    }
+    this.#refused.delete(address)
+    this.#lastChannel += 1
+    const channel = this.#lastChannel
+    const wording = new HocuspocusSession({
+      address,
+      clock: this.#services.clock,
+      send: (message) => this.#connection.send(message),
+      opened: () => this.#openings.ended(channel),
+      ended: (error) => this.#sessionEnded(address, error),
+    })
+    const session = new Session({
+      services: this.#services,
+      connection: this.#connection,
+      documentId,
+      address: this.#opening.visit.address,
+      dialect: wording,
+      authorize: () => this.#authorize(documentId, token),
+    })
+    const opened = { channel, session, wording, documentId }
+    this.#open.set(address, opened)
+    this.#byChannel.set(channel, opened)
+    this.#room.take(documentId)
+    this.#openings.add(channel)
+    return opened
+  }
+
+  #refusalOf(documentId: string): WeftError | null {
+    try {
+      checkDocumentId(documentId, this.#services.limits.documentIdBytesMax)
+    } catch (thrown) {
+      return asWeftError(thrown)
+    }
+    return this.#room.refusalOf(documentId)
+  }
+
+  #handle(address: string, { session, wording }: OpenAddress, message: HocuspocusClientMessage): void {
+    switch (message.type) {
+      case 'sync-step-1':
+        session.sync(knownFrom(message.stateVector))
+        return
+      case 'sync-step-2':
+      case 'update':
+        // What a provider in step with the server answers to step 1.
+        if (isEmptyUpdate(message.update)) wording.answer(true)
+        else session.write(wording.nextSubmission(message.type === 'sync-step-2' && hasNoStructs(message.update)), message.update)
+        return
+      case 'awareness':
+        session.receiveAwareness(message.update)
+        return
+      case 'query-awareness':
+        session.queryAwareness()
+        return
+      case 'close':
+        this.#forget(address)
+        session.leave()
+        return
+      // Nobody here listens to what is no edit.
+      case 'stateless':
+      case 'unknown':
+        this.#ignore()
+        return
+      case 'token':
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
+  /** The address has no session any more. False if it had none. */
+  #forget(address: string): boolean {
+    const open = this.#open.get(address)
+    if (open === undefined) return false
+    this.#open.delete(address)
+    this.#byChannel.delete(open.channel)
+    open.wording.end()
+    this.#room.giveBack(open.documentId)
+    this.#openings.ended(open.channel)
+    return true
+  }
+
+  #sessionEnded(address: string, error: WeftError): void {
+    if (this.#forget(address)) this.#refuse(address, error)
+  }
+
+  /**
+   * The provider comes back after every close of its socket, so a refusal for good is said in-band, where it stays. What may be tried again is a closed socket: only then
+   * does the provider begin anew by itself.
+   */
+  #refuse(address: string, error: WeftError): void {
+    if (error.retryable) {
+      this.#connection.fail(error)
+      return
+    }
+    const [oldest] = this.#refused
+    if (this.#refused.size >= REFUSED_MAX && oldest !== undefined) this.#refused.delete(oldest)
+    this.#refused.add(address)
+    const { logger } = this.#services
+    logger[error.logLevel]({ connection: this.#connection.id, code: error.code }, error.message)
+    this.#connection.send(encodeHocuspocus(address, { type: 'denied', reason: error.message }))
+  }
+
+  /** Applications send messages of their own, which their server understands. */
+  #ignore(): void {
+    const { counters, limits } = this.#services
+    counters.add('messages_ignored')
+    this.#ignored += 1
+    if (this.#ignored > limits.ignoredMessagesPerConnectionMax)
+      throw new WeftError('malformed', `More than ${limits.ignoredMessagesPerConnectionMax} messages had to be ignored.`)
+  }
+
+  /** The provider closes a connection on which it has seen no message for 30 s. An empty awareness update changes nothing, and every version knows it. */
+  #keepAlive(delayMs: number): void {
+    const { clock, limits } = this.#services
+    this.#keepAliveTimer = clock.after(
+      delayMs,
+      () => {
+        const silentMs = clock.monotonic() - this.#connection.lastSentAt
+        const [first] = this.#open
+        if (silentMs >= limits.silenceMsMax && first !== undefined) {
+          const [address, { session }] = first
+          session.sendWhenFlowing(encodeHocuspocus(address, { type: 'awareness', update: noAwareness }))
+        }
+        this.#keepAlive(Math.max(limits.silenceMsMax - silentMs, 0) || limits.silenceMsMax)
+      },
+      { unref: true },
+    )
+  }
+}
+
+/** Sessions that leave in one turn of the event loop when their connection is gone. */
+const LEFT_PER_TURN = 64
+
+/** No entries. */
+const noAwareness = Uint8Array.of(0)
+
+function knownFrom(stateVector: Uint8Array): Known {
+  const isEmpty = stateVector.length === 1 && stateVector[0] === 0
+  return isEmpty ? { kind: 'nothing' } : { kind: 'state-vector', stateVector }
+}
+
+function isEmptyUpdate(update: Uint8Array): boolean {
+  return update.length === 2 && update[0] === 0 && update[1] === 0
+}
+
+/** An update begins with the number of clients that it has structs of. */
+function hasNoStructs(update: Uint8Array): boolean {
+  return update[0] === 0
+}

@@ -1,0 +1,138 @@
+// How the dialect of Hocuspocus' provider words what happens to one session, at the address that the provider gave it.
+import type { Clock, Timer } from '../../../core/clock.js'
+import type { WeftError } from '../../../core/errors.js'
+import type { Permission } from '../../../core/permission.js'
+import { encodeHocuspocus, type HocuspocusServerMessage } from '../../../protocol/dialects/hocuspocus.js'
+import { emptyUpdate } from '../../../protocol/updates/merge.js'
+import type { AwarenessFrame } from '../../awareness/contract.js'
+import type { Attachment, CatchUp, DocumentBroadcast } from '../../document/port.js'
+import { encodedOnce } from '../../transport/encoded-once.js'
+import type { Message } from '../../transport/outbox.js'
+import type { SessionDialect } from '../session-dialect.js'
+import { stockManner } from '../transfer-manner.js'
+
+/** The last fifth of the time is for renewing a token, and never more than this. */
+const RENEWAL_MS_MAX = 60_000
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+export interface HocuspocusSessionOptions {
+  readonly address: string
+  readonly clock: Clock
+  /** Beside what the session itself sends. */
+  readonly send: (message: Message) => void
+  readonly opened: () => void
+  readonly ended: (error: WeftError) => void
+}
+
+export class HocuspocusSession implements SessionDialect {
+  readonly manner = stockManner
+  readonly #options: HocuspocusSessionOptions
+  readonly #frameKey: string
+  #lastSubmission = 0
+  /** Through this one every submission was answered. */
+  #answeredThrough = 0
+  /** Refused ones behind it: they were answered by themselves. */
+  readonly #refused = new Set<number>()
+  readonly #repeats = new Set<number>()
+  #renewal: Timer | null = null
+
+  constructor(options: HocuspocusSessionOptions) {
+    this.#options = options
+    // Most providers address their document by its name alone, so that a beat's frame serves nearly all of them.
+    this.#frameKey = `hocuspocus:${options.address}`
+  }
+
+  /** The number of the update or step 2 that came in. `repeats`: it most likely tells nothing but deletions that the server told, see `refused`. */
+  nextSubmission(repeats: boolean): number {
+    this.#lastSubmission += 1
+    if (repeats) this.#repeats.add(this.#lastSubmission)
+    return this.#lastSubmission
+  }
+
+  /** Of an update or step 2 with nothing in it. */
+  answer(taken: boolean): void {
+    this.#options.send(this.#encoded({ type: 'sync-status', taken }))
+  }
+
+  /** The session is over. Idempotent. */
+  end(): void {
+    this.#renewal?.cancel()
+    this.#renewal = null
+  }
+
+  opened(attachment: Attachment, permission: Permission): readonly Message[] {
+    this.#options.opened()
+    return [
+      this.#encoded({ type: 'authenticated', permission }),
+      this.#encoded({ type: 'sync-step-1', stateVector: attachment.stateVector() }),
+    ]
+  }
+
+  /** The provider counts as synced at its first step 2, so everything else goes before it. */
+  catchUp(state: CatchUp): readonly Message[] {
+    const last = state.updates.at(-1) ?? emptyUpdate
+    const earlier = state.updates.slice(0, -1).map((update) => this.#encoded({ type: 'update', update }))
+    return [...earlier, this.#encoded({ type: 'sync-step-2', update: last })]
+  }
+
+  piece(update: Uint8Array): Message {
+    return this.#encoded({ type: 'update', update })
+  }
+
+  beat(beat: DocumentBroadcast): Message {
+    return encodedOnce(beat.frames, this.#frameKey, () => this.#encoded({ type: 'update', update: beat.update }))
+  }
+
+  /** One answer for each that was committed: the provider counts them. The last one is what the session sends. */
+  acknowledged(through: number): Message | null {
+    let taken = 0
+    for (; this.#answeredThrough < through; this.#answeredThrough++) {
+      this.#repeats.delete(this.#answeredThrough + 1)
+      if (!this.#refused.delete(this.#answeredThrough + 1)) taken += 1
+    }
+    for (let count = 1; count < taken; count++) this.answer(true)
+    return taken === 0 ? null : this.#encoded({ type: 'sync-status', taken: true })
+  }
+
+  refused(submission: number, error: WeftError): { readonly message: Message; readonly fatal: boolean } {
+    this.#refused.add(submission)
+    // A reader's step 2 holds all deletions that it knows, whoever made them: a provider to which that is refused shows unsaved changes for ever.
+    const taken = this.#repeats.has(submission) && error.code === 'forbidden'
+    // A client without the right to write may go on reading; any other write that is lost would leave it apart from the document for good.
+    return { message: this.#encoded({ type: 'sync-status', taken }), fatal: error.code !== 'forbidden' }
+  }
+
+  awareness(frame: AwarenessFrame): Message {
+    return encodedOnce(frame.frames, this.#frameKey, () => this.#encoded({ type: 'awareness', update: frame.update }))
+  }
+
+  awarenessState(update: Uint8Array): Message {
+    return this.#encoded({ type: 'awareness', update })
+  }
+
+  permission(permission: Permission): Message {
+    return this.#encoded({ type: 'authenticated', permission })
+  }
+
+  /** The provider shows its token when it is asked for it, so it is asked in time. */
+  expires(inMs: number): null {
+    this.end()
+    if (inMs > TIMER_MS_MAX) return null
+    const { clock, send } = this.#options
+    const delayMs = Math.max(0, inMs - Math.min(RENEWAL_MS_MAX, inMs / 5))
+    this.#renewal = clock.after(delayMs, () => send(this.#encoded({ type: 'token-wanted' })), { unref: true })
+    return null
+  }
+
+  notice(): null {
+    return null
+  }
+
+  sessionEnded(error: WeftError): void {
+    this.#options.ended(error)
+  }
+
+  #encoded(message: HocuspocusServerMessage): Message {
+    return encodeHocuspocus(this.#options.address, message)
+  }
+}
