@@ -1,5 +1,9 @@
-// Brings a database to the schema of this program. Safe when many nodes start at once: everything happens in one statement, under a lock that belongs
-// to its transaction, so it also works behind a transaction pooler. A schema that is newer than the program is refused.
+// Brings a database to the schema of this program. Safe when many nodes start at once: each step is one statement, under a lock that belongs to its
+// transaction, so it also works behind a transaction pooler. A schema that is newer than the program is refused.
+//
+// Safe beside nodes of the version before, which go on writing: each step is a transaction of its own and locks at most one of the tables that were there
+// before it, so that it waits for writers and they for it, but never in a circle. Several steps in one transaction would lock several tables, in an order
+// that writers do not keep.
 import { WeftError } from '../../core/errors.js'
 import { numberIn } from './columns.js'
 import type { Database } from './database.js'
@@ -42,7 +46,8 @@ export async function migrate(database: Database, migrations: readonly Migration
   // A user who may not create anything can still run a node on a schema that is there.
   if (from === newest) return { from, to: newest }
   try {
-    await database.run('bulk', statement(migrations))
+    await database.run('bulk', prepare)
+    for (const migration of migrations) if (migration.version > from) await database.run('bulk', step(migration))
   } catch (thrown) {
     const cause = thrown instanceof WeftError ? thrown.cause : thrown
     if (codeOf(cause) === '42501')
@@ -65,20 +70,21 @@ function refuseNewer(database: Database, version: number, newest: number): void 
     )
 }
 
-function statement(migrations: readonly Migration[]): string {
-  const steps = migrations.map(
-    ({ version, name, sql }) => `
-      IF NOT EXISTS (SELECT FROM weft.migration WHERE version >= ${version}) THEN
-        EXECUTE $weft_sql$${sql}$weft_sql$;
-        INSERT INTO weft.migration (version, name) VALUES (${version}, '${name}');
-      END IF;`,
-  )
+const prepare = `DO $weft_do$ BEGIN
+  PERFORM pg_advisory_xact_lock(${LOCK_KEY});
+  IF to_regnamespace('weft') IS NULL THEN CREATE SCHEMA weft; END IF;
+  IF to_regclass('weft.migration') IS NULL THEN
+    CREATE TABLE weft.migration (version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp());
+  END IF;
+END $weft_do$`
+
+/** Does nothing if another node was first. */
+function step({ version, name, sql }: Migration): string {
   return `DO $weft_do$ BEGIN
     PERFORM pg_advisory_xact_lock(${LOCK_KEY});
-    IF to_regnamespace('weft') IS NULL THEN CREATE SCHEMA weft; END IF;
-    IF to_regclass('weft.migration') IS NULL THEN
-      CREATE TABLE weft.migration (version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp());
+    IF NOT EXISTS (SELECT FROM weft.migration WHERE version >= ${version}) THEN
+      EXECUTE $weft_sql$${sql}$weft_sql$;
+      INSERT INTO weft.migration (version, name) VALUES (${version}, '${name}');
     END IF;
-    ${steps.join('')}
   END $weft_do$`
 }

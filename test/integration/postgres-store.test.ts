@@ -69,6 +69,33 @@ describe('migrations', () => {
     await database.close()
   })
 
+  test('No migration locks more than one of the tables that were there before it, so it and nodes that write cannot wait for each other', async () => {
+    const url = await server.createDatabase()
+    const database = new Database({ url, logger: silentLogger })
+    await migrate(database, migrations.slice(0, 1))
+    for (const migration of migrations.slice(1)) {
+      // The modes that conflict with a writer's, as the step holds them at its end.
+      const held = `
+        CREATE TABLE IF NOT EXISTS weft.held (migration int, name text);
+        INSERT INTO weft.held SELECT ${migration.version}, locked.relation::regclass::text FROM pg_locks AS locked
+          JOIN pg_class ON pg_class.oid = locked.relation AND pg_class.relkind = 'r' AND pg_class.relnamespace = 'weft'::regnamespace
+          WHERE locked.pid = pg_backend_pid() AND locked.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+            AND locked.relation = ANY (SELECT oid FROM pg_temp.before)`
+      const sql = `CREATE TEMP TABLE before ON COMMIT DROP AS SELECT oid FROM pg_class WHERE relnamespace = 'weft'::regnamespace; ${migration.sql}; ${held}`
+      await migrate(database, [...migrations.slice(0, migration.version - 1), { ...migration, sql }])
+    }
+    const { rows } = await server.run(
+      'SELECT migration, array_agg(name) AS tables FROM weft.held GROUP BY migration ORDER BY migration',
+      nameOf(url),
+    )
+    await database.close()
+    assert.ok(rows.length >= 3, `the locks of several migrations are seen: ${JSON.stringify(rows)}`)
+    assert.deepEqual(
+      rows.filter(({ tables }) => tables.length > 1),
+      [],
+    )
+  })
+
   test('D6, H5: a node of the version before goes on beside a migration and after it, and its rows are read beside those that name their users', async () => {
     const url = await server.createDatabase()
     const database = new Database({ url, logger: silentLogger })
@@ -76,22 +103,30 @@ describe('migrations', () => {
     const before = new PostgresStore(database, 'a cluster')
     const fence = await takeFence(before, 'a')
     // As that version appends: the functions that it knows, with eight parameters.
-    const append = async (seq: number): Promise<void> => {
+    const append = async (documentId: string, seq: number): Promise<void> => {
       const fences = [int4Array([fence.shard]), int8Array([fence.epoch]), textArray([fence.boot]), int4Array([1])]
-      const entry = [byteaArray([bytesOf('a')]), textArray(['life']), int8Array([seq]), byteaArray([bytesOf(`${seq}`)])]
+      const entry = [byteaArray([bytesOf(documentId)]), textArray(['life']), int8Array([seq]), byteaArray([bytesOf(`${seq}`)])]
       await database.run('append', 'SELECT keys FROM weft.append_all($1, $2, $3, $4, $5, $6, $7, $8)', [...fences, ...entry])
     }
     let seq = 0
+    let others = 0
     let migrated = false
     const appending = (async () => {
-      do await append(++seq)
+      do await append('a', ++seq)
       while (!migrated)
-      for (let more = 0; more < 3; more++) await append(++seq)
+      for (let more = 0; more < 3; more++) await append('a', ++seq)
     })()
+    // First rows take other locks than later ones: a document is made with them.
+    const making = (async () => {
+      do await append(`other ${++others}`, 1)
+      while (!migrated)
+    })()
+    await until(() => others > 2, 'a document to be made')
     const after = await open(url)
     migrated = true
-    await appending
+    await Promise.all([appending, making])
     assert.equal((await after.openDocument('a')).head, seq)
+    assert.equal((await after.openDocument(`other ${others}`)).head, 1)
     const next = await takeFence(after, 'a', { nodeId: 'of this version', boot: 'new' })
     const entry = { documentId: 'a', fence: next, seq: seq + 1, incarnation: 'life', update: bytesOf('new') }
     await after.append([{ ...entry, users: ['ann'], firstUses: [{ clientId: 1, user: 'ann' }] }])
@@ -319,7 +354,10 @@ describe('a database that goes away', () => {
       await Promise.all([store.openDocument('doc'), store.openDocument('doc')])
       await store.membership.heartbeat(self)
       const pids = async (): Promise<readonly number[]> => {
-        const { rows } = await server.run(`SELECT pid FROM pg_stat_activity WHERE application_name = 'weft'`, database)
+        const { rows } = await server.run(
+          `SELECT pid FROM pg_stat_activity WHERE application_name = 'weft' AND datname = current_database()`,
+          database,
+        )
         return rows.map((row) => Number(row.pid))
       }
       const old = await pids()
