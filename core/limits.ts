@@ -18,6 +18,11 @@ function limit(value: number, bounds: string, past: string): Limit {
 export const limitTable = {
   messageBytesMax: limit(16 * MiB, 'one WebSocket message', 'the socket closes with 4413'),
   documentBytesMax: limit(64 * MiB, 'one document: base and tail', 'the update is refused, 4413'),
+  archiveBytesMax: limit(
+    1024 * MiB,
+    'one archive that is imported, gzipped; it waits in the folder for temporary files',
+    'it is refused with HTTP 413',
+  ),
   awarenessStateBytesMax: limit(16 * KiB, 'the JSON of one awareness client', 'the state is ignored and counted'),
   awarenessClientsPerSessionMax: limit(
     16,

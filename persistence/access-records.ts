@@ -8,9 +8,9 @@
 
 /**
  * `key`: an API key. `used`: a ticket that nobody may use again. `revocation`: who was let in before a moment is let in no more. `subscriber`: since when somebody wants
- * to be told of changes.
+ * to be told of changes. `import`: a document that is being made out of an archive.
  */
-export type AccessRecordKind = 'key' | 'used' | 'revocation' | 'subscriber'
+export type AccessRecordKind = 'key' | 'used' | 'revocation' | 'subscriber' | 'import'
 
 export interface AccessRecord {
   readonly kind: AccessRecordKind
@@ -39,6 +39,8 @@ export interface AccessRecords {
   put(write: AccessRecordWrite): Promise<void>
   /** False when there was none. */
   remove(kind: AccessRecordKind, id: string): Promise<boolean>
+  /** Null when there is none. */
+  find(kind: AccessRecordKind, id: string): Promise<AccessRecord | null>
   /** All of a kind, in byte order of their ids. */
   list(kind: AccessRecordKind): Promise<readonly AccessRecord[]>
 }

@@ -116,6 +116,8 @@ export interface VersionLabel {
   readonly description?: string | null
   /** Who kept it, or null. */
   readonly author: string | null
+  /** When it was kept, where it comes from elsewhere with a time of its own; milliseconds since the Unix epoch. Default: now. */
+  readonly createdAt?: number
 }
 
 /** A moment of which the whole document is stored. */
@@ -250,7 +252,7 @@ export interface DocumentStore {
   listDocuments(query: { readonly prefix?: string; readonly after?: string; readonly limit: number }): Promise<Page<DocumentInfo, string>>
   /** Newest first. */
   listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>>
-  /** Stores the whole state at `write.seq` as a version that pruning never removes. If it is one already it is renamed: `createdAt` stays. Fenced like a snapshot. */
+  /** Stores the whole state at `write.seq` as a version that pruning never removes. If it is one already it is renamed, and `createdAt` stays. Fenced like a snapshot. */
   keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite>
   /** Turns a version back into an ordinary snapshot. False when there is none. */
   dropVersion(documentId: string, seq: number): Promise<boolean>

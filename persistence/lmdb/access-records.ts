@@ -56,6 +56,12 @@ export class LmdbAccessRecords implements AccessRecords {
     })
   }
 
+  async find(kind: AccessRecordKind, id: string): Promise<AccessRecord | null> {
+    this.#queue.check()
+    const record = this.#read(accessKey(kind, id))
+    return record === null || hasExpired(record, this.#clock.now()) ? null : record
+  }
+
   async list(kind: AccessRecordKind): Promise<readonly AccessRecord[]> {
     this.#queue.check()
     const now = this.#clock.now()

@@ -110,7 +110,12 @@ export function decideSnapshot(environment: Environment, write: SnapshotWrite, l
   const newLabel =
     label === null
       ? (old?.label ?? null)
-      : { name: label.name, description: label.description ?? null, author: label.author, createdAt: old?.label?.createdAt ?? now }
+      : {
+          name: label.name,
+          description: label.description ?? null,
+          author: label.author,
+          createdAt: old?.label?.createdAt ?? label.createdAt ?? now,
+        }
   const kept = isReadable
     ? { savedAt: old.savedAt, stateBytes: old.stateBytes, stateCrc: old.stateCrc }
     : { savedAt: now, stateBytes: state.length, stateCrc: crc32(state) }

@@ -36,6 +36,11 @@ export class MemoryAccessRecords implements AccessRecords {
     return this.#records.delete(nameOf(kind, id))
   }
 
+  async find(kind: AccessRecordKind, id: string): Promise<AccessRecord | null> {
+    this.#clearExpired()
+    return this.#records.get(nameOf(kind, id)) ?? null
+  }
+
   async list(kind: AccessRecordKind): Promise<readonly AccessRecord[]> {
     this.#clearExpired()
     return [...this.#records.values()]

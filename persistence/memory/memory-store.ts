@@ -315,7 +315,7 @@ export class MemoryStore implements DocumentStore {
     assert(seq >= 1 && seq <= document.head, 'a snapshot is at a seq that was committed')
     const old = document.snapshots.find((snapshot) => snapshot.seq === seq)
     const savedAt = this.#clock.now()
-    const createdAt = old?.label?.createdAt ?? savedAt
+    const createdAt = old?.label?.createdAt ?? label?.createdAt ?? savedAt
     const snapshot: MemorySnapshot = {
       seq,
       state: old?.state ?? new Uint8Array(write.state),

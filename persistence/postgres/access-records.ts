@@ -7,7 +7,7 @@ import {
   EXPIRED_CLEARED_PER_WRITE,
 } from '../access-records.js'
 import { numberIn, utf8In } from './columns.js'
-import type { Database } from './database.js'
+import type { Database, Row } from './database.js'
 
 const VALUES = `
   VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp() + $4::float8 * interval '1 millisecond')
@@ -26,9 +26,9 @@ const CLEAR = `
 const REMOVE = `
   DELETE FROM weft.access_record WHERE kind = $1 AND id = $2 RETURNING coalesce(expires_at > clock_timestamp(), true) AS counted`
 
-const LIST = `
+const SELECT = `
   SELECT id, value, extract(epoch FROM created_at)::float8 * 1000 AS created_ms, extract(epoch FROM expires_at)::float8 * 1000 AS expires_ms
-  FROM weft.access_record WHERE kind = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp()) ORDER BY id`
+  FROM weft.access_record WHERE kind = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())`
 
 export class PostgresAccessRecords implements AccessRecords {
   readonly #database: Database
@@ -52,15 +52,23 @@ export class PostgresAccessRecords implements AccessRecords {
     return row?.['counted'] === true
   }
 
+  async find(kind: AccessRecordKind, id: string): Promise<AccessRecord | null> {
+    const [row] = await this.#database.read('control', `${SELECT} AND id = $2`, [kind, Buffer.from(id, 'utf8')])
+    return row === undefined ? null : recordIn(row, kind)
+  }
+
   async list(kind: AccessRecordKind): Promise<readonly AccessRecord[]> {
-    const rows = await this.#database.read('control', LIST, [kind])
-    return rows.map((row) => ({
-      kind,
-      id: utf8In(row, 'id'),
-      value: utf8In(row, 'value'),
-      createdAt: Math.floor(numberIn(row, 'created_ms')),
-      expiresAt: row['expires_ms'] === null ? null : Math.floor(numberIn(row, 'expires_ms')),
-    }))
+    return (await this.#database.read('control', `${SELECT} ORDER BY id`, [kind])).map((row) => recordIn(row, kind))
+  }
+}
+
+function recordIn(row: Row, kind: AccessRecordKind): AccessRecord {
+  return {
+    kind,
+    id: utf8In(row, 'id'),
+    value: utf8In(row, 'value'),
+    createdAt: Math.floor(numberIn(row, 'created_ms')),
+    expiresAt: row['expires_ms'] === null ? null : Math.floor(numberIn(row, 'expires_ms')),
   }
 }
 

@@ -12,7 +12,7 @@ export async function saveSnapshot(database: Database, write: SnapshotWrite, lab
   const { documentId, fence, incarnation, seq, state } = write
   assert(fence.shard === shardOf(documentId), 'a snapshot is fenced by the shard of its document')
   const call =
-    label === null ? 'save_snapshot($1, $2, $3, $4, $5, $6, $7, $8, $9)' : 'keep_version($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)'
+    label === null ? 'save_snapshot($1, $2, $3, $4, $5, $6, $7, $8, $9)' : 'keep_version($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)'
   const [row] = await database.run('bulk', `SELECT weft.${call} AS outcome`, [
     fence.shard,
     fence.epoch,
@@ -23,7 +23,7 @@ export async function saveSnapshot(database: Database, write: SnapshotWrite, lab
     state,
     label === null ? null : bytesOf(label.name),
     label === null || label.author === null ? null : bytesOf(label.author),
-    ...(label === null ? [] : [label.description == null ? null : bytesOf(label.description)]),
+    ...(label === null ? [] : [label.description == null ? null : bytesOf(label.description), label.createdAt ?? null]),
   ])
   assert(row !== undefined, 'the function answers')
   const outcome = textIn(row, 'outcome')

@@ -11,6 +11,7 @@ import { problem, statusOf } from './framework/problems.js'
 import { type AccessRouteOptions, addAccess } from './routes/access.js'
 import { type AdminOptions, addAdmin } from './routes/admin.js'
 import { addApiDocs } from './routes/api-docs.js'
+import { type ArchiveRouteOptions, addArchive } from './routes/archive.js'
 import { addBackup, type BackupOptions } from './routes/backup.js'
 import { addDocuments, type DocumentRouteOptions } from './routes/documents.js'
 import { addFiles } from './routes/files.js'
@@ -23,11 +24,12 @@ export interface ApplicationOptions
   extends ProbeOptions,
     PresenceOptions,
     DocumentRouteOptions,
+    ArchiveRouteOptions,
     BackupOptions,
     AccessRouteOptions,
     AdminOptions {
   readonly logger: Logger
-  readonly limits: PresenceOptions['limits'] & DocumentRouteOptions['limits']
+  readonly limits: PresenceOptions['limits'] & ArchiveRouteOptions['limits']
   readonly version: string
   readonly files: ReadonlyMap<string, StaticFile>
   /** What presence and files are under, such as `/collab`; empty for none. Probes are at both places. */
@@ -62,6 +64,9 @@ const preflightHeaders = {
 /** JSON is parsed on the event loop, and before anybody knows who asks (G7). Documents come as bytes. */
 const JSON_BYTES_MAX = 1024 * 1024
 
+/** Archives go to disk as they come, and are bounded by themselves. */
+const archivePath = /^\/api\/v1\/documents\/[^/]+\/archive$/
+
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 export function createApplication(options: ApplicationOptions): Application {
@@ -89,7 +94,7 @@ export function createApplication(options: ApplicationOptions): Application {
   })
   app.use('/api/v1/*', async (context, next) => {
     refuseOutsiders(options.access, context)
-    const refusal = bodyRefusal(context, options.limits.documentBytesMax)
+    const refusal = bodyRefusal(context, options.limits)
     if (refusal !== null) return refusal
     return next()
   })
@@ -111,6 +116,7 @@ export function createApplication(options: ApplicationOptions): Application {
   addPresence(app, options)
   addDocuments(app, options)
   addHistory(app, options)
+  addArchive(app, options)
   addBackup(app, options)
   addAccess(app, options)
   addAdmin(app, options)
@@ -134,12 +140,17 @@ export function createApplication(options: ApplicationOptions): Application {
 }
 
 /** Why the body is not read. Over a socket it has to say how long it is, so that nobody sends without end. */
-function bodyRefusal(context: Context<ApiEnvironment>, documentBytesMax: number): Response | null {
+function bodyRefusal(
+  context: Context<ApiEnvironment>,
+  { documentBytesMax, archiveBytesMax }: Pick<ApplicationOptions['limits'], 'documentBytesMax' | 'archiveBytesMax'>,
+): Response | null {
   if (context.req.method === 'GET' || context.req.method === 'HEAD') return null
-  const bytesMax = isOctets(context) ? documentBytesMax : JSON_BYTES_MAX
+  const isArchive = context.req.method === 'PUT' && archivePath.test(context.req.path)
+  const bytesMax = isArchive ? archiveBytesMax : isOctets(context) ? documentBytesMax : JSON_BYTES_MAX
   if (Number(context.req.header('content-length') ?? 0) > bytesMax)
     return problem(context, 413, 'document-too-large', `The body is longer than ${bytesMax} bytes, which is the most that is read.`)
-  if (context.env.incoming !== undefined && context.req.header('transfer-encoding') !== undefined)
+  // An archive is counted while it comes.
+  if (!isArchive && context.env.incoming !== undefined && context.req.header('transfer-encoding') !== undefined)
     return problem(context, 411, 'length-required', 'Say how long the body is, with Content-Length.')
   return null
 }

@@ -1,5 +1,6 @@
 // What a command asks: a running server over HTTP, or the API of one that is started for it on a data folder that nobody has open.
 import { existsSync } from 'node:fs'
+import { Readable } from 'node:stream'
 import { WeftError } from '../../core/errors.js'
 import { randomId, systemRandom } from '../../core/random.js'
 import type { GivenToCommand } from '../config/command-line.js'
@@ -22,6 +23,8 @@ export interface Answered {
   readonly response: Response
   json(): Promise<Json>
   bytes(): Promise<Uint8Array>
+  /** As it comes. */
+  stream(): Readable
 }
 
 export class ApiTarget {
@@ -73,21 +76,15 @@ export class ApiTarget {
     }
   }
 
-  /** `path` is below /api/v1. A body that is no bytes is sent as JSON. Throws `Refused` for anything but a success. */
+  /** `path` is below /api/v1. A body that is no bytes is sent as JSON; a stream is that of an archive. Throws `Refused` for anything but a success. */
   async ask(method: string, path: string, body?: unknown): Promise<Answered> {
-    const isBytes = body instanceof Uint8Array
     const headers = new Headers()
     if (this.#token !== null) headers.set('Authorization', `Bearer ${this.#token}`)
-    if (body !== undefined) headers.set('Content-Type', isBytes ? 'application/octet-stream' : 'application/json')
+    const { type, ...content } = contentOf(body)
+    if (type !== null) headers.set('Content-Type', type)
     let response: Response
     try {
-      response = await this.#fetch(
-        new Request(`${this.#base}/api/v1${path}`, {
-          method,
-          headers,
-          ...(body === undefined ? {} : { body: isBytes ? new Uint8Array(body) : JSON.stringify(body) }),
-        }),
-      )
+      response = await this.#fetch(new Request(`${this.#base}/api/v1${path}`, { method, headers, ...content }))
     } catch (thrown) {
       const reason = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause.message : String(thrown)
       throw new WeftError('invalid-configuration', `There is no server at ${this.#base}: ${reason}.`)
@@ -97,6 +94,8 @@ export class ApiTarget {
       response,
       json: () => response.json(),
       bytes: async () => new Uint8Array(await response.arrayBuffer()),
+      stream: () =>
+        response.body === null ? Readable.from([]) : Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
     }
   }
 
@@ -128,6 +127,14 @@ export async function withApi(
   } finally {
     await api.close()
   }
+}
+
+/** `duplex` is what fetch wants to hear before it takes a stream. */
+function contentOf(body: unknown): { readonly type: string | null; readonly body?: BodyInit; readonly duplex?: 'half' } {
+  if (body === undefined) return { type: null }
+  if (body instanceof Readable) return { type: 'application/gzip', body: Readable.toWeb(body) as BodyInit & ReadableStream, duplex: 'half' }
+  if (body instanceof Uint8Array) return { type: 'application/octet-stream', body: new Uint8Array(body) }
+  return { type: 'application/json', body: JSON.stringify(body) }
 }
 
 async function refusalIn(response: Response): Promise<Refused> {

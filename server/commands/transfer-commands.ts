@@ -1,12 +1,14 @@
 // Taking documents along, and looking through all of them: `weft export`, `weft import`, `weft check`.
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, stat } from 'node:fs/promises'
 import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { WeftError } from '../../core/errors.js'
 import type { DocumentCommandDefinition, GivenToCommand } from '../config/command-line.js'
+import { readArchive } from '../history/archive-format.js'
 import { type ApiTarget, documentPath, Refused, withApi } from './api-target.js'
-import { type Archive, type ArchivedVersion, readArchive, writeArchive } from './archive.js'
 import { Progress, printJson, printLine } from './output.js'
 
 type Json = ReturnType<typeof JSON.parse>
@@ -24,7 +26,8 @@ export const exportCommand: DocumentCommandDefinition = {
   options: [
     ['--prefix <text>', 'those whose ids begin so'],
     ['--to <folder>', 'where to (./export)'],
-    ['--format <format>', 'archive: with versions; update: one Yjs update (archive)'],
+    ['--format <format>', 'archive: with versions, edits and authors; update: one Yjs update (archive)'],
+    ['--without-log', 'archives without the edits of the window and who made them'],
   ],
   run: async (given) => {
     const folder = option(given, 'to') ?? './export'
@@ -32,6 +35,7 @@ export const exportCommand: DocumentCommandDefinition = {
     if (format !== 'archive' && format !== 'update')
       throw new WeftError('invalid-configuration', `--format is "${format}"; it takes one of: archive, update.`)
     await mkdir(folder, { recursive: true })
+    const query = given.options['without-log'] === true ? '?log=false' : ''
     const counts = { written: 0, upToDate: 0 }
     const progress = new Progress('exported')
     await withApi(given, async (api) => {
@@ -39,10 +43,8 @@ export const exportCommand: DocumentCommandDefinition = {
         const file = path.join(folder, `${fileNameOf(documentId)}${format === 'archive' ? ARCHIVE : UPDATE}`)
         if (format === 'archive' && (await isUpToDate(api, documentId, file))) counts.upToDate += 1
         else {
-          await writeWhole(
-            file,
-            format === 'archive' ? await writeArchive(await archiveOf(api, documentId)) : await contentAt(api, documentId, 'now'),
-          )
+          const source = format === 'archive' ? `archive${query}` : 'content?format=update&at=now'
+          await writeWhole(file, (await api.ask('GET', `${documentPath(documentId)}/${source}`)).stream())
           counts.written += 1
         }
         progress.step(documentId)
@@ -60,26 +62,23 @@ export const importCommand: DocumentCommandDefinition = {
   arguments: [['<from>', 'a file, or a folder of them']],
   options: [
     ['--as <document>', 'the id, for a single file'],
-    ['--merge', 'also into documents that are there: what they have and what the file has are merged'],
+    ['--merge', "also into documents that are there: their content and the file's are merged, versions are left out"],
   ],
   run: async (given) => {
     const from = given.arguments['from'] ?? ''
     const files = await filesIn(from)
     const as = option(given, 'as')
     if (as !== null && files.length !== 1) throw new WeftError('invalid-configuration', '--as is for a single file.')
+    const merge = given.options['merge'] === true
     const counts = { imported: 0, merged: 0 }
     const skipped: string[] = []
     const progress = new Progress('imported')
     await withApi(given, async (api) => {
       for (const file of files) {
-        const archive = await archiveIn(file, as)
-        const { documentId } = archive
-        const exists = await isThere(api, documentId)
-        if (exists && given.options['merge'] !== true) skipped.push(documentId)
-        else {
-          await bringIn(api, documentId, archive, exists)
-          counts[exists ? 'merged' : 'imported'] += 1
-        }
+        const documentId = as ?? (file.endsWith(UPDATE) ? idOfFile(file) : await idOfArchive(file))
+        const outcome = await bringIn(api, documentId, file, merge)
+        if (outcome === 'skipped') skipped.push(documentId)
+        else counts[outcome] += 1
         progress.step(documentId)
       }
     })
@@ -152,38 +151,33 @@ export function fileNameOf(documentId: string): string {
   return `${encoded.slice(0, NAME_BYTES_MAX)}~${createHash('sha256').update(documentId).digest('hex').slice(0, 32)}`
 }
 
-async function contentAt(api: ApiTarget, documentId: string, at: string): Promise<Uint8Array> {
-  return (await api.ask('GET', `${documentPath(documentId)}/content?format=update&at=${at}`)).bytes()
-}
-
-async function archiveOf(api: ApiTarget, documentId: string): Promise<Archive> {
-  const versions: ArchivedVersion[] = []
-  for await (const page of api.pages(`${documentPath(documentId)}/versions`, 'before'))
-    for (const { seq, name, description, author, createdAt } of page)
-      versions.push({ seq, name, description, author, createdAt, state: await contentAt(api, documentId, `v${seq}`) })
-  const { response, bytes } = await api.ask('GET', `${documentPath(documentId)}/content?format=update&at=now`)
-  return { documentId, head: Number(response.headers.get('weft-seq')), versions: versions.reverse(), state: await bytes() }
-}
-
 /** Whether the file has what the document has: its head, and as many versions. One that is torn is written anew. */
 async function isUpToDate(api: ApiTarget, documentId: string, file: string): Promise<boolean> {
   if (!existsSync(file)) return false
   try {
-    const { head, versions } = await readArchive(await readFile(file), file)
+    const { head, entries } = await readArchive(createReadStream(file), readingOf(file))
+    for await (const _ of entries) {
+      // To its end, where its digest is.
+    }
     const present: Json = await (await api.ask('GET', documentPath(documentId))).json()
     let kept = 0
     for await (const page of api.pages(`${documentPath(documentId)}/versions`, 'before')) kept += page.length
-    return present.head === head && kept === versions.length
+    return present.head === head.head && kept === head.versions
   } catch (thrown) {
     if (thrown instanceof Refused) throw thrown
     return false
   }
 }
 
+const readingOf = (name: string) => ({ name, entryBytesMax: Number.MAX_SAFE_INTEGER })
+
 /** A file that is there is whole, also after a crash in the middle. */
-async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+async function writeWhole(file: string, content: Readable): Promise<void> {
   const unfinished = `${file}.part`
-  await writeFile(unfinished, bytes, { flush: true })
+  await pipeline(content, createWriteStream(unfinished))
+  const handle = await open(unfinished, 'r+')
+  await handle.sync()
+  await handle.close()
   await rename(unfinished, file)
 }
 
@@ -200,12 +194,10 @@ async function filesIn(from: string): Promise<readonly string[]> {
   return names.map((name) => path.join(from, name))
 }
 
-/** `as`: the id that it is to have; null: its own. */
-async function archiveIn(file: string, as: string | null): Promise<Archive> {
-  const bytes = await readFile(file)
-  if (file.endsWith(UPDATE)) return { documentId: as ?? idOfFile(file), head: 0, versions: [], state: bytes }
-  const archive = await readArchive(bytes, file)
-  return { ...archive, documentId: as ?? archive.documentId }
+async function idOfArchive(file: string): Promise<string> {
+  const { head, entries } = await readArchive(createReadStream(file), readingOf(file))
+  await entries.return(undefined)
+  return head.documentId
 }
 
 /** Of a file of one update, which says no more than its name. Throws `invalid-configuration` where that is not all of the id. */
@@ -219,30 +211,20 @@ function idOfFile(file: string): string {
   throw new WeftError('invalid-configuration', `The name of ${file} is not the id of a document; give it with --as, for this file alone.`)
 }
 
-async function isThere(api: ApiTarget, documentId: string): Promise<boolean> {
-  try {
-    await api.ask('GET', documentPath(documentId))
-    return true
-  } catch (thrown) {
-    if (thrown instanceof Refused && thrown.status === 404) return false
-    throw thrown
-  }
-}
-
-/** Version by version, each kept where it was; what was done before an interruption is found done. */
-async function bringIn(api: ApiTarget, documentId: string, { versions, state }: Archive, exists: boolean): Promise<void> {
+async function bringIn(api: ApiTarget, documentId: string, file: string, merge: boolean): Promise<'imported' | 'merged' | 'skipped'> {
   const document = documentPath(documentId)
-  const kept = new Set<string>()
-  if (exists) for await (const page of api.pages(`${document}/versions`, 'before')) for (const { name } of page) kept.add(name)
-  let isNew = !exists
-  const write = async (update: Uint8Array): Promise<void> => {
-    await api.ask(isNew ? 'PUT' : 'POST', isNew ? document : `${document}/updates`, update)
-    isNew = false
+  const isArchive = !file.endsWith(UPDATE)
+  const send = async (merging: boolean): Promise<unknown> => {
+    if (isArchive) return api.ask('PUT', `${document}/archive?merge=${merging}`, createReadStream(file))
+    return api.ask(merging ? 'POST' : 'PUT', merging ? `${document}/updates` : document, await readFile(file))
   }
-  for (const { name, description, state: versionState } of versions) {
-    if (kept.has(name)) continue
-    await write(versionState)
-    await api.ask('POST', `${document}/versions`, { name, description })
+  try {
+    await send(false)
+    return 'imported'
+  } catch (thrown) {
+    if (!(thrown instanceof Refused && thrown.code === 'document-exists')) throw thrown
+    if (!merge) return 'skipped'
   }
-  await write(state)
+  await send(true)
+  return 'merged'
 }

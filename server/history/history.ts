@@ -7,6 +7,7 @@ import type { DocumentInfo, DocumentStore, Page, StoredDocument, Version, Versio
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 import { type Address, parseAddress } from './address.js'
+import { Archives } from './archives.js'
 import { addToSittings, type Sitting } from './sittings.js'
 import { submitEdit } from './submit-edit.js'
 import type { AttributedRoot } from './tasks/attribution.js'
@@ -72,10 +73,13 @@ const VERSIONS_PAGE = 200
 const FIRST_USES_PAGE = 1_000
 
 export class History {
+  /** Documents taken along and brought in, with their versions. */
+  readonly archives: Archives
   readonly #options: HistoryOptions
 
   constructor(options: HistoryOptions) {
     this.#options = options
+    this.archives = new Archives(options, this)
   }
 
   /** In byte order of their ids. */

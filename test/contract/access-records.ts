@@ -50,8 +50,11 @@ export function accessRecordsContract(test: ContractTest): void {
       (await records.list('key')).map(({ value }) => value),
       ['{"two":2}'],
     )
+    assert.equal((await records.find('key', 'a'))?.value, '{"two":2}')
+    assert.deepEqual([await records.find('used', 'a'), await records.find('key', 'b')], [null, null])
     assert.equal(await records.remove('key', 'a'), true)
     assert.equal(await records.remove('key', 'a'), false)
+    assert.equal(await records.find('key', 'a'), null)
     assert.deepEqual(await records.list('key'), [])
     assert.equal(await records.insert(key('a')), true)
   })

@@ -128,6 +128,18 @@ export function historyContract(test: ContractTest): void {
     )
   })
 
+  test('H3: a version that comes from elsewhere brings its time along, and keeps it when it is renamed', async (store) => {
+    const writer = await (await Writer.claim(store, 'a')).appendMany(2)
+    const keepAt = (name: string, createdAt: number) => store.keepVersion(writer.snapshot(2), { name, author: 'ada', createdAt })
+    assert.equal(await keepAt('as it was', 1_700_000_000_000), 'written')
+    assert.equal(await keepAt('renamed', 1_600_000_000_000), 'written')
+    const versions = (await store.listVersions('a', { limit: 10 })).items.map(({ name, createdAt }) => ({ name, createdAt }))
+    assert.deepEqual(versions, [{ name: 'renamed', createdAt: 1_700_000_000_000 }])
+    await store.dropVersion('a', 2)
+    await keepAt('kept anew', 1_650_000_000_000)
+    assert.equal((await store.listVersions('a', { limit: 10 })).items[0]?.createdAt, 1_650_000_000_000)
+  })
+
   test('H3: versions are listed newest first, in pages', async (store) => {
     const writer = await (await Writer.claim(store, 'a')).appendMany(7)
     for (const seq of [5, 1, 7, 3]) await writer.keep(`v${seq}`, seq)

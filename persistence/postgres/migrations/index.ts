@@ -7,6 +7,7 @@ import { whoWrote } from './0004-who-wrote.js'
 import { versionDescription } from './0005-version-description.js'
 import { accessRecords } from './0006-access-records.js'
 import { changeCursors } from './0007-change-cursors.js'
+import { versionTime } from './0008-version-time.js'
 
 export interface Migration {
   readonly version: number
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   { version: 5, name: 'version-description', sql: versionDescription },
   { version: 6, name: 'access-records', sql: accessRecords },
   { version: 7, name: 'change-cursors', sql: changeCursors },
+  { version: 8, name: 'version-time', sql: versionTime },
 ]

@@ -1,0 +1,108 @@
+// A document as one file that says what it is: with its versions, and with the edits of its window and who made them.
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { WeftError } from '../../../core/errors.js'
+import type { Limits } from '../../../core/limits.js'
+import { documentParameter } from '../framework/document-parameter.js'
+import type { ApiEnvironment } from '../framework/environment.js'
+import { answers, json } from '../framework/json-route.js'
+import { OCTETS } from '../framework/octets.js'
+import { problemAnswers } from '../framework/problems.js'
+import { admitted, type DocumentRouteOptions } from './documents.js'
+
+export type ArchiveRouteOptions = Omit<DocumentRouteOptions, 'limits'> & {
+  readonly limits: DocumentRouteOptions['limits'] & Pick<Limits, 'archiveBytesMax'>
+}
+
+const GZIP = 'application/gzip'
+
+const yesOrNo = (otherwise: 'true' | 'false') => z.enum(['true', 'false']).default(otherwise)
+
+const readRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/documents/{id}/archive',
+  summary: 'The document as one file: versions, the edits of its window with their authors, and the present state',
+  request: {
+    params: documentParameter,
+    query: z.object({ log: yesOrNo('true').openapi({ description: '`false`: without the edits, smaller.' }) }),
+  },
+  responses: {
+    200: {
+      description: 'The archive. One that was cut off has no end, and is refused when it is imported.',
+      content: { [GZIP]: { schema: z.string().openapi({ format: 'binary' }) } },
+    },
+    ...problemAnswers,
+  },
+})
+
+const writeRoute = createRoute({
+  method: 'put',
+  path: '/api/v1/documents/{id}/archive',
+  summary:
+    'Begins a document with an archive: its versions, its edits as those of their authors, its state. One that was interrupted goes on when it is sent again',
+  request: {
+    params: documentParameter,
+    query: z.object({
+      merge: yesOrNo('false').openapi({ description: '`true`: also into a document that is there; then only the content, merged.' }),
+    }),
+    body: {
+      content: {
+        [GZIP]: { schema: z.string().openapi({ format: 'binary' }) },
+        [OCTETS]: { schema: z.string().openapi({ format: 'binary' }) },
+      },
+    },
+  },
+  responses: answers(z.object({ seq: z.int(), versions: z.int() }), 'All of it is committed; the document is at this seq.', 201),
+})
+
+export function addArchive(app: OpenAPIHono<ApiEnvironment>, options: ArchiveRouteOptions): void {
+  app.openapi(readRoute, async (context) => {
+    const { documentId, history } = await admitted(options, context, 'admin')
+    const file = await history.archives.export(documentId, { log: context.req.valid('query').log === 'true' })
+    const headers = { 'Content-Type': GZIP, 'Content-Disposition': 'attachment; filename="document.weft"' }
+    return new Response(Readable.toWeb(Readable.from(file)) as ReadableStream, { headers }) as never
+  })
+  app.openapi(writeRoute, async (context) => {
+    // Whoever brings versions and authors along says who did what: that is for those who administer the document.
+    const { documentId, history, asker } = await admitted(options, context, 'admin')
+    const { body } = context.req.raw
+    if (body === null) throw new WeftError('malformed', `The body is empty; send an archive, with the content type ${GZIP}.`)
+    // It is read twice: nothing is written before all of it was found to be whole.
+    const folder = await mkdtemp(path.join(tmpdir(), 'weft-archive-'))
+    try {
+      const file = path.join(folder, 'archive')
+      await pipeline(
+        Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]),
+        bounded(options.limits.archiveBytesMax),
+        createWriteStream(file),
+      )
+      const merge = context.req.valid('query').merge === 'true'
+      return json(context, await history.archives.import(documentId, () => createReadStream(file), asker.user, { merge }), 201)
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === 'ENOSPC')
+        throw new WeftError('store-full', `There is no room for the archive in ${tmpdir()}; free space there, or set TMPDIR.`, {
+          cause: thrown,
+        })
+      throw thrown
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+}
+
+function bounded(bytesMax: number): (pieces: AsyncIterable<Uint8Array>) => AsyncGenerator<Uint8Array> {
+  return async function* (pieces) {
+    let bytes = 0
+    for await (const piece of pieces) {
+      bytes += piece.length
+      if (bytes > bytesMax)
+        throw new WeftError('document-too-large', `The archive is longer than ${bytesMax} bytes, which is the most that is read.`)
+      yield piece
+    }
+  }
+}

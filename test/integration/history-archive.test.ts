@@ -1,0 +1,157 @@
+// Archives: what is exported and imported elsewhere has the same content, versions and authors; what is torn is refused; an import that was cut goes on.
+import { strict as assert } from 'node:assert'
+import { type TestContext, test } from 'node:test'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import * as Y from 'yjs'
+import { silentLogger } from '../../core/log.js'
+import { seededRandom } from '../../core/random.js'
+import { rootsOf } from '../../server/history/tasks/roots.js'
+import { createServer, type WeftServer } from '../../server/index.js'
+import { ApiClient, documentPath } from '../helpers/api-client.js'
+import { randomHistory } from '../helpers/random-history.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
+
+const ID = 'notes/today @ 10 — 文🧶'
+const ARCHIVE = `${documentPath(ID)}/archive`
+const users = ['ann', 'bob 文', 'cyd']
+
+async function start(context: TestContext, limits = {}): Promise<{ readonly server: WeftServer; readonly api: ApiClient }> {
+  const server = await createServer({ dataDir: temporaryFolder(context), demo: false, logger: silentLogger, limits })
+  await server.listen(0)
+  context.after(() => server.close())
+  return { server, api: new ApiClient(server.url) }
+}
+
+function historyOf({ history }: WeftServer): NonNullable<WeftServer['history']> {
+  return history ?? assert.fail('the server serves')
+}
+
+/** A document by three users, with a version after every twenty of its edits. */
+async function write(server: WeftServer, seed: number, edits = 60): Promise<void> {
+  const history = historyOf(server)
+  for (const [index, update] of randomHistory(seededRandom(seed), edits).updates.entries()) {
+    const [clientId = 0] = Y.decodeUpdate(update).structs.map(({ id }) => id.client)
+    await history.apply(ID, [update], users[(clientId % 100) / 11 - 1] ?? null)
+    if (index % 20 === 19) await history.keep(ID, { name: `after ${index + 1}`, description: 'as it went', author: 'ann' })
+  }
+}
+
+async function bytesOf(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const found: Uint8Array[] = []
+  for await (const piece of pieces) found.push(piece)
+  return Buffer.concat(found)
+}
+
+/** All that an archive is to bring along. */
+async function everything(server: WeftServer): Promise<unknown> {
+  const history = historyOf(server)
+  const { items } = await history.versions(ID, { limit: 100 })
+  const contents = await Promise.all(
+    items.map(async ({ name, description, author, createdAt }) => {
+      const doc = new Y.Doc()
+      Y.applyUpdate(doc, (await history.update(ID, `"${name}"`)).update)
+      return { name, description, author, createdAt, roots: rootsOf(doc) }
+    }),
+  )
+  const { users: authors, roots } = await history.attribution(ID, 'now')
+  return { contents, authors: [...authors].sort(), roots }
+}
+
+test('H5: an archive brings content, versions with their times, and who wrote it to another server', async (context) => {
+  const from = await start(context)
+  await write(from.server, 5)
+  const response = await fetch(`${from.server.url}/api/v1${ARCHIVE}`)
+  assert.equal(response.headers.get('content-type'), 'application/gzip')
+  const archive = new Uint8Array(await response.arrayBuffer())
+  const into = await start(context)
+  const sent = await into.api.ask('PUT', ARCHIVE, archive, { 'content-type': 'application/gzip' })
+  assert.equal(sent.status, 201, sent.text)
+  const { length } = (await historyOf(from.server).versions(ID, { limit: 10 })).items
+  assert.deepEqual([sent.body.versions, length > 1], [length, true])
+  assert.deepEqual(await everything(into.server), await everything(from.server))
+  const { items } = await historyOf(into.server).changes(ID, { afterSeq: 0, limit: 10, gapMs: 3_600_000 })
+  assert.deepEqual(new Set(items.flatMap((sitting) => sitting.users)), new Set(users))
+  // It is there now, and is left alone unless it is to be merged.
+  assert.equal(await into.api.refusal('PUT', ARCHIVE, archive), '409 document-exists')
+  const { head } = await historyOf(into.server).document(ID)
+  assert.deepEqual((await into.api.ask('PUT', `${ARCHIVE}?merge=true`, archive)).body, { seq: head, versions: 0 })
+  // Without the log it is smaller, and has the versions all the same.
+  const short = await bytesOf(await historyOf(from.server).archives.export(ID, { log: false }))
+  assert.ok(gunzipSync(short).length < gunzipSync(archive).length)
+  const third = await start(context)
+  await historyOf(third.server).archives.import(ID, () => [short] as never, null)
+  assert.equal((await historyOf(third.server).versions(ID, { limit: 10 })).items.length, length)
+})
+
+test('An import that was cut anywhere goes on when it is asked for again, and keeps no version twice', async (context) => {
+  const from = await start(context)
+  await write(from.server, 6)
+  const archive = await bytesOf(await historyOf(from.server).archives.export(ID))
+  const lines = gunzipSync(archive).toString().split('\n')
+  const expected = await everything(from.server)
+  const random = seededRandom(8)
+  for (let round = 0; round < 6; round++) {
+    const { server } = await start(context)
+    const { archives } = historyOf(server)
+    let readings = 0
+    const cut = (): AsyncIterable<Uint8Array> => {
+      const length = ++readings === 1 ? lines.length : 2 + random.below(lines.length - 4)
+      return (async function* () {
+        yield gzipSync(lines.slice(0, length).join('\n'))
+      })()
+    }
+    await assert.rejects(archives.import(ID, cut, null), /torn/)
+    const other = await bytesOf(await historyOf(from.server).archives.export(ID, { log: false }))
+    const begun = (await historyOf(server).documents({ limit: 1 })).items.length === 1
+    if (begun)
+      await assert.rejects(
+        archives.import(ID, () => [other] as never, null),
+        /import of another archive .* was interrupted/,
+      )
+    await archives.import(ID, () => [gzipSync(lines.join('\n'))] as never, null)
+    assert.deepEqual(await everything(server), expected)
+    await assert.rejects(
+      archives.import(ID, () => [gzipSync(lines.join('\n'))] as never, null),
+      (error: { code?: string }) => error.code === 'document-exists',
+    )
+  }
+})
+
+test('G5: an archive that is torn, changed, of another format or too long is refused, and nothing of it is written', async (context) => {
+  const { server, api } = await start(context, { archiveBytesMax: 100_000, documentBytesMax: 50_000 })
+  await write(server, 7, 20)
+  const archive = await bytesOf(await historyOf(server).archives.export(ID))
+  await api.expect('DELETE', documentPath(ID))
+  const lines = gunzipSync(archive).toString().split('\n')
+  const random = seededRandom(9)
+  const bad: (readonly [Uint8Array, string])[] = [
+    [new Uint8Array(0), '400 malformed'],
+    [Buffer.from('not gzipped'), '400 malformed'],
+    [gzipSync('not lines of ours'), '400 malformed'],
+    [gzipSync('{"weftArchive":1}\n'), '400 malformed'],
+    [gzipSync(`${lines[0]}\n`), '400 malformed'],
+    [gzipSync(`"${'x'.repeat(1_000_000)}`), '400 malformed'],
+    [gzipSync(`${lines[0]}\n{"entry":"state","bytes":60000000000}\n`), '400 malformed'],
+    [gzipSync(`${lines[0]}\n{"entry":"surprise"}\n`), '400 malformed'],
+    [new Uint8Array(100_001), '413 document-too-large'],
+  ]
+  for (let round = 0; round < 20; round++) {
+    bad.push([archive.subarray(0, 1 + random.below(archive.length - 1)), '400 malformed'])
+    const changed = [...lines]
+    const index = 1 + random.below(lines.length - 2)
+    changed[index] = (lines[index] ?? '').replace(/[0-9A-Za-z]/, (letter) => (letter === '7' ? '8' : '7'))
+    bad.push([gzipSync(changed.join('\n')), '400 malformed'])
+  }
+  for (const [index, [bytes, refusal]] of bad.entries()) assert.equal(await api.refusal('PUT', ARCHIVE, bytes), refusal, `number ${index}`)
+  // One that does not say how long it is, is counted.
+  const chunked = await fetch(`${server.url}/api/v1${ARCHIVE}`, {
+    method: 'PUT',
+    body: new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(10_000)),
+    }),
+    duplex: 'half',
+  } as RequestInit).catch(() => null)
+  assert.ok(chunked === null || chunked.status === 413, 'it is refused, or cut off')
+  assert.equal(await api.refusal('GET', documentPath(ID)), '404 no-such-document')
+  assert.equal((await api.ask('PUT', ARCHIVE, archive)).status, 201)
+})
