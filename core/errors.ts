@@ -75,6 +75,8 @@ const errorKinds = {
   'not-restorable': kind(closeCodes.malformed, false, 'info'),
   'document-exists': kind(closeCodes.superseded, false, 'info'),
   'edit-mismatch': kind(closeCodes.superseded, false, 'info'),
+  'request-running': kind(closeCodes.superseded, true, 'info'),
+  'key-reused': kind(closeCodes.malformed, false, 'info'),
   'no-backup-here': kind(closeCodes.malformed, false, 'info'),
   // What an application passed.
   'foreign-document': kind(closeCodes.malformed, false, 'error'),

@@ -59,7 +59,7 @@ export const importRules = {
   // What the embedding program does with documents.
   'server/program': ['core', port, 'server/history', 'server/transport'],
 
-  'server/api/framework': ['core', 'server/access'],
+  'server/api/framework': [store, 'core', 'server/access'],
   'server/api/routes': ['core', store, 'server/access', 'server/history', 'server/presence', 'server/api/framework'],
   'server/api': ['core', 'server/access', 'server/presence', 'server/api/framework', 'server/api/routes'],
   'server/commands': [

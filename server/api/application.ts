@@ -51,7 +51,7 @@ const securityHeaders = {
 
 const crossOriginHeaders = (origin: string): Readonly<Record<string, string>> => ({
   'Access-Control-Allow-Origin': origin,
-  'Access-Control-Expose-Headers': 'ETag, Retry-After, Weft-Backup-Bytes',
+  'Access-Control-Expose-Headers': 'ETag, Retry-After, Idempotent-Replayed, Weft-Backup-Bytes, Weft-Seq',
   Vary: 'Origin',
 })
 

@@ -56,6 +56,8 @@ export interface RestoreRequest {
   readonly author: string | null
   /** Says what it would do, and does nothing. */
   readonly dryRun?: boolean
+  /** What the moment is called in the name of the version before. Default: `at`. */
+  readonly called?: string
 }
 
 export interface RestoreResult extends RestoreReport {
@@ -206,7 +208,7 @@ export class History {
    * Makes the document read as it did, by one ordinary edit (H2): editors see it happen, nobody is disconnected, what is typed meanwhile is merged. A version is
    * kept before. Rejects as `find` does, and with `not-restorable` before anything was changed.
    */
-  async restore(documentId: string, { at, root = null, author, dryRun = false }: RestoreRequest): Promise<RestoreResult> {
+  async restore(documentId: string, { at, root = null, author, dryRun = false, called = at }: RestoreRequest): Promise<RestoreResult> {
     const then = await this.#read(documentId, parseAddress(at))
     const now = await this.#read(documentId, { kind: 'now' })
     const restored = await this.#options.workshop.run({ kind: 'restore', before: then.updates, after: now.updates, root })
@@ -214,7 +216,7 @@ export class History {
     const { update, present, ...report } = restored
     if (report.method === 'nothing' || dryRun) return { ...report, from: then.moment, keptBefore: null, seq: now.moment.seq }
     const keptBefore = now.moment.seq
-    await this.#keepBefore(documentId, keptBefore, `Before the restore of ${at.replace(/^@/, '')}`, author, present)
+    await this.#keepBefore(documentId, keptBefore, `Before the restore of ${called.replace(/^@/, '')}`, author, present)
     const { seq } = await submitEdit(this.#options.documents, documentId, [update], author)
     this.#options.counters.add('restores')
     return { ...report, from: then.moment, keptBefore, seq }
@@ -252,17 +254,22 @@ export class History {
     return submitEdit(this.#options.documents, documentId, updates, author, expecting(expectedSeq))
   }
 
-  /** Edits of a program that has no Yjs. Rejects with `superseded` as `apply` does, and with `edit-mismatch` for what does not fit. */
+  /**
+   * Edits of a program that has no Yjs. Rejects with `superseded` as `apply` does, and with `edit-mismatch` for what does not fit. `decide` is told what they came to
+   * before that is written: applying it again changes nothing.
+   */
   async edit(
     documentId: string,
     { texts, patch }: { readonly texts: readonly TextEdit[]; readonly patch: readonly PatchOperation[] },
     author: string | null,
     expectedSeq: number | null = null,
+    decide: (update: Uint8Array) => Promise<void> = async () => {},
   ): Promise<{ readonly seq: number }> {
     const { updates, moment } = await this.#readOrNothing(documentId)
     expecting(expectedSeq)(moment.seq)
     const made = await this.#options.workshop.run({ kind: 'edit', updates, texts, patch })
     if (typeof made === 'string') throw new WeftError('edit-mismatch', made)
+    await decide(made)
     return this.apply(documentId, [made], author)
   }
 

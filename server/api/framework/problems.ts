@@ -27,6 +27,8 @@ const statuses: Partial<Record<WeftErrorCode, number>> = {
   'not-restorable': 422,
   'document-exists': 409,
   'edit-mismatch': 409,
+  'request-running': 409,
+  'key-reused': 422,
   'no-backup-here': 409,
   superseded: 412,
   'document-quarantined': 422,

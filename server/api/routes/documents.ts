@@ -6,6 +6,7 @@ import { WeftError } from '../../../core/errors.js'
 import type { Limits } from '../../../core/limits.js'
 import type { Right } from '../../access/rights.js'
 import type { History } from '../../history/history.js'
+import { answerOnce, idempotencyKeyHeader, type OnceOptions } from '../framework/answer-once.js'
 import { type ApiAccess, type Asker, admit, admitToAll } from '../framework/api-access.js'
 import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
@@ -14,7 +15,7 @@ import { isOctets, OCTETS } from '../framework/octets.js'
 import { problemAnswers } from '../framework/problems.js'
 import { documentSchema, limitParameter, momentParameter, momentSchema, rootSchema } from '../framework/schemas.js'
 
-export interface DocumentRouteOptions {
+export interface DocumentRouteOptions extends OnceOptions {
   readonly access: ApiAccess
   readonly limits: Pick<Limits, 'documentIdBytesMax' | 'documentBytesMax'>
   /** Null while the node is not there yet. */
@@ -61,7 +62,7 @@ const deleteRoute = createRoute({
   method: 'delete',
   path: '/api/v1/documents/{id}',
   summary: 'Removes a document for good, with its history',
-  request: { params: documentParameter },
+  request: { params: documentParameter, headers: z.object({ 'idempotency-key': idempotencyKeyHeader }) },
   responses: answers(z.object({ head: z.int(), versions: z.int() }), 'What there was.'),
 })
 
@@ -128,7 +129,10 @@ const updatesRoute = createRoute({
   summary: 'Edits a document: by a Yjs update, or by positions in texts and a JSON patch on maps and arrays. Connected editors see it',
   request: {
     params: documentParameter,
-    headers: z.object({ 'if-match': z.string().optional().openapi({ description: 'The seq that the document has to be at.' }) }),
+    headers: z.object({
+      'if-match': z.string().optional().openapi({ description: 'The seq that the document has to be at.' }),
+      'idempotency-key': idempotencyKeyHeader,
+    }),
     body: {
       content: {
         [OCTETS]: { schema: z.string().openapi({ format: 'binary', description: 'One Yjs update, v1 encoding.' }) },
@@ -147,6 +151,7 @@ const createDocumentRoute = createRoute({
   summary: 'Begins a document with a Yjs update',
   request: {
     params: documentParameter,
+    headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
     body: { content: { [OCTETS]: { schema: z.string().openapi({ format: 'binary', description: 'One Yjs update, v1 encoding.' }) } } },
   },
   responses: answers(z.object({ seq: z.int() }), 'The document is there.', 201),
@@ -158,6 +163,7 @@ const forkRoute = createRoute({
   summary: 'Begins a new document as this one is or was',
   request: {
     params: documentParameter,
+    headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
     body: {
       content: { 'application/json': { schema: z.object({ into: z.string().min(1).max(512), at: momentParameter.default('now') }) } },
     },
@@ -179,8 +185,8 @@ export function addDocuments(app: OpenAPIHono<ApiEnvironment>, options: Document
     return json(context, await history.document(documentId))
   })
   app.openapi(deleteRoute, async (context) => {
-    const { documentId, history } = await admitted(options, context, 'admin')
-    return json(context, await history.delete(documentId))
+    const { documentId, history, asker } = await admitted(options, context, 'admin')
+    return answerOnce(context, options, asker, async () => ({ value: await history.delete(documentId) }))
   })
   app.openapi(contentRoute, async (context) => {
     const { at, format, root } = context.req.valid('query')
@@ -191,22 +197,32 @@ export function addDocuments(app: OpenAPIHono<ApiEnvironment>, options: Document
   app.openapi(updatesRoute, async (context) => {
     const { documentId, history, asker } = await admitted(options, context, 'write')
     const expected = expectedSeq(context.req.header('if-match'))
-    if (isOctets(context)) return json(context, await history.apply(documentId, [await updateIn(context)], asker.user, expected))
+    if (isOctets(context)) {
+      const update = await updateIn(context)
+      return answerOnce(context, options, asker, async () => ({ value: await history.apply(documentId, [update], asker.user, expected) }))
+    }
     const { text, patch } = editSchema.parse(context.req.valid('json') ?? {})
     if (text.length === 0 && patch.length === 0)
       throw new WeftError('malformed', `Send a Yjs update as ${OCTETS}, or JSON with text edits or a patch.`)
-    return json(context, await history.edit(documentId, { texts: text, patch }, asker.user, expected))
+    return answerOnce(context, options, asker, async ({ plan, decide }) => {
+      if (plan?.update !== undefined) return { value: await history.apply(documentId, [plan.update], asker.user) }
+      return { value: await history.edit(documentId, { texts: text, patch }, asker.user, expected, (update) => decide({ update })) }
+    })
   })
   app.openapi(createDocumentRoute, async (context) => {
     const { documentId, history, asker } = await admitted(options, context, 'write')
-    return json(context, await history.create(documentId, await updateIn(context), asker.user), 201)
+    const update = await updateIn(context)
+    return answerOnce(context, options, asker, async () => ({ value: await history.create(documentId, update, asker.user), status: 201 }))
   })
   app.openapi(forkRoute, async (context) => {
     const { into, at } = context.req.valid('json')
     const { documentId, history } = await admitted(options, context, 'admin')
     const target = checkDocumentId(into, options.limits.documentIdBytesMax)
-    const { user } = await admit(options.access, context, target, 'write')
-    return json(context, { documentId: target, ...(await history.fork(documentId, at, target, user)) }, 201)
+    const asker = await admit(options.access, context, target, 'write')
+    return answerOnce(context, options, asker, async () => ({
+      value: { documentId: target, ...(await history.fork(documentId, at, target, asker.user)) },
+      status: 201,
+    }))
   })
 }
 

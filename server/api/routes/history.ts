@@ -1,6 +1,8 @@
 // The history of a document: its versions, who changed it when, what changed, and bringing a moment back.
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { WeftError } from '../../../core/errors.js'
+import type { History } from '../../history/history.js'
+import { type Attempt, answerOnce, idempotencyKeyHeader } from '../framework/answer-once.js'
 import { documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { answers, json } from '../framework/json-route.js'
@@ -43,6 +45,7 @@ const keepRoute = createRoute({
   summary: 'Keeps a moment as a version, which stays until it is dropped',
   request: {
     params: documentParameter,
+    headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
     body: { content: { 'application/json': { schema: z.object({ ...label, at: momentParameter.default('now') }) } } },
   },
   responses: answers(versionSchema, 'The version.', 201),
@@ -54,7 +57,11 @@ const renameRoute = createRoute({
   method: 'patch',
   path: '/api/v1/documents/{id}/versions/{seq}',
   summary: 'Renames a version',
-  request: { params: versionParameters, body: { content: { 'application/json': { schema: z.object(label) } } } },
+  request: {
+    params: versionParameters,
+    headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
+    body: { content: { 'application/json': { schema: z.object(label) } } },
+  },
   responses: answers(versionSchema, 'The version.'),
 })
 
@@ -62,7 +69,7 @@ const dropRoute = createRoute({
   method: 'delete',
   path: '/api/v1/documents/{id}/versions/{seq}',
   summary: 'Drops a version: it may go as other snapshots do',
-  request: { params: versionParameters },
+  request: { params: versionParameters, headers: z.object({ 'idempotency-key': idempotencyKeyHeader }) },
   responses: answers(z.object({ dropped: z.literal(true) }), 'It is dropped.'),
 })
 
@@ -145,6 +152,7 @@ const restoreRoute = createRoute({
   summary: 'Makes the document read as it did, by one edit that editors see, and that restoring to just before takes back',
   request: {
     params: documentParameter,
+    headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
     body: {
       content: {
         'application/json': {
@@ -177,19 +185,29 @@ export function addHistory(app: OpenAPIHono<ApiEnvironment>, options: DocumentRo
   app.openapi(keepRoute, async (context) => {
     const { name, description, at } = context.req.valid('json')
     const { documentId, history, asker } = await admitted(options, context, 'admin')
-    return json(context, await history.keep(documentId, { at, name, description: description ?? null, author: asker.user }), 201)
+    return answerOnce(context, options, asker, async (attempt) => {
+      const moment = await momentOf(history, documentId, at, attempt)
+      return {
+        value: await history.keep(documentId, { at: moment, name, description: description ?? null, author: asker.user }),
+        status: 201,
+      }
+    })
   })
   app.openapi(renameRoute, async (context) => {
     const { seq } = context.req.valid('param')
     const { name, description } = context.req.valid('json')
     const { documentId, history, asker } = await admitted(options, context, 'admin')
-    return json(context, await history.keep(documentId, { at: `v${seq}`, name, description: description ?? null, author: asker.user }))
+    return answerOnce(context, options, asker, async () => ({
+      value: await history.keep(documentId, { at: `v${seq}`, name, description: description ?? null, author: asker.user }),
+    }))
   })
   app.openapi(dropRoute, async (context) => {
     const { seq } = context.req.valid('param')
-    const { documentId, history } = await admitted(options, context, 'admin')
-    if (!(await history.drop(documentId, seq))) throw new WeftError('moment-gone', `There is no version v${seq} of this document.`)
-    return json(context, { dropped: true })
+    const { documentId, history, asker } = await admitted(options, context, 'admin')
+    return answerOnce(context, options, asker, async () => {
+      if (!(await history.drop(documentId, seq))) throw new WeftError('moment-gone', `There is no version v${seq} of this document.`)
+      return { value: { dropped: true } }
+    })
   })
   app.openapi(changesRoute, async (context) => {
     const { after, limit, gap } = context.req.valid('query')
@@ -210,6 +228,16 @@ export function addHistory(app: OpenAPIHono<ApiEnvironment>, options: DocumentRo
   app.openapi(restoreRoute, async (context) => {
     const { at, root, dryRun } = context.req.valid('json')
     const { documentId, history, asker } = await admitted(options, context, 'admin')
-    return json(context, await history.restore(documentId, { at, root, dryRun, author: asker.user }))
+    return answerOnce(context, options, asker, async (attempt) => {
+      const moment = await momentOf(history, documentId, at, attempt)
+      return { value: await history.restore(documentId, { at: moment, called: at, root, dryRun, author: asker.user }) }
+    })
   })
+}
+
+/** The moment that was meant when it was first asked for: a later attempt would find another one under the same words. */
+async function momentOf(history: History, documentId: string, at: string, { plan, decide }: Attempt): Promise<string> {
+  const moment = plan?.at ?? `seq:${(await history.find(documentId, at)).seq}`
+  if (plan?.at === undefined) await decide({ at: moment })
+  return moment
 }
