@@ -1,9 +1,12 @@
-// What a command asks: a running server over HTTP, or the API of one that is started for it on a data folder that nobody has open.
+// What a command asks: a running server over HTTP, or the API of one that is started for it on a store that nobody else uses: a data folder, or the database of a
+// cluster that is stopped.
 import { existsSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { WeftError } from '../../core/errors.js'
 import { randomId, systemRandom } from '../../core/random.js'
+import type { ServerOptions } from '../composition/server.js'
 import type { GivenToCommand } from '../config/command-line.js'
+import { openStoppedCluster } from './stopped-cluster.js'
 
 /** The server said no, in its words. */
 export class Refused extends Error {
@@ -18,6 +21,8 @@ export class Refused extends Error {
 }
 
 type Json = ReturnType<typeof JSON.parse>
+
+type Target = Pick<GivenToCommand, 'url' | 'token' | 'databaseUrl' | 'dataFolder'>
 
 export interface Answered {
   readonly response: Response
@@ -41,7 +46,7 @@ export class ApiTarget {
   }
 
   /** Rejects with what opening a data folder rejects with. */
-  static async open({ url, token, dataFolder }: Pick<GivenToCommand, 'url' | 'token' | 'dataFolder'>): Promise<ApiTarget> {
+  static async open({ url, token, databaseUrl, dataFolder }: Target): Promise<ApiTarget> {
     if (url !== null)
       return new ApiTarget(
         url,
@@ -49,23 +54,18 @@ export class ApiTarget {
         (request) => fetch(request),
         async () => {},
       )
+    if (databaseUrl !== null) {
+      const store = await openStoppedCluster(databaseUrl)
+      return ApiTarget.#serving({ store }, () => store.close())
+    }
     // Opening it would make it.
     if (!existsSync(dataFolder))
       throw new WeftError(
         'invalid-configuration',
         `There is no data folder ${dataFolder}. Name it with --data, or a running server with --url.`,
       )
-    const [{ createServer }, { createLogger }] = await Promise.all([import('../composition/server.js'), import('../logging/logger.js')])
     try {
-      // The folder may hold API keys, and then nothing is allowed to whoever shows none.
-      const adminKey = randomId(systemRandom, 32)
-      const server = await createServer({ dataDir: dataFolder, demo: false, logger: createLogger('error', 'auto'), access: { adminKey } })
-      return new ApiTarget(
-        'http://localhost',
-        adminKey,
-        (request) => server.fetch(request),
-        () => server.close(),
-      )
+      return await ApiTarget.#serving({ dataDir: dataFolder }, async () => {})
     } catch (thrown) {
       if (thrown instanceof WeftError && thrown.code === 'data-folder-in-use')
         throw new WeftError(
@@ -74,6 +74,22 @@ export class ApiTarget {
         )
       throw thrown
     }
+  }
+
+  static async #serving(where: Pick<ServerOptions, 'dataDir' | 'store'>, closed: () => Promise<void>): Promise<ApiTarget> {
+    const [{ createServer }, { createLogger }] = await Promise.all([import('../composition/server.js'), import('../logging/logger.js')])
+    // The store may hold API keys, and then nothing is allowed to whoever shows none.
+    const adminKey = randomId(systemRandom, 32)
+    const server = await createServer({ ...where, demo: false, logger: createLogger('error', 'auto'), access: { adminKey } })
+    return new ApiTarget(
+      'http://localhost',
+      adminKey,
+      (request) => server.fetch(request),
+      async () => {
+        await server.close()
+        await closed()
+      },
+    )
   }
 
   /** `path` is below /api/v1. A body that is no bytes is sent as JSON; a stream is that of an archive. Throws `Refused` for anything but a success. */
@@ -117,10 +133,7 @@ export class ApiTarget {
 }
 
 /** What a command does with the API of whatever it was given; closed afterwards. */
-export async function withApi(
-  given: Pick<GivenToCommand, 'url' | 'token' | 'dataFolder'>,
-  use: (api: ApiTarget) => Promise<void>,
-): Promise<void> {
+export async function withApi(given: Target, use: (api: ApiTarget) => Promise<void>): Promise<void> {
   const api = await ApiTarget.open(given)
   try {
     await use(api)

@@ -37,9 +37,11 @@ export interface GivenToCommand {
   readonly arguments: Readonly<Record<string, string | undefined>>
   /** By the name of the flag, without dashes in front; a switch is `true`. */
   readonly options: Readonly<Record<string, string | true | undefined>>
-  /** Of a running server, such as `http://127.0.0.1:1234`; null: the data folder. */
+  /** Of a running server, such as `http://127.0.0.1:1234`; null: the store of a stopped one. */
   readonly url: string | null
   readonly token: string | null
+  /** Of a cluster that is stopped; null: the data folder. */
+  readonly databaseUrl: string | null
   readonly dataFolder: string
   /** Prints JSON. */
   readonly json: boolean
@@ -124,6 +126,10 @@ export function parseCommand(
       .option('--url <url>', 'a running server, such as http://127.0.0.1:1234 (WEFT_URL); without it the data folder of a stopped one')
       .option('--token <token>', 'an API key, the admin key, or whatever else the server takes (WEFT_TOKEN)')
       .option('--data <folder>', 'the data folder (WEFT_DATA; ./data)')
+      .option(
+        '--database-url <url>',
+        'the database of a cluster of which no node runs (DATABASE_URL); of one that runs, ask a node with --url',
+      )
       .option('--json', 'print JSON')
       .action(() => {
         parsed = { kind: 'documents', command: definition, given: givenTo(command, definition, environment) }
@@ -155,15 +161,19 @@ function givenTo(
     const value = options[flag] ?? environment[variable]
     return typeof value === 'string' && value !== '' ? value : null
   }
-  const url = textOf('url', 'WEFT_URL')
+  const places = ['url', 'data', 'database-url'].filter((flag) => options[flag] !== undefined)
+  if (places.length > 1) throw invalid(`--${places.slice(0, 2).join(' and --')} are both set; set one of them.`)
+  // What stands on the command line beats what the environment says about another place.
+  const place = (flag: string, variable: string): string | null => (places.length > 0 && places[0] !== flag ? null : textOf(flag, variable))
+  const url = place('url', 'WEFT_URL')
   if (url !== null && !/^https?:\/\/./.test(url))
     throw invalid(`--url is "${url}"; it takes the address of a server, such as http://127.0.0.1:1234.`)
-  if (url !== null && options['data'] !== undefined) throw invalid('--url and --data are both set; set one of them.')
   return {
     arguments: Object.fromEntries(definition.arguments.map(([name], index) => [name.replace(/[<>[\].]/g, ''), command.args[index]])),
     options,
     url: url === null ? null : url.replace(/\/+$/, ''),
     token: textOf('token', 'WEFT_TOKEN'),
+    databaseUrl: url !== null ? null : place('database-url', 'DATABASE_URL'),
     dataFolder: textOf('data', 'WEFT_DATA') ?? './data',
     json: options['json'] === true,
   }

@@ -9,6 +9,7 @@ import { rootsOf } from '../../server/history/tasks/roots.js'
 import { ApiClient, documentPath } from '../helpers/api-client.js'
 import { LocalCluster } from '../helpers/local-cluster.js'
 import { randomHistory } from '../helpers/random-history.js'
+import { runCommand } from '../helpers/run-command.js'
 import { eventually } from '../helpers/states.js'
 
 let cluster: LocalCluster
@@ -84,4 +85,27 @@ test('D3, H4: commands go through while the node that owns the documents is kill
   for (const id of ids.slice(0, 6)) await untilServed(() => first.expect('DELETE', documentPath(id)))
   const left = (await second.expect('GET', '/documents?prefix=killed')).items.map((item: { documentId: string }) => item.documentId)
   assert.deepEqual(left.sort(), ids.slice(6).sort())
+})
+
+test('Commands work on the database of a stopped cluster, and are told which node to ask while one runs', async () => {
+  const [first] = apis()
+  assert.ok(first !== undefined)
+  const path = documentPath('offline')
+  for (const text of ['one ', 'two ']) await first.expect('POST', `${path}/updates`, { text: [{ root: 'body', at: 0, insert: text }] })
+  await first.expect('POST', `${path}/versions`, { name: 'first', at: 'seq:1' })
+  const weft = (...args: readonly string[]) => runCommand(args, { DATABASE_URL: cluster.databaseUrl })
+  const refused = await weft('documents')
+  assert.equal(refused.code, 2)
+  assert.match(refused.stderr, /The node node-\d runs on this database: ask it with --url http:\/\/127\.0\.0\.1:\d+/)
+  assert.equal((await weft('documents', '--url', (cluster.nodes[0] ?? assert.fail()).url)).code, 0)
+  for (const node of cluster.nodes) if (node.running) await node.stop()
+  // Of one that was killed nobody knows at once whether it is gone.
+  await eventually('the node that was killed to count no more', async () => (await weft('documents')).code === 0, 30_000)
+  assert.equal((await weft('show', 'offline')).stdout, 'two one ')
+  assert.equal((await weft('restore', 'offline', '@"first"')).code, 0)
+  assert.equal((await weft('show', 'offline')).stdout, 'one ')
+  assert.match((await weft('check')).stdout, /nothing is wrong/)
+  await cluster.nodes[0]?.restart()
+  await untilServed(() => apis()[0]?.expect('GET', path) ?? assert.fail())
+  assert.equal(await apis()[0]?.expect('GET', `${path}/content?format=text`), 'one ')
 })
