@@ -91,6 +91,7 @@ export class WeftConnection {
     checkDocument(doc)
     const host: SessionHost = {
       settings: this.#settings,
+      url: this.url,
       attach: (sync, close) => this.#attach(sync, close),
       detach: (sync) => void this.#syncs.delete(sync),
       succeeded: () => this.#backoff.reset(),

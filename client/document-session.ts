@@ -5,6 +5,14 @@ import type * as Y from 'yjs'
 import type { Permission } from '../core/permission.js'
 import { Backoff } from './backoff.js'
 import { deferred } from './deferred.js'
+import {
+  type DocumentVersion,
+  HistoryClient,
+  type KeepOptions,
+  type Restored,
+  type RestoreOptions,
+  type VersionsQuery,
+} from './document-history.js'
 import { DocumentSync } from './document-sync.js'
 import { Emitter } from './emitter.js'
 import type { Refusal } from './errors.js'
@@ -28,6 +36,8 @@ export type SessionEvents = {
 /** What a session needs of the connection that made it. */
 export interface SessionHost {
   readonly settings: Settings
+  /** Of the WebSocket. */
+  readonly url: string
   /** Hands the session's inner part over, so that it is told about the socket. `close` closes the session. */
   attach(sync: DocumentSync, close: () => Promise<void>): void
   detach(sync: DocumentSync): void
@@ -53,6 +63,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
   readonly loaded: Promise<void>
   readonly #host: SessionHost
   readonly #sync: DocumentSync
+  readonly #history: HistoryClient
   readonly #emitter: Emitter<SessionEvents>
   readonly #sharedAwareness: SharedAwareness | null
   readonly #copy: LocalCopy | null
@@ -73,6 +84,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
     // Not everybody awaits it; a refusal is in the status too.
     this.synced.catch(() => {})
 
+    this.#history = new HistoryClient({ url: host.url, documentId, token: options.token ?? settings.token })
     const awareness = options.awareness === undefined ? awarenessOf(doc) : options.awareness
     this.awareness = awareness as Presence
     this.#sync = new DocumentSync({
@@ -142,6 +154,26 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
    */
   saved(): Promise<void> {
     return this.#sync.saved()
+  }
+
+  /** The versions of the document, newest first. Takes the right `admin`. Rejects with RefusedError, and with an Error while the server cannot be asked. */
+  versions(query: VersionsQuery = {}): Promise<{ readonly items: readonly DocumentVersion[]; readonly next: number | null }> {
+    return this.#history.versions(query)
+  }
+
+  /** Keeps a moment as a version, by default the present: what was edited here is saved before. Rejects as `versions` and `saved` do. */
+  async keep(name: string, options: KeepOptions = {}): Promise<DocumentVersion> {
+    await this.saved()
+    return this.#history.keep(name, options)
+  }
+
+  /**
+   * Makes the document read as it did at a moment, such as `v48`, `"First draft"` or `-15m`, for everybody, by one edit: what others type meanwhile is merged. What was
+   * edited here is saved before, so that it is taken back with the rest; a version is kept before. Rejects as `versions` and `saved` do.
+   */
+  async restore(at: string, options: RestoreOptions = {}): Promise<Restored> {
+    await this.saved()
+    return this.#history.restore(at, options)
   }
 
   /** After `refused`: asks the server again, for what it refused. Elsewhere it does nothing. */

@@ -44,12 +44,15 @@ const documents: DocumentCommandDefinition = {
   name: 'documents',
   description: 'lists documents',
   arguments: [],
-  options: [['--prefix <text>', 'those whose ids begin so']],
+  options: [
+    ['--prefix <text>', 'those whose ids begin so'],
+    ['--sort <order>', 'id, or changed: the last changed first (id)'],
+  ],
   run: (given) =>
     withApi(given, async (api) => {
       const found: Json[] = []
-      const prefix = encodeURIComponent(text(given, 'prefix') ?? '')
-      for await (const page of api.pages(`/documents?prefix=${prefix}`, 'after')) found.push(...page)
+      const query = new URLSearchParams({ prefix: text(given, 'prefix') ?? '', sort: text(given, 'sort') ?? 'id' })
+      for await (const page of api.pages(`/documents?${query}`, 'after')) found.push(...page)
       if (given.json) printJson(found)
       else
         printTable(

@@ -96,9 +96,13 @@ export const checkCommand: DocumentCommandDefinition = {
   name: 'check',
   description: 'reads every version and the present of each document, whole: checksums, contiguous logs, and that Yjs takes them',
   arguments: [['[document]', 'its id (all)']],
-  options: [['--prefix <text>', 'those whose ids begin so']],
+  options: [
+    ['--prefix <text>', 'those whose ids begin so'],
+    ['--quarantine', 'makes a document of which an edit cannot be applied read-only up to it'],
+  ],
   run: async (given) => {
     const problems: { documentId: string; at: string; code: string; problem: string }[] = []
+    const quarantined: { documentId: string; seq: number }[] = []
     let checked = 0
     const progress = new Progress('checked')
     await withApi(given, async (api) => {
@@ -116,13 +120,21 @@ export const checkCommand: DocumentCommandDefinition = {
           }
         }
         checked += 1
+        if (
+          given.options['quarantine'] === true &&
+          problems.some((one) => one.documentId === documentId && one.code === 'document-quarantined')
+        ) {
+          const { seq }: Json = await (await api.ask('POST', `${documentPath(documentId)}/quarantine`, {})).json()
+          if (seq !== null) quarantined.push({ documentId, seq })
+        }
         progress.step(documentId)
       }
     })
     progress.end()
-    if (given.json) printJson({ checked, problems })
+    if (given.json) printJson({ checked, problems, ...(given.options['quarantine'] === true ? { quarantined } : {}) })
     else {
       for (const { documentId, at, problem } of problems) printLine(`${documentId}@${at}: ${problem}`)
+      for (const { documentId, seq } of quarantined) printLine(`${documentId} is read-only up to seq ${seq - 1} now.`)
       printLine(`${checked} documents checked, ${problems.length === 0 ? 'nothing is wrong' : `${problems.length} problems`}.`)
     }
     if (problems.length > 0) process.exitCode = 1

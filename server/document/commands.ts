@@ -13,6 +13,11 @@ export type DocumentCommand =
       /** The whole document at that seq, where who asks has put it together anyhow. It is not sent to other nodes, which do that themselves. */
       readonly state?: Uint8Array
     }
+  /**
+   * The document cannot be applied from `seq` on: it is read-only up to there, for every owner from now on (D8). Sessions open it anew. Rejects with `malformed` for a
+   * seq that is in no edit of its tail.
+   */
+  | { readonly kind: 'quarantine'; readonly seq: number; readonly reason: string }
   /** Removes the document for good. Whoever has it open is told that it is gone (`no-such-document`). Repeating it changes nothing. */
   | { readonly kind: 'delete' }
 

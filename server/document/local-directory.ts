@@ -87,6 +87,8 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   readonly #entries = new Map<string, Entry>()
   /** Documents that are being deleted: nobody opens them before that has ended. */
   readonly #deletions = new Map<string, Promise<void>>()
+  /** What runs on a document that nobody may open meanwhile. Never rejects. */
+  readonly #alone = new Map<string, Promise<void>>()
   /** Idle owners, and since when (monotonic milliseconds), longest first. */
   readonly #idle = new Map<DocumentOwner, number>()
   /** What is being read is in no account yet, so only so much is read at a time. */
@@ -147,9 +149,9 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   async attach(documentId: string, request: AttachRequest): Promise<Attachment> {
     for (;;) {
       if (this.#state.kind !== 'serving') throw this.#over()
-      const deletion = this.#deletions.get(documentId)
-      if (deletion !== undefined) {
-        await deletion
+      const alone = this.#alone.get(documentId)
+      if (alone !== undefined) {
+        await alone
         continue
       }
       const entry = this.#entries.get(documentId) ?? this.#openIfRoom(documentId)
@@ -171,6 +173,8 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
         return this.#keepVersion(documentId, command)
       case 'delete':
         return this.#delete(documentId)
+      case 'quarantine':
+        return this.#aloneWith(documentId, () => this.#quarantine(documentId, command))
       default:
         unreachable(command)
     }
@@ -188,24 +192,49 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   #delete(documentId: string): Promise<void> {
     const running = this.#deletions.get(documentId)
     if (running !== undefined) return running
-    const deletion = this.#deleteAnew(documentId).finally(() => this.#deletions.delete(documentId))
-    // Whoever waits to open it opens it anew, whatever came of this.
-    this.#deletions.set(
-      documentId,
-      deletion.catch(() => {}),
-    )
+    const deletion = this.#aloneWith(documentId, () => this.#deleteAnew(documentId)).finally(() => this.#deletions.delete(documentId))
+    this.#deletions.set(documentId, deletion)
     return deletion
+  }
+
+  /** One at a time for a document; nobody opens it meanwhile. */
+  async #aloneWith(documentId: string, work: () => Promise<void>): Promise<void> {
+    for (let before = this.#alone.get(documentId); before !== undefined; before = this.#alone.get(documentId)) await before
+    const running = work().finally(() => this.#alone.delete(documentId))
+    // Whoever waits to open it opens it anew, whatever came of this.
+    this.#alone.set(
+      documentId,
+      running.catch(() => {}),
+    )
+    return running
+  }
+
+  /** Nothing of the document is in memory, or under way to the store, when it resolves. */
+  async #letGoOf(documentId: string, error?: WeftError): Promise<void> {
+    const entry = this.#entries.get(documentId)
+    if (entry?.kind === 'opening') await entry.opened.catch(() => {})
+    const opened = this.#entries.get(documentId)
+    if (opened?.kind === 'open') await opened.owner.handOver(error)
+  }
+
+  async #quarantine(documentId: string, { seq, reason }: DocumentCommand & { kind: 'quarantine' }): Promise<void> {
+    const { store, fenceOf, counters, logger } = this.#options
+    const fence = fenceOf(documentId)
+    if (fence === null) throw ownerMoved()
+    await this.#letGoOf(documentId)
+    const { incarnation, snapshot, head } = await store.openDocument(documentId)
+    if (incarnation === null || seq <= (snapshot?.seq ?? 0) || seq > head)
+      throw new WeftError('malformed', `Seq ${seq} is in no edit behind the newest snapshot of this document.`)
+    if ((await store.saveQuarantine({ documentId, fence, incarnation, seq, reason })) === 'fenced') throw ownerMoved()
+    counters.add('documents_quarantined')
+    logger.error({ documentId, seq, reason }, 'A document was quarantined by command; it is read-only up to that seq')
   }
 
   async #deleteAnew(documentId: string): Promise<void> {
     const { store, fenceOf } = this.#options
     const fence = fenceOf(documentId)
     if (fence === null) throw ownerMoved()
-    const entry = this.#entries.get(documentId)
-    if (entry?.kind === 'opening') await entry.opened.catch(() => {})
-    const opened = this.#entries.get(documentId)
-    // Nothing of it may be under way to the store when it is removed there.
-    if (opened?.kind === 'open') await opened.owner.handOver(deleted())
+    await this.#letGoOf(documentId, deleted())
     if ((await store.deleteDocument(documentId, fence)) === 'fenced') throw ownerMoved()
     this.#options.counters.add('documents_deleted')
   }

@@ -8,6 +8,7 @@ import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 import { type Address, parseAddress } from './address.js'
 import { Archives } from './archives.js'
+import { type ChangeQuery, lastChanged } from './last-changed.js'
 import { addToSittings, type Sitting } from './sittings.js'
 import { submitEdit } from './submit-edit.js'
 import type { AttributedRoot } from './tasks/attribution.js'
@@ -87,6 +88,11 @@ export class History {
   /** In byte order of their ids. */
   documents(query: { readonly prefix?: string; readonly after?: string; readonly limit: number }): Promise<Page<DocumentInfo, string>> {
     return this.#options.store.listDocuments(query)
+  }
+
+  /** The last changed first. */
+  lastChanged(query: ChangeQuery): Promise<Page<DocumentInfo, string>> {
+    return lastChanged(this.#options.store, query)
   }
 
   /** Rejects with `no-such-document`. */
@@ -220,6 +226,34 @@ export class History {
     const { seq } = await submitEdit(this.#options.documents, documentId, [update], author)
     this.#options.counters.add('restores')
     return { ...report, from: then.moment, keptBefore, seq }
+  }
+
+  /**
+   * Finds the first edit that cannot be applied, and makes the document read-only up to there, for whoever opens it (D8). Null when all of it can be applied.
+   * Rejects with `document-corrupt` for what cannot be read at all.
+   */
+  async quarantine(documentId: string): Promise<{ readonly seq: number } | null> {
+    const { store, documents } = this.#options
+    const { snapshot, head } = await store.openDocument(documentId)
+    const isSound = async (seq: number): Promise<boolean> => {
+      try {
+        await this.roots(documentId, `seq:${seq}`)
+        return true
+      } catch (thrown) {
+        if (thrown instanceof WeftError && thrown.code === 'document-quarantined') return false
+        throw thrown
+      }
+    }
+    if (head === 0) throw noSuchDocument()
+    if (await isSound(head)) return null
+    let sound = snapshot?.seq ?? 0
+    for (let unsound = head; unsound - sound > 1; ) {
+      const middle = Math.floor((sound + unsound) / 2)
+      if (await isSound(middle)) sound = middle
+      else unsound = middle
+    }
+    await documents.command(documentId, { kind: 'quarantine', seq: sound + 1, reason: 'found by a check' })
+    return { seq: sound + 1 }
   }
 
   /** A new document that begins as this one was at a moment. Rejects as `find` does, and with `document-exists`. */

@@ -334,3 +334,68 @@ test('the description of the API names every route, and each schema that it spea
   for (const one of paths) assert.ok(page.includes(`<code>${one}</code>`), `${one} is on the page`)
   for (const [, target] of page.matchAll(/href="#([^"]+)"/g)) assert.ok(page.includes(`id="${target}"`), `${target} is on the page`)
 })
+
+test('G5: documents are listed by their last change, in pages, also while they change', async (context) => {
+  const { api, server } = await start(context)
+  const ids = Array.from({ length: 23 }, (_, index) => `list/${(index * 7) % 23}`)
+  const write = (id: string): Promise<Json> =>
+    api.expect('POST', `${documentPath(id)}/updates`, { text: [{ root: 'body', at: 0, insert: 'x' }] })
+  for (const id of ids) await write(id)
+  await write('elsewhere')
+  const listed = async (limit: number): Promise<readonly { documentId: string; updatedAt: number }[]> => {
+    const found = []
+    for (let after = ''; ; ) {
+      const page = await api.expect('GET', `/documents?sort=changed&prefix=list/&limit=${limit}${after}`)
+      found.push(...page.items)
+      if (page.next === null) return found
+      after = `&after=${encodeURIComponent(page.next)}`
+    }
+  }
+  const expected = [...((await server.history?.documents({ prefix: 'list/', limit: 100 }))?.items ?? [])].sort(
+    (one, other) => other.updatedAt - one.updatedAt || (one.documentId < other.documentId ? -1 : 1),
+  )
+  assert.equal(expected.length, 23)
+  for (const limit of [1, 4, 23, 1_000]) assert.deepEqual(await listed(limit), expected, `in pages of ${limit}`)
+  await write('list/3')
+  assert.equal((await listed(5))[0]?.documentId, 'list/3')
+  assert.equal(await api.refusal('GET', '/documents?sort=changed&after=list/3'), '400 malformed')
+})
+
+test('H2: our client keeps, lists and restores versions of the document that it has open, what it typed a moment ago included', async (context) => {
+  const admin: Authorize = ({ token }) =>
+    token === 'admin' ? { permission: 'read-write', user: 'ann', admin: true } : { permission: 'read-write', user: 'bob' }
+  const { server } = await start(context, { authorize: admin, basePath: '/collab' })
+  const docs = [new Y.Doc(), new Y.Doc()]
+  const tokens = ['admin', 'other']
+  const sessions = docs.map((doc, index) => {
+    const connection = connect(`${server.url.replace('http', 'ws')}/collab`, {
+      logger: silentLogger,
+      token: async () => tokens[index] ?? '',
+    })
+    context.after(() => connection.close())
+    return connection.open(DOCUMENT, doc)
+  })
+  const [ours, others] = sessions
+  assert.ok(ours !== undefined && others !== undefined)
+  await Promise.all(sessions.map((session) => session.synced))
+  docs[0]?.getText('t').insert(0, 'first')
+  assert.equal((await ours.keep('draft', { description: 'of it' })).name, 'draft')
+  docs[0]?.getText('t').insert(0, 'typed a moment ago ')
+  const done = await ours.restore('"draft"')
+  assert.deepEqual([done.method, done.roots], ['undo', ['t']])
+  for (const doc of docs) await eventually('all read as then', () => doc.getText('t').toString() === 'first')
+  const { items, next } = await ours.versions()
+  assert.deepEqual(
+    [items.map(({ name, author }) => [name, author]), next],
+    [
+      [
+        ['Before the restore of "draft"', 'ann'],
+        ['draft', 'ann'],
+      ],
+      null,
+    ],
+  )
+  assert.equal((await ours.versions({ limit: 1 })).next, items[0]?.seq)
+  await assert.rejects(others.versions(), { name: 'RefusedError', code: 'forbidden', closeCode: 4403 })
+  await assert.rejects(ours.restore('v9999'), { name: 'RefusedError', code: 'moment-gone' })
+})

@@ -5,10 +5,14 @@ import os from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import * as Y from 'yjs'
+import { systemClock } from '../../core/clock.js'
 import { silentLogger } from '../../core/log.js'
+import { openLmdbStore } from '../../persistence/index.js'
+import type { DocumentStore } from '../../persistence/store.js'
 import { splitAddress } from '../../server/commands/document-commands.js'
 import { fileNameOf } from '../../server/commands/transfer-commands.js'
 import { createServer, type WeftServer } from '../../server/index.js'
+import { takeFence } from '../contract/fixture.js'
 import { ApiClient, documentPath, type Json } from '../helpers/api-client.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { type CommandEnded, runCommand } from '../helpers/run-command.js'
@@ -174,6 +178,36 @@ test('G5: what cannot be done is said in one line, with an exit code that a scri
       )
     }
   })
+})
+
+test('D8: a document with an edit that cannot be applied is found by check, and read-only up to it for good if that is asked for', async (context) => {
+  const folder = await filledFolder(context, ['bad', 'good'])
+  const stored = async (use: (store: DocumentStore) => Promise<void>): Promise<void> => {
+    const store = await openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal: assert.fail })
+    try {
+      await use(store)
+    } finally {
+      await store.close()
+    }
+  }
+  await stored(async (store) => {
+    const fence = await takeFence(store, 'bad')
+    const { incarnation } = await store.openDocument('bad')
+    const entry = { documentId: 'bad', fence, incarnation: incarnation ?? assert.fail('it is there') }
+    for (const [seq, update] of [new Uint8Array([1, 2, 3]), stateOf('behind it')].entries())
+      await store.append([{ ...entry, seq: seq + 3, update }])
+  })
+  const data = ['--data', folder]
+  const found = await runCommand(['check', ...data, '--json'])
+  assert.equal(found.code, 1)
+  assert.deepEqual(
+    JSON.parse(found.stdout).problems.map(({ documentId, at, code }: Json) => [documentId, at, code]),
+    [['bad', 'now', 'document-quarantined']],
+  )
+  await stored(async (store) => assert.equal((await store.openDocument('bad')).quarantine, null))
+  assert.match((await runCommand(['check', ...data, '--quarantine'])).stdout, /bad is read-only up to seq 2 now/)
+  await stored(async (store) => assert.equal((await store.openDocument('bad')).quarantine?.seq, 3))
+  assert.equal((await succeeds(['show', 'bad@seq:2', ...data])).stdout, 'New. Text of bad')
 })
 
 test('the restore drill of docs/history.md, word by word', async (context) => {

@@ -39,12 +39,16 @@ export async function admitted(options: DocumentRouteOptions, context: Context<A
 const listRoute = createRoute({
   method: 'get',
   path: '/api/v1/documents',
-  summary: 'Lists documents, in byte order of their ids',
+  summary: 'Lists documents, in byte order of their ids, or by their last change',
   request: {
     query: z.object({
       prefix: z.string().max(512).default(''),
-      after: z.string().max(512).optional().openapi({ description: 'The `next` of the page before.' }),
+      after: z.string().max(600).optional().openapi({ description: 'The `next` of the page before.' }),
       limit: limitParameter(1_000, 100),
+      sort: z
+        .enum(['id', 'changed'])
+        .default('id')
+        .openapi({ description: '`changed`: the last changed first. For it all documents that begin so are looked at.' }),
     }),
   },
   responses: answers(z.object({ items: z.array(documentSchema), next: z.string().nullable() }), 'A page.'),
@@ -64,6 +68,14 @@ const deleteRoute = createRoute({
   summary: 'Removes a document for good, with its history',
   request: { params: documentParameter, headers: z.object({ 'idempotency-key': idempotencyKeyHeader }) },
   responses: answers(z.object({ head: z.int(), versions: z.int() }), 'What there was.'),
+})
+
+const quarantineRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/documents/{id}/quarantine',
+  summary: 'Looks for an edit that cannot be applied, and makes the document read-only up to it; lift it with weft lift-quarantine',
+  request: { params: documentParameter },
+  responses: answers(z.object({ seq: z.int().nullable() }), 'The seq of that edit; null: all of it can be applied, and nothing was done.'),
 })
 
 const contentFormats = ['json', 'text', 'html', 'markdown', 'update'] as const
@@ -173,12 +185,13 @@ const forkRoute = createRoute({
 
 export function addDocuments(app: OpenAPIHono<ApiEnvironment>, options: DocumentRouteOptions): void {
   app.openapi(listRoute, async (context) => {
-    const { prefix, after, limit } = context.req.valid('query')
+    const { prefix, after, limit, sort } = context.req.valid('query')
     const history = options.history()
     if (history === null) throw new WeftError('overloaded', 'This node is not serving yet.')
     // Which documents there are is for those who may administer all that begin so.
     await admitToAll(options.access, context, prefix, 'admin')
-    return json(context, await history.documents({ prefix, limit, ...(after === undefined ? {} : { after }) }))
+    const query = { prefix, limit, ...(after === undefined ? {} : { after }) }
+    return json(context, await (sort === 'id' ? history.documents(query) : history.lastChanged(query)))
   })
   app.openapi(documentRoute, async (context) => {
     const { documentId, history } = await admitted(options, context, 'read')
@@ -187,6 +200,10 @@ export function addDocuments(app: OpenAPIHono<ApiEnvironment>, options: Document
   app.openapi(deleteRoute, async (context) => {
     const { documentId, history, asker } = await admitted(options, context, 'admin')
     return answerOnce(context, options, asker, async () => ({ value: await history.delete(documentId) }))
+  })
+  app.openapi(quarantineRoute, async (context) => {
+    const { documentId, history } = await admitted(options, context, 'admin')
+    return json(context, { seq: (await history.quarantine(documentId))?.seq ?? null })
   })
   app.openapi(contentRoute, async (context) => {
     const { at, format, root } = context.req.valid('query')
