@@ -89,4 +89,7 @@ export const importRules = {
 
   client: [...engine, 'protocol/dialects'],
   'client/index.ts': ['core', 'client'],
+  // What a framework shows of the client, and what all frameworks have in common in that.
+  'client/binding': ['core', 'client'],
+  'client/react': ['client', 'client/index.ts', 'client/binding'],
 }
