@@ -1,5 +1,5 @@
 // The packed package in the forms that applications use it in: server, client and store required in one process, bundled for a page and for Node, and its
-// declarations under TypeScript's older resolution.
+// declarations under TypeScript's older resolution. (package-react.test.ts has React.)
 import { strict as assert } from 'node:assert'
 import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -142,6 +142,15 @@ async function compileWithTypeScript5({ project }: InstalledPackage): Promise<vo
       export const wrong = session.status.state === 'lost'
       export const error: WeftError | null = null
       export const used = [createServer, openLmdbStore]
+      import { type Person, usePresence, useSaved, WeftProvider } from 'weft-sync/react'
+      export const saved: boolean = useSaved(null).saved
+      export const people: readonly Person<number>[] = usePresence(null, () => 1)
+      // @ts-expect-error The declarations were read: it is a number.
+      export const count: string = useSaved(null).unsaved
+      export type Props = Parameters<typeof WeftProvider>[0]
+      export const props: Props = { url: '/', children: 'React was found too' }
+      // @ts-expect-error Children are what React can show.
+      export const wrongProps: Props = { url: '/', children: Symbol() }
     `
   const common = { strict: true, noEmit: true, target: 'es2022', lib: ['es2023', 'dom'], types: ['node'], skipLibCheck: true }
   for (const [name, options] of [
@@ -174,5 +183,5 @@ test('the packed package, in the forms that applications use it in', (context) =
         compileWithTypeScript5(installed),
       )
     },
-    ['typescript@5.9', '@types/node@20'],
+    ['typescript@5.9', '@types/node@20', '@types/react@19'],
   ))

@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -13,10 +14,10 @@ import { repositoryRoot as root } from '../helpers/repository.js'
 const run = promisify(execFile)
 const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 
-/** The TypeScript blocks of a Markdown file, in order. */
+/** The TypeScript blocks of a Markdown file, in order; those with JSX too. */
 async function examples(file: string): Promise<string[]> {
   const text = await readFile(join(root, file), 'utf8')
-  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? '')
+  return [...text.matchAll(/^```tsx?\n(.*?)^```$/gms)].map((match) => match[1] ?? '')
 }
 
 function compilerOptions(options: object): string {
@@ -42,8 +43,13 @@ test('the packed package installs into an empty project, compiles, and runs its 
     // The client as an application for browsers sees it: no types of Node, and no leniency for our declarations.
     await mkdir(join(project, 'browser'))
     const browserFiles = [clientStart, ...guide.filter((code) => !code.includes('weft-sync/server'))]
-    for (const [index, code] of browserFiles.entries()) await writeFile(join(project, 'browser', `example-${index}.ts`), code)
-    await writeFile(join(project, 'browser', 'tsconfig.json'), compilerOptions({ types: [], lib: ['es2024', 'dom'], skipLibCheck: false }))
+    for (const [index, code] of browserFiles.entries()) await writeFile(join(project, 'browser', `example-${index}.tsx`), code)
+    const browser = { types: [], lib: ['es2024', 'dom'], jsx: 'react-jsx', skipLibCheck: false }
+    await writeFile(join(project, 'browser', 'tsconfig.json'), compilerOptions(browser))
+    // React is optional: only who uses it has it, and its declarations.
+    assert.ok(!existsSync(join(project, 'node_modules', 'react')))
+    for (const name of ['@types/react', 'csstype'])
+      await cp(join(root, 'node_modules', name), join(project, 'node_modules', name), { recursive: true })
     await compile(join(project, 'browser'))
 
     await mkdir(join(project, 'node'))
