@@ -45,7 +45,6 @@ export class OpenDocument {
     ]
     this.doc.once('destroy', () => {
       for (const remove of this.#removals) remove()
-      this.people.close()
     })
     this.#changed()
   }
@@ -59,7 +58,9 @@ export class OpenDocument {
   /** Takes this client's cursor from the others' view, for as long as nobody here looks at the document. @internal */
   hide(): void {
     const { awareness } = this.session
-    this.#hidden ??= awareness.getLocalState()
+    const shared = awareness.getLocalState()
+    if (shared === null) return
+    this.#hidden = shared
     awareness.setLocalState(null)
   }
 

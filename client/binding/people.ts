@@ -22,7 +22,11 @@ export class People {
 
   constructor(awareness: Awareness) {
     this.#awareness = awareness
-    awareness.on('change', this.#onChange)
+    // Until the awareness is destroyed, with the session.
+    awareness.on('change', () => {
+      this.#stale = true
+      this.#listeners.tell()
+    })
   }
 
   /** Those who are here, this client left out. */
@@ -39,15 +43,6 @@ export class People {
   }
 
   readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener)
-
-  close(): void {
-    this.#awareness.off('change', this.#onChange)
-  }
-
-  readonly #onChange = (): void => {
-    this.#stale = true
-    this.#listeners.tell()
-  }
 }
 
 /** What `select` makes of each one's state; whoever it makes undefined of is left out. */

@@ -2,15 +2,27 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { Component, createElement as h, type ReactNode, StrictMode, Suspense, use, useEffect } from 'react'
+import type { LocalCopy } from '../../client/index.js'
 import { type OpenDocument, useAllSaved, useConnection, useDocument, WeftProvider } from '../../client/react/index.js'
 import { decodeAwareness } from '../../protocol/awareness.js'
 import { clientFixture, type } from '../helpers/client-fixture.js'
 import type { ClientNetwork } from '../helpers/client-network.js'
 import { mount, scripted, settled } from '../helpers/react-page.js'
 
-/** Shows the text of a document, and hands the document out. */
-function Reader({ name, seen }: { readonly name: string | null; readonly seen?: (document: OpenDocument) => void }): ReactNode {
-  const document = useDocument(name)
+interface ReaderProps {
+  readonly name: string | null
+  /** Is given the document. */
+  readonly seen?: (document: OpenDocument) => void
+  /** Is told each time that a document is opened, also when it is closed again at once. */
+  readonly opened?: () => void
+}
+
+function Reader({ name, seen, opened }: ReaderProps): ReactNode {
+  const open = (): LocalCopy => {
+    opened?.()
+    return { loaded: Promise.resolve(), close: () => Promise.resolve() }
+  }
+  const document = useDocument(name, opened === undefined ? {} : { persistence: { open } })
   useEffect(() => {
     if (document !== null) seen?.(document)
   }, [document, seen])
@@ -30,15 +42,20 @@ test('A5: strict mode mounts twice; the document is opened once, and the cursor 
   const fixture = clientFixture()
   const { network, clock } = fixture
   const seen = new Set<OpenDocument>()
+  let opened = 0
   const look = (document: OpenDocument): void => {
     seen.add(document)
     document.session.awareness.setLocalStateField('user', 'Ada')
   }
-  const page = await mount(h(WeftProvider, scripted(fixture), h(Reader, { name: 'a', seen: look })), { settle: () => clock.settle() })
+  const count = (): void => {
+    opened += 1
+  }
+  const reader = h(Reader, { name: 'a', seen: look, opened: count })
+  const page = await mount(h(WeftProvider, scripted(fixture), reader), { settle: () => clock.settle() })
   assert.equal(page.text(), 'a is open')
   assert.equal(network.sockets.length, 1)
   assert.deepEqual(opens(network), ['a'])
-  assert.equal(seen.size, 1)
+  assert.deepEqual([opened, seen.size], [1, 1])
   assert.deepEqual(cursors(network), [{ user: 'Ada' }])
 
   await page.unmount()

@@ -71,6 +71,8 @@ test('D1: saved is shown only while every edit is acknowledged; synced, the coun
   assert.deepEqual([last().saved, last().synced, last().connection], [true, true, 'connected'])
   await settled(mounted, () => type(document.doc, 'x'))
   assert.deepEqual([last().saved, last().unsaved, last().status.state], [false, 1, 'saving'])
+  await settled(mounted, () => type(document.doc, 'y'))
+  assert.deepEqual([last().saved, last().unsaved, last().status.state], [false, 2, 'saving'])
   await settled(mounted, () => server.acknowledge('a'))
   assert.deepEqual([last().saved, last().unsaved], [true, 0])
 
@@ -88,7 +90,7 @@ test('G5: a refusal is shown with its reason, as one object, and is gone when th
     drawn.push(useSaved(document))
     return null
   })
-  const { document, server } = mounted
+  const { document, server, network } = mounted
   server.refuses = () => ({ closeCode: 4413, code: 'document-too-large', reason: 'Too much.', retryable: false })
   await settled(mounted, () => type(document.doc, 'x'))
   const refused = drawn.at(-1)
@@ -98,6 +100,13 @@ test('G5: a refusal is shown with its reason, as one object, and is gone when th
   server.refuses = () => null
   await settled(mounted, () => document.session.retry())
   assert.deepEqual([drawn.at(-1)?.saved, drawn.at(-1)?.refusal], [true, null])
+
+  const forbidden = { closeCode: 4403, code: 'forbidden', reason: 'Not any more.' }
+  await settled(mounted, () => server.tell('a', (channel) => ({ type: 'closed', channel, ...forbidden, retryable: false })))
+  const closed = drawn.at(-1)
+  assert.deepEqual([closed?.refusal, closed?.connection], [forbidden, 'connected'])
+  await settled(mounted, () => network.last.end())
+  assert.deepEqual([drawn.at(-1)?.refusal === closed?.refusal, drawn.at(-1)?.connection], [true, 'offline'])
   await end(mounted)
 })
 
