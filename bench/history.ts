@@ -1,20 +1,29 @@
-// What looking back costs: any moment of a document with a long log, a restore of it while somebody types elsewhere, and the list of many documents;
-// beside a plain replay by Yjs. Usage: node dist/bench/history.js [--edits=260000] [--documents=100000]
-import { mkdtemp } from 'node:fs/promises'
+// What looking back costs: any moment of a document with a long log, a restore of it while somebody types elsewhere, the list of many documents, and an export of
+// ten thousand; beside a plain replay by Yjs. Usage: node dist/bench/history.js [--edits=260000] [--documents=100000] [--postgres=0]
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import * as Y from 'yjs'
 import { systemClock } from '../core/clock.js'
 import { shardOf } from '../core/document-id.js'
 import { silentLogger } from '../core/log.js'
-import { seededRandom } from '../core/random.js'
+import { seededRandom, systemRandom } from '../core/random.js'
 import { openLmdbStore } from '../persistence/index.js'
+import { openPostgresStore } from '../persistence/postgres/postgres-store.js'
+import type { DocumentStore } from '../persistence/store.js'
+import { startPostgres } from '../test/helpers/postgres.js'
 import { Typist } from './edits.js'
 import { judge, nowMs, option, percentile, report, startServer, untilQuiet, wait } from './harness.js'
 import { RawClient } from './raw-client.js'
 
 const edits = option('edits', 260_000)
 const documents = option('documents', 100_000)
+const onPostgres = option('postgres', 0) === 1
+const momentMsMax = onPostgres ? 250 : 150
 /** Keystrokes that one commit holds, as in a document in which several people type. */
 const EDITS_PER_ROW = 4
 /** As often as a document that is typed into is compacted. */
@@ -54,15 +63,7 @@ function makeRows(): readonly Uint8Array[] {
   return rows
 }
 
-async function fill(folder: string, rows: readonly Uint8Array[]): Promise<void> {
-  const store = await openLmdbStore({
-    folder,
-    clock: systemClock,
-    logger: silentLogger,
-    onFatal: (error) => {
-      throw error
-    },
-  })
+async function fill(store: DocumentStore, rows: readonly Uint8Array[]): Promise<void> {
   const shards = Array.from({ length: 1024 }, (_, shard) => ({ shard, epoch: 0 }))
   const epochs = new Map((await store.claimShards(claimant, shards)).map(({ shard, epoch }) => [shard, epoch]))
   const fenceOf = (documentId: string) => ({ shard: shardOf(documentId), epoch: epochs.get(shardOf(documentId)) ?? 0, boot: claimant.boot })
@@ -89,8 +90,25 @@ async function fill(folder: string, rows: readonly Uint8Array[]): Promise<void> 
 
 const folder = await mkdtemp(path.join(tmpdir(), 'weft-bench-history-'))
 const rows = makeRows()
-await fill(folder, rows)
-const server = await startServer([], folder)
+const database = onPostgres ? await startPostgres() : null
+const flags: string[] = []
+if (database === null) {
+  const onFatal = (error: Error): void => {
+    throw error
+  }
+  await fill(await openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal }), rows)
+} else {
+  const url = await database.createDatabase()
+  const inHaste = async (isSo: boolean): Promise<void> => {
+    await database.run(`ALTER SYSTEM SET synchronous_commit = ${isSo ? 'off' : 'on'}`)
+    await database.run('SELECT pg_reload_conf()')
+  }
+  await inHaste(true)
+  await fill(await openPostgresStore({ url, logger: silentLogger, random: systemRandom }), rows)
+  await inHaste(false)
+  flags.push('--database-url', url, '--cluster-secret', 'a secret of the benchmark', '--insecure-open')
+}
+const server = await startServer(flags, folder)
 const api = `${server.url.replace('ws', 'http')}/api/v1`
 await untilQuiet(server)
 
@@ -123,7 +141,7 @@ report('history: any moment', {
   'p99 ms': percentile(readMs, 0.99),
   'replay by Yjs, p50 ms': percentile(replayMs, 0.5),
 })
-judge('any moment of a long log, p99', percentile(readMs, 0.99), 150, 'ms')
+judge('any moment of a long log, p99', percentile(readMs, 0.99), momentMsMax, 'ms')
 
 const listMs: number[] = []
 for (let page = 0; page < 30; page++)
@@ -175,4 +193,44 @@ report('history: restores of half of it', {
 judge('a restore over a long log, p50', percentile(restoreMs, 0.5), 300, 'ms')
 judge('edits elsewhere during it, p99 over quiet', percentile(meanwhileMs, 0.99) - percentile(quietMs, 0.99), 10, 'ms')
 client.close()
+
+// A tenth of the small documents into files, by the command.
+const exported = await mkdtemp(path.join(tmpdir(), 'weft-bench-export-'))
+await untilQuiet(server)
+const idle = server.memory().rss
+const startMs = nowMs()
+const main = fileURLToPath(new URL('../server/main.js', import.meta.url))
+const command = spawn(
+  process.execPath,
+  [main, 'export', '--prefix', 'many/00', '--to', exported, '--url', server.url.replace('ws', 'http'), '--json'],
+  {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  },
+)
+let peak = 0
+let commandPeak = 0
+const watch = setInterval(() => {
+  peak = Math.max(peak, server.memory().rss)
+  try {
+    commandPeak = Math.max(commandPeak, Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${command.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024)
+  } catch {
+    // It has ended.
+  }
+}, 50)
+let said = ''
+command.stdout.on('data', (chunk) => {
+  said += chunk
+})
+await once(command, 'close')
+clearInterval(watch)
+const { written } = JSON.parse(said)
+const megabytes = (bytes: number): number => Math.round(bytes / 1e6)
+report(`history: an export of ${written} documents`, {
+  seconds: ((nowMs() - startMs) / 1000).toFixed(1),
+  'server above idle, MB': megabytes(peak - idle),
+  'command, MB': megabytes(commandPeak),
+})
+judge('an export of 10,000: server above idle', megabytes(peak - idle), 100, 'MB')
+await rm(exported, { recursive: true })
 await server.stop()
+await database?.stop()
