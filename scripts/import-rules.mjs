@@ -92,4 +92,5 @@ export const importRules = {
   // What a framework shows of the client, and what all frameworks have in common in that.
   'client/binding': ['core', 'client'],
   'client/react': ['client', 'client/index.ts', 'client/binding'],
+  'client/vue': ['client', 'client/index.ts', 'client/binding'],
 }

@@ -1,15 +1,12 @@
 // React with a page in memory (happy-dom): mounts components as a browser would, in strict mode unless told otherwise.
-import { Window } from 'happy-dom'
-import type { ReactNode } from 'react'
+import './page-window.js'
+
+import { act, createElement, type ReactNode, StrictMode } from 'react'
+import { createRoot, hydrateRoot } from 'react-dom/client'
 import type { WeftProviderProps } from '../../client/react/index.js'
 import type { ClientFixture } from './client-fixture.js'
 
-const window = new Window({ url: 'http://page.test/' })
-// React looks for these when it is loaded, so it is loaded after.
-Object.assign(globalThis, { window, document: window.document, IS_REACT_ACT_ENVIRONMENT: true })
-if (!('navigator' in globalThis)) Object.assign(globalThis, { navigator: window.navigator })
-const { act, createElement, StrictMode } = await import('react')
-const { createRoot, hydrateRoot } = await import('react-dom/client')
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
 export interface ReactPage {
   /** What is on the page. */
@@ -37,7 +34,7 @@ export async function mount(element: ReactNode, { strict = true, html, settle = 
   const complain = (error: unknown): void => void complaints.push(String(error))
   const options = { onUncaughtError: complain, onRecoverableError: complain }
   const wrapped = (inner: ReactNode): ReactNode => (strict ? createElement(StrictMode, null, inner) : inner)
-  const container = window.document.createElement('main') as unknown as HTMLElement
+  const container = document.createElement('main')
   if (html !== undefined) container.innerHTML = html
   const root = html === undefined ? createRoot(container, options) : await act(() => hydrateRoot(container, wrapped(element), options))
   const show = (inner: ReactNode): Promise<void> =>
