@@ -1,5 +1,5 @@
 // The packed package in the forms that applications use it in: server, client and store required in one process, bundled for a page and for Node, and its
-// declarations under TypeScript's older resolution. (package-react.test.ts has React.)
+// declarations under TypeScript's older resolution. (package-react.test.ts has React, package-vue.test.ts Vue.)
 import { strict as assert } from 'node:assert'
 import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -151,6 +151,11 @@ async function compileWithTypeScript5({ project }: InstalledPackage): Promise<vo
       export const props: Props = { url: '/', children: 'React was found too' }
       // @ts-expect-error Children are what React can show.
       export const wrongProps: Props = { url: '/', children: Symbol() }
+      import { createWeft, useDocument, useSaved as useSavedInVue } from 'weft-sync/vue'
+      export const plugin = createWeft({ url: '/' })
+      export const name: string | undefined = useDocument('a').value?.name
+      // @ts-expect-error The declarations were read: it is a number.
+      export const countInVue: string = useSavedInVue(null).value.unsaved
     `
   const common = { strict: true, noEmit: true, target: 'es2022', lib: ['es2023', 'dom'], types: ['node'], skipLibCheck: true }
   for (const [name, options] of [
@@ -183,5 +188,5 @@ test('the packed package, in the forms that applications use it in', (context) =
         compileWithTypeScript5(installed),
       )
     },
-    ['typescript@5.9', '@types/node@20', '@types/react@19'],
+    ['typescript@5.9', '@types/node@20', '@types/react@19', 'vue@3.5'],
   ))
