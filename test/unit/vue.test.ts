@@ -3,7 +3,7 @@ import '../helpers/page-window.js'
 
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { type Component, defineComponent, h, type Ref, ref, shallowRef, type VNodeChild, watch } from 'vue'
+import { type Component, defineComponent, h, onMounted, type Ref, ref, shallowRef, type VNodeChild, watch } from 'vue'
 import { renderToString } from 'vue/server-renderer'
 import { Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness.js'
 import * as Y from 'yjs'
@@ -187,25 +187,32 @@ test('A5: the others come and go; whoever says the same stays the same object, a
 
 test('a component is drawn when what it selects of a shared type is another value, by a change of the type, of the selection, or of both', async () => {
   let drawn = 0
+  let selected = 0
   const key = ref('title')
   const name = ref('settings')
   const { page, document, clock } = await withDocument((open) => {
     const value = useShared(
       () => open.doc.getMap<unknown>(name.value),
-      (map) => map.get(key.value) ?? 'nothing',
+      (map) => {
+        selected += 1
+        return map.get(key.value) ?? 'nothing'
+      },
     )
-    // Before anybody listens.
-    open.doc.getMap('settings').set('early', 'set in setup')
+    // After it was drawn, and before anybody listens.
+    onMounted(() => open.doc.getMap('settings').set('early', 'set early'))
     const early = useShared(open.doc.getMap<string>('settings'), (map) => map.get('early'))
     // As an application might hold it, which would give it Vue's proxy.
     const held = ref(open.doc.getText('body') as unknown) as Ref<Y.Text>
-    const length = useShared(held, (text) => Math.min(text.length, 1))
+    const length = useShared(held, (text) => {
+      assert.equal(text, open.doc.getText('body'))
+      return Math.min(text.length, 1)
+    })
     return () => {
       drawn += 1
       return [early.value, JSON.stringify(value.value), length.value].join(' ')
     }
   })
-  assert.equal(page.text(), 'set in setup "nothing" 0')
+  assert.equal(page.text(), 'set early "nothing" 0')
   const drawnBy = async (step: () => unknown): Promise<number> => {
     const before = drawn
     await page.settled(step)
@@ -225,8 +232,10 @@ test('a component is drawn when what it selects of a shared type is another valu
   document.doc.getMap('other').set('colour', 'blue')
   assert.equal(await drawnBy(choose('other', 'colour')), 1)
   assert.equal(await drawnBy(() => document.doc.getMap('other').set('colour', 'green')), 1)
+  const before = selected
   assert.equal(await drawnBy(() => settings.set('colour', 'nobody looks')), 0)
-  assert.equal(page.text(), 'set in setup "green" 1')
+  assert.equal(selected, before, 'nobody listens to the type before')
+  assert.equal(page.text(), 'set early "green" 1')
   await page.unmount()
   assert.equal(clock.timerCount, 0)
   assert.deepEqual(page.complaints, [])
@@ -265,9 +274,14 @@ test('a server that renders opens nothing; the page takes over its text and then
 test("G5: an id that cannot be sent is thrown with its reason and leaves no connection; the application's own connection is not closed", async () => {
   const fixture = clientFixture()
   const { network, clock } = fixture
-  const { App } = readers({ one: '\ud800' })
+  const { App, shown } = readers({ one: '\ud800' })
   const page = await mount(App, scriptedSource(fixture), { settle: () => clock.settle() })
   assert.ok(page.complaints.includes('invalid-document-id'))
+  for (const name of ['a', '\ud800'])
+    await page.settled(() => {
+      shown.value = { one: name }
+    })
+  assert.match(page.text(), /^not open /, 'the document before is not shown in its place')
   await page.unmount()
   assert.ok(network.sockets.every(({ closedByClient }) => closedByClient !== null))
   assert.equal(clock.timerCount, 0)
@@ -277,7 +291,7 @@ test("G5: an id that cannot be sent is thrown with its reason and leaves no conn
   assert.equal(own.text(), 'a is open connected all saved')
   await own.unmount()
   assert.equal(connection.status.state, 'connected')
-  assert.equal(closes(network), 1)
+  assert.equal(closes(network), 2)
   await connection.close()
 })
 
