@@ -98,6 +98,11 @@ export function stateKey(prefix: Buffer, seq: number, piece: number): Buffer {
   return key
 }
 
+/** Of a key that `stateKey` made. */
+export function seqOfStateKey(key: Buffer): number {
+  return key.readUIntBE(key.length - 2 - SEQ_BYTES, SEQ_BYTES)
+}
+
 export function useKey(prefix: Buffer, clientId: number): Buffer {
   const key = Buffer.allocUnsafe(prefix.length + CLIENT_ID_BYTES)
   prefix.copy(key)

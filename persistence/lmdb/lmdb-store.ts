@@ -37,7 +37,8 @@ import { CommitQueue } from './commit-queue.js'
 import { type Environment, openEnvironment } from './environment.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, type SnapshotRecord, sealOwner, sealSnapshot } from './layout.js'
 import { readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
-import { assertShard, decideAppend, decidePrune, decideQuarantine, decideSnapshot, isCurrent, removeDocument } from './writing.js'
+import { SnapshotWriter } from './snapshot-writer.js'
+import { assertShard, decideAppend, decidePrune, decideQuarantine, isCurrent, removeDocument } from './writing.js'
 
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
 /** What a row costs beside its update: its key and header, and the document's record. */
@@ -72,6 +73,7 @@ class LmdbStore implements DocumentStore {
   readonly changeCursors: ChangeCursors
   readonly #environment: Environment
   readonly #queue: CommitQueue
+  readonly #snapshots: SnapshotWriter
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #time: StoreTime
@@ -81,6 +83,7 @@ class LmdbStore implements DocumentStore {
     const { folder, clock, logger, onFatal, reserveBytes = DEFAULT_RESERVE_BYTES } = options
     this.#environment = environment
     this.#queue = new CommitQueue({ environment, folder, reserveBytes, clock, onFatal })
+    this.#snapshots = new SnapshotWriter(environment, this.#queue, clock)
     this.changeCursors = new LmdbChangeCursors(environment, this.#queue)
     this.accessRecords = new LmdbAccessRecords(environment.accessRecords, this.#queue, clock)
     this.#clock = clock
@@ -158,7 +161,7 @@ class LmdbStore implements DocumentStore {
   }
 
   async saveSnapshot(write: SnapshotWrite): Promise<FencedWrite> {
-    return this.#putSnapshot(write, null)
+    return this.#snapshots.save(write, null)
   }
 
   async saveQuarantine(write: QuarantineWrite): Promise<FencedWrite> {
@@ -218,7 +221,7 @@ class LmdbStore implements DocumentStore {
   }
 
   async keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite> {
-    return this.#putSnapshot(write, label)
+    return this.#snapshots.save(write, label)
   }
 
   async dropVersion(documentId: string, seq: number): Promise<boolean> {
@@ -245,7 +248,9 @@ class LmdbStore implements DocumentStore {
   }
 
   async prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult> {
-    return this.#queue.run(0, () => decidePrune(this.#environment, documentId, policy, this.#time.credible()))
+    return this.#queue.run(0, () =>
+      decidePrune(this.#environment, documentId, policy, this.#time.credible(), this.#snapshots.isSaving(documentId)),
+    )
   }
 
   /** The copy is without the free pages. Rejects with `store-full` where there is no room for it. */
@@ -263,12 +268,6 @@ class LmdbStore implements DocumentStore {
   close(): Promise<void> {
     this.#closed ??= this.#queue.close().then(() => this.#environment.close())
     return this.#closed
-  }
-
-  async #putSnapshot(write: SnapshotWrite, label: VersionLabel | null): Promise<FencedWrite> {
-    return this.#queue.run<FencedWrite>(write.state.length + ROW_OVERHEAD_BYTES, () =>
-      decideSnapshot(this.#environment, write, label, this.#clock.now()),
-    )
   }
 
   #putOwner(shard: number, epoch: number, owner: Claimant | null): void {

@@ -23,11 +23,13 @@ import {
   documentKey,
   rowKey,
   rowPrefix,
+  type SnapshotRecord,
   STATE_PIECE_BYTES,
   sealDocument,
   sealQuarantine,
   sealRow,
   sealSnapshot,
+  seqOfStateKey,
   stateKey,
 } from './layout.js'
 import { lastSeqCommittedBy, readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readState, rowKeys } from './reading.js'
@@ -96,17 +98,63 @@ function putDocument(environment: Environment, documentId: string, document: Doc
   void environment.documents.put(key, sealDocument(key, document))
 }
 
-/** Adds a snapshot, or labels the one that is there. A readable state is left as it is; a damaged one is replaced. */
-export function decideSnapshot(environment: Environment, write: SnapshotWrite, label: VersionLabel | null, now: number): () => FencedWrite {
-  const { documentId, seq, state } = write
-  assertShard(documentId, write.fence)
-  const document = isCurrent(environment, write.fence) ? readDocument(environment, documentId) : null
-  if (document === null || document.incarnation !== write.incarnation) return () => 'fenced'
+/** The document that a snapshot is for; null: the shard is somebody else's, or it is another life of the document. */
+function subjectOf(environment: Environment, { documentId, fence, incarnation, seq }: SnapshotWrite): DocumentRecord | null {
+  assertShard(documentId, fence)
+  const document = isCurrent(environment, fence) ? readDocument(environment, documentId) : null
+  if (document === null || document.incarnation !== incarnation) return null
   assert(seq >= 1 && seq <= document.head, 'a snapshot is at a seq that was committed')
+  return document
+}
+
+/** The record of the snapshot, and whether its state can be read: then that is left as it is. */
+function snapshotThere(
+  environment: Environment,
+  { documentId, seq }: SnapshotWrite,
+): { readonly record: SnapshotRecord | null; readonly isReadable: boolean } {
+  const prefix = rowPrefix(documentId)
+  const record = readSnapshotRecord(environment, rowKey(prefix, seq))
+  return { record, isReadable: record !== null && readState(environment, prefix, seq, record) !== null }
+}
+
+/** Makes room for a state that is to come in steps, unless a readable one is there. */
+export function prepareState(environment: Environment, write: SnapshotWrite): () => 'fenced' | 'there' | 'wanted' {
+  if (subjectOf(environment, write) === null) return () => 'fenced'
+  if (snapshotThere(environment, write).isReadable) return () => 'there'
+  return () => {
+    removeState(environment, rowPrefix(write.documentId), write.seq)
+    return 'wanted'
+  }
+}
+
+/** Adds the pieces of the state from `offset` to `end`; both are at the ends of pieces, or of the state. */
+export function putPieces(environment: Environment, write: SnapshotWrite, offset: number, end: number): () => FencedWrite {
+  if (subjectOf(environment, write) === null) return () => 'fenced'
+  return () => {
+    const prefix = rowPrefix(write.documentId)
+    const { buffer, byteOffset } = write.state
+    for (let at = offset; at < end; at += STATE_PIECE_BYTES) {
+      const bytes = Buffer.from(buffer, byteOffset + at, Math.min(STATE_PIECE_BYTES, end - at))
+      void environment.states.put(stateKey(prefix, write.seq, at / STATE_PIECE_BYTES), bytes)
+    }
+    return 'written'
+  }
+}
+
+/** Adds a snapshot, or labels the one that is there. A readable state is left as it is; a damaged one is replaced. */
+export function decideSnapshot(
+  environment: Environment,
+  write: SnapshotWrite,
+  label: VersionLabel | null,
+  now: number,
+  how: 'with its state' | 'its state is there',
+): () => FencedWrite {
+  if (subjectOf(environment, write) === null) return () => 'fenced'
+  const { documentId, seq, state } = write
   const prefix = rowPrefix(documentId)
   const key = rowKey(prefix, seq)
-  const old = readSnapshotRecord(environment, key)
-  const isReadable = old !== null && readState(environment, prefix, seq, old) !== null
+  const { record: old, isReadable } =
+    how === 'with its state' ? snapshotThere(environment, write) : { record: readSnapshotRecord(environment, key), isReadable: false }
   const newLabel =
     label === null
       ? (old?.label ?? null)
@@ -116,11 +164,15 @@ export function decideSnapshot(environment: Environment, write: SnapshotWrite, l
           author: label.author,
           createdAt: old?.label?.createdAt ?? label.createdAt ?? now,
         }
-  const kept = isReadable
-    ? { savedAt: old.savedAt, stateBytes: old.stateBytes, stateCrc: old.stateCrc }
-    : { savedAt: now, stateBytes: state.length, stateCrc: crc32(state) }
+  const kept =
+    isReadable && old !== null
+      ? { savedAt: old.savedAt, stateBytes: old.stateBytes, stateCrc: old.stateCrc }
+      : { savedAt: now, stateBytes: state.length, stateCrc: crc32(state) }
   return () => {
-    if (!isReadable) putState(environment, prefix, seq, state)
+    if (how === 'with its state' && !isReadable) {
+      removeState(environment, prefix, seq)
+      putPieces(environment, write, 0, state.length)()
+    }
     void environment.snapshots.put(key, sealSnapshot(key, { ...kept, label: newLabel }))
     return 'written'
   }
@@ -140,16 +192,7 @@ export function decideQuarantine(
   }
 }
 
-function putState(environment: Environment, prefix: Buffer, seq: number, state: Uint8Array): void {
-  removeState(environment, prefix, seq)
-  for (let offset = 0, piece = 0; offset < state.length; offset += STATE_PIECE_BYTES, piece++) {
-    const end = Math.min(offset + STATE_PIECE_BYTES, state.length)
-    const bytes = Buffer.from(state.buffer, state.byteOffset + offset, end - offset)
-    void environment.states.put(stateKey(prefix, seq, piece), bytes)
-  }
-}
-
-function removeState(environment: Environment, prefix: Buffer, seq: number): void {
+export function removeState(environment: Environment, prefix: Buffer, seq: number): void {
   const range = { start: stateKey(prefix, seq, 0), end: stateKey(prefix, seq, 0xffff), inclusiveEnd: true }
   for (const key of Array.from(environment.states.getKeys(range), (found) => Buffer.from(found))) void environment.states.remove(key)
 }
@@ -167,23 +210,42 @@ export function removeDocument(environment: Environment, documentId: string): vo
 }
 
 /** Works out what may go (H3) and answers the change that removes it. */
-export function decidePrune(environment: Environment, documentId: string, policy: RetentionPolicy, now: number): () => PruneResult {
+export function decidePrune(
+  environment: Environment,
+  documentId: string,
+  policy: RetentionPolicy,
+  now: number,
+  isSaving: boolean,
+): () => PruneResult {
   const document = readDocument(environment, documentId)
   if (document === null) return () => ({ logRowsRemoved: 0, snapshotsRemoved: 0 })
   const prefix = rowPrefix(documentId)
-  const snapshots = readSnapshots(environment, prefix)
+  const found = readSnapshots(environment, prefix)
+  const snapshotSeqs = new Set(found.map(({ seq }) => seq))
+  const snapshots = found
     .reverse()
     .flatMap(({ seq, record }) => (record === null ? [] : [{ seq, savedAt: record.savedAt, kept: record.label !== null }]))
   const seqAtWindowStart = lastSeqCommittedBy(environment, documentId, document, now - policy.logWindowMs)
   const { removeLogThrough, removeSnapshots } = planPrune({ snapshots, seqAtWindowStart }, policy)
+  // What a crash left of a state before its record came.
+  const orphans = isSaving ? [] : stateSeqs(environment, prefix).filter((seq) => !snapshotSeqs.has(seq))
   const rows = removeLogThrough < document.logStart ? [] : rowKeys(environment.log, prefix, document.logStart, removeLogThrough)
   return () => {
     for (const key of rows) void environment.log.remove(key)
     if (removeLogThrough >= document.logStart) putDocument(environment, documentId, { ...document, logStart: removeLogThrough + 1 })
+    for (const seq of orphans) removeState(environment, prefix, seq)
     for (const seq of removeSnapshots) {
       removeState(environment, prefix, seq)
       void environment.snapshots.remove(rowKey(prefix, seq))
     }
     return { logRowsRemoved: rows.length, snapshotsRemoved: removeSnapshots.length }
   }
+}
+
+/** The seqs of which there are pieces of a state. */
+function stateSeqs(environment: Environment, prefix: Buffer): readonly number[] {
+  const range = { start: prefix, end: Buffer.concat([prefix, Buffer.alloc(8, 0xff)]), inclusiveEnd: true }
+  const seqs = new Set<number>()
+  for (const key of environment.states.getKeys(range)) seqs.add(seqOfStateKey(Buffer.from(key)))
+  return [...seqs]
 }
