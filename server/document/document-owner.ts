@@ -300,6 +300,10 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
 
   // LogSource
 
+  get nextBytes(): number {
+    return this.#pending.nextBytes
+  }
+
   take(): AppendEntry | null {
     if (this.#state.kind === 'stopped') return null
     const pending = this.#pending.take()

@@ -13,6 +13,8 @@ import { commitPeriodMs, RowRate } from './view/pace.js'
 
 /** A document with something to commit. None of these may throw. */
 export interface LogSource {
+  /** The bytes that the next entry comes from, as they were received; 0 if nothing is pending. */
+  readonly nextBytes: number
   /** Moves what is pending into one log entry; null if nothing is. The entry stays the same until one of the others is called. */
   take(): AppendEntry | null
   /** The entry is durable. */
@@ -51,6 +53,10 @@ type WriterState =
   | { readonly kind: 'closed' }
 
 const BATCH_BYTES_MAX = 16 * 1024 * 1024
+/** What is larger is not committed together with what people type: that would wait for as long as the disk takes for a paste of somebody else's. */
+const SMALL_BYTES_MAX = 256 * 1024
+/** Of large entries one commit takes no more than this, unless one alone is larger. */
+const LARGE_BATCH_BYTES_MAX = 2 * 1024 * 1024
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 5_000
 /** For how long a store may refuse every write before it is taken to have failed for good: an operator's step, or a server's passing trouble, takes less. */
@@ -60,6 +66,8 @@ export class LogWriter {
   readonly #options: LogWriterOptions
   readonly #clock: Clock
   readonly #rate = new RowRate()
+  /** Large entries were due and had to let small ones go first: the next commit is theirs. */
+  #largeWaited = false
   /** When each source wants its commit, by the monotonic clock. */
   readonly #due = new Map<LogSource, number>()
   #earliest = Number.POSITIVE_INFINITY
@@ -147,14 +155,23 @@ export class LogWriter {
   }
 
   #takeDue(now: number): Batch {
+    const due = [...this.#due].flatMap(([source, dueAt]) => (dueAt > now ? [] : [source]))
+    const large = due.filter((source) => source.nextBytes > SMALL_BYTES_MAX)
+    const small = large.length === 0 ? due : due.filter((source) => source.nextBytes <= SMALL_BYTES_MAX)
+    const isTurnOfLarge = large.length > 0 && (small.length === 0 || this.#largeWaited)
+    this.#largeWaited = large.length > 0 && !isTurnOfLarge
+    const batch = isTurnOfLarge ? this.#take(large, LARGE_BATCH_BYTES_MAX) : this.#take(small, BATCH_BYTES_MAX)
+    this.#earliest = Number.POSITIVE_INFINITY
+    for (const dueAt of this.#due.values()) this.#earliest = Math.min(this.#earliest, dueAt)
+    return batch
+  }
+
+  /** The entries of these sources, in their order, up to `bytesMax` and at least one. */
+  #take(sources: readonly LogSource[], bytesMax: number): Batch {
     const batch: Batch = new Map()
     let bytes = 0
-    this.#earliest = Number.POSITIVE_INFINITY
-    for (const [source, dueAt] of this.#due) {
-      if (dueAt > now || bytes >= BATCH_BYTES_MAX) {
-        this.#earliest = Math.min(this.#earliest, dueAt)
-        continue
-      }
+    for (const source of sources) {
+      if (bytes >= bytesMax || (batch.size > 0 && bytes + source.nextBytes > bytesMax)) break
       this.#due.delete(source)
       const entry = source.take()
       if (entry === null) continue

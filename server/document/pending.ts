@@ -195,6 +195,11 @@ export class PendingEntries {
     return this.#bytes
   }
 
+  /** Of these, what the next entry comes from. */
+  get nextBytes(): number {
+    return this.#entries[0]?.bytes ?? 0
+  }
+
   /** What they cost in memory. */
   get heldBytes(): number {
     return this.#heldBytes
