@@ -64,6 +64,7 @@ async function serve(settings: Settings): Promise<void> {
     trustedProxies: settings.trustedProxies,
     metricsPort: settings.metricsPort,
     metricsHost: settings.metricsHost,
+    auditLog: settings.auditLog,
     access: settingsUnder(settings, 'access'),
     webhooks: settingsUnder(settings, 'webhooks'),
     drainWindowMs: settings.drainWindowMs,

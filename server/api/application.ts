@@ -5,6 +5,7 @@ import { behindBasePath } from '../../core/document-path.js'
 import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { refuseOutsiders } from './framework/api-access.js'
+import { type AuditTrail, auditing } from './framework/audit.js'
 import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
 import { isOctets } from './framework/octets.js'
 import { problem, statusOf } from './framework/problems.js'
@@ -29,6 +30,8 @@ export interface ApplicationOptions
     AccessRouteOptions,
     AdminOptions {
   readonly logger: Logger
+  /** Null: nothing is noted. */
+  readonly audit: AuditTrail | null
   readonly limits: PresenceOptions['limits'] & ArchiveRouteOptions['limits']
   readonly version: string
   readonly files: ReadonlyMap<string, StaticFile>
@@ -92,6 +95,7 @@ export function createApplication(options: ApplicationOptions): Application {
     for (const [name, value] of Object.entries(crossOriginHeaders(origin))) context.res.headers.set(name, value)
     return undefined
   })
+  if (options.audit !== null) app.use('/api/v1/*', auditing(options.audit, options.access))
   app.use('/api/v1/*', async (context, next) => {
     refuseOutsiders(options.access, context)
     const refusal = bodyRefusal(context, options.limits)

@@ -33,6 +33,7 @@ import type { Hooks } from '../events/hooks.js'
 import { chooseDialect } from '../gateway/dialect.js'
 import { serveUpgrades } from '../gateway/upgrade.js'
 import type { History } from '../history/history.js'
+import { AuditLog } from '../logging/audit-log.js'
 import { LimitedLogger } from '../logging/limited-logger.js'
 import { createLogger } from '../logging/logger.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
@@ -91,6 +92,8 @@ export interface ServerOptions {
   readonly metricsPort?: number | null
   /** Where that port listens. Default 127.0.0.1. */
   readonly metricsHost?: string
+  /** A file that gets a line of JSON for each change over the API, each export, and each refusal. Default: none. */
+  readonly auditLog?: string | null
   readonly tuning?: Partial<DocumentTuning>
   /** The longest time over which a drain spreads the closes. Default 5 s; with few connections it takes much less. */
   readonly drainWindowMs?: number
@@ -254,6 +257,7 @@ class Server implements WeftServer {
   /** Takes what was attached off the program's own servers. */
   readonly #attached: (() => void)[] = []
   readonly #application: Application
+  readonly #audit: AuditLog | null
   readonly #logger: Logger
   readonly #drainWindowMs: number
   readonly #memoryReturn: MemoryReturn | null
@@ -284,8 +288,10 @@ class Server implements WeftServer {
     const trustedProxies = trustedProxiesOf(settings.trustedProxies, 'trustedProxies')
     this.#onFatal = options.onFatal ?? (() => process.exit(1))
     const nodes = gatekeeper === null ? null : { gatekeeper, logger }
+    this.#audit = settings.auditLog === null ? null : new AuditLog(settings.auditLog, logger)
     this.#application = createApplication({
       logger,
+      audit: this.#audit,
       counters,
       gauges: [
         ...gaugesOf(
@@ -554,7 +560,13 @@ class Server implements WeftServer {
       if (before.kind === 'serving' || before.kind === 'failed') await before.started?.stop(windowMs)
     }
     try {
-      await inOrder([stopNode, ...this.#attached, () => this.#listener.close(), () => this.#metrics?.listener.close()])
+      await inOrder([
+        stopNode,
+        ...this.#attached,
+        () => this.#listener.close(),
+        () => this.#metrics?.listener.close(),
+        () => this.#audit?.close(),
+      ])
     } catch (thrown) {
       this.#logger.error({ err: thrown }, 'a step of stopping failed')
       throw thrown

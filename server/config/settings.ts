@@ -117,6 +117,14 @@ export const settings = {
     help: 'pretty: lines for people; json: one object a line; auto: pretty on a terminal, json elsewhere',
   }),
 
+  auditLog: setting(kinds.optional(kinds.text('<file>')), null, {
+    group: 'access',
+    flag: '--audit-log',
+    variable: 'WEFT_AUDIT_LOG',
+    help: 'a file to which a line of JSON is added for each change over the API, each export, and each refusal: who, what, when',
+    otherwise: 'none',
+  }),
+
   'access.jwtSecret': setting(kinds.optional(kinds.tokenSecret), null, {
     group: 'access',
     flag: '--jwt-secret',

@@ -32,6 +32,7 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
   })
   return createApplication({
     accessControl: access,
+    audit: null,
     drain: async () => {},
     logger: silentLogger,
     counters: new Counters(),

@@ -37,6 +37,7 @@ async function admitTo(
   right: Right,
 ): Promise<Asker> {
   const answer = await access.authorize({ ...visitOf(access, context), documentId, scope, token: '' })
+  askers.set(context.req.raw, answer)
   if (right === 'admin' && answer.admin !== true)
     throw new WeftError(
       'forbidden',
@@ -58,6 +59,19 @@ export function refuseOutsiders(access: ApiAccess, context: Context<ApiEnvironme
     )
   const refusal = access.refusalOf(visit, context.env.incoming)
   if (refusal !== null) throw refusal
+}
+
+/** Who a request was found to be of. */
+const askers = new WeakMap<Request, Asker>()
+
+/** Null while that is not known. */
+export function askerOf(context: Context<ApiEnvironment>): Asker | null {
+  return askers.get(context.req.raw) ?? null
+}
+
+/** Of the client, or of a proxy or program on this machine; null for a program in this process. */
+export function addressOf(access: ApiAccess, context: Context<ApiEnvironment>): string | null {
+  return visitOf(access, context).address ?? context.env.incoming?.socket.remoteAddress ?? null
 }
 
 /** One for each request: what it shows is looked at once, and a ticket is spent once. */

@@ -15,8 +15,13 @@ export const documentParameter = z.object({
 
 const documentPath = /^\/api\/v1\/documents\/([^/]+)/
 
+/** The id in a path as it was sent; null in a path that has none. */
+export function encodedDocumentIn(path: string): string | null {
+  return documentPath.exec(path)?.[1] ?? null
+}
+
 /** Throws `invalid-document-id`. It is taken from the path as it was sent, since decoding twice would change it. */
 export function documentIdOf(context: Context<ApiEnvironment>, documentIdBytesMax: number): string {
-  const encoded = documentPath.exec(context.req.path)?.[1] ?? ''
+  const encoded = encodedDocumentIn(context.req.path) ?? ''
   return checkDocumentId(percentDecoded(encoded), documentIdBytesMax)
 }
