@@ -1,9 +1,11 @@
 // The server that the crash tests kill: the product's own, on the embedded store, tuned so that compaction, eviction and opening happen all the time.
-// Usage: node crash-server.js PORT FOLDER [lie]. With `lie` it acknowledges before the commit: the negative control.
+// Usage: node crash-server.js PORT FOLDER [lie|forgetful]. With `lie` it acknowledges before the commit: the negative control. With `forgetful` it keeps
+// hardly any snapshot that nobody asked for, so that each pruning removes something.
 import { systemClock } from '../../core/clock.js'
 import { silentLogger } from '../../core/log.js'
 import { openLmdbStore } from '../../persistence/index.js'
 import type { AppendEntry, AppendResult, DocumentStore } from '../../persistence/store.js'
+import { defaultTuning } from '../../server/document/tuning.js'
 import { createServer } from '../../server/index.js'
 
 const [port = '0', folder = '', mode = 'honest'] = process.argv.slice(2)
@@ -28,7 +30,14 @@ const store = await openLmdbStore({ folder, clock: systemClock, logger: silentLo
 const server = await createServer({
   store: mode === 'lie' ? lying(store) : store,
   demo: false,
-  tuning: { idleMs: 30, tailRowsMax: 20, tailBytesMin: 2_000, tailToBaseRatio: 0.1, idleTailRowsMin: 1 },
+  tuning: {
+    idleMs: 30,
+    tailRowsMax: 20,
+    tailBytesMin: 2_000,
+    tailToBaseRatio: 0.1,
+    idleTailRowsMin: 1,
+    ...(mode === 'forgetful' ? { retention: { ...defaultTuning.retention, hourlySnapshots: 1, dailySnapshots: 1 } } : {}),
+  },
 })
 await server.listen(Number(port), '127.0.0.1')
 console.log(`Weft listens on ${server.url}`)

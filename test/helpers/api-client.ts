@@ -13,18 +13,18 @@ export interface ApiAnswer {
 }
 
 export class ApiClient {
-  readonly #url: string
+  readonly url: string
   readonly #token: string | null
 
   constructor(url: string, token: string | null = null) {
-    this.#url = url
+    this.url = url
     this.#token = token
   }
 
   /** `path` is below /api/v1. A body that is no bytes is sent as JSON. */
   async ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<ApiAnswer> {
     const isBytes = body instanceof Uint8Array
-    const answer = await fetch(`${this.#url}/api/v1${path}`, {
+    const answer = await fetch(`${this.url}/api/v1${path}`, {
       method,
       headers: {
         ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
