@@ -1,6 +1,7 @@
 // A backup of the embedded store while people type, and a data folder out of it.
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -8,6 +9,8 @@ import * as Y from 'yjs'
 import { ApiClient, documentPath } from '../helpers/api-client.js'
 import { runCommand } from '../helpers/run-command.js'
 import { ServerProcess } from '../helpers/server-process.js'
+import { eventually } from '../helpers/states.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 test('D3: a backup that is taken while people type has all that was acknowledged before it, and a server starts on it', {
   timeout: 120_000,
@@ -64,4 +67,66 @@ test('D3: a backup that is taken while people type has all that was acknowledged
     await server.dispose()
     rmSync(folder, { recursive: true, force: true })
   }
+})
+
+/** How many copies a process holds open, with a name or without. */
+function copiesHeldBy(pid: number): number {
+  const held = readdirSync(`/proc/${pid}/fd`).filter((descriptor) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${descriptor}`).includes('weft-backup-')
+    } catch {
+      return false
+    }
+  })
+  return held.length
+}
+
+test('a backup of which the answer has no body, is never read, or is cut off, leaves no file, and the server goes on', {
+  skip: process.platform !== 'linux',
+  timeout: 120_000,
+}, async (context) => {
+  const folder = temporaryFolder(context)
+  const server = await ServerProcess.start({ environment: { TMPDIR: folder } })
+  context.after(() => server.dispose())
+  const api = new ApiClient(server.url)
+  // More than the buffers of a connection hold.
+  for (let document = 0; document < 16; document++) {
+    const doc = new Y.Doc()
+    doc.getText('body').insert(0, String(document).repeat(700_000))
+    await api.expect('PUT', documentPath(`doc/${document}`), Y.encodeStateAsUpdate(doc))
+    doc.destroy()
+  }
+  /** Resolves when the head of the answer has come. */
+  const begun = (method: string) =>
+    new Promise<{ cut: () => void; firstPiece: () => Promise<unknown> }>((resolve, reject) => {
+      const asked = request(`${server.url}/api/v1/backup`, { method, agent: false }, (answer) => {
+        assert.equal(answer.statusCode, 200)
+        answer.on('error', () => {})
+        resolve({ cut: () => asked.destroy(), firstPiece: () => new Promise((piece) => answer.once('data', piece)) })
+      })
+      asked.once('error', reject).end()
+    })
+  const nothingIsLeft = (when: string): Promise<void> => {
+    assert.deepEqual(readdirSync(folder), [], when)
+    return eventually(`${when}, no copy is held`, () => copiesHeldBy(server.pid) === 0)
+  }
+  await begun('HEAD')
+  await nothingIsLeft('after an answer without a body')
+  const unread = await begun('GET')
+  assert.deepEqual(readdirSync(folder), [], 'while nobody reads')
+  assert.equal(copiesHeldBy(server.pid), 1)
+  unread.cut()
+  await nothingIsLeft('after one that was never read')
+  const read = await begun('GET')
+  await read.firstPiece()
+  read.cut()
+  await nothingIsLeft('after one that was cut off')
+  await begun('GET')
+  await server.kill()
+  assert.deepEqual(readdirSync(folder), [], 'after a kill in the middle')
+  await server.restart()
+  const whole = await fetch(`${server.url}/api/v1/backup`)
+  assert.equal(String((await whole.arrayBuffer()).byteLength), whole.headers.get('weft-backup-bytes'))
+  await nothingIsLeft('after a whole one')
+  assert.doesNotMatch(server.output, /error|abort/i)
 })

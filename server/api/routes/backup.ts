@@ -1,6 +1,5 @@
 // A copy of the whole embedded store while it runs: one file, which is a data folder's.
-import { createReadStream } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
@@ -35,18 +34,31 @@ export function addBackup(app: OpenAPIHono<ApiEnvironment>, { access, store: sto
     await admitToAll(access, context, '', 'admin')
     if (store.backup === undefined)
       throw new WeftError('no-backup-here', 'The documents of this server are in a database; back that up with its own means.')
-    const folder = await mkdtemp(path.join(tmpdir(), 'weft-backup-'))
-    try {
-      const file = path.join(folder, 'copy')
-      await store.backup(file)
-      const { size } = await stat(file)
-      const stream = createReadStream(file)
-      stream.once('close', () => void rm(folder, { recursive: true, force: true }))
-      const headers = { 'Content-Type': OCTETS, 'Weft-Backup-Bytes': String(size) }
-      return new Response(Readable.toWeb(stream) as ReadableStream, { headers }) as never
-    } catch (thrown) {
-      await rm(folder, { recursive: true, force: true })
-      throw thrown
+    // Of an answer without a body nothing is known beforehand: the copy is not made for it.
+    if (context.req.method === 'HEAD') return new Response(null, { headers: { 'Content-Type': OCTETS } }) as never
+    const copy = await copyOf(store.backup.bind(store))
+    const { size } = await copy.stat()
+    const { outgoing } = context.env
+    if (outgoing?.destroyed === true) {
+      await copy.close()
+      return new Response(null) as never
     }
+    const stream = copy.createReadStream()
+    // It may be that nobody begins to read. Whoever does is told first: a stream that is cancelled ends without an error.
+    outgoing?.once('close', () => queueMicrotask(() => stream.destroy()))
+    const headers = { 'Content-Type': OCTETS, 'Weft-Backup-Bytes': String(size) }
+    return new Response(Readable.toWeb(stream) as ReadableStream, { headers }) as never
   })
+}
+
+/** A file without a name: it is gone with whoever holds it, also when the answer is cut off or this process is killed. */
+async function copyOf(backup: (file: string) => Promise<void>): Promise<FileHandle> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'weft-backup-'))
+  try {
+    const file = path.join(folder, 'copy')
+    await backup(file)
+    return await open(file)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }
