@@ -93,4 +93,5 @@ export const importRules = {
   'client/binding': ['core', 'client'],
   'client/react': ['client', 'client/index.ts', 'client/binding'],
   'client/vue': ['client', 'client/index.ts', 'client/binding'],
+  'client/svelte': ['client', 'client/index.ts', 'client/binding'],
 }

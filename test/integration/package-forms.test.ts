@@ -156,6 +156,10 @@ async function compileWithTypeScript5({ project }: InstalledPackage): Promise<vo
       export const name: string | undefined = useDocument('a').value?.name
       // @ts-expect-error The declarations were read: it is a number.
       export const countInVue: string = useSavedInVue(null).value.unsaved
+      import { createWeft as createStores, saved as savedIn } from 'weft-sync/svelte'
+      savedIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.toFixed())
+      // @ts-expect-error The declarations were read: it is a number.
+      savedIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.trim())
     `
   const common = { strict: true, noEmit: true, target: 'es2022', lib: ['es2023', 'dom'], types: ['node'], skipLibCheck: true }
   for (const [name, options] of [
