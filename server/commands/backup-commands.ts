@@ -1,6 +1,6 @@
 // A copy of the whole embedded store, and a data folder out of one: `weft backup`, `weft restore-backup`.
 import { createWriteStream, existsSync } from 'node:fs'
-import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -15,6 +15,8 @@ import { bytesText, printJson, printLine } from './output.js'
 
 /** The name that the store's file has in a data folder. */
 const DATA_FILE = 'weft.mdb'
+/** What it is called until all of it is there, and on the disk. */
+const UNFINISHED = `${DATA_FILE}.part`
 
 export const backupCommand: DocumentCommandDefinition = {
   name: 'backup',
@@ -26,7 +28,7 @@ export const backupCommand: DocumentCommandDefinition = {
     const file = path.join(folder, DATA_FILE)
     if (existsSync(file)) throw new WeftError('invalid-configuration', `There is a backup in ${folder} already; name another folder.`)
     await mkdir(folder, { recursive: true })
-    const unfinished = `${file}.part`
+    const unfinished = path.join(folder, UNFINISHED)
     try {
       await withApi(given, async (api) => {
         const { response } = await api.ask('GET', '/backup')
@@ -62,12 +64,17 @@ export const restoreBackupCommand: DocumentCommandDefinition = {
     if (!existsSync(from))
       throw new WeftError('invalid-configuration', `There is no backup in ${given.arguments['folder']}: it has no ${DATA_FILE}.`)
     const into = given.dataFolder
-    if (existsSync(into) && (await readdir(into)).length > 0)
+    // What one that was killed in the middle left is no data folder yet, and is written over.
+    if (existsSync(into) && (await readdir(into)).some((name) => name !== UNFINISHED))
       throw new WeftError('invalid-configuration', `The data folder ${into} is not empty; a backup is restored into a new one.`)
     await mkdir(into, { recursive: true })
     const file = path.join(into, DATA_FILE)
-    await copyFile(from, `${file}.part`)
-    await rename(`${file}.part`, file)
+    const unfinished = path.join(into, UNFINISHED)
+    await copyFile(from, unfinished)
+    const copy = await open(unfinished, 'r+')
+    await copy.sync()
+    await copy.close()
+    await rename(unfinished, file)
     // What cannot be opened is told now, and not when the server is started in a hurry.
     const store = await openLmdbStore({ folder: into, clock: systemClock, logger: silentLogger, onFatal: () => {} })
     const { items } = await store.listDocuments({ limit: 1 })

@@ -1,6 +1,6 @@
 // A backup of the embedded store while people type, and a data folder out of it.
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
@@ -39,8 +39,15 @@ test('D3: a backup that is taken while people type has all that was acknowledged
       assert.equal(made.code, 0, made.stderr)
       assert.deepEqual(readdirSync(into), ['weft.mdb'])
       const data = path.join(folder, `data-${round}`)
+      if (round === 1) {
+        // As a restore leaves it that was killed in the middle.
+        mkdirSync(data)
+        writeFileSync(path.join(data, 'weft.mdb.part'), readFileSync(path.join(into, 'weft.mdb')).subarray(0, 5_000))
+        assert.match((await runCommand(['restore-backup', data, '--data', path.join(folder, 'new')])).stderr, /There is no backup in/)
+      }
       const restored = await runCommand(['restore-backup', into, '--data', data])
       assert.equal(restored.code, 0, restored.stderr)
+      assert.ok(!readdirSync(data).includes('weft.mdb.part'))
       const shown = await runCommand(['show', 'a', '--data', data])
       assert.match(shown.stdout, /^\.*Begin\. $/)
       assert.ok(shown.stdout.indexOf('B') >= before, `${before} edits were acknowledged before, ${shown.stdout.indexOf('B')} are there`)

@@ -1,0 +1,23 @@
+// `weft` as a process that may be killed before its end.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+
+export class StartedCommand {
+  readonly #child: ChildProcess
+  /** Its exit code; null if it was killed. */
+  readonly ended: Promise<number | null>
+
+  constructor(args: readonly string[]) {
+    this.#child = spawn(process.execPath, [mainFile, ...args], { stdio: 'ignore' })
+    this.ended = once(this.#child, 'close').then(([code]) => code as number | null)
+  }
+
+  /** With SIGKILL; resolves when it is gone. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.ended
+  }
+}
