@@ -14,13 +14,17 @@ import { temporaryFolder } from '../helpers/temporary-folder.js'
 import { StartedCommand } from './started-command.js'
 
 const DOCUMENTS = 200
+/** How the id of a large document ends. */
+const LARGE = '060'
 const ids = Array.from({ length: DOCUMENTS }, (_, index) => `notes/${String(index).padStart(3, '0')}`)
 
 /** Each with its own text, and every fifth with a version and an edit after it. */
-async function fill(api: ApiClient): Promise<void> {
+async function fill(api: ApiClient, random: Random): Promise<void> {
   for (const [index, id] of ids.entries()) {
     const doc = new Y.Doc()
     doc.getText('body').insert(0, `The text of ${id}. `.repeat(20))
+    // Takes a while to be written, so that a kill falls into it.
+    if (id.endsWith(LARGE)) for (let part = 0; part < 30; part++) doc.getArray('filler').push([random.bytes(60_000)])
     await api.expect('PUT', documentPath(id), Y.encodeStateAsUpdate(doc))
     doc.destroy()
     if (index % 5 > 0) continue
@@ -69,10 +73,12 @@ test(`an export of ${DOCUMENTS} documents and an import of them, killed in the m
   const random = seededRandom(Number(process.env['WEFT_CRASH_SEED'] ?? 20_261))
   const source = await ServerProcess.start()
   context.after(() => source.dispose())
-  await fill(new ApiClient(source.url))
+  await fill(new ApiClient(source.url), random)
   const folder = path.join(temporaryFolder(context), 'export')
   const exporting = ['export', '--to', folder, '--url', source.url, '--json']
-  await killInTheMiddle(new StartedCommand(exporting), () => archivesIn(folder).length, random)
+  const killed = new StartedCommand(exporting)
+  await eventually('the large one is begun', () => existsSync(folder) && readdirSync(folder).some((name) => name.includes(LARGE)))
+  await killed.kill()
   assert.ok(archivesIn(folder).length < DOCUMENTS, 'it was killed in the middle')
   await readAll(folder)
   // A file that is torn would be written anew, and so be counted as one that was not there.
