@@ -14,6 +14,8 @@ import { WeftError } from '../../core/errors.js'
 import { newer, unwritable } from './folder-errors.js'
 
 export const DATA_FILE = 'weft.mdb'
+/** What a backup is restored under, until all of it is there. */
+const UNFINISHED_COPY = `${DATA_FILE}.part`
 /** An empty file: that it is there says everything. Whoever wants to begin anew in a folder whose data file was lost removes it. */
 const MARKER_FILE = 'weft.mdb-was-here'
 
@@ -47,6 +49,11 @@ export function checkDataFile(folder: string): void {
   const file = path.join(folder, DATA_FILE)
   const size = sizeOf(file)
   if (size === null || size === 0) {
+    if (sizeOf(path.join(folder, UNFINISHED_COPY)) !== null)
+      throw new WeftError(
+        'data-folder-damaged',
+        `A backup was being restored into ${folder}, and that was cut off: restore it again with weft restore-backup, or remove ${UNFINISHED_COPY} to begin with nothing.`,
+      )
     // A first start may have been cut off before anything was in it.
     if (!isMarked(folder)) return
     throw damaged(folder, size === null ? 'is missing' : 'is empty')

@@ -17,6 +17,7 @@ import { bytesText, printJson, printLine } from './output.js'
 const DATA_FILE = 'weft.mdb'
 /** What it is called until all of it is there, and on the disk. */
 const UNFINISHED = `${DATA_FILE}.part`
+const LOCK_FILE = 'weft.lock'
 
 export const backupCommand: DocumentCommandDefinition = {
   name: 'backup',
@@ -64,8 +65,8 @@ export const restoreBackupCommand: DocumentCommandDefinition = {
     if (!existsSync(from))
       throw new WeftError('invalid-configuration', `There is no backup in ${given.arguments['folder']}: it has no ${DATA_FILE}.`)
     const into = given.dataFolder
-    // What one that was killed in the middle left is no data folder yet, and is written over.
-    if (existsSync(into) && (await readdir(into)).some((name) => name !== UNFINISHED))
+    // What one that was killed in the middle left is no data folder yet, and is written over; a server may have looked at it meanwhile.
+    if (existsSync(into) && (await readdir(into)).some((name) => name !== UNFINISHED && name !== LOCK_FILE))
       throw new WeftError('invalid-configuration', `The data folder ${into} is not empty; a backup is restored into a new one.`)
     await mkdir(into, { recursive: true })
     const file = path.join(into, DATA_FILE)

@@ -13,7 +13,7 @@ import { eventually } from '../helpers/states.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 import { StartedCommand } from './started-command.js'
 
-const DOCUMENTS = 200
+const DOCUMENTS = 120
 /** How the id of a large document ends. */
 const LARGE = '060'
 const ids = Array.from({ length: DOCUMENTS }, (_, index) => `notes/${String(index).padStart(3, '0')}`)

@@ -94,3 +94,15 @@ test('O6: a folder is made with the folders above it', () =>
     await (await open(path.join(folder, 'some', 'where', 'below'))).close()
     await (await open(path.join(folder, 'some', 'where', 'below'))).close()
   }))
+
+test('D4: a folder into which a backup was being restored is refused until that is done, and not taken for an empty one', () =>
+  withFolder(async (folder) => {
+    await writeFile(path.join(folder, `${DATA_FILE}.part`), 'the beginning of it')
+    await assert.rejects(open(folder), {
+      name: 'WeftError',
+      code: 'data-folder-damaged',
+      message: /was being restored into .* restore it again/,
+    })
+    await rm(path.join(folder, `${DATA_FILE}.part`))
+    await (await open(folder)).close()
+  }))
