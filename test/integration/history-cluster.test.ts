@@ -23,15 +23,13 @@ function apis(): readonly ApiClient[] {
 }
 
 /** One that fails says so with a code that a program may wait for. */
-async function untilServed(ask: () => Promise<unknown>): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    try {
-      await ask()
-      return
-    } catch (thrown) {
-      if (attempt === 99) throw thrown
-    }
-  }
+function untilServed(ask: () => Promise<unknown>): Promise<void> {
+  return eventually('it is served', () =>
+    ask().then(
+      () => true,
+      () => false,
+    ),
+  )
 }
 
 test('H1, H2: any node reads each moment, keeps and restores, whoever owns the document; sessions on all nodes follow', async () => {
