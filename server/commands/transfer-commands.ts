@@ -207,8 +207,8 @@ async function filesIn(from: string): Promise<readonly string[]> {
 }
 
 async function idOfArchive(file: string): Promise<string> {
-  const { head, entries } = await readArchive(createReadStream(file), readingOf(file))
-  await entries.return(undefined)
+  const { head, close } = await readArchive(createReadStream(file), readingOf(file))
+  await close()
   return head.documentId
 }
 

@@ -91,6 +91,8 @@ export interface ArchiveReading {
   readonly head: ArchiveHead
   /** In the order of the file. Rejects with `malformed` at the end if the digest does not fit: whoever must know before has to read it twice. */
   readonly entries: AsyncGenerator<ArchiveEntry>
+  /** Lets go of the file, for whoever does not read `entries` to their end. Idempotent. */
+  close(): Promise<void>
 }
 
 /** `name` is how errors call it. Rejects with `malformed` for what is no archive, is torn, or was changed. `entryBytesMax` bounds one entry's data. */
@@ -109,16 +111,21 @@ export async function readArchive(
   }
   const hash = createHash('sha256')
   const lines = linesOf(file, torn)
-  const first = await lines.next()
-  if (first.done === true) throw torn()
-  hash.update(`${first.value}\n`)
-  const start = parsed(first.value)
-  const format = z.object({ weftArchive: z.unknown() }).safeParse(start)
-  if (!format.success) throw torn()
-  if (format.data.weftArchive !== ARCHIVE_FORMAT)
-    throw bad(`is of format ${String(format.data.weftArchive)}; this version reads ${ARCHIVE_FORMAT}`)
-  const head = headSchema.safeParse(start)
-  if (!head.success) throw torn(head.error)
+  const close = async (): Promise<void> => void (await lines.return(undefined))
+  const headIn = async (): Promise<ArchiveHead> => {
+    const first = await lines.next()
+    if (first.done === true) throw torn()
+    hash.update(`${first.value}\n`)
+    const start = parsed(first.value)
+    const format = z.object({ weftArchive: z.unknown() }).safeParse(start)
+    if (!format.success) throw torn()
+    if (format.data.weftArchive !== ARCHIVE_FORMAT)
+      throw bad(`is of format ${String(format.data.weftArchive)}; this version reads ${ARCHIVE_FORMAT}`)
+    const head = headSchema.safeParse(start)
+    if (!head.success) throw torn(head.error)
+    const { weftArchive: _, ...known } = head.data
+    return known
+  }
 
   async function* entries(): AsyncGenerator<ArchiveEntry> {
     for await (const line of lines) {
@@ -156,8 +163,12 @@ export async function readArchive(
     }
     return data
   }
-  const { weftArchive: _, ...known } = head.data
-  return { head: known, entries: entries() }
+  try {
+    return { head: await headIn(), entries: entries(), close }
+  } catch (thrown) {
+    await close()
+    throw thrown
+  }
 }
 
 async function* linesOf(file: AsyncIterable<Uint8Array>, torn: (cause?: unknown) => WeftError): AsyncGenerator<string> {

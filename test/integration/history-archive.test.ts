@@ -1,14 +1,18 @@
 // Archives: what is exported and imported elsewhere has the same content, versions and authors; what is torn is refused; an import that was cut goes on.
 import { strict as assert } from 'node:assert'
+import { appendFileSync, createReadStream, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import * as Y from 'yjs'
 import { silentLogger } from '../../core/log.js'
 import { seededRandom } from '../../core/random.js'
+import { readArchive } from '../../server/history/archive-format.js'
 import { rootsOf } from '../../server/history/tasks/roots.js'
 import { createServer, type WeftServer } from '../../server/index.js'
 import { ApiClient, documentPath } from '../helpers/api-client.js'
 import { randomHistory } from '../helpers/random-history.js'
+import { eventually } from '../helpers/states.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 const ID = 'notes/today @ 10 — 文🧶'
@@ -154,4 +158,24 @@ test('G5: an archive that is torn, changed, of another format or too long is ref
   assert.ok(chunked === null || chunked.status === 413, 'it is refused, or cut off')
   assert.equal(await api.refusal('GET', documentPath(ID)), '404 no-such-document')
   assert.equal((await api.ask('PUT', ARCHIVE, archive)).status, 201)
+})
+
+test('a file of which only the head is read, or that is refused, is let go of', async (context) => {
+  const folder = temporaryFolder(context)
+  const { server } = await start(context)
+  await write(server, 11)
+  const whole = path.join(folder, 'whole')
+  const other = path.join(folder, 'other')
+  // Larger than what is read ahead.
+  writeFileSync(whole, await bytesOf(await historyOf(server).archives.export(ID)))
+  appendFileSync(whole, Buffer.alloc(1024 * 1024))
+  writeFileSync(other, Buffer.concat([gzipSync(`{"weftArchive":1}\n${'x'.repeat(100_000)}\n`), Buffer.alloc(1024 * 1024)]))
+  const reading = { name: 'it', entryBytesMax: 1024 * 1024 }
+  const files = [createReadStream(whole), createReadStream(other)]
+  const [good = assert.fail(), bad = assert.fail()] = files
+  const { head, close } = await readArchive(good, reading)
+  assert.equal(head.documentId, ID)
+  await close()
+  await assert.rejects(readArchive(bad, reading), /format 1/)
+  await eventually('both to be closed', () => files.every(({ closed }) => closed))
 })
