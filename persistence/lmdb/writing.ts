@@ -242,10 +242,15 @@ export function decidePrune(
   }
 }
 
-/** The seqs of which there are pieces of a state. */
+/** The seqs of which there are pieces of a state: one look for each, however many pieces it has. */
 function stateSeqs(environment: Environment, prefix: Buffer): readonly number[] {
-  const range = { start: prefix, end: Buffer.concat([prefix, Buffer.alloc(8, 0xff)]), inclusiveEnd: true }
-  const seqs = new Set<number>()
-  for (const key of environment.states.getKeys(range)) seqs.add(seqOfStateKey(Buffer.from(key)))
-  return [...seqs]
+  const end = Buffer.concat([prefix, Buffer.alloc(8, 0xff)])
+  const seqs: number[] = []
+  for (let start = prefix; ; ) {
+    const [key] = environment.states.getKeys({ start, end, limit: 1 })
+    if (key === undefined) return seqs
+    const seq = seqOfStateKey(Buffer.from(key))
+    seqs.push(seq)
+    start = stateKey(prefix, seq + 1, 0)
+  }
 }
