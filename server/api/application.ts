@@ -95,7 +95,7 @@ export function createApplication(options: ApplicationOptions): Application {
     for (const [name, value] of Object.entries(crossOriginHeaders(origin))) context.res.headers.set(name, value)
     return undefined
   })
-  if (options.audit !== null) app.use('/api/v1/*', auditing(options.audit, options.access))
+  if (options.audit !== null) app.use('/api/v1/*', auditing(options.audit, options.access, options.clock))
   app.use('/api/v1/*', async (context, next) => {
     refuseOutsiders(options.access, context)
     const refusal = bodyRefusal(context, options.limits)

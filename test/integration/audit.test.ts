@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert'
 import { readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { systemClock } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'
 import { silentLogger } from '../../core/log.js'
 import { ApiClient, documentPath, type Json } from '../helpers/api-client.js'
@@ -65,4 +66,21 @@ test('an audit log that cannot be written costs no request, and is said in the l
   await api.expect('POST', `${PATH}/updates`, { text: [{ root: 'body', at: 0, insert: 'x' }] })
   await eventually('it to be said', () => said.includes('the audit log cannot be written'))
   assert.equal(await api.expect('GET', `${PATH}/content?format=text`), 'x')
+})
+
+test('G1: whoever is refused a thousand times gets some lines, and the next one says how many were left out', async (context) => {
+  const auditLog = path.join(temporaryFolder(context), 'audit.log')
+  const clock = { ...systemClock, monotonic: () => elapsedMs }
+  let elapsedMs = 1_000
+  const { server } = await startLocalServer({ auditLog, clock, access: { adminKey } })
+  const stranger = (): Promise<unknown> =>
+    server.fetch(new Request(`http://localhost/api/v1/documents/${'x'.repeat(400)}`, { method: 'DELETE' }))
+  for (let attempt = 0; attempt < 1_000; attempt++) await stranger()
+  elapsedMs += 1_000
+  await stranger()
+  await server.close()
+  const lines = linesIn(auditLog)
+  assert.equal(lines.length, 21)
+  assert.deepEqual([lines.at(-2)?.leftOut, lines.at(-1)?.leftOut], [undefined, 980])
+  for (const { act } of lines) assert.ok(act.length <= 300)
 })

@@ -33,6 +33,8 @@ test('A request that is sent again under its key is done once and answered alike
   assert.equal(first.headers.get('idempotent-replayed'), null)
   assert.equal(await textOf(api), 'a')
   assert.equal(await api.refusal('POST', `${PATH}/updates`, insertion('b'), under('one')), '422 key-reused')
+  // Another token in the address is the same request.
+  assert.equal((await api.ask('POST', `${PATH}/updates?token=renewed`, insertion('a'), under('one'))).text, first.text)
   // Of another document, or by another method, it is another request.
   await api.ask('POST', `${documentPath('other')}/updates`, insertion('b'), under('one'))
   assert.equal(await api.expect('GET', `${documentPath('other')}/content?format=text`), 'b')

@@ -2,7 +2,7 @@
 //
 // A record in the store, shared by all nodes, holds what was answered. Before anything is written it holds what the request came to, so that a node which takes it
 // up after a crash does the same thing, and not the same thing again. Who carries it out holds a second, short-lived record.
-import { createHash } from 'node:crypto'
+import { webcrypto } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { asWeftError, WeftError } from '../../../core/errors.js'
@@ -64,8 +64,9 @@ export async function answerOnce(
   const store = storeOf()
   const records = store?.accessRecords
   if (key === undefined || store === null || records === undefined) return answer(context, await work(once))
-  const fingerprint = digestOf(context.req.url, new Uint8Array(await context.req.arrayBuffer()))
-  const id = digestOf(JSON.stringify([asker.user, context.req.method, context.req.path, key]))
+  // What is shown of who asks may be another token by then, and is no part of the request.
+  const fingerprint = await digestOf(await context.req.arrayBuffer())
+  const id = await digestOf(new TextEncoder().encode(JSON.stringify([asker.user, context.req.method, context.req.path, key])))
   if (running.has(id)) throw stillRunning()
   running.add(id)
   try {
@@ -151,8 +152,7 @@ function stillRunning(): WeftError {
   return new WeftError('request-running', 'The same request is being carried out; ask again in a moment.')
 }
 
-function digestOf(...parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part).update('\0')
-  return hash.digest('hex')
+/** Computed off the event loop: a body may have megabytes. */
+async function digestOf(bytes: ArrayBuffer | Uint8Array<ArrayBuffer>): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('hex')
 }
