@@ -68,7 +68,7 @@ test('an audit log that cannot be written costs no request, and is said in the l
   assert.equal(await api.expect('GET', `${PATH}/content?format=text`), 'x')
 })
 
-test('G1: whoever is refused a thousand times gets some lines, and the next one says how many were left out', async (context) => {
+test('Whoever is refused a thousand times gets some lines, and the next one says how many were left out', async (context) => {
   const auditLog = path.join(temporaryFolder(context), 'audit.log')
   const clock = { ...systemClock, monotonic: () => elapsedMs }
   let elapsedMs = 1_000
