@@ -74,7 +74,7 @@ test('D3, S1: two people type, the server is killed under them and started again
   }),
 )
 
-test('S1: a stock y-websocket client and the demo edit one document', { timeout: 60_000 }, () =>
+test('S1: a stock y-websocket client and the demo edit one document', { timeout: 180_000 }, () =>
   inBrowser('stock-client', async (server) => {
     const noor = await DemoPage.open(await newPerson(browser, 'Noor', '#0f766e'), server.url, 'notes/stock')
     await noor.type('From the demo.')
@@ -92,7 +92,7 @@ test('S1: a stock y-websocket client and the demo edit one document', { timeout:
   }),
 )
 
-test('D3: what was typed offline survives a reload without a server, and is saved when the server is back', { timeout: 60_000 }, () =>
+test('D3: what was typed offline survives a reload without a server, and is saved when the server is back', { timeout: 180_000 }, () =>
   inBrowser('offline-reload', async (server) => {
     const noor = await DemoPage.open(await newPerson(browser, 'Noor', '#0f766e'), server.url, 'notes/offline')
     await noor.type('Before. ')
@@ -122,7 +122,7 @@ test('D3: what was typed offline survives a reload without a server, and is save
   }),
 )
 
-test('S1: documents of different URLs do not mix', { timeout: 60_000 }, () =>
+test('S1: documents of different URLs do not mix', { timeout: 180_000 }, () =>
   inBrowser('two-documents', async (server) => {
     const noor = await newPerson(browser, 'Noor', '#0f766e')
     const today = await DemoPage.open(noor, server.url, 'notes/today')
@@ -139,7 +139,7 @@ test('S1: documents of different URLs do not mix', { timeout: 60_000 }, () =>
   }),
 )
 
-test('The page around the text: toolbar, undo, a new name seen by the others, a link to share, a new document', { timeout: 60_000 }, () =>
+test('The page around the text: toolbar, undo, a new name seen by the others, a link to share, a new document', { timeout: 180_000 }, () =>
   inBrowser('page', async (server) => {
     const context = await newPerson(browser, 'Noor', '#0f766e')
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.url })
@@ -180,7 +180,7 @@ test('The page around the text: toolbar, undo, a new name seen by the others, a 
   }),
 )
 
-test('G5: a document that the server refuses is shown as refused, with the reason', { timeout: 60_000 }, () =>
+test('G5: a document that the server refuses is shown as refused, with the reason', { timeout: 180_000 }, () =>
   inBrowser('refused', async (server) => {
     const page = await (await newPerson(browser, 'Noor', '#0f766e')).newPage()
     await page.goto(`${server.url}/?doc=${'n'.repeat(600)}`)

@@ -33,7 +33,7 @@ export interface RedisServerOptions {
   readonly sentinel?: boolean
 }
 
-const START_MS_MAX = 10_000
+const START_MS_MAX = 60_000
 
 export function redisServerCommand(): string {
   return process.env['WEFT_REDIS_SERVER'] ?? 'redis-server'

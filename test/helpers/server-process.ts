@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
 const listeningLine = /Weft listens on (http:\/\/\S+)/
-const startMsMax = 20_000
+const startMsMax = 60_000
 const stopMsMax = 20_000
 /** Between a kill and a restart another socket of the machine may be given the port for a moment. */
 const restartAttemptsMax = 20

@@ -14,7 +14,7 @@ export function canonicalState(doc: Y.Doc): string {
 }
 
 /** Resolves once `holds` is true, looking every few milliseconds; rejects with `what` if it is not within `limitMs`. */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> {
+export async function eventually(what: string, holds: () => boolean | Promise<boolean>, limitMs = 40_000): Promise<void> {
   const deadline = performance.now() + limitMs
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`Not within ${limitMs} ms: ${what}`)

@@ -1,7 +1,7 @@
 // Waits for something that other processes bring about, and fails with what it was waiting for.
 
 /** Resolves once `condition` holds; looks every few milliseconds. Rejects after `timeoutMs`. Resolves to the milliseconds that it took. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<number> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<number> {
   const startMs = performance.now()
   while (!(await condition())) {
     if (performance.now() - startMs > timeoutMs) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`)

@@ -59,7 +59,7 @@ test('the client loads, edits and shows cursors without TextDecoder, isWellForme
     console.log('closed')
   `
   try {
-    const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 })
+    const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', program], { timeout: 180_000 })
     assert.deepEqual(stdout.split('\n'), [JSON.stringify(['typed \u{1f9f6} \ufeff', 'saved']), 'invalid-document-id', 'closed', ''])
     assert.equal(stderr, '')
   } finally {

@@ -225,7 +225,7 @@ test('a program that closes its connection ends by itself, without a global WebS
     await Promise.all([connection.close(), connection.close()])
     console.log('closed', process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length)
   `
-  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { timeout: 15_000 })
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { timeout: 180_000 })
   assert.equal(stdout, 'closed 0\n')
 })
 

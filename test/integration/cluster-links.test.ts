@@ -216,7 +216,7 @@ test('G3: a half-open link is found, and its sessions go on when the owner can b
   proxy.path = 'hold-both'
   type(client.doc, 'during ')
   // Membership goes on, so that only the link itself can tell.
-  await eventually('the link is given up', () => near.counters.get('sessions_moved') > 0, 5_000)
+  await eventually('the link is given up', () => near.counters.get('sessions_moved') > 0)
   assert.equal(client.session.unsaved, 1)
   proxy.path = 'open'
   await client.session.saved()

@@ -70,7 +70,7 @@ async function withServer(node: string, dataFolder: string, use: (url: string) =
 }
 
 async function client(command: string, args: readonly string[]): Promise<unknown> {
-  const { stdout } = await run(command, [...args], { cwd: repositoryRoot, timeout: 60_000 })
+  const { stdout } = await run(command, [...args], { cwd: repositoryRoot, timeout: 180_000 })
   return JSON.parse(stdout)
 }
 

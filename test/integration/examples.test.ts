@@ -19,7 +19,7 @@ const run = promisify(execFile)
 
 async function example(name: string, ...args: string[]): Promise<string> {
   const file = fileURLToPath(new URL(`../../examples/${name}.js`, import.meta.url))
-  const { stdout } = await run(process.execPath, [file, ...args], { timeout: 20_000 })
+  const { stdout } = await run(process.execPath, [file, ...args], { timeout: 180_000 })
   return stdout
 }
 

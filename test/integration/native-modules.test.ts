@@ -54,7 +54,7 @@ function refused(folder: string, environment: Readonly<Record<string, string>>):
   const { stderr, status, signal } = spawnSync(
     process.execPath,
     ['--import', withoutPackages, mainFile, 'serve', '--port', '0', '--data', folder, '--log-level', 'silent'],
-    { encoding: 'utf8', env: { ...process.env, ...environment }, timeout: 20_000 },
+    { encoding: 'utf8', env: { ...process.env, ...environment }, timeout: 180_000 },
   )
   assert.equal(signal, null)
   assert.notEqual(status, 0)

@@ -74,7 +74,7 @@ function filesOf(metafile: Metafile, name: string): number {
 
 async function requireAll({ project }: InstalledPackage): Promise<void> {
   await writeFile(join(project, 'all.cjs'), requiring)
-  const { stdout, stderr } = await run(process.execPath, ['all.cjs', join(project, 'data')], { cwd: project, timeout: 60_000 })
+  const { stdout, stderr } = await run(process.execPath, ['all.cjs', join(project, 'data')], { cwd: project, timeout: 180_000 })
   // Yjs writes there when a second copy of it is loaded.
   assert.equal(stderr, '')
   assert.deepEqual(JSON.parse(stdout), {
@@ -122,7 +122,7 @@ async function bundleBoth({ project }: InstalledPackage): Promise<void> {
     assert.equal(await tab.title(), 'saved: page')
     const { stdout } = await run('sh', ['-c', `exec "$0" bundled.cjs "$1"`, process.execPath, server.url], {
       cwd: project,
-      timeout: 20_000,
+      timeout: 180_000,
     })
     assert.equal(stdout, 'saved: page node \n')
   } finally {
@@ -174,7 +174,7 @@ async function compileWithTypeScript5({ project }: InstalledPackage): Promise<vo
     await writeFile(join(folder, 'main.ts'), code + yjs)
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...common, ...options } }))
     const compiler = join(project, 'node_modules', 'typescript', 'bin', 'tsc')
-    const { stdout } = await run(process.execPath, [compiler, '-p', folder], { timeout: 60_000 }).catch(
+    const { stdout } = await run(process.execPath, [compiler, '-p', folder], { timeout: 180_000 }).catch(
       (failed: { stdout: string }) => failed,
     )
     assert.equal(stdout, '', name)

@@ -61,7 +61,7 @@ async function useWithReact({ project, npm }: InstalledPackage, version: number)
   assert.match(installed.version, new RegExp(`^${version}\\.`))
   for (const [file, code] of Object.entries(renderedBy)) {
     await writeFile(join(project, file), code)
-    const { stdout, stderr } = await run(process.execPath, [file], { cwd: project, timeout: 20_000 })
+    const { stdout, stderr } = await run(process.execPath, [file], { cwd: project, timeout: 180_000 })
     // Without a warning of React or Yjs, and it ends by itself: nothing was opened.
     assert.deepEqual([stdout, stderr], ['null false\n', ''], file)
   }

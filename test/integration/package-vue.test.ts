@@ -67,7 +67,7 @@ async function useWithVue({ project, npm }: InstalledPackage, version: string): 
   assert.ok(installed.version.startsWith(version), installed.version)
   for (const [file, code] of Object.entries(renderedBy)) {
     await writeFile(join(project, file), code)
-    const { stdout, stderr } = await run(process.execPath, [file], { cwd: project, timeout: 20_000 })
+    const { stdout, stderr } = await run(process.execPath, [file], { cwd: project, timeout: 180_000 })
     // Without a warning of Vue or Yjs, and it ends by itself: nothing was opened.
     assert.deepEqual([stdout, stderr], ['<p>null false</p>\n', ''], file)
   }
@@ -140,7 +140,7 @@ async function compileDocumentation({ project }: InstalledPackage): Promise<void
   }
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...options, noImplicitAny: false } }))
   const tsc = join(project, 'node_modules', 'typescript', 'bin', 'tsc')
-  const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 60_000 }).catch((failed: { stdout: string }) => failed)
+  const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 180_000 }).catch((failed: { stdout: string }) => failed)
   assert.equal(stdout, '')
 }
 

@@ -76,7 +76,7 @@ test('the packed package installs into an empty project, compiles, and runs its 
 })
 
 async function compile(folder: string): Promise<void> {
-  const outcome = await run(process.execPath, [compiler, '-p', folder], { timeout: 60_000 }).catch((error: { stdout?: string }) => error)
+  const outcome = await run(process.execPath, [compiler, '-p', folder], { timeout: 180_000 }).catch((error: { stdout?: string }) => error)
   assert.equal(outcome.stdout, '')
 }
 
@@ -92,9 +92,9 @@ async function runQuickStart(project: string, serverStart: string, clientStart: 
       join(project, 'client.js'),
       `${code}\nconsole.log(session.status.state, doc.getText('body').toString())\nprocess.exit()\n`,
     )
-    const first = await run(process.execPath, ['client.js'], { cwd: project, timeout: 20_000 })
+    const first = await run(process.execPath, ['client.js'], { cwd: project, timeout: 180_000 })
     assert.equal(first.stdout, 'saved Hello\n')
-    const second = await run(process.execPath, ['client.js'], { cwd: project, timeout: 20_000 })
+    const second = await run(process.execPath, ['client.js'], { cwd: project, timeout: 180_000 })
     assert.equal(second.stdout, 'saved HelloHello\n')
   } finally {
     const closed = once(server, 'close')
@@ -118,9 +118,9 @@ async function runCommonJs(project: string): Promise<void> {
       join(folder, 'client.js'),
       client.replace('ws://localhost:1234', url.replace('http', 'ws')).replace(/^\}$/m, `${ending}\n}`),
     )
-    const first = await run(process.execPath, ['client.js'], { cwd: folder, timeout: 20_000 })
+    const first = await run(process.execPath, ['client.js'], { cwd: folder, timeout: 180_000 })
     assert.equal(first.stdout, 'saved Hello\n')
-    const second = await run(process.execPath, ['client.js'], { cwd: folder, timeout: 20_000 })
+    const second = await run(process.execPath, ['client.js'], { cwd: folder, timeout: 180_000 })
     assert.equal(second.stdout, 'saved HelloHello\n')
     // Yjs says so when a second copy of it is loaded.
     assert.equal(first.stderr + second.stderr, '')

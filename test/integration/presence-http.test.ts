@@ -47,7 +47,7 @@ test('presence over HTTP: who is on a document, by its percent-encoded id, until
   })
   assert.deepEqual(await local.server.presence?.documentPresence('notes/täglich'), JSON.parse(body), 'a program may ask the server itself')
   await connection.close()
-  await until(async () => !(await get(local, path)).body.includes('Ada'), 'Ada is gone', 1_000)
+  await until(async () => !(await get(local, path)).body.includes('Ada'), 'Ada is gone')
   assert.deepEqual(JSON.parse((await get(local, '/api/v1/documents/nobody/presence')).body).clients, [])
 })
 

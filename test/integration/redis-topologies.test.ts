@@ -7,8 +7,8 @@ import { freePort } from '../helpers/postgres.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
 import { until } from '../helpers/until.js'
 
-const FAILOVER_MS_MAX = 30_000
-const BACK_MS_MAX = 5_000
+/** A Sentinel that did not run for two seconds trusts its clock for half a minute no more, and fails nothing over meanwhile. */
+const FAILOVER_MS_MAX = 90_000
 /** Enough documents that each of three masters has some. */
 const documents = Array.from({ length: 30 }, (_, index) => `document ${index}`)
 
@@ -127,6 +127,8 @@ test('Sentinel: the master is found by its name, and O4: after a failover cursor
   )
   await master.kill()
   pair.say(2)
-  await until(async () => (await replica.run('INFO', 'replication')).includes('role:master'), 'the replica takes over', FAILOVER_MS_MAX)
-  await until(() => pair.arrived(2) === documents.length, 'cursors cross again', BACK_MS_MAX)
+  // A replica that was promoted is found by nobody until the Sentinel names it, which takes it some seconds where the machine is busy.
+  const named = async (): Promise<string> => await sentinel.run('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'weft-main')
+  await until(async () => (await named()).includes(String(replica.port)), 'the Sentinel names the replica as the master', FAILOVER_MS_MAX)
+  await until(() => pair.arrived(2) === documents.length, 'cursors cross again', FAILOVER_MS_MAX)
 })
