@@ -16,15 +16,25 @@ import { accessKey, accessKindKey, DamagedValue, sealAccessRecord, unsealAccessR
 /** What a record costs beside its value. */
 const RECORD_OVERHEAD_BYTES = 1024
 
+interface LmdbAccessRecordsOptions {
+  readonly table: Table
+  readonly queue: CommitQueue
+  readonly clock: Clock
+  /** What is cleared away does not come back when a wrong clock is set right: a revocation would end with it. */
+  readonly time: { credible(): number }
+}
+
 export class LmdbAccessRecords implements AccessRecords {
   readonly #table: Table
   readonly #queue: CommitQueue
   readonly #clock: Clock
+  readonly #time: LmdbAccessRecordsOptions['time']
 
-  constructor(table: Table, queue: CommitQueue, clock: Clock) {
+  constructor({ table, queue, clock, time }: LmdbAccessRecordsOptions) {
     this.#table = table
     this.#queue = queue
     this.#clock = clock
+    this.#time = time
   }
 
   insert(write: AccessRecordWrite): Promise<boolean> {
@@ -32,7 +42,7 @@ export class LmdbAccessRecords implements AccessRecords {
       const now = this.#clock.now()
       const there = this.#read(accessKey(write.kind, write.id))
       if (there !== null && !hasExpired(there, now)) return () => false
-      const expired = this.#expired(write.kind, now)
+      const expired = this.#expired(write.kind, this.#time.credible())
       return () => {
         for (const key of expired) void this.#table.remove(key)
         this.#write(write, now)

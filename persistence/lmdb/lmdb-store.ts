@@ -29,12 +29,12 @@ import type {
   VersionLabel,
   VersionQuery,
 } from '../store.js'
-import { StoreTime } from '../store-time.js'
 import { LmdbAccessRecords } from './access-records.js'
 import { readAuthors, readFirstUses } from './authors.js'
 import { LmdbChangeCursors } from './change-cursors.js'
 import { CommitQueue } from './commit-queue.js'
 import { type Environment, openEnvironment } from './environment.js'
+import { KeptStoreTime } from './kept-time.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, type SnapshotRecord, sealOwner, sealSnapshot } from './layout.js'
 import { readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
 import { SnapshotWriter } from './snapshot-writer.js'
@@ -76,7 +76,7 @@ class LmdbStore implements DocumentStore {
   readonly #snapshots: SnapshotWriter
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #time: StoreTime
+  readonly #time: KeptStoreTime
   #closed: Promise<void> | null = null
 
   constructor(environment: Environment, options: LmdbStoreOptions) {
@@ -85,10 +85,10 @@ class LmdbStore implements DocumentStore {
     this.#queue = new CommitQueue({ environment, folder, reserveBytes, clock, onFatal })
     this.#snapshots = new SnapshotWriter(environment, this.#queue, clock)
     this.changeCursors = new LmdbChangeCursors(environment, this.#queue)
-    this.accessRecords = new LmdbAccessRecords(environment.accessRecords, this.#queue, clock)
     this.#clock = clock
     this.#logger = logger
-    this.#time = new StoreTime(clock)
+    this.#time = new KeptStoreTime(environment, clock)
+    this.accessRecords = new LmdbAccessRecords({ table: environment.accessRecords, queue: this.#queue, clock, time: this.#time })
   }
 
   async readOwnership(): Promise<readonly ShardOwnership[]> {
@@ -119,7 +119,13 @@ class LmdbStore implements DocumentStore {
 
   async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
     const bytes = entries.reduce((sum, entry) => sum + bytesOf(entry), 0)
-    return this.#queue.run(bytes, () => decideAppend(this.#environment, entries, this.#clock.now()))
+    return this.#queue.run(bytes, () => {
+      const change = decideAppend(this.#environment, entries, this.#clock.now())
+      return () => {
+        this.#time.writeIfDue()
+        return change()
+      }
+    })
   }
 
   async probe(): Promise<void> {
@@ -266,8 +272,14 @@ class LmdbStore implements DocumentStore {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#queue.close().then(() => this.#environment.close())
+    this.#closed ??= this.#close()
     return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    // Nothing may come between the last write and the end of writing.
+    await Promise.all([this.#time.writeLast(this.#queue), this.#queue.close()])
+    await this.#environment.close()
   }
 
   #putOwner(shard: number, epoch: number, owner: Claimant | null): void {

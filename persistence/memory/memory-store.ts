@@ -32,7 +32,7 @@ import type {
   VersionLabel,
   VersionQuery,
 } from '../store.js'
-import { StoreTime } from '../store-time.js'
+import { type KeptTime, StoreTime } from '../store-time.js'
 import { MemoryAccessRecords } from './memory-access-records.js'
 import { MemoryChangeCursors } from './memory-change-cursors.js'
 import {
@@ -48,6 +48,8 @@ import {
 
 /** What a MemoryStore keeps. Several stores over one disk are like several processes over one database. */
 export class MemoryDisk {
+  /** What the last store that wrote to it believed of the time. */
+  time: KeptTime | null = null
   readonly owners = new Map<number, ShardOwnership>()
   readonly documents = new Map<string, MemoryDocument>()
   readonly accessRecords = new Map<string, AccessRecord>()
@@ -64,8 +66,8 @@ export class MemoryStore implements DocumentStore {
 
   constructor(options: { readonly clock: Clock; readonly disk?: MemoryDisk }) {
     this.#clock = options.clock
-    this.#time = new StoreTime(options.clock)
     this.#disk = options.disk ?? new MemoryDisk()
+    this.#time = new StoreTime(options.clock, this.#disk.time)
     this.changeCursors = new MemoryChangeCursors(this.#disk.documents)
     this.accessRecords = new MemoryAccessRecords(options.clock, this.#disk.accessRecords)
   }
@@ -95,6 +97,7 @@ export class MemoryStore implements DocumentStore {
 
   async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
     this.#checkOpen()
+    this.#disk.time = this.#time.kept()
     const fencedShards = new Set<number>()
     for (const { fence } of entries) if (!this.#holds(fence)) fencedShards.add(fence.shard)
     const missing: AppendEntry[] = []

@@ -50,6 +50,24 @@ export function pruningContract(test: ContractTest): void {
     assert.deepEqual(await store.prune('a', keepNothing), { logRowsRemoved: 4, snapshotsRemoved: 0 })
   })
 
+  test('H1, H3: a node that starts while its clock is days ahead prunes nothing of the window', async (store, {
+    reopen,
+    setClockWrong,
+  }) => {
+    if (reopen === undefined) return
+    const writer = await (await Writer.claim(store, 'a')).appendMany(6)
+    for (const seq of [2, 4, 6]) await writer.save(seq)
+    setClockWrong(8 * 24 * HOUR_MS)
+    for (let start = 1; start <= 3; start++) {
+      const reopened = await reopen()
+      const { logRowsRemoved } = await reopened.prune('a', { ...keepNothing, logWindowMs: 7 * 24 * HOUR_MS })
+      assert.equal(logRowsRemoved, 0)
+      for (let seq = 1; seq <= 6; seq++) writer.check(await reopened.readAt('a', { seq }), seq)
+    }
+    setClockWrong(0)
+    assert.deepEqual(await (await reopen()).prune('a', keepNothing), { logRowsRemoved: 4, snapshotsRemoved: 0 })
+  })
+
   test('H3: rows that were written while the clock was days ahead make nothing before them older', async (store, { setClockWrong }) => {
     const writer = await (await Writer.claim(store, 'a')).appendMany(3)
     setClockWrong(30 * 24 * HOUR_MS)

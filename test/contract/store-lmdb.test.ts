@@ -28,7 +28,7 @@ storeContract('lmdb', async () => {
   return {
     store,
     reopen: async () => {
-      await store.close()
+      await opened.at(-1)?.close()
       return open()
     },
     setClockWrong: (ms) => {

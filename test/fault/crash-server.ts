@@ -1,7 +1,7 @@
 // The server that the crash tests kill: the product's own, on the embedded store, tuned so that compaction, eviction and opening happen all the time.
-// Usage: node crash-server.js PORT FOLDER [lie|forgetful]. With `lie` it acknowledges before the commit: the negative control. With `forgetful` it keeps
-// hardly any snapshot that nobody asked for, so that each pruning removes something.
-import { systemClock } from '../../core/clock.js'
+// Usage: node crash-server.js PORT FOLDER [lie|forgetful|forgetful-long-open]. With `lie` it acknowledges before the commit: the negative control. With `forgetful` it keeps
+// hardly any snapshot that nobody asked for, so that each pruning removes something; with `forgetful-long-open` it has been open for a day as soon as it is, for its store.
+import { type Clock, systemClock } from '../../core/clock.js'
 import { silentLogger } from '../../core/log.js'
 import { openLmdbStore } from '../../persistence/index.js'
 import type { AppendEntry, AppendResult, DocumentStore } from '../../persistence/store.js'
@@ -26,7 +26,16 @@ function lying(store: DocumentStore): DocumentStore {
   })
 }
 
-const store = await openLmdbStore({ folder, clock: systemClock, logger: silentLogger, onFatal: () => process.exit(1) })
+let readings = 0
+/** As if the store had been open for longer than it takes to believe a clock that is days ahead of what the folder says. */
+const longOpen: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() + (readings++ > 2 ? 25 * 3_600_000 : 0) }
+
+const store = await openLmdbStore({
+  folder,
+  clock: mode === 'forgetful-long-open' ? longOpen : systemClock,
+  logger: silentLogger,
+  onFatal: () => process.exit(1),
+})
 const server = await createServer({
   store: mode === 'lie' ? lying(store) : store,
   demo: false,
@@ -36,7 +45,7 @@ const server = await createServer({
     tailBytesMin: 2_000,
     tailToBaseRatio: 0.1,
     idleTailRowsMin: 1,
-    ...(mode === 'forgetful' ? { retention: { ...defaultTuning.retention, hourlySnapshots: 1, dailySnapshots: 1 } } : {}),
+    ...(mode?.startsWith('forgetful') === true ? { retention: { ...defaultTuning.retention, hourlySnapshots: 1, dailySnapshots: 1 } } : {}),
   },
 })
 await server.listen(Number(port), '127.0.0.1')

@@ -6,8 +6,10 @@ import * as Y from 'yjs'
 import { systemClock } from '../../core/clock.js'
 import { type Random, seededRandom } from '../../core/random.js'
 import { ApiClient, documentPath } from '../helpers/api-client.js'
+import { readMetric } from '../helpers/metrics.js'
 import { randomEdit } from '../helpers/random-history.js'
 import { ServerProcess } from '../helpers/server-process.js'
+import { eventually } from '../helpers/states.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 import { clockShift } from './cluster-scene.js'
 
@@ -116,7 +118,7 @@ test(`D3, H1, H3: ${ROUNDS} kills of a server that compacts and prunes lose noth
     const server = await ServerProcess.start({
       ...clockShift((round - ROUNDS) * ROUND_DAYS * DAY_MS),
       dataFolder: folder,
-      script: { file: serverScript, arguments: (port) => [String(port), folder, 'forgetful'] },
+      script: { file: serverScript, arguments: (port) => [String(port), folder, 'forgetful-long-open'] },
     })
     try {
       const api = new ApiClient(server.url)
@@ -137,4 +139,28 @@ test(`D3, H1, H3: ${ROUNDS} kills of a server that compacts and prunes lose noth
     assert.ok(from > 1, `${id}: something was pruned, of ${head} edits`)
   }
   assert.ok(documents.some(({ versions }) => versions.size > 0))
+})
+
+test('H1, H3: a server that starts while its clock is eight days ahead loses nothing of the window', async (context: TestContext) => {
+  const random = seededRandom(20_262)
+  const folder = temporaryFolder(context)
+  const document = new Written('one')
+  document.began.push(0)
+  for (const daysAhead of [0, 8, 16, 0]) {
+    const server = await ServerProcess.start({
+      ...clockShift(daysAhead * DAY_MS),
+      dataFolder: folder,
+      script: { file: serverScript, arguments: (port) => [String(port), folder, 'forgetful'] },
+    })
+    try {
+      const api = new ApiClient(server.url)
+      if (document.head > 0) assert.equal(await document.check(api, random), 1, `every moment is there, ${daysAhead} days ahead`)
+      const writing = document.write(api, random)
+      await eventually('it has pruned', async () => (await readMetric(server.url, 'compactions_total')) >= 3)
+      await server.kill()
+      await writing
+    } finally {
+      await server.dispose()
+    }
+  }
 })
