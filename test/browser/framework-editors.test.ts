@@ -1,16 +1,11 @@
 // The examples for React and Vue in real browsers, bundled for development, so that React's strict mode mounts everything twice: two people, their cursors, and
 // a server that is killed.
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import * as Y from 'yjs'
-import { launchBrowser, withScreenshots } from '../helpers/browser.js'
-import { ExamplePage } from '../helpers/example-page.js'
-import { repositoryRoot } from '../helpers/repository.js'
-import { ServerProcess } from '../helpers/server-process.js'
+import { launchBrowser } from '../helpers/browser.js'
+import { ExamplePage, exampleDocument, withExample } from '../helpers/example-page.js'
 import { eventually } from '../helpers/states.js'
 import { storedDocument } from '../helpers/stored-document.js'
 
@@ -36,57 +31,45 @@ test(
   () => killWhileTyping('vue-editor'),
 )
 
-async function killWhileTyping(example: string): Promise<void> {
-  const dataFolder = await mkdtemp(join(tmpdir(), 'weft-example-'))
-  const server = await ServerProcess.start({
-    dataFolder,
-    script: { file: join(repositoryRoot, 'examples', example, 'start.mjs'), arguments: (port) => [String(port), dataFolder] },
-    environment: { NODE_ENV: 'development' },
+function killWhileTyping(example: string): Promise<void> {
+  return withExample(example, browser, async (server) => {
+    const noor = await ExamplePage.open(browser, server, 'Noor')
+    await noor.type('Soup. ')
+    await noor.state('saved')
+    const tove = await ExamplePage.open(browser, server, 'Tove')
+    await tove.shows('Soup. ')
+    await tove.type('Bread. ')
+    await noor.shows('Soup. Bread. ')
+    await Promise.all([noor.person('Tove'), tove.person('Noor'), noor.cursor('Tove'), tove.cursor('Noor')])
+    await noor.page.getByLabel('Title').fill('Supper')
+    await eventually('the title', async () => (await tove.page.getByLabel('Title').inputValue()) === 'Supper')
+    await Promise.all([noor.state('saved'), tove.state('saved')])
+    assert.deepEqual([noor.sockets, tove.sockets], [1, 1], 'strict mode opens one socket')
+
+    await server.kill()
+    await Promise.all([noor.state('offline'), tove.state('offline')])
+    await Promise.all([noor.person('Tove', 'detached'), noor.cursor('Tove', 'detached')])
+    await noor.type('Noor, offline.')
+    await noor.page.getByText('Offline: your work is kept here').waitFor()
+    await noor.page.getByText('4 words').waitFor()
+
+    await server.restart()
+    await Promise.all([noor.wake(), tove.wake()])
+    await tove.shows('Soup. Bread. Noor, offline.')
+    await Promise.all([noor.state('saved'), tove.state('saved'), noor.person('Tove'), tove.cursor('Noor')])
+    // Undo takes back one's own words only.
+    await tove.undo()
+    await noor.shows('Soup. Noor, offline.')
+    await Promise.all([noor.state('saved'), tove.state('saved')])
+    await tove.page.close()
+    await Promise.all([noor.person('Tove', 'detached'), noor.cursor('Tove', 'detached')])
+    assert.deepEqual([...noor.errors, ...tove.errors], [])
+
+    assert.equal(await server.stop(), 0)
+    const stored = new Y.Doc()
+    Y.applyUpdate(stored, await storedDocument(server.dataFolder, exampleDocument))
+    assert.equal(stored.getText('body').toString(), 'Soup. Noor, offline.')
+    assert.equal(stored.getMap('settings').get('title'), 'Supper')
+    stored.destroy()
   })
-  try {
-    await withScreenshots(example, browser, async () => {
-      const noor = await ExamplePage.open(browser, server, 'Noor')
-      await noor.type('Soup. ')
-      await noor.state('saved')
-      const tove = await ExamplePage.open(browser, server, 'Tove')
-      await tove.shows('Soup. ')
-      await tove.type('Bread. ')
-      await noor.shows('Soup. Bread. ')
-      await Promise.all([noor.person('Tove'), tove.person('Noor'), noor.cursor('Tove'), tove.cursor('Noor')])
-      await noor.page.getByLabel('Title').fill('Supper')
-      await eventually('the title', async () => (await tove.page.getByLabel('Title').inputValue()) === 'Supper')
-      await Promise.all([noor.state('saved'), tove.state('saved')])
-      assert.deepEqual([noor.sockets, tove.sockets], [1, 1], 'strict mode opens one socket')
-
-      await server.kill()
-      await Promise.all([noor.state('offline'), tove.state('offline')])
-      await Promise.all([noor.person('Tove', 'detached'), noor.cursor('Tove', 'detached')])
-      await noor.type('Noor, offline.')
-      await noor.page.getByText('Offline: your work is kept here').waitFor()
-      await noor.page.getByText('4 words').waitFor()
-
-      await server.restart()
-      await tove.shows('Soup. Bread. Noor, offline.')
-      await Promise.all([noor.state('saved'), tove.state('saved'), noor.person('Tove'), tove.cursor('Noor')])
-      // Undo takes back one's own words only.
-      await tove.page.locator('.cm-content').focus()
-      await tove.page.keyboard.press('Control+z')
-      await noor.shows('Soup. Noor, offline.')
-      await Promise.all([noor.state('saved'), tove.state('saved')])
-      await tove.page.close()
-      await Promise.all([noor.person('Tove', 'detached'), noor.cursor('Tove', 'detached')])
-      assert.deepEqual([...noor.errors, ...tove.errors], [])
-
-      assert.equal(await server.stop(), 0)
-      const stored = new Y.Doc()
-      Y.applyUpdate(stored, await storedDocument(server.dataFolder, 'notes/example'))
-      assert.equal(stored.getText('body').toString(), 'Soup. Noor, offline.')
-      assert.equal(stored.getMap('settings').get('title'), 'Supper')
-      stored.destroy()
-    })
-  } finally {
-    await Promise.all(browser.contexts().map((context) => context.close()))
-    await server.dispose()
-    await rm(dataFolder, { recursive: true, force: true })
-  }
 }

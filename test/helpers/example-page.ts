@@ -1,17 +1,43 @@
-// The page of the React and of the Vue example, seen the way a person sees it.
+// The page of an example with an editor, seen the way a person sees it, and the server that the example starts.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { newPerson } from './browser.js'
-import type { ServerProcess } from './server-process.js'
+import { newPerson, withScreenshots } from './browser.js'
+import { repositoryRoot } from './repository.js'
+import { ServerProcess } from './server-process.js'
 import { eventually } from './states.js'
+
+export const exampleDocument = 'notes/example'
+
+/** Where an editor has what is looked for, as CSS selectors. */
+export interface EditorLook {
+  /** What takes the focus. */
+  readonly input: string
+  readonly line: string
+  /** What is among the text and is none of it. */
+  readonly notText?: string
+  /** The names at the cursors of others. */
+  readonly cursor: string
+}
+
+export const codeMirror: EditorLook = {
+  input: '.cm-content',
+  line: '.cm-line',
+  notText: '.cm-ySelectionCaret',
+  cursor: '.cm-ySelectionInfo',
+}
 
 export class ExamplePage {
   readonly page: Page
+  readonly #look: EditorLook
   readonly errors: string[] = []
   /** The sockets that the page opened. */
   sockets = 0
 
-  constructor(page: Page) {
+  constructor(page: Page, look: EditorLook = codeMirror) {
     this.page = page
+    this.#look = look
     page.on('websocket', () => {
       this.sockets += 1
     })
@@ -22,26 +48,37 @@ export class ExamplePage {
     })
   }
 
-  static async open(browser: Browser, server: ServerProcess, name: string): Promise<ExamplePage> {
-    const example = new ExamplePage(await (await newPerson(browser, name, '#0f766e')).newPage())
-    await example.page.goto(`${server.url}/?doc=notes/example&name=${name}`)
-    await example.page.locator('.cm-content').waitFor()
+  static async open(browser: Browser, server: ServerProcess, name: string, look: EditorLook = codeMirror): Promise<ExamplePage> {
+    const example = new ExamplePage(await (await newPerson(browser, name, '#0f766e')).newPage(), look)
+    await example.page.goto(`${server.url}/?doc=${exampleDocument}&name=${name}`)
+    await example.page.locator(look.input).waitFor()
     return example
   }
 
   async type(text: string): Promise<void> {
-    await this.page.locator('.cm-content').focus()
+    await this.page.locator(this.#look.input).focus()
     await this.page.keyboard.press('Control+End')
     await this.page.keyboard.type(text)
   }
 
+  async undo(): Promise<void> {
+    await this.page.locator(this.#look.input).focus()
+    await this.page.keyboard.press('Control+z')
+  }
+
+  /** Has the page look for the server at once, as it does when the browser says that the network is back, and not after its pause. */
+  async wake(): Promise<void> {
+    await this.page.evaluate(() => dispatchEvent(new Event('online')))
+  }
+
   /** The text without the cursors in it. */
   text(): Promise<string> {
-    return this.page.evaluate(() => {
-      const copy = document.querySelector('.cm-content')?.cloneNode(true) as Element
-      for (const cursor of copy.querySelectorAll('.cm-ySelectionCaret')) cursor.remove()
-      return [...copy.querySelectorAll('.cm-line')].map((line) => line.textContent).join('\n')
-    })
+    const { line, notText = null } = this.#look
+    return this.page.locator(line).evaluateAll((lines, cursors) => {
+      const copies = lines.map((element) => element.cloneNode(true) as Element)
+      if (cursors !== null) for (const copy of copies) for (const cursor of copy.querySelectorAll(cursors)) cursor.remove()
+      return copies.map((copy) => copy.textContent?.replaceAll('\u00a0', ' ')).join('\n')
+    }, notText)
   }
 
   async shows(text: string): Promise<void> {
@@ -57,6 +94,26 @@ export class ExamplePage {
   }
 
   async cursor(name: string, state: 'attached' | 'detached' = 'attached'): Promise<void> {
-    await this.page.locator('.cm-ySelectionInfo', { hasText: name }).waitFor({ state })
+    await this.page.locator(this.#look.cursor, { hasText: name }).waitFor({ state })
+  }
+}
+
+/**
+ * Runs `body` with an example and the server that it starts, on a new data folder. Failures leave screenshots; afterwards all pages of the browser are closed and
+ * the server is gone.
+ */
+export async function withExample(example: string, browser: Browser, body: (server: ServerProcess) => Promise<void>): Promise<void> {
+  const dataFolder = await mkdtemp(join(tmpdir(), 'weft-example-'))
+  const server = await ServerProcess.start({
+    dataFolder,
+    script: { file: join(repositoryRoot, 'examples', example, 'start.mjs'), arguments: (port) => [String(port), dataFolder] },
+    environment: { NODE_ENV: 'development' },
+  })
+  try {
+    await withScreenshots(example, browser, () => body(server))
+  } finally {
+    await Promise.all(browser.contexts().map((context) => context.close()))
+    await server.dispose()
+    await rm(dataFolder, { recursive: true, force: true })
   }
 }
