@@ -1,7 +1,8 @@
 // The options of `createServer` under the rules of the table of settings: what a command line may not say, a program may not either, in the same words.
 import { WeftError } from '../../core/errors.js'
 import type { DocumentTuning } from '../document/tuning.js'
-import { checkTogether, defaultSettings, isSettingName, type SettingName, type Settings, settingNames, settingOf } from './settings.js'
+import { defaultSettingsFor, memoryOfMachine } from './machine-defaults.js'
+import { checkTogether, isSettingName, type SettingName, type Settings, settingNames, settingOf } from './settings.js'
 
 /** Options that have the name of a setting and another meaning in a program, or none. */
 const notFromPrograms: ReadonlySet<string> = new Set<SettingName>(['host', 'port', 'demo', 'keepDeleted', 'logLevel', 'logFormat'])
@@ -12,7 +13,7 @@ const programsOnly: ReadonlySet<string> = new Set(['access.identityOf'])
 
 /** The values of all settings, the options' before the defaults. Throws `invalid-configuration`, naming the option and what it takes. */
 export function settingsFromOptions(options: Readonly<Record<string, unknown>>): Settings {
-  const values: Partial<Record<SettingName, unknown>> = { ...defaultSettings }
+  const values: Partial<Record<SettingName, unknown>> = { ...defaultSettingsFor(memoryOfMachine()) }
   for (const name of settingNames) {
     if (notFromPrograms.has(name)) continue
     const given = valueAt(options, name)

@@ -2,7 +2,8 @@
 // unknown or malformed is refused by name.
 import { readFileSync } from 'node:fs'
 import { WeftError } from '../../core/errors.js'
-import { checkTogether, defaultSettings, isSettingName, type SettingName, type Settings, settingNames, settingOf } from './settings.js'
+import { defaultSettingsFor, memoryOfMachine } from './machine-defaults.js'
+import { checkTogether, isSettingName, type SettingName, type Settings, settingNames, settingOf } from './settings.js'
 
 /** Where settings come from. */
 export interface Sources {
@@ -16,7 +17,7 @@ export interface Sources {
 /** Only those of `names` are read; how they fit together is checked where all are. Throws `invalid-configuration`, naming the flag, variable or key, and what it takes. */
 export function readSettings(sources: Sources, names: readonly SettingName[] = settingNames): Settings {
   const fromFile = sources.file === null ? new Map<SettingName, unknown>() : readFile(sources.file.path, sources.file.name)
-  const values: Partial<Record<SettingName, unknown>> = { ...defaultSettings }
+  const values: Partial<Record<SettingName, unknown>> = { ...defaultSettingsFor(memoryOfMachine()) }
   const origins = new Map<SettingName, string>()
   for (const name of names) {
     const given = fromFlag(name, sources) ?? fromVariable(name, sources)

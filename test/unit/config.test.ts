@@ -8,8 +8,9 @@ import { systemClock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import { MemoryStore } from '../../persistence/index.js'
 import { parseCommand } from '../../server/config/command-line.js'
+import { defaultSettingsFor, memoryOfMachine } from '../../server/config/machine-defaults.js'
 import { settingsUnder } from '../../server/config/program-options.js'
-import { defaultSettings, type Settings, settingNames, settingOf } from '../../server/config/settings.js'
+import { type Settings, settingNames, settingOf } from '../../server/config/settings.js'
 import { settingsPage } from '../../server/config/settings-page.js'
 import { settingsSchema } from '../../server/config/settings-schema.js'
 import { createServer } from '../../server/index.js'
@@ -27,7 +28,7 @@ const clusterIn = (settings: Settings): object => settingsUnder(settings, 'clust
 
 describe('config', () => {
   test('defaults need no flag and no variable', () => {
-    assert.deepEqual(configOf([]), defaultSettings)
+    assert.deepEqual(configOf([]), defaultSettingsFor(memoryOfMachine()))
   })
 
   test('every flag is read, and flags beat the environment', () => {
@@ -54,7 +55,7 @@ describe('config', () => {
       'collab/',
     ]
     const expected = {
-      ...defaultSettings,
+      ...defaultSettingsFor(memoryOfMachine()),
       host: '::1',
       port: 0,
       dataDir: '/d',
