@@ -41,8 +41,8 @@ export interface AccessControlOptions {
   readonly trustedProxies: TrustedProxies
   /** Everybody who can reach the server may do everything, while nothing else is configured. */
   readonly insecureOpen: boolean
-  /** Default: nobody is told. */
-  readonly sessionEvents?: SessionEvents | null
+  /** Who is told of sessions. Default: nobody. */
+  readonly sessionEvents?: readonly SessionEvents[]
 }
 
 /** How often a node looks what others wrote (X3: in force everywhere within 5 s). */
@@ -79,10 +79,7 @@ export class AccessControl {
     this.keys = new ApiKeys({ records, random, logger, refresh })
     this.tickets = new Tickets({ records, key: ticketKey, clock, random })
     this.revocations = new Revocations({ records, clock, refresh })
-    this.sessions = new SessionRegistry(
-      (session) => (this.revocations.isRevoked(session) ? revoked() : null),
-      options.sessionEvents ?? null,
-    )
+    this.sessions = new SessionRegistry((session) => (this.revocations.isRevoked(session) ? revoked() : null), options.sessionEvents ?? [])
     this.#hook = authorize === null ? null : guardedAuthorize(authorize, options)
     this.#authenticators = [
       // First, since it may look like anything.

@@ -27,10 +27,10 @@ export class SessionRegistry {
   #lastNumber = 0
   #isRevoked: (session: RegisteredSession) => WeftError | null
 
-  readonly #events: SessionEvents | null
+  readonly #events: readonly SessionEvents[]
 
   /** `isRevoked` says why a session may not go on; null if it may. */
-  constructor(isRevoked: (session: RegisteredSession) => WeftError | null = () => null, events: SessionEvents | null = null) {
+  constructor(isRevoked: (session: RegisteredSession) => WeftError | null = () => null, events: readonly SessionEvents[] = []) {
     this.#isRevoked = isRevoked
     this.#events = events
   }
@@ -45,7 +45,7 @@ export class SessionRegistry {
   set(session: RegisteredSession): void {
     const isNew = !this.#sessions.has(session.sessionId)
     this.#sessions.set(session.sessionId, session)
-    if (isNew) this.#events?.opened(session)
+    if (isNew) for (const events of this.#events) events.opened(session)
     this.#check(session)
   }
 
@@ -53,7 +53,7 @@ export class SessionRegistry {
     const session = this.#sessions.get(sessionId)
     if (session === undefined) return
     this.#sessions.delete(sessionId)
-    this.#events?.closed(session)
+    for (const events of this.#events) events.closed(session)
   }
 
   get all(): IterableIterator<RegisteredSession> {

@@ -27,7 +27,7 @@ export async function accessControlOf(
   settings: Settings,
   options: ProgramOptions,
   environment: Environment,
-  sessionEvents: SessionEvents | null,
+  sessionEvents: readonly SessionEvents[],
 ): Promise<AccessControl> {
   const access = settingsUnder(settings, 'access')
   const key = await tokenKeyOf(access, environment)

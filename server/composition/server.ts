@@ -15,6 +15,7 @@ import { type Random, systemRandom } from '../../core/random.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import type { AccessControl } from '../access/access-control.js'
 import { trustedProxiesOf } from '../access/addresses.js'
+import { auditedSessions } from '../access/audit-trail.js'
 import type { Authorize } from '../access/authorize.js'
 import type { IdentityOfClaims } from '../access/json-web-tokens.js'
 import type { LocalIdentity } from '../access/local-identities.js'
@@ -178,6 +179,8 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const logger = new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits })
   const counters = new Counters()
   const hooks = new ProgramHooks(options.hooks ?? {}, { clock, random, logger, limits }, () => server.node?.history ?? null)
+  const audit = settings.auditLog === null ? null : new AuditLog(settings.auditLog, logger, clock)
+  const sessionEvents = [hooks.sessionEvents, audit === null ? null : auditedSessions(audit, clock)].filter((events) => events !== null)
   const base: NodeBase = {
     clock,
     random,
@@ -185,7 +188,8 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     limits,
     counters,
     budget: new MemoryBudget(limits.memoryBytesMax),
-    access: await accessControlOf(settings, options, { clock, random, logger, counters, limits }, hooks.sessionEvents),
+    audit,
+    access: await accessControlOf(settings, options, { clock, random, logger, counters, limits }, sessionEvents),
     editGuard: hooks.editGuard,
     observer: hooks.observer,
     beforeClose: () => hooks.close(),
@@ -198,7 +202,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   }
   const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock: base.clock, random: base.random })
   const version = await packageVersion()
-  const server = new Server(options, settings, base, files, gatekeeper, version)
+  const server = new Server(options, settings, base, audit, files, gatekeeper, version)
   if (cluster === null || gatekeeper === null) {
     server.serve(await startAlone(base, { dataDir: settings.dataDir, store: options.store ?? null }))
     return server
@@ -272,6 +276,7 @@ class Server implements WeftServer {
     options: ServerOptions,
     settings: Settings,
     base: NodeBase,
+    audit: AuditLog | null,
     files: ReadonlyMap<string, StaticFile>,
     gatekeeper: NodeGatekeeper | null,
     version: string,
@@ -288,7 +293,7 @@ class Server implements WeftServer {
     const trustedProxies = trustedProxiesOf(settings.trustedProxies, 'trustedProxies')
     this.#onFatal = options.onFatal ?? (() => process.exit(1))
     const nodes = gatekeeper === null ? null : { gatekeeper, logger }
-    this.#audit = settings.auditLog === null ? null : new AuditLog(settings.auditLog, logger)
+    this.#audit = audit
     this.#application = createApplication({
       logger,
       audit: this.#audit,

@@ -12,6 +12,8 @@ import { MemoryAccessRecords } from '../../persistence/memory/memory-access-reco
 import { openPostgresStore, type PostgresStore } from '../../persistence/postgres/postgres-store.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import type { AccessControl } from '../access/access-control.js'
+import { type AuditTrail, auditedAuthorize } from '../access/audit-trail.js'
+import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
 import type { NodeGatekeeper } from '../access/node-credentials.js'
 import { soloAwarenessBus } from '../awareness/bus.js'
 import { createRedisBus, type RedisBus } from '../awareness/exchange/redis-bus.js'
@@ -43,6 +45,8 @@ export interface ClusterConfig {
 /** What every node is made of, before its store is known. */
 export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster' | 'authorize' | 'sessions'> & {
   readonly access: AccessControl
+  /** Null: nobody asked for one. */
+  readonly audit: AuditTrail | null
   readonly counters: Counters
   readonly budget: MemoryBudget
 }
@@ -81,8 +85,9 @@ export async function startAlone(base: NodeBase, options: AloneOptions): Promise
   }
 }
 
-function accessOf({ access }: NodeBase): Pick<NodeOptions, 'authorize' | 'sessions'> {
-  return { authorize: (request) => access.authorize(request), sessions: access.sessions }
+function accessOf({ access, audit, clock }: NodeBase): Pick<NodeOptions, 'authorize' | 'sessions'> {
+  const authorize = (request: AuthorizeRequest): Promise<Authorization> => access.authorize(request)
+  return { authorize: audit === null ? authorize : auditedAuthorize(authorize, audit, clock), sessions: access.sessions }
 }
 
 function compactorOf({ clock, limits, budget }: NodeBase): ContainedCompactor {

@@ -1,11 +1,17 @@
 // The audit trail: who did what over the API, in order, without tokens and without content; and a file that cannot be written.
 import { strict as assert } from 'node:assert'
-import { readFileSync, renameSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { WebSocket } from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { connect } from '../../client/index.js'
 import { systemClock } from '../../core/clock.js'
+import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { silentLogger } from '../../core/log.js'
+import type { Authorize } from '../../server/index.js'
 import { ApiClient, documentPath, type Json } from '../helpers/api-client.js'
 import { startLocalServer } from '../helpers/local-server.js'
 import { eventually } from '../helpers/states.js'
@@ -83,4 +89,43 @@ test('Whoever is refused a thousand times gets some lines, and the next one says
   assert.equal(lines.length, 21)
   assert.deepEqual([lines.at(-2)?.leftOut, lines.at(-1)?.leftOut], [undefined, 980])
   for (const { act } of lines) assert.ok(act.length <= 300)
+})
+
+test('X5: who was let in to a document, who left it and who was refused are lines without their tokens, over both dialects', async (context) => {
+  const auditLog = path.join(temporaryFolder(context), 'audit.log')
+  const authorize: Authorize = ({ token }) => {
+    if (token !== 'token-of-ann') throw new WeftError('forbidden', 'Ask Ann.')
+    return { user: 'ann', permission: 'read-write' }
+  }
+  const { server, webSocketUrl } = await startLocalServer({ auditLog, authorize, logger: silentLogger })
+  const sessionOf = (token: string) => {
+    const connection = connect(webSocketUrl, { token, logger: silentLogger })
+    return { connection, session: connection.open(ID, new Y.Doc()) }
+  }
+  const ann = sessionOf('token-of-ann')
+  await ann.session.synced
+  await ann.connection.close()
+  const stranger = sessionOf('token-of-nobody')
+  await assert.rejects(stranger.session.synced)
+  await stranger.connection.close()
+  const stock = new WebsocketProvider(webSocketUrl, encodeURIComponent(ID), new Y.Doc(), {
+    params: { token: 'token-of-nobody-else' },
+    WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+    disableBc: true,
+  })
+  await eventually('all to be written', () => existsSync(auditLog) && linesIn(auditLog).length >= 4)
+  stock.destroy()
+  await server.close()
+  const lines = linesIn(auditLog)
+  assert.deepEqual(
+    lines.slice(0, 3).map(({ act, user, documentId, code, status }) => [act, user, documentId, code, status]),
+    [
+      ['session opened', 'ann', ID, null, null],
+      ['session closed', 'ann', ID, null, null],
+      ['session refused', null, ID, 'forbidden', null],
+    ],
+  )
+  for (const { act } of lines.slice(3)) assert.equal(act, 'session refused', 'the stock provider tries again')
+  assert.equal(lines[0]?.sessionId, lines[1]?.sessionId)
+  assert.ok(!readFileSync(auditLog, 'utf8').includes('token-of'))
 })
