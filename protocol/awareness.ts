@@ -88,9 +88,9 @@ export function parseState(state: Uint8Array): unknown {
 
 /**
  * Throws `malformed` unless `state` is JSON that every receiver can read: valid, nested at most `nestingDepthMax` deep, and `null` only in the
- * spelling that `isRemoval` knows. Receivers parse a frame as a whole, so one bad state would hide everybody else's.
+ * spelling that `isRemoval` knows. Receivers parse a frame as a whole, so one bad state would hide everybody else's. Answers the state, parsed.
  */
-export function checkState(state: Uint8Array, nestingDepthMax: number): void {
+export function checkState(state: Uint8Array, nestingDepthMax: number): unknown {
   let depth = 0
   let inString = false
   for (let at = 0; at < state.length; at++) {
@@ -101,7 +101,9 @@ export function checkState(state: Uint8Array, nestingDepthMax: number): void {
     else if (byte === 0x5d || byte === 0x7d) depth -= 1
     if (depth > nestingDepthMax) throw new WeftError('malformed', `An awareness state is nested more than ${nestingDepthMax} deep.`)
   }
-  if (parseState(state) === null && !isRemovalState(state, 0, state.length)) {
+  const parsed = parseState(state)
+  if (parsed === null && !isRemovalState(state, 0, state.length)) {
     throw new WeftError('malformed', 'An awareness state is null in an unusual spelling.')
   }
+  return parsed
 }

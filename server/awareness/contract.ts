@@ -1,5 +1,6 @@
 // What the awareness of a document and the sessions on it ask of each other.
 import type { WeftError } from '../../core/errors.js'
+import type { SpeakerIdentity } from './stamp.js'
 
 /** One beat's changes. The same object goes to every session, so a dialect encodes its frame once and keeps it here. */
 export interface AwarenessFrame {
@@ -34,8 +35,8 @@ export interface AwarenessSessionPort {
    * Null when there is nothing to say.
    */
   fullState(): Uint8Array | null
-  /** Who the session is from now on, for presence. */
-  identify(user: string | null): void
+  /** Who the session is from now on, for presence, and for its states where they are stamped. */
+  identify(identity: SpeakerIdentity): void
   /** Removes the session's states at once (A4). Idempotent; nothing is called on the sink afterwards. */
   leave(): void
 }

@@ -25,6 +25,7 @@ import {
 } from './record.js'
 import { RecordTable } from './record-table.js'
 import { RemoteStates } from './remote-states.js'
+import { type SpeakerIdentity, stampedState } from './stamp.js'
 
 export interface AwarenessEnvironment {
   readonly clock: Clock
@@ -32,6 +33,8 @@ export interface AwarenessEnvironment {
   readonly counters: Counters
   readonly logger: Logger
   readonly bus: AwarenessBus
+  /** The field of each state that is made to say whose it is. Null: states stay as clients send them. Default: null. */
+  readonly stampUser?: string | null
 }
 
 /** Clients renew their state every 15 s, and take one that was not renewed for 30 s as gone. */
@@ -76,10 +79,10 @@ export class DocumentAwareness {
     return this.#sessions.size
   }
 
-  join(sink: AwarenessSink, user: string | null): Speaker {
+  join(sink: AwarenessSink, identity: SpeakerIdentity): Speaker {
     const session: Speaker = {
       sink,
-      user,
+      identity,
       heardRemovalsThrough: this.#table.changeCount,
       clientIds: new Set(),
       ownId: 'unannounced',
@@ -90,11 +93,16 @@ export class DocumentAwareness {
     return session
   }
 
-  identify(session: Speaker, user: string | null): void {
-    if (session.user === user) return
-    session.user = user
+  identify(session: Speaker, identity: SpeakerIdentity): void {
+    const before = session.identity
+    if (before.user === identity.user && before.name === identity.name) return
+    session.identity = identity
     // What other nodes are told of who is here names the user.
-    this.#table.ownUserChanged()
+    if (before.user !== identity.user) this.#table.ownUserChanged()
+    if (this.#environment.stampUser == null || typeof session.ownId !== 'number') return
+    // Its state names who it was, and others take another one at a higher clock only: its client says it again.
+    const record = this.#table.get(session.ownId)
+    if (record !== undefined && record.state !== null && isBoundTo(record, session)) tellRemoved(session, record.clientId, record.clock)
   }
 
   leave(session: Speaker): void {
@@ -168,7 +176,7 @@ export class DocumentAwareness {
 
   /** The users of the sessions, one entry per session that has one. */
   *users(): Generator<string> {
-    for (const { user } of this.#sessions) if (user !== null) yield user
+    for (const { identity } of this.#sessions) if (identity.user !== null) yield identity.user
   }
 
   get ownChangeCount(): number {
@@ -218,8 +226,13 @@ export class DocumentAwareness {
       return
     }
     // A copy, so that a small state does not keep the message it came in alive.
-    const state = bytes.slice(stateStart, stateEnd)
-    checkState(state, limits.nestingDepthMax)
+    const said = bytes.slice(stateStart, stateEnd)
+    const state = this.#stamped(session, said, checkState(said, limits.nestingDepthMax))
+    if (state.length > limits.awarenessStateBytesMax) {
+      counters.add('awareness_entries_oversized')
+      this.#tellTooLarge(session, state.length, limits.awarenessStateBytesMax)
+      return
+    }
     if (record === undefined || bound || this.#mayTake(session, record)) {
       this.#table.change(
         record ?? this.#table.getOrCreate(clientId),
@@ -233,6 +246,11 @@ export class DocumentAwareness {
     counters.add('awareness_entries_foreign')
     if (record.binding.kind === 'session')
       this.#claims.offer({ claimant: { kind: 'session', session, takenFrom: null }, clientId, clock, state }, record.binding.session)
+  }
+
+  #stamped(session: Speaker, state: Uint8Array, said: unknown): Uint8Array {
+    const { stampUser = null } = this.#environment
+    return stampUser === null ? state : stampedState(state, said, stampUser, session.identity)
   }
 
   /** Once: a client repeats its state every 15 s. */

@@ -3,6 +3,7 @@ import type { Timer } from '../../core/clock.js'
 import { parseState } from '../../protocol/awareness.js'
 import type { AwarenessSessionPort, AwarenessSink } from './contract.js'
 import { type AwarenessEnvironment, DocumentAwareness } from './document-awareness.js'
+import type { SpeakerIdentity } from './stamp.js'
 
 /** Someone who is on a document now. */
 export interface PresentClient {
@@ -17,6 +18,8 @@ export interface PresentClient {
 
 const SWEEP_MS = 5_000
 
+const unknown: SpeakerIdentity = { user: null, name: null }
+
 export class DocumentAwarenesses {
   readonly #environment: AwarenessEnvironment
   readonly #documents = new Map<string, DocumentAwareness>()
@@ -26,10 +29,10 @@ export class DocumentAwarenesses {
     this.#environment = environment
   }
 
-  /** Adds a session to a document's awareness. It hears of every change from now on; `fullState()` has what was before. `user` is for presence. */
-  join(documentId: string, sink: AwarenessSink, user: string | null = null): AwarenessSessionPort {
+  /** Adds a session to a document's awareness. It hears of every change from now on; `fullState()` has what was before. `identity` is for presence and stamps. */
+  join(documentId: string, sink: AwarenessSink, identity: SpeakerIdentity = unknown): AwarenessSessionPort {
     const document = this.#documents.get(documentId) ?? this.#open(documentId)
-    const session = document.join(sink, user)
+    const session = document.join(sink, identity)
     let joined = true
     return {
       receive: (bytes) => {
@@ -58,7 +61,7 @@ export class DocumentAwarenesses {
       return {
         clientId,
         node: binding.kind === 'remote' ? binding.origin.nodeId : null,
-        user: binding.kind === 'session' ? binding.session.user : null,
+        user: binding.kind === 'session' ? binding.session.identity.user : null,
         state: stateBytes <= this.#environment.limits.presenceStateBytesMax ? parseState(state) : null,
       }
     })

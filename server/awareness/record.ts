@@ -2,12 +2,12 @@
 import { type AwarenessEntry, encodeAwareness, isRemovalState, removalState } from '../../protocol/awareness.js'
 import type { Origin } from './bus.js'
 import type { AwarenessFrame, AwarenessSink } from './contract.js'
+import type { SpeakerIdentity } from './stamp.js'
 
 /** A session that has joined a document's awareness. */
 export interface Speaker {
   readonly sink: AwarenessSink
-  /** Who it is, as far as authorization knows. */
-  user: string | null
+  identity: SpeakerIdentity
   /** Removals after this change number belong to the session's full state: at first, those since it joined. */
   heardRemovalsThrough: number
   /** The client ids bound to this session. */

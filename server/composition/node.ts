@@ -59,6 +59,8 @@ export interface NodeOptions {
   readonly budget?: MemoryBudget
   /** Carries cursors to other nodes. Default: there are none. */
   readonly bus?: AwarenessBus
+  /** The field of awareness states in which the server says who they are of. Default: none. */
+  readonly stampUser?: string | null
   /** Makes the node a member of a cluster. Default: it is alone and owns everything. */
   readonly cluster?: ClusterMemberOptions
 }
@@ -116,7 +118,7 @@ export class ServerNode {
       keepDeleted: options.keepDeleted ?? (() => false),
       observer: this.#observer(options.observer ?? null),
     })
-    this.awareness = new DocumentAwarenesses({ clock, limits, counters, logger, bus })
+    this.awareness = new DocumentAwarenesses({ clock, limits, counters, logger, bus, stampUser: options.stampUser ?? null })
     const { documents, awareness } = this
     this.ownership =
       cluster === undefined

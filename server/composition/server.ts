@@ -196,6 +196,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     webhooks: webhooksOf(settings, clock),
     webhookPace: { quietMs: settings['webhooks.quietMs'], waitMsMax: settings['webhooks.waitMsMax'] },
     broadcast: settings.broadcast,
+    stampUser: settings['access.stampUser'],
     keepDeleted: options.keepDeleted ?? (() => false),
     tuning: { ...defaultTuning, ...options.tuning, ...tuningIn(settings) },
     onFatal: (error) => server.fail(error),

@@ -267,6 +267,12 @@ export const cookieName = textKind('<name>', { pattern: "^[\\w!#$%&'*+.^`|~-]{1,
   /^[\w!#$%&'*+.^`|~-]{1,100}$/.test(value) ? value : refuse(`${name} is "${value}"; it takes the name of a cookie.`),
 )
 
+export const fieldName = textKind('<field>', { pattern: '^[A-Za-z][\\w-]{0,63}$' }, (value, name) =>
+  /^[A-Za-z][\w-]{0,63}$/.test(value)
+    ? value
+    : refuse(`${name} is "${value}"; it takes the name of a field, such as user: a letter, then up to 63 letters, digits, _ or -.`),
+)
+
 export const nodeName = textKind('<name>', { pattern: '^[\\w.:-]{1,64}$' }, (value, name) =>
   /^[\w.:-]{1,64}$/.test(value) ? value : refuse(`${name} is "${value}"; it takes 1 to 64 letters, digits, and . _ : -`),
 )

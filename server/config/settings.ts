@@ -189,6 +189,13 @@ export const settings = {
     help: 'pages of these origins may connect, and no others: https://app.example.com, https://*.example.com, with commas between',
     otherwise: 'pages from anywhere may, if they show a good token',
   }),
+  'access.stampUser': setting(kinds.optional(kinds.fieldName), null, {
+    group: 'access',
+    flag: '--stamp-user',
+    variable: 'WEFT_STAMP_USER',
+    help: 'a field of awareness states, such as user, into which the server writes the id and name of the authenticated user, whatever the client says there',
+    otherwise: 'clients say who they are',
+  }),
   'access.insecureOpen': setting(kinds.flag, false, {
     group: 'access',
     flag: '--insecure-open',

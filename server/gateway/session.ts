@@ -51,6 +51,7 @@ export class Session implements SessionSink, AwarenessSink {
     denied: (error) => this.#end(error),
   })
   #user: string | null = null
+  #name: string | null = null
   #permission: Permission = 'read-only'
   #cursor: 'shown' | 'ignored' = 'ignored'
   readonly #registration: SessionRegistration
@@ -254,10 +255,11 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   #authorized(authorization: Authorization): void {
-    const { user, permission, cursor = true } = authorization
+    const { user, name = null, permission, cursor = true } = authorization
     const permissionBefore = this.#permission
     if (this.#state.kind === 'ended') return
     this.#user = user
+    this.#name = name
     this.#permission = permission
     this.#cursor = cursor ? 'shown' : 'ignored'
     this.#registration.set(authorization)
@@ -271,7 +273,7 @@ export class Session implements SessionSink, AwarenessSink {
         void this.#attach()
         return
       case 'attached': {
-        state.membership.identify(user)
+        state.membership.identify({ user, name })
         this.#tellExpiry()
         if (permission === permissionBefore) return
         const message = this.#options.dialect.permission(permission)
@@ -312,7 +314,7 @@ export class Session implements SessionSink, AwarenessSink {
       attachment.detach()
       return
     }
-    const membership = services.awareness.join(documentId, this, this.#user)
+    const membership = services.awareness.join(documentId, this, { user: this.#user, name: this.#name })
     this.#state = { kind: 'attached', attachment, membership }
     for (const message of dialect.opened(attachment, this.#permission)) this.#delivery.send(message)
     this.#tellExpiry()

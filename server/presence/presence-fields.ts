@@ -52,7 +52,7 @@ export function encodeDocumentField(document: DocumentAwareness): string {
     if (total > CLIENTS_MAX) continue
     stateBytes += state.length
     const text = stateBytes <= STATE_BYTES_MAX ? utf8.decode(state) : 'null'
-    clients.push(`[${clientId},${JSON.stringify(binding.session.user)},${text}]`)
+    clients.push(`[${clientId},${JSON.stringify(binding.session.identity.user)},${text}]`)
   }
   return `{"sessions":${document.sessionCount},"total":${total},"clients":[${clients.join(',')}]}`
 }

@@ -3,6 +3,7 @@ import type { WeftError } from '../../core/errors.js'
 import { decodeAwareness, encodeAwareness, parseState } from '../../protocol/awareness.js'
 import type { AwarenessFrame, AwarenessSessionPort, AwarenessSink } from '../../server/awareness/contract.js'
 import type { DocumentAwarenesses } from '../../server/awareness/hub.js'
+import type { SpeakerIdentity } from '../../server/awareness/stamp.js'
 
 const utf8 = new TextEncoder()
 
@@ -19,8 +20,8 @@ export class Session implements AwarenessSink {
   readonly probes: ((present: boolean) => void)[] = []
   readonly membership: AwarenessSessionPort
 
-  constructor(hub: DocumentAwarenesses, documentId = 'notes/today') {
-    this.membership = hub.join(documentId, this)
+  constructor(hub: DocumentAwarenesses, documentId = 'notes/today', identity?: SpeakerIdentity) {
+    this.membership = hub.join(documentId, this, identity)
   }
 
   awareness(frame: AwarenessFrame): void {

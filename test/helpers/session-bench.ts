@@ -6,6 +6,7 @@ import { MemoryBudget } from '../../core/memory-budget.js'
 import { seededRandom } from '../../core/random.js'
 import type { Authorization } from '../../server/access/authorize.js'
 import { SessionRegistry } from '../../server/access/session-registry.js'
+import type { SpeakerIdentity } from '../../server/awareness/stamp.js'
 import type { Attachment, AttachRequest, SessionSink } from '../../server/document/port.js'
 import { WeftChannel } from '../../server/gateway/dialects/weft-channel.js'
 import type { EditGuard } from '../../server/gateway/services.js'
@@ -76,7 +77,7 @@ export function sessionBench(options: SessionBenchOptions = {}) {
       calls.push('cursor')
     },
     fullState: () => Uint8Array.of(0),
-    identify: (user: string | null) => void calls.push(`identify ${user}`),
+    identify: ({ user }: SpeakerIdentity) => void calls.push(`identify ${user}`),
     leave: () => void calls.push('leave'),
   }
 

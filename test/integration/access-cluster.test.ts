@@ -32,7 +32,7 @@ function open(context: TestContext, node: ServerProcess, token: string): Documen
 }
 
 test('access in a cluster', async (context) => {
-  const cluster = await LocalCluster.start({ nodes: 2, flags: ['--admin-key', adminKey] })
+  const cluster = await LocalCluster.start({ nodes: 2, flags: ['--admin-key', adminKey, '--stamp-user', 'user'] })
   context.after(() => cluster.stop())
   const [one, two] = cluster.nodes
   assert.ok(one !== undefined && two !== undefined)
@@ -46,6 +46,19 @@ test('access in a cluster', async (context) => {
     const outcomes = await Promise.allSettled(sessions.map((session) => session.synced))
     assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
     for (const outcome of outcomes) if (outcome.status === 'rejected') assert.equal(outcome.reason.code, 'unauthenticated')
+  })
+
+  await context.test('a cursor names the user of its ticket on the other node too, whatever its client claims', async (context) => {
+    const ada = open(context, one, await ticketFor(one, 'ada'))
+    const eve = open(context, two, await ticketFor(two, 'eve'))
+    const rest = { id: 'ada', name: 'Ada', color: '#f00' }
+    await Promise.all([ada.synced, eve.synced])
+    for (const session of [ada, eve]) session.awareness.setLocalState({ user: rest })
+    const seen = (by: DocumentSession, of: DocumentSession): unknown => by.awareness.getStates().get(of.doc.clientID)
+    const color = (state: unknown): unknown => (state as { readonly user?: { readonly color?: string } } | undefined)?.user?.color
+    await until(() => color(seen(ada, eve)) === '#f00' && color(seen(eve, ada)) === '#f00', 'they see each other')
+    assert.deepEqual(seen(ada, eve), { user: { id: 'eve', name: 'eve', color: '#f00' } })
+    assert.deepEqual(seen(eve, ada), { user: { id: 'ada', name: 'ada', color: '#f00' } })
   })
 
   await context.test(

@@ -40,9 +40,9 @@ const idsOf = async (node: PresentNode, documentId: string): Promise<number[]> =
 
 test('a node without sessions on a document says who is on it, on which node and as whom', async (t) => {
   const [a, b, c] = await Promise.all([startNode(t, 'a'), startNode(t, 'b'), startNode(t, 'c')])
-  const ada = a.hub.join('plan', new Quiet(), 'ada@example.org')
+  const ada = a.hub.join('plan', new Quiet(), { user: 'ada@example.org', name: null })
   ada.receive(Quiet.saying(1, { name: 'Ada' }))
-  b.hub.join('plan', new Quiet(), 'bob@example.org').receive(Quiet.saying(2, { name: 'Bob' }))
+  b.hub.join('plan', new Quiet(), { user: 'bob@example.org', name: null }).receive(Quiet.saying(2, { name: 'Bob' }))
   b.hub.join('plan', new Quiet())
   await until(async () => (await idsOf(c, 'plan')).length === 2, 'c knows both')
   const presence = await c.registry.documentPresence('plan')
@@ -55,7 +55,7 @@ test('a node without sessions on a document says who is on it, on which node and
   )
   assert.deepEqual([presence.clientCount, presence.sessionCount, presence.complete], [2, 3, true])
   await until(async () => (await a.registry.documentPresence('plan')).sessionCount === 3, 'a counts the sessions of b')
-  a.hub.join('other', new Quiet(), 'bob@example.org')
+  a.hub.join('other', new Quiet(), { user: 'bob@example.org', name: null })
   await until(async () => (await c.registry.connectionsOf('bob@example.org')).length === 2, 'c knows where Bob is')
   assert.deepEqual(
     (await c.registry.connectionsOf('bob@example.org'))
