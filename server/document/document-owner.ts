@@ -267,15 +267,35 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
     await unsettled.settled()
   }
 
-  /** Lets go of the document, for another node or for good: flushes, then detaches the sessions with `error`. */
-  async handOver(error: WeftError = ownerMoved()): Promise<void> {
+  /** Lets go of the document, for another node: flushes, then detaches the sessions, which attach anew. */
+  async handOver(): Promise<void> {
+    await this.#flushForGood()
+    this.stop(ownerMoved())
+  }
+
+  /**
+   * Lets go of the document for good: flushes, runs `work` once nothing is under way to the store any more, and then detaches the sessions with what it answers.
+   * They are told of nothing that has not happened. Rejects as `work` does: the sessions attach anew then, to whatever is left.
+   */
+  async endBy(work: () => Promise<WeftError>): Promise<void> {
+    await this.#flushForGood()
+    // What was read before the sockets paused and comes only now belongs to nothing: it may be tried again, wherever that leads.
+    if (this.#state.kind === 'handing-over') this.#state = { kind: 'handing-over', refusal: ending() }
+    let error = ownerMoved()
+    try {
+      error = await work()
+    } finally {
+      this.stop(error)
+    }
+  }
+
+  /** Sockets stop reading, so this ends: only what had been read already still comes in. */
+  async #flushForGood(): Promise<void> {
     if (this.#state.kind === 'stopped') return
     this.#state = { kind: 'handing-over', refusal: this.#refusal() }
-    // Sockets stop reading, so this ends: only what had been read already still comes in.
     this.updatePause()
     // Or until the store refuses the shard: then nothing is left to wait for.
     while (this.#state.kind === 'handing-over' && (!this.#admissions.empty || this.#unsettled !== null)) await this.flush()
-    this.stop(error)
   }
 
   /** Ends the owner at once: nothing is acknowledged any more, the sessions are detached with `error`. Idempotent. */
@@ -486,4 +506,8 @@ export class DocumentOwner implements LogSource, AttachmentOwner {
   #checkIdle(): void {
     if (this.idle) this.#events.idle(this)
   }
+}
+
+function ending(): WeftError {
+  return new WeftError('overloaded', 'This document is being deleted; try again in a moment.')
 }

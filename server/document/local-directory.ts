@@ -209,19 +209,20 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
     return running
   }
 
-  /** Nothing of the document is in memory, or under way to the store, when it resolves. */
-  async #letGoOf(documentId: string, error?: WeftError): Promise<void> {
+  /** Whoever has the document in memory, once that is known; null for nobody. */
+  async #ownerOf(documentId: string): Promise<DocumentOwner | null> {
     const entry = this.#entries.get(documentId)
     if (entry?.kind === 'opening') await entry.opened.catch(() => {})
     const opened = this.#entries.get(documentId)
-    if (opened?.kind === 'open') await opened.owner.handOver(error)
+    return opened?.kind === 'open' ? opened.owner : null
   }
 
   async #quarantine(documentId: string, { seq, reason }: DocumentCommand & { kind: 'quarantine' }): Promise<void> {
     const { store, fenceOf, counters, logger } = this.#options
     const fence = fenceOf(documentId)
     if (fence === null) throw ownerMoved()
-    await this.#letGoOf(documentId)
+    // Nothing of the document is in memory then, or under way to the store.
+    await (await this.#ownerOf(documentId))?.handOver()
     const { incarnation, snapshot, head } = await store.openDocument(documentId)
     if (incarnation === null || seq <= (snapshot?.seq ?? 0) || seq > head)
       throw new WeftError('malformed', `Seq ${seq} is in no edit behind the newest snapshot of this document.`)
@@ -234,8 +235,12 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
     const { store, fenceOf } = this.#options
     const fence = fenceOf(documentId)
     if (fence === null) throw ownerMoved()
-    await this.#letGoOf(documentId, deleted())
-    if ((await store.deleteDocument(documentId, fence)) === 'fenced') throw ownerMoved()
+    const remove = async (): Promise<WeftError> => {
+      if ((await store.deleteDocument(documentId, fence)) === 'fenced') throw ownerMoved()
+      return deleted()
+    }
+    const owner = await this.#ownerOf(documentId)
+    await (owner === null ? remove() : owner.endBy(remove))
     this.#options.counters.add('documents_deleted')
   }
 
@@ -246,10 +251,8 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   async release(shards: ReadonlySet<number>): Promise<void> {
     const mine = [...this.#entries].filter(([documentId]) => shards.has(shardOf(documentId)))
     await Promise.all(
-      mine.map(async ([documentId, entry]) => {
-        if (entry.kind === 'opening') await entry.opened.catch(() => {})
-        const opened = this.#entries.get(documentId)
-        if (opened?.kind === 'open') await opened.owner.handOver()
+      mine.map(async ([documentId]) => {
+        await (await this.#ownerOf(documentId))?.handOver()
       }),
     )
   }

@@ -24,7 +24,7 @@ import type {
   VersionLabel,
 } from '../../persistence/store.js'
 
-export type FaultyMethod = 'append' | 'probe' | 'openDocument' | 'readLog' | 'saveSnapshot' | 'saveQuarantine' | 'prune'
+export type FaultyMethod = 'append' | 'probe' | 'openDocument' | 'readLog' | 'saveSnapshot' | 'saveQuarantine' | 'prune' | 'deleteDocument'
 
 type Fault =
   | { readonly kind: 'fail-before'; readonly error: unknown }
@@ -165,7 +165,7 @@ export class FaultyStore implements DocumentStore {
   }
 
   deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite> {
-    return this.#inner.deleteDocument(documentId, fence)
+    return this.#call('deleteDocument', () => this.#inner.deleteDocument(documentId, fence))
   }
 
   close(): Promise<void> {
