@@ -33,7 +33,8 @@ test('on every dialect a cursor bears the id and name of its token, whatever the
   const connection = connect(local.webSocketUrl, { token: await token('ada', 'Ada'), logger: silentLogger })
   const ours = connection.open('notes', new Y.Doc())
   const socket = providerSocket(4, local.webSocketUrl)
-  const hocuspocus = socket.open('notes', { token: await token('cyd', 'Cyd') })
+  let whoIsCyd = await token('cyd', 'Cyd')
+  const hocuspocus = socket.open('notes', { token: () => whoIsCyd })
   t.after(async () => {
     stock.destroy()
     stock.doc.destroy()
@@ -57,4 +58,15 @@ test('on every dialect a cursor bears the id and name of its token, whatever the
     }, `everybody sees everybody, ${at}`)
     assert.deepEqual(seen(), expected(at))
   }
+
+  whoIsCyd = await token('dan', 'Dan')
+  await hocuspocus.sendToken()
+  const nowSeen = (): unknown => ours.awareness.getStates().get(hocuspocus.document.clientID)?.['user']
+  // This provider, unlike the others, does not answer when it is asked to say its state again.
+  const moves = (): void => hocuspocus.awareness?.setLocalState({ user: { id: 'cyd', name: 'Cyd', color: '#f00' } })
+  await until(() => {
+    moves()
+    return (nowSeen() as { readonly id?: string } | undefined)?.id === 'dan'
+  }, 'what a client says once it signed in as somebody else is of that user')
+  assert.deepEqual(nowSeen(), { color: '#f00', id: 'dan', name: 'Dan' })
 })
