@@ -36,6 +36,14 @@ test('D3: two people draw, the server is killed under them, and strokes and poin
   }),
 )
 
+test('D3: two people type with Quill, the server is killed under them, and text and cursors are there again', { timeout: 120_000 }, () =>
+  killWhileWorking({
+    example: 'quill-editor',
+    look: { input: '.ql-editor', line: '.ql-editor > *', cursor: '.ql-cursor-name' },
+    ...typing((doc) => doc.getText('body').toString()),
+  }),
+)
+
 /** What the two make: a part before the other one's, that one's, and one while the server is away. */
 type Part = 0 | 1 | 2
 
