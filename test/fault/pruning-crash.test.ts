@@ -14,7 +14,7 @@ import { temporaryFolder } from '../helpers/temporary-folder.js'
 import { clockShift } from './cluster-scene.js'
 
 const DAY_MS = 24 * 3_600_000
-const ROUNDS = 8
+const ROUNDS = 5
 /** Between two rounds by the server's clock: the window of seven days holds this round and the one before, and no other. */
 const ROUND_DAYS = 4
 const SAMPLES = 6
