@@ -108,7 +108,10 @@ test('X5: who was let in to a document, who left it and who was refused are line
   const stranger = sessionOf('token-of-nobody')
   await assert.rejects(stranger.session.synced)
   await stranger.connection.close()
-  const stock = new WebsocketProvider(webSocketUrl, encodeURIComponent(ID), new Y.Doc(), {
+  const stockDoc = new Y.Doc()
+  // Its awareness looks around every few seconds until then.
+  context.after(() => stockDoc.destroy())
+  const stock = new WebsocketProvider(webSocketUrl, encodeURIComponent(ID), stockDoc, {
     params: { token: 'token-of-nobody-else' },
     WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
     disableBc: true,
