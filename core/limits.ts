@@ -84,12 +84,14 @@ export const limitTable = {
   pendingBytesMax: limit(256 * MiB, 'received and not yet committed, whole process', "all writers' sockets are paused"),
   memoryBytesMax: limit(
     1024 * MiB,
-    'what one process holds for its clients: documents, pending edits, outboxes, frames, answers, compactions; by default no more than two fifths of the memory that the machine or the container has',
+    'what one process holds for its clients: documents, pending edits, outboxes, frames, answers, compactions; ' +
+      'by default no more than two fifths of the memory that the machine or the container has',
     'from four fifths of it newcomers are refused, see [Memory](operations.md#memory)',
   ),
   compactionBytesMax: limit(
     1536 * MiB,
-    'what one compaction may take, in a process of its own beside this one; by default no more than 35 % of the memory that the machine or the container has',
+    'what one compaction may take, in a process of its own beside this one; ' +
+      'by default no more than 35 % of the memory that the machine or the container has',
     'that document is not compacted, see [Memory](operations.md#memory)',
   ),
   outboxBytesHigh: limit(1 * MiB, "a session's outbox", 'the session is lagging and gets nothing new'),

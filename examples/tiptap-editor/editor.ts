@@ -1,4 +1,4 @@
-// The text itself: Tiptap bound to the document by its collaboration extension, which is y-prosemirror underneath.
+// The text itself: Tiptap bound to the document by its collaboration extension, which has `@tiptap/y-tiptap` underneath.
 import { Editor } from '@tiptap/core'
 import { Collaboration } from '@tiptap/extension-collaboration'
 import { CollaborationCaret } from '@tiptap/extension-collaboration-caret'

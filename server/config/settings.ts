@@ -121,7 +121,9 @@ export const settings = {
     group: 'access',
     flag: '--audit-log',
     variable: 'WEFT_AUDIT_LOG',
-    help: 'a file to which a line of JSON is added for each change over the API, each export, each session that begins or ends, and each refusal: who, what, when',
+    help:
+      'a file to which a line of JSON is added for each change over the API, each export, each session that begins or ends, and each refusal: ' +
+      'who, what, when',
     otherwise: 'none',
   }),
 

@@ -1,6 +1,7 @@
 // The server that the crash tests kill: the product's own, on the embedded store, tuned so that compaction, eviction and opening happen all the time.
-// Usage: node crash-server.js PORT FOLDER [lie|forgetful|forgetful-long-open]. With `lie` it acknowledges before the commit: the negative control. With `forgetful` it keeps
-// hardly any snapshot that nobody asked for, so that each pruning removes something; with `forgetful-long-open` it has been open for a day as soon as it is, for its store.
+// Usage: node crash-server.js PORT FOLDER [lie|forgetful|forgetful-long-open]. With `lie` it acknowledges before the commit: the negative control. With
+// `forgetful` it keeps hardly any snapshot that nobody asked for, so that each pruning removes something. With `forgetful-long-open` its store takes itself,
+// besides, to have been open for a day from the start.
 import { type Clock, systemClock } from '../../core/clock.js'
 import { silentLogger } from '../../core/log.js'
 import { openLmdbStore } from '../../persistence/index.js'
@@ -45,7 +46,7 @@ const server = await createServer({
     tailBytesMin: 2_000,
     tailToBaseRatio: 0.1,
     idleTailRowsMin: 1,
-    ...(mode?.startsWith('forgetful') === true ? { retention: { ...defaultTuning.retention, hourlySnapshots: 1, dailySnapshots: 1 } } : {}),
+    ...(mode.startsWith('forgetful') ? { retention: { ...defaultTuning.retention, hourlySnapshots: 1, dailySnapshots: 1 } } : {}),
   },
 })
 await server.listen(Number(port), '127.0.0.1')

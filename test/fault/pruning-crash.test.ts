@@ -20,11 +20,11 @@ const ROUND_DAYS = 4
 const SAMPLES = 6
 const serverScript = fileURLToPath(new URL('./crash-server.js', import.meta.url))
 
-/** What a document reads as, whatever structs it is made of and in which order its keys come: compaction may change those. */
 /** So that a slow machine has something to prune as well: more than the rows at which the server compacts. */
 const ROUND_EDITS_MIN = 30
 const ROUND_MS_MAX = 120_000
 
+/** What a document reads as, whatever structs it is made of and in which order its keys come: compaction may change those. */
 function readingOf(doc: Y.Doc): unknown {
   const texts = ['text', 'late', 'other'].map((root) => doc.getText(root).toDelta())
   return [texts, doc.getMap('map').toJSON(), doc.getArray('array').toJSON(), doc.getXmlFragment('xml').toString()]

@@ -1,4 +1,4 @@
-// The audit trail: who did what over the API, in order, without tokens and without content; and a file that cannot be written.
+// The audit trail: who did what over the API, and who was let in to documents, in order, without tokens and without content; and a file that cannot be written.
 import { strict as assert } from 'node:assert'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
