@@ -1,4 +1,5 @@
 // Finds connections whose other end is gone (G3): a ping after a period of silence, and a limit on the answer.
+import { afterAwake } from '../../core/after-awake.js'
 import type { Clock, Timer } from '../../core/clock.js'
 
 export interface HeartbeatOptions {
@@ -95,7 +96,7 @@ export class Heartbeat {
     const { clock, pongMsMax } = this.#options
     this.#state = {
       kind: 'pinged',
-      timer: clock.after(pongMsMax, () => this.#pongDue(), { unref: true }),
+      timer: afterAwake(clock, pongMsMax, () => this.#pongDue()),
       heardCount: this.#heardCount,
       traffic: this.#options.traffic(),
     }

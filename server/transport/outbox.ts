@@ -1,5 +1,6 @@
 // A session's bounded send queue. It counts bytes: above the high mark the session is lagging and must send nothing new but what it cannot
 // leave out; below the low mark it may be brought up to date. A session that lags without progress for too long is given up (G2).
+import { afterAwake } from '../../core/after-awake.js'
 import type { Clock, Timer } from '../../core/clock.js'
 
 /** One message, as buffers in a row. */
@@ -116,16 +117,12 @@ export class Outbox {
 
   #watch(takenBytes: number, progressAt: number): void {
     const { clock, limits, carrier } = this.#options
-    const timer = clock.after(
-      limits.laggingMsMax / PROGRESS_CHECKS,
-      () => {
-        const now = clock.monotonic()
-        if (carrier.takenBytes > takenBytes) this.#watch(carrier.takenBytes, now)
-        else if (now - progressAt >= limits.laggingMsMax) this.#giveUp()
-        else this.#watch(takenBytes, progressAt)
-      },
-      { unref: true },
-    )
+    const timer = afterAwake(clock, limits.laggingMsMax / PROGRESS_CHECKS, () => {
+      const now = clock.monotonic()
+      if (carrier.takenBytes > takenBytes) this.#watch(carrier.takenBytes, now)
+      else if (now - progressAt >= limits.laggingMsMax) this.#giveUp()
+      else this.#watch(takenBytes, progressAt)
+    })
     this.#state = { kind: 'lagging', timer, takenBytes, progressAt }
   }
 

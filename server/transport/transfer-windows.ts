@@ -1,5 +1,6 @@
 // How much of large transfers may be under way on one connection: a piece follows when an earlier one has been confirmed by a pong, and its size follows
 // how long that took. So what the kernel holds in front of pings, acknowledgements and cursors stays short in time, whatever the link carries.
+import { afterAwake } from '../../core/after-awake.js'
 import type { Clock, Timer } from '../../core/clock.js'
 
 const KiB = 1024
@@ -104,13 +105,9 @@ export class TransferWindows {
   #watch(): void {
     const { clock, stalledMsMax, mayHear, stalled } = this.#options
     const patience = Math.min(PATIENCE_MAX, Math.max(1, this.inFlightBytes / BYTES_MIN))
-    this.#timer = clock.after(
-      stalledMsMax * patience,
-      () => {
-        if (mayHear()) stalled()
-        else this.#watch()
-      },
-      { unref: true },
-    )
+    this.#timer = afterAwake(clock, stalledMsMax * patience, () => {
+      if (mayHear()) stalled()
+      else this.#watch()
+    })
   }
 }

@@ -73,6 +73,11 @@ export class ManualClock implements Clock {
     this.#elapsedMs = endAt
   }
 
+  /** The process stands still for `ms`: time passes, and nothing runs. What fell due meanwhile runs late, with the next `advance`. */
+  standStill(ms: number): void {
+    this.#elapsedMs += ms
+  }
+
   /** Runs the soon queue and lets promises settle until both are quiet, without moving time. */
   async settle(): Promise<void> {
     do {
@@ -97,7 +102,7 @@ export class ManualClock implements Clock {
     const next = this.#next()
     if (next === null || next.dueAt > endAt) return false
     this.#timers.delete(next)
-    this.#elapsedMs = next.dueAt
+    this.#elapsedMs = Math.max(this.#elapsedMs, next.dueAt)
     next.run()
     return true
   }

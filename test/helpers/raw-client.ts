@@ -101,6 +101,13 @@ export class RawClient {
     return found
   }
 
+  /** Resolves when the server has answered a ping: both ends have handled what was sent before. */
+  async roundTrip(): Promise<void> {
+    const answered = new Promise((resolve) => this.socket.once('pong', resolve))
+    this.socket.ping()
+    await answered
+  }
+
   close(): void {
     this.socket.terminate()
   }

@@ -13,6 +13,9 @@ const UPDATE_BYTES = 100_000
 /** More than the kernel's socket buffers of both ends take by themselves. */
 const UPDATES = 250
 
+/** Longer than the test takes on any machine: this reader is not to be given up. */
+const PATIENT_MS = 600_000
+
 const limits = { outboxBytesHigh: OUTBOX_BYTES_HIGH, outboxBytesLow: 64 * 1024 }
 
 /** Submits large edits one after the other, each when the one before is acknowledged, until there are enough or `afterEach` answers `stop`. */
@@ -31,10 +34,12 @@ async function writeMuch(writer: RawClient, doc: Y.Doc, afterEach: () => Promise
 
 describe('slow readers', () => {
   test('G2, A3: memory is bounded while a client does not read, and then it is brought up to date, awareness included', async () => {
-    const { server, webSocketUrl } = await startLocalServer({ limits })
+    const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, laggingMsMax: PATIENT_MS } })
     const reader = await RawClient.connect(`${webSocketUrl}/d`)
     reader.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
     await reader.yMessage('sync-step-2')
+    // The server has its confirmation of what it sent, and waits for nothing but what follows.
+    await reader.roundTrip()
     reader.socket.pause()
 
     const writer = await RawClient.weft(webSocketUrl)
@@ -69,10 +74,12 @@ describe('slow readers', () => {
   })
 
   test('G1, G2: laggingMsMax: a client that never reads again is closed with 4508, nobody else', async () => {
-    const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, laggingMsMax: 120 } })
+    const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, laggingMsMax: 1_000 } })
     const reader = await RawClient.connect(`${webSocketUrl}/d`)
     reader.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
     await reader.yMessage('sync-step-2')
+    // The server has its confirmation of what it sent, and waits for nothing but what follows.
+    await reader.roundTrip()
     reader.socket.pause()
     const writer = await RawClient.weft(webSocketUrl)
     const isGivenUp = (): boolean => server.counters.get('sessions_too_slow') === 1

@@ -41,6 +41,28 @@ describe('heartbeat', () => {
     assert.equal(seen.silentAt, 59_000)
   })
 
+  test('G3: a process that stood still reads what came meanwhile before it gives anybody up', () => {
+    const { clock, heartbeat, seen } = setUp()
+    clock.advance(25_000)
+    clock.standStill(600_000)
+    clock.advance(0)
+    assert.equal(seen.silentAt, null)
+    heartbeat.heard()
+    clock.advance(20_000)
+    assert.deepEqual(seen, { pings: 1, silentAt: null })
+    clock.advance(20_000)
+    assert.notEqual(seen.silentAt, null)
+  })
+
+  test('G3: a process that is late for ever gives up who is silent', () => {
+    const { clock, seen } = setUp()
+    for (let count = 0; count < 10 && seen.silentAt === null; count++) {
+      clock.standStill(30_000)
+      clock.advance(0)
+    }
+    assert.notEqual(seen.silentAt, null)
+  })
+
   test('a client that answers pings stays, for two minutes and more', () => {
     const { clock, heartbeat, seen } = setUp()
     for (let second = 0; second < 150; second++) {

@@ -89,6 +89,19 @@ describe('outbox', () => {
     assert.ok(!seen.includes('tooSlow'))
   })
 
+  test('G2: a process that stood still hears what the network took before it gives a slow reader up', () => {
+    const { clock, network, outbox, seen } = setUp()
+    for (let count = 0; count < 20; count++) outbox.send(message(200))
+    clock.standStill(600_000)
+    clock.advance(0)
+    assert.ok(!seen.includes('tooSlow'))
+    network.takeOne()
+    clock.advance(29_000)
+    assert.ok(!seen.includes('tooSlow'))
+    clock.advance(10_000)
+    assert.ok(seen.includes('tooSlow'))
+  })
+
   test('G2: what may not be left out is bounded too', () => {
     const { outbox, network, seen } = setUp()
     outbox.send(message(1_001))

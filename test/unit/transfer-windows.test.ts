@@ -113,6 +113,18 @@ describe('windows of a transfer', () => {
     assert.equal(clock.timerCount, 0)
   })
 
+  test('a process that stood still reads the pongs that came meanwhile before it gives anybody up', () => {
+    const { windows, clock, marks, stalls } = setUp()
+    windows.sent(8 * KiB, 0.02)
+    clock.standStill(600_000)
+    clock.advance(0)
+    assert.equal(stalls(), 0)
+    windows.confirmed(marks[0] ?? 0)
+    clock.advance(600_000)
+    assert.equal(stalls(), 0)
+    assert.equal(clock.timerCount, 0)
+  })
+
   test('a pong that nobody waits for changes nothing', () => {
     const { windows } = setUp()
     windows.confirmed(5)
