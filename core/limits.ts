@@ -101,7 +101,11 @@ export const limitTable = {
     'how long a session may lag without its outbox draining; during a large transfer, so long without any progress for each 4 KiB under way, at most ten times as long',
     'the session is closed with 4508',
   ),
-  attachingBytesMax: limit(1 * MiB, 'received by a session before its document is open', 'the socket is paused until it is'),
+  attachingBytesMax: limit(
+    1 * MiB,
+    'received by a session before its document is open, or takes more',
+    'the socket is paused until it does',
+  ),
   silenceMsMax: limit(
     15_000,
     'how long nothing is sent to a y-websocket client, which gives up after 30 s of silence',

@@ -35,7 +35,7 @@ type SessionState =
   | {
       readonly kind: 'attaching'
       step: 'authorizing' | 'attaching'
-      readonly held: (() => void)[]
+      readonly held: { readonly bytes: number; readonly run: () => void }[]
       heldBytes: number
       holdsReading: boolean
     }
@@ -55,8 +55,8 @@ export class Session implements SessionSink, AwarenessSink {
   #permission: Permission = 'read-only'
   #cursor: 'shown' | 'ignored' = 'ignored'
   readonly #registration: SessionRegistration
-  /** Null where nobody is asked about edits. */
-  readonly #edits: EditQueue | null
+  /** The client's edits on their way to the document. */
+  readonly #edits: EditQueue
   readonly #submissions = new UnansweredSubmissions()
   /** The answer to `query-awareness` that is to come, and when the last one was given. */
   #query: Timer | null = null
@@ -68,14 +68,11 @@ export class Session implements SessionSink, AwarenessSink {
   constructor(options: SessionOptions) {
     this.#options = options
     const { services, connection, dialect, documentId, address } = options
-    this.#edits =
-      services.editGuard == null
-        ? null
-        : new EditQueue({
-            budget: services.budget,
-            bytesMax: services.limits.attachingBytesMax,
-            hold: (held) => (held ? connection.holdReading() : connection.releaseReading()),
-          })
+    this.#edits = new EditQueue({
+      budget: services.budget,
+      bytesMax: services.limits.attachingBytesMax,
+      hold: (held) => (held ? connection.holdReading() : connection.releaseReading()),
+    })
     this.#registration = new SessionRegistration(services, { documentId, address }, (error) => this.#end(error))
     this.#delivery = new Delivery({
       services,
@@ -115,23 +112,22 @@ export class Session implements SessionSink, AwarenessSink {
     this.#submissions.received(submission)
     this.#whenAttached(update.length, (attachment) => {
       const user = author ?? this.#user
-      if (this.#permission === 'read-write' && this.#edits === null) attachment.submit(submission, update, user)
-      else if (this.#permission === 'read-write') this.#askAbout(attachment, submission, update, user)
+      if (this.#permission === 'read-write') this.#submit(attachment, submission, update, user)
       else this.refused(submission, new WeftError('forbidden', 'You may read this document but not change it; this edit was not saved.'))
     })
   }
 
-  #askAbout(attachment: Attachment, submission: number, update: Uint8Array, user: string | null): void {
+  #submit(attachment: Attachment, submission: number, update: Uint8Array, user: string | null): void {
     const { services, documentId } = this.#options
-    const ask = async (): Promise<void> => services.editGuard?.({ documentId, user, update, from: 'session' })
-    this.#edits?.add(
-      update.length,
-      ask,
-      () => attachment.submit(submission, update, user),
-      (error) => {
+    const guard = services.editGuard ?? null
+    this.#edits.add({
+      bytes: update.length,
+      ask: guard === null ? null : async () => guard({ documentId, user, update, from: 'session' }),
+      accepted: () => attachment.submit(submission, update, user),
+      refused: (error) => {
         if (this.#state.kind !== 'ended') this.refused(submission, error)
       },
-    )
+    })
   }
 
   receiveAwareness(update: Uint8Array): void {
@@ -185,7 +181,7 @@ export class Session implements SessionSink, AwarenessSink {
     if (state.kind === 'attached') {
       state.membership.leave()
       // What was received and may still be accepted is committed all the same.
-      if (this.#edits === null || this.#edits.empty) state.attachment.detach()
+      if (this.#edits.empty) state.attachment.detach()
       else void this.#edits.settled().then(() => state.attachment.detach())
     }
     this.#tellSettled()
@@ -218,18 +214,23 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   pause(): void {
+    // What a client that has left wrote waits, too.
+    this.#edits.pause()
     if (this.#paused === 'paused' || this.#state.kind === 'ended') return
     this.#paused = 'paused'
     this.#options.connection.holdReading()
   }
 
   resume(): void {
+    this.#edits.resume()
     if (this.#paused === 'reading' || this.#state.kind === 'ended') return
     this.#paused = 'reading'
     this.#options.connection.releaseReading()
   }
 
   detached(error: WeftError): void {
+    // There is nobody to take them.
+    this.#edits.drop()
     // Updates are refused by number; what else can be malformed is what the client said it has.
     this.#end(naming('state vector', error))
   }
@@ -319,7 +320,11 @@ export class Session implements SessionSink, AwarenessSink {
     for (const message of dialect.opened(attachment, this.#permission)) this.#delivery.send(message)
     this.#tellExpiry()
     try {
-      for (const run of state.held) run()
+      for (const { bytes, run } of state.held) {
+        // Edits that the document cannot take yet are counted where they wait.
+        this.#count(state, -bytes)
+        run()
+      }
     } finally {
       // Also when something of it was malformed and ends the session: the connection may have others.
       this.#releaseHeld(state)
@@ -334,9 +339,8 @@ export class Session implements SessionSink, AwarenessSink {
         run(state.attachment, state.membership)
         return
       case 'attaching':
-        state.held.push(() => this.#whenAttached(bytes, run))
-        state.heldBytes += bytes + HELD_MESSAGE_BYTES
-        this.#options.services.budget.account('received').add(bytes + HELD_MESSAGE_BYTES)
+        state.held.push({ bytes: bytes + HELD_MESSAGE_BYTES, run: () => this.#whenAttached(bytes, run) })
+        this.#count(state, bytes + HELD_MESSAGE_BYTES)
         if (state.holdsReading || state.heldBytes <= this.#options.services.limits.attachingBytesMax) return
         state.holdsReading = true
         this.#options.connection.holdReading()
@@ -348,8 +352,13 @@ export class Session implements SessionSink, AwarenessSink {
     }
   }
 
+  #count(state: SessionState & { kind: 'attaching' }, bytes: number): void {
+    state.heldBytes += bytes
+    this.#options.services.budget.account('received').add(bytes)
+  }
+
   #releaseHeld(state: SessionState & { kind: 'attaching' }): void {
-    this.#options.services.budget.account('received').add(-state.heldBytes)
+    this.#count(state, -state.heldBytes)
     if (state.holdsReading) this.#options.connection.releaseReading()
   }
 

@@ -77,3 +77,88 @@ test('G4: a drain commits what was received, however much the document had', asy
   await stop()
   assert.equal(clock.timerCount, 0)
 })
+
+/** A document that has as much as it takes, and a client that wrote ten times that while it was found out who it is. */
+async function lateWriter() {
+  let release: () => void = () => {}
+  let grant: () => void = () => {}
+  const granted = new Promise<void>((resolve) => {
+    grant = resolve
+  })
+  const bench = await gatewayBench({
+    limits: { pendingBytesPerDocumentMax: MARK },
+    store: (clock) => {
+      const store = new FaultyStore(new MemoryStore({ clock }))
+      release = store.stall('append')
+      return store
+    },
+    authorize: async ({ token }) => {
+      if (token === 'late') await granted
+      return { user: null, permission: 'read-write' }
+    },
+  })
+  const { clock, connectWeft } = bench
+  const writer = (token: string, pieces: number) => {
+    const client = connectWeft()
+    client.sendWeft({ type: 'open', channel: 1, documentId: 'notes', token, known })
+    const source = new Y.Doc()
+    let submission = 0
+    source.on('update', (update: Uint8Array) => client.sendWeft({ type: 'submit', channel: 1, submission: ++submission, update }))
+    for (let piece = 0; piece < pieces; piece++) source.getText('body').insert(0, 'x'.repeat(MARK / 10))
+    return client
+  }
+  const first = writer('', 10)
+  await clock.settle()
+  const late = writer('late', 100)
+  await clock.settle()
+  assert.equal(first.isRead, false)
+  grant()
+  await clock.settle()
+  return { ...bench, first, late, release }
+}
+
+test('G1 (pendingBytesPerDocumentMax): what waited for its document waits on if that can take no more, and nothing of it is refused', async () => {
+  const { clock, budget, late, release, stop } = await lateWriter()
+  assert.equal(late.isRead, false)
+  assert.deepEqual(late.weftOf('refused'), [])
+  assert.equal(late.weftOf('state').length, 1, 'who waits to write may read')
+  assert.ok(budget.account('pending').bytes < MARK * 1.5, `${budget.account('pending').bytes} bytes are pending`)
+  assert.ok(budget.account('received').bytes >= MARK * 9, `${budget.account('received').bytes} bytes that wait are counted`)
+  release()
+  await clock.advanceAsync(1_000)
+  assert.deepEqual(late.weftOf('refused'), [])
+  assert.equal(late.weftOf('acknowledged').at(-1)?.through, 100)
+  assert.equal(late.isRead, true)
+  await stop()
+  assert.equal(budget.account('received').bytes, 0)
+  assert.equal(clock.timerCount, 0)
+})
+
+test('A4: who waits to write and goes is gone for the others at once, and what it wrote is stored once there is room', async () => {
+  const { clock, awareness, budget, first, late, release, stop } = await lateWriter()
+  late.leave()
+  await clock.settle()
+  assert.equal(awareness.presence('notes').length, 0)
+  release()
+  await clock.advanceAsync(1_000)
+  const doc = new Y.Doc()
+  for (const { updates } of first.weftOf('state')) for (const update of updates) Y.applyUpdate(doc, update)
+  for (const { update } of first.weftOf('update')) Y.applyUpdate(doc, update)
+  assert.equal(doc.getText('body').length, 11 * MARK)
+  await stop()
+  assert.equal(budget.account('received').bytes, 0)
+  assert.equal(clock.timerCount, 0)
+})
+
+test('G4: a drain waits for what waits for its document', async () => {
+  const { clock, gateway, late, release, stop } = await lateWriter()
+  const drained = gateway.drain(0)
+  await clock.settle()
+  release()
+  await clock.advanceAsync(1_000)
+  await drained
+  assert.equal(late.weftOf('acknowledged').at(-1)?.through, 100)
+  assert.equal(late.closing?.code, 1012)
+  await stop()
+  assert.equal(clock.timerCount, 0)
+})

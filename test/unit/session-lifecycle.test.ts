@@ -185,6 +185,34 @@ test('D1: an edit that the hook is still asked about when its client leaves is s
   await assertNothingLeft(bench)
 })
 
+test('G1: an edit that the hook lets in waits on while its document takes no more, in order, and counts until it is submitted', async () => {
+  const bench = sessionBench({ editGuard: () => Promise.resolve() })
+  await sessionStates.live(bench)
+  bench.session.write(1, update)
+  bench.document.pause()
+  bench.session.write(2, update)
+  await bench.clock.settle()
+  assert.notEqual(bench.calls.at(-1), 'submit 1 by u')
+  assert.ok(bench.budget.account('received').bytes > 0)
+  bench.document.resume()
+  await bench.clock.settle()
+  assert.deepEqual(bench.calls.slice(-2), ['submit 1 by u', 'submit 2 by u'])
+  await assertNothingLeft(bench)
+})
+
+test('O5: edits that wait for a document which moved are dropped with it, unacknowledged, and count no more', async () => {
+  const bench = sessionBench()
+  await sessionStates.attaching(bench)
+  bench.session.write(1, update)
+  bench.document.pause()
+  await bench.attach()
+  assert.ok(bench.budget.account('received').bytes > 0)
+  bench.document.detached(new WeftError('owner-moved', 'Moved.'))
+  assert.deepEqual(bench.endedWith, ['owner-moved'])
+  assert.deepEqual(bench.calls, ['leave', 'detach'])
+  await assertNothingLeft(bench)
+})
+
 test('G1: cursors that are asked for again and again are one timer, which ends with the session', async () => {
   const bench = sessionBench()
   await sessionStates.live(bench)
