@@ -29,6 +29,7 @@ const untraced: ReadonlySet<string> = new Set([
   'overloaded',
   'owner-moved',
   'too-slow',
+  'too-fast',
   'draining',
 ])
 
@@ -57,6 +58,7 @@ const errorKinds = {
   'too-many-sessions': kind(closeCodes.overloaded, true, 'warn'),
   overloaded: kind(closeCodes.overloaded, true, 'warn'),
   'too-slow': kind(closeCodes.tooSlow, true, 'info'),
+  'too-fast': kind(closeCodes.overloaded, true, 'info'),
   'owner-moved': kind(closeCodes.ownerMoved, true, 'info'),
   draining: kind(closeCodes.restart, true, 'info'),
   internal: kind(closeCodes.internal, true, 'error'),

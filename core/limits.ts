@@ -15,6 +15,11 @@ function limit(value: number, bounds: string, past: string): Limit {
   return { value, bounds, past }
 }
 
+/** What a client sends; ten seconds' worth may come at once. */
+function rate(value: number, bounds: string): Limit {
+  return limit(value, `${bounds}; ten seconds of it may come at once`, 'the socket is not read until the rate is kept again')
+}
+
 export const limitTable = {
   messageBytesMax: limit(16 * MiB, 'one WebSocket message', 'the socket closes with 4413'),
   documentBytesMax: limit(64 * MiB, 'one document: base and tail', 'the update is refused, 4413'),
@@ -142,6 +147,20 @@ export const limitTable = {
     200,
     'nesting of arrays and objects in one value, and of shared types in one document, over all its updates',
     'the update is refused, 4400; for shared types with `nested-too-deeply`',
+  ),
+  messagesPerSecondMax: rate(2_000, 'messages of one connection in a second'),
+  messagesPerSecondPerSessionMax: rate(1_000, 'messages about one document of a connection in a second'),
+  bytesPerSecondMax: rate(16 * MiB, 'bytes that one connection sends in a second'),
+  bytesPerSecondPerSessionMax: rate(8 * MiB, 'bytes that one connection sends for one document in a second'),
+  syncsPerSecondMax: rate(200, 'times in a second that one connection asks to be brought up to date'),
+  syncsPerSecondPerSessionMax: rate(10, 'times in a second that it asks so for one document'),
+  awarenessPerSecondMax: rate(1_000, 'awareness messages, and questions for all states, of one connection in a second'),
+  awarenessPerSecondPerSessionMax: rate(200, 'the same for one document'),
+  opensPerSecondMax: rate(200, 'documents that one connection asks to open in a second'),
+  rateExceededMsMax: limit(
+    60_000,
+    'how long a connection may go on above one of the rates before, with pauses that are no more than 5 s apart',
+    'the socket closes with 4503',
   ),
   ignoredMessagesPerConnectionMax: limit(
     100,

@@ -2,6 +2,7 @@
 
 import { sleep } from '../../core/clock.js'
 import { asWeftError, closeCodes } from '../../core/errors.js'
+import { Rate } from '../../core/rate.js'
 import { Addresses, type AddressUse } from '../access/addresses.js'
 import type { Visit } from '../access/visit.js'
 import type { DocumentDirectory } from '../document/port.js'
@@ -10,7 +11,6 @@ import { LoopShare } from '../transport/fair-inbox.js'
 import { OutboxMemory } from '../transport/outbox-memory.js'
 import { SlowReaders } from '../transport/slow-readers.js'
 import type { Socket, SocketEvents } from '../transport/socket.js'
-import { AdmissionRate } from './admission-rate.js'
 import type { Arrival } from './dialect.js'
 import { linkServices } from './link-services.js'
 import { OpeningTurns } from './openings.js'
@@ -21,6 +21,8 @@ type GatewayState =
   | { readonly kind: 'draining'; readonly drained: Promise<void> }
   | { readonly kind: 'closed' }
 
+/** So many seconds' worth of connections may come at once after a quiet time. */
+const ADMISSION_BURST_S = 2
 /** How long one connection's received writes may take to commit before it is closed all the same. */
 const SETTLE_MS_MAX = 10_000
 /** How long after the last close the gateway waits for the other sides to answer. */
@@ -36,7 +38,7 @@ export class Gateway {
   readonly #share: LoopShare
   readonly #openingTurns: OpeningTurns
   readonly #addresses = new Addresses()
-  readonly #rate: AdmissionRate
+  readonly #rate: Rate
   readonly #slowReaders: SlowReaders
   readonly #outboxMemory: OutboxMemory
   #lastId = 0
@@ -48,7 +50,7 @@ export class Gateway {
     this.#services = services
     this.#share = new LoopShare(services.clock)
     this.#openingTurns = new OpeningTurns(services.clock)
-    this.#rate = new AdmissionRate(services.clock, services.limits.connectionsPerSecondMax)
+    this.#rate = new Rate(services.clock, services.limits.connectionsPerSecondMax, ADMISSION_BURST_S)
     this.#linkServices = linkServices(services, owned)
     const { clock, budget, counters } = services
     this.#outboxMemory = new OutboxMemory(budget.account('outboxes'))
@@ -78,7 +80,7 @@ export class Gateway {
     // G8: what is held for those who are here comes first.
     if (this.#connections.size >= limits.connectionsMax || budget.level === 'full') return 'full'
     if (this.#addresses.connectionsOf(address) >= limits.connectionsPerAddressMax) return 'address-full'
-    return this.#rate.take() ? 'admitted' : 'too-fast'
+    return this.#rate.admits() ? 'admitted' : 'too-fast'
   }
 
   /** Whether another node may come. A full node is still the owner of documents that others need. */

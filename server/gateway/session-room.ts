@@ -27,6 +27,7 @@ export class SessionRoom {
 
   /** Why a further session on the document is refused; null if there is room. */
   refusalOf(documentId: string): WeftError | null {
+    this.#connection.rates.asked('opens')
     const { limits, budget } = this.#services
     const { sessionsPerConnectionMax, sessionsPerAddressMax, sessionsPerConnectionAndDocumentMax } = limits
     const refuse = (reason: string): WeftError => new WeftError('too-many-sessions', reason)

@@ -12,6 +12,7 @@ import type { AwarenessFrame, AwarenessSessionPort, AwarenessSink } from '../awa
 import type { Attachment, CatchUp, DocumentBroadcast, Known, SessionSink } from '../document/port.js'
 import type { Connection } from '../transport/connection.js'
 import type { Message } from '../transport/outbox.js'
+import type { Rates } from '../transport/rates.js'
 import { Delivery, type Sources } from './delivery.js'
 import { EditQueue } from './edit-queue.js'
 import type { GatewayServices } from './services.js'
@@ -45,6 +46,7 @@ type SessionState =
 export class Session implements SessionSink, AwarenessSink {
   readonly #options: SessionOptions
   readonly #delivery: Delivery
+  readonly #rates: Rates
   #state: SessionState = { kind: 'attaching', step: 'authorizing', held: [], heldBytes: 0, holdsReading: false }
   readonly #authorization = new LatestAuthorization({
     decided: (authorization) => this.#authorized(authorization),
@@ -68,6 +70,7 @@ export class Session implements SessionSink, AwarenessSink {
   constructor(options: SessionOptions) {
     this.#options = options
     const { services, connection, dialect, documentId, address } = options
+    this.#rates = connection.ratesOfSession()
     this.#edits = new EditQueue({
       budget: services.budget,
       bytesMax: services.limits.attachingBytesMax,
@@ -101,6 +104,8 @@ export class Session implements SessionSink, AwarenessSink {
   // What the client asks. Each may be called in any state.
 
   sync(known: Known): void {
+    this.#rates.message(known.kind === 'nothing' ? 0 : known.stateVector.length)
+    this.#asked('syncs')
     this.#whenAttached(0, () => this.#delivery.sync(known))
   }
 
@@ -110,6 +115,7 @@ export class Session implements SessionSink, AwarenessSink {
    */
   write(submission: number, update: Uint8Array, author: string | null = null): void {
     this.#submissions.received(submission)
+    this.#rates.message(update.length)
     this.#whenAttached(update.length, (attachment) => {
       const user = author ?? this.#user
       if (this.#permission === 'read-write') this.#submit(attachment, submission, update, user)
@@ -131,6 +137,8 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   receiveAwareness(update: Uint8Array): void {
+    this.#rates.message(update.length)
+    this.#asked('awareness')
     this.#whenAttached(update.length, (_attachment, membership) => {
       if (this.#cursor === 'shown') membership.receive(update)
       else this.#options.services.counters.add('awareness_entries_refused')
@@ -139,6 +147,8 @@ export class Session implements SessionSink, AwarenessSink {
 
   /** Answered at once, and then only so often: whoever asks and asks is owed one answer. */
   queryAwareness(): void {
+    this.#rates.message(0)
+    this.#asked('awareness')
     if (this.#query !== null || this.#state.kind === 'ended') return
     const { clock, limits } = this.#options.services
     const waitMs = this.#queriedAt + limits.awarenessQueryMs - clock.monotonic()
@@ -151,8 +161,14 @@ export class Session implements SessionSink, AwarenessSink {
     else this.#query = clock.after(waitMs, answer, { unref: true })
   }
 
+  #asked(what: 'syncs' | 'awareness'): void {
+    this.#rates.asked(what)
+    this.#options.connection.rates.asked(what)
+  }
+
   /** The client presents another token: from the answer on, that is who it is and what it may do. */
   reauthorize(authorize: Ask): void {
+    this.#rates.message(0)
     if (this.#state.kind !== 'ended') this.#authorization.ask(authorize)
   }
 

@@ -9,6 +9,7 @@ import { FairInbox, type LoopShare } from './fair-inbox.js'
 import { Heartbeat } from './heartbeat.js'
 import type { Message, OutboxCarrier } from './outbox.js'
 import type { OutboxMemory } from './outbox-memory.js'
+import { connectionRates, type RateName, RatePause, Rates, sessionRates } from './rates.js'
 import type { Socket, SocketEvents } from './socket.js'
 import { TransferWindows } from './transfer-windows.js'
 
@@ -65,6 +66,9 @@ export class Connection implements SocketEvents, OutboxCarrier {
   readonly #options: ConnectionOptions
   readonly #heartbeat: Heartbeat
   readonly #inbox: FairInbox
+  /** What it may send in a second. */
+  readonly rates: Rates
+  readonly #ratePause: RatePause
   /** What is under way of large transfers. */
   readonly windows: TransferWindows
   #driver: Driver | null = null
@@ -89,6 +93,15 @@ export class Connection implements SocketEvents, OutboxCarrier {
     this.#options = options
     this.#lastSentAt = clock.monotonic()
     this.#inbox = new FairInbox(options.share, { full: () => this.#updateReading(), emptied: () => this.#inboxEmptied() })
+    this.#ratePause = new RatePause({
+      clock,
+      counters: options.counters,
+      exceededMsMax: limits.rateExceededMsMax,
+      hold: (held) => (held ? this.holdReading() : this.releaseReading()),
+      began: (rate) => options.logger.info({ connection: this.id, rate }, 'a client sends faster than it may; it is read in pauses'),
+      goesOn: (error) => this.fail(error),
+    })
+    this.rates = new Rates(clock, connectionRates(limits), (name, waitMs) => this.#tooFast(name, waitMs))
     this.windows = new TransferWindows({
       clock,
       stalledMsMax: limits.laggingMsMax,
@@ -105,6 +118,11 @@ export class Connection implements SocketEvents, OutboxCarrier {
       traffic: () => ({ waiting: socket.bufferedBytes, taken: this.takenBytes }),
       silent: () => this.#timedOut(),
     })
+  }
+
+  /** What one of its sessions may send in a second. */
+  ratesOfSession(): Rates {
+    return new Rates(this.#options.clock, sessionRates(this.#options.limits), (name, waitMs) => this.#tooFast(name, waitMs))
   }
 
   /** Gives the connection its driver and starts it. */
@@ -222,6 +240,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.#state.kind !== 'open') return
     this.#state = { kind: 'closing', timer: this.#closeTimer() }
     this.#heartbeat.stop()
+    this.#ratePause.stop()
     this.windows.stop()
     this.#inbox.clear()
     this.#options.socket.close(code, reason)
@@ -254,6 +273,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.#state.kind !== 'open') return
     this.#state = { kind: 'leaving', timer: this.#closeTimer() }
     this.#heartbeat.stop()
+    this.#ratePause.stop()
     this.windows.stop()
     socket.close(closeCodes.restart, 'The server is restarting; connect again.')
   }
@@ -268,7 +288,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
 
   message(data: Uint8Array): void {
     this.#options.counters.add('bytes_received', data.length)
-    this.#inbox.receive(data, () => this.#receive((driver) => driver.message(data)))
+    this.#inbox.receive(data, () => this.#receive(data.length, (driver) => driver.message(data)))
   }
 
   tooLarge(): void {
@@ -279,7 +299,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
   }
 
   text(): void {
-    this.#inbox.receive(null, () => this.#receive((driver) => driver.text()))
+    this.#inbox.receive(null, () => this.#receive(0, (driver) => driver.text()))
   }
 
   pong(mark: number): void {
@@ -294,6 +314,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (!this.#inbox.isEmpty) {
       // What came before the end counts: somebody types and closes the page.
       this.#heartbeat.stop()
+      this.#ratePause.stop()
       this.windows.stop()
       this.#closedWith = code
       // Nothing more comes, and whoever sees this client has to hear that it is gone.
@@ -304,6 +325,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.#state.kind === 'closing' || this.#state.kind === 'leaving') this.#state.timer.cancel()
     this.#state = { kind: 'closed' }
     this.#heartbeat.stop()
+    this.#ratePause.stop()
     this.windows.stop()
     this.#waitingForRoom = []
     for (const held of this.#held) this.#letGo(held)
@@ -359,13 +381,19 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.#closedWith !== null) this.closed(this.#closedWith)
   }
 
-  #receive(handle: (driver: Driver) => void): void {
+  /** What the socket had delivered already waits, so this paces what is handled. */
+  #tooFast(name: RateName, waitMs: number): void {
+    if (this.#state.kind === 'open' && !this.#isLeaving && this.#closedWith === null) this.#ratePause.exceeded(name, waitMs)
+  }
+
+  #receive(bytes: number, handle: (driver: Driver) => void): void {
     const driver = this.#driver
     if (driver === null) return
     switch (this.#state.kind) {
       case 'open':
         this.#options.counters.add('messages_received')
         this.#heartbeat.heard()
+        this.rates.message(bytes)
         this.#guard(() => handle(driver))
         return
       case 'leaving':

@@ -256,7 +256,9 @@ describe('limits', () => {
     const codes: unknown[] = []
     const note = (fields: object): void => void codes.push('code' in fields ? fields.code : null)
     const logger = { debug: () => {}, info: note, warn: note, error: note }
-    const limits = { sessionsPerConnectionMax: 1, outboxBytesHigh: 2_000, outboxBytesLow: 500 }
+    // No rate stops the flood before.
+    const rates = { messagesPerSecondMax: 1_000_000, opensPerSecondMax: 1_000_000 }
+    const limits = { sessionsPerConnectionMax: 1, outboxBytesHigh: 2_000, outboxBytesLow: 500, ...rates }
     return withServer({ limits, logger }, async ({ webSocketUrl, server }) => {
       const client = await RawClient.weft(webSocketUrl)
       await client.weftMessage('welcome')

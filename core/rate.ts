@@ -1,0 +1,37 @@
+// How much of something may come in a second, with what may come at once after a quiet time: a token bucket, as one number.
+import type { Clock } from './clock.js'
+
+export class Rate {
+  readonly #clock: Clock
+  readonly #perSecond: number
+  readonly #burstMs: number
+  /** When everything that may come at once may come again; monotonic. */
+  #fullAt = Number.NEGATIVE_INFINITY
+
+  /** `burstS`: so many seconds' worth may come at once. */
+  constructor(clock: Clock, perSecond: number, burstS: number) {
+    this.#clock = clock
+    this.#perSecond = perSecond
+    this.#burstMs = burstS * 1000
+  }
+
+  /** Whether one more may come now; it is counted if so. */
+  admits(): boolean {
+    const now = this.#clock.monotonic()
+    const fullAt = this.#after(1, now)
+    // A fraction that floating point lost is no reason to refuse.
+    if (fullAt - now > this.#burstMs + 1e-6) return false
+    this.#fullAt = fullAt
+    return true
+  }
+
+  /** Counts what has come already. Answers for how many milliseconds nothing more should: 0 within the rate. `now` is the clock's monotonic time. */
+  take(amount: number, now: number): number {
+    this.#fullAt = this.#after(amount, now)
+    return Math.max(0, this.#fullAt - now - this.#burstMs)
+  }
+
+  #after(amount: number, now: number): number {
+    return Math.max(this.#fullAt, now) + (amount * 1000) / this.#perSecond
+  }
+}

@@ -1,0 +1,143 @@
+// What a client may send in a second, over its connection and for each of its sessions: past it the connection is not read for as long as the excess takes, and
+// one that goes on like that is closed. An honest paste, or the join of a large document, fits into what may come at once.
+import type { Clock, Timer } from '../../core/clock.js'
+import type { CounterName, Counters } from '../../core/counters.js'
+import { WeftError } from '../../core/errors.js'
+import type { Limits } from '../../core/limits.js'
+import { Rate } from '../../core/rate.js'
+
+/** So many seconds' worth may come at once. */
+const BURST_S = 10
+/** The shortest pause: many short ones would cost more than they are worth. */
+const PAUSE_MS_MIN = 20
+/** Whoever was read for so long without a pause has kept to its rates. */
+const KEPT_MS = 5_000
+
+export type RateName = 'messages' | 'bytes' | 'syncs' | 'awareness' | 'opens'
+
+const counterOf: Readonly<Record<RateName, CounterName>> = {
+  messages: 'rates_exceeded_messages',
+  bytes: 'rates_exceeded_bytes',
+  syncs: 'rates_exceeded_syncs',
+  awareness: 'rates_exceeded_awareness',
+  opens: 'rates_exceeded_opens',
+}
+
+const inWords: Readonly<Record<RateName, string>> = {
+  messages: 'messages',
+  bytes: 'bytes',
+  syncs: 'requests for the document',
+  awareness: 'cursor messages',
+  opens: 'requests to open documents',
+}
+
+/** The rates of one connection, or of one session. */
+export class Rates {
+  readonly #clock: Clock
+  readonly #rates: ReadonlyMap<RateName, Rate>
+  readonly #exceeded: (name: RateName, waitMs: number) => void
+
+  /** `exceeded` is told what came too fast, and for how long nothing more should. */
+  constructor(clock: Clock, perSecond: Readonly<Partial<Record<RateName, number>>>, exceeded: (name: RateName, waitMs: number) => void) {
+    this.#clock = clock
+    this.#rates = new Map(Object.entries(perSecond).map(([name, value]) => [name as RateName, new Rate(clock, value, BURST_S)]))
+    this.#exceeded = exceeded
+  }
+
+  /** A message came, with this many bytes. */
+  message(bytes: number): void {
+    const now = this.#clock.monotonic()
+    this.#take('messages', 1, now)
+    this.#take('bytes', bytes, now)
+  }
+
+  /** A message came that asks for more than its bytes show. */
+  asked(name: 'syncs' | 'awareness' | 'opens'): void {
+    this.#take(name, 1, this.#clock.monotonic())
+  }
+
+  #take(name: RateName, amount: number, now: number): void {
+    const waitMs = this.#rates.get(name)?.take(amount, now) ?? 0
+    if (waitMs > 0) this.#exceeded(name, waitMs)
+  }
+}
+
+export function connectionRates(limits: Limits): Readonly<Record<RateName, number>> {
+  return {
+    messages: limits.messagesPerSecondMax,
+    bytes: limits.bytesPerSecondMax,
+    syncs: limits.syncsPerSecondMax,
+    awareness: limits.awarenessPerSecondMax,
+    opens: limits.opensPerSecondMax,
+  }
+}
+
+/** A session is opened once. */
+export function sessionRates(limits: Limits): Readonly<Record<Exclude<RateName, 'opens'>, number>> {
+  return {
+    messages: limits.messagesPerSecondPerSessionMax,
+    bytes: limits.bytesPerSecondPerSessionMax,
+    syncs: limits.syncsPerSecondPerSessionMax,
+    awareness: limits.awarenessPerSecondPerSessionMax,
+  }
+}
+
+export interface RatePauseOptions {
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly exceededMsMax: number
+  /** The connection is to be read, or not, for the time being. */
+  readonly hold: (held: boolean) => void
+  /** A pause has begun that does not go on from the one before. */
+  readonly began: (name: RateName) => void
+  readonly goesOn: (error: WeftError) => void
+}
+
+/** One connection's pauses for what came too fast. */
+export class RatePause {
+  readonly #options: RatePauseOptions
+  #timer: Timer | null = null
+  #until = 0
+  /** When the first of the pauses began that followed each other closely. */
+  #since: number | null = null
+
+  constructor(options: RatePauseOptions) {
+    this.#options = options
+  }
+
+  exceeded(name: RateName, waitMs: number): void {
+    const { clock, counters, exceededMsMax, hold, began, goesOn } = this.#options
+    const now = clock.monotonic()
+    if (this.#since === null || now - this.#until > KEPT_MS) {
+      this.#since = now
+      began(name)
+    }
+    const until = now + Math.max(waitMs, PAUSE_MS_MIN)
+    if (now - this.#since > exceededMsMax) {
+      counters.add('connections_too_fast')
+      goesOn(
+        new WeftError(
+          'too-fast',
+          `The connection has sent more ${inWords[name]} than this server takes, for longer than ${exceededMsMax} ms; send less, and connect again.`,
+        ),
+      )
+      return
+    }
+    if (this.#timer === null) {
+      counters.add(counterOf[name])
+      hold(true)
+    } else if (until <= this.#until) return
+    this.#until = until
+    this.#timer?.cancel()
+    this.#timer = clock.after(until - now, () => {
+      this.#timer = null
+      hold(false)
+    })
+  }
+
+  /** The connection is over. */
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+  }
+}
