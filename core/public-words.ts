@@ -1,6 +1,7 @@
 // What strangers may read about a server that cannot serve: plain words for people. Hosts, settings and causes are for the log.
 import type { WeftError } from './errors.js'
 
+export const openingStore = 'opening the store'
 export const waitingForDatabase = 'waiting for the database'
 export const joiningCluster = 'joining the cluster'
 export const lookingForItself = 'looking whether the address that the other nodes are told leads to this node'

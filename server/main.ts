@@ -52,7 +52,7 @@ async function serve(settings: Settings): Promise<void> {
   // Loaded only now, so that wrong usage and --help are answered without the engine.
   const [{ createLogger, isForPeople }, { createServer }, { anyPattern }] = await Promise.all([
     import('./logging/logger.js'),
-    import('./composition/server.js'),
+    import('./composition/create-server.js'),
     import('../core/document-pattern.js'),
   ])
   const logger = createLogger(settings.logLevel, settings.logFormat)

@@ -106,7 +106,8 @@ export class AccessControl {
   async start(records: AccessRecords, shared: boolean): Promise<void> {
     this.#records = records
     await this.refresh()
-    if (shared) this.#refreshLater()
+    // Unless it was stopped meanwhile.
+    if (shared && this.#records === records) this.#refreshLater()
   }
 
   stop(): void {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { WeftError } from '../../core/errors.js'
 import { randomId, systemRandom } from '../../core/random.js'
-import type { ServerOptions } from '../composition/server.js'
+import type { ServerOptions } from '../composition/server-options.js'
 import type { GivenToCommand } from '../config/command-line.js'
 import { openStoppedCluster } from './stopped-cluster.js'
 
@@ -77,7 +77,10 @@ export class ApiTarget {
   }
 
   static async #serving(where: Pick<ServerOptions, 'dataDir' | 'store'>, closed: () => Promise<void>): Promise<ApiTarget> {
-    const [{ createServer }, { createLogger }] = await Promise.all([import('../composition/server.js'), import('../logging/logger.js')])
+    const [{ createServer }, { createLogger }] = await Promise.all([
+      import('../composition/create-server.js'),
+      import('../logging/logger.js'),
+    ])
     // The store may hold API keys, and then nothing is allowed to whoever shows none.
     const adminKey = randomId(systemRandom, 32)
     const server = await createServer({ ...where, demo: false, logger: createLogger('error', 'auto'), access: { adminKey } })

@@ -1,5 +1,5 @@
-// A node without its HTTP side: everything between a socket and the store, constructed and taken apart in order. The server puts a listener in front
-// of it; a simulation hands it sockets of its own.
+// A node without its HTTP side: everything between a socket and the store, constructed, and in what order it comes up. The server puts a listener in
+// front of it; a simulation hands it sockets of its own.
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
@@ -24,6 +24,7 @@ import { Workshop } from '../history/workshop/workshop.js'
 import { ProgramDocuments } from '../program/server-document.js'
 import type { Webhook } from '../webhooks/webhook.js'
 import { WebhookFeed } from '../webhooks/webhook-feed.js'
+import type { Component } from './life-cycle.js'
 import type { Ownership } from './ownership.js'
 import { SoleOwnership } from './sole-ownership.js'
 
@@ -80,16 +81,11 @@ export class ServerNode {
   readonly program: ProgramDocuments
   readonly store: DocumentStore
   readonly #feeds: WebhookFeed[] = []
+  #feedsClosed: Promise<unknown> | null = null
   readonly #workshop: Workshop
   readonly #options: NodeOptions
 
-  /** Constructs the node and starts it. Rejects with a store error. */
-  static async start(options: NodeOptions): Promise<ServerNode> {
-    const node = new ServerNode(options)
-    await node.start()
-    return node
-  }
-
+  /** Constructs it; its `components` bring it up. */
   constructor(options: NodeOptions) {
     const { store, compactor, clock, random, limits, logger, authorize, broadcast, tuning, bus = soloAwarenessBus, cluster } = options
     const counters = options.counters ?? new Counters()
@@ -167,12 +163,6 @@ export class ServerNode {
     )
   }
 
-  /** Takes ownership, of everything or of its share. Rejects with a store error. */
-  async start(): Promise<void> {
-    await this.ownership.start()
-    await this.#startFeeds()
-  }
-
   /** Documents of which an address is still to be told. */
   get webhooksWaiting(): number {
     return this.#feeds.reduce((waiting, feed) => waiting + feed.waiting, 0)
@@ -228,37 +218,41 @@ export class ServerNode {
   }
 
   /**
-   * Ownership first, so that others go on with the documents; then the clients, their closes spread over up to `windowMs`; then what they wrote, and
-   * what it was written with. Each step is taken even if the one before it failed; rejects with the first failure.
+   * In the order in which they come up: what is worked with, ownership of everything or of a share, what becomes of edits, and those who bring them. So ownership is
+   * handed over first of all (G4), while clients are still there; then the clients go; then what they wrote is committed, told of, and let go of.
    */
-  async stop(windowMs: number): Promise<void> {
+  get components(): readonly Component[] {
     const { gateway, documents, awareness, ownership } = this
-    const { compactor, clock, logger } = this.#options
-    const failures: unknown[] = []
-    const steps: readonly (() => unknown)[] = [
-      () => ownership.handOver(),
-      () => gateway.drain(windowMs),
-      () => gateway.close(),
-      async () => {
-        if (!(await settlesWithin(clock, LAST_COMMITS_MS_MAX, documents.drain())))
-          logger.error({}, 'the store did not take the last edits; none of them was acknowledged, and their clients still have them')
+    const { compactor, clock, beforeClose } = this.#options
+    return [
+      { name: 'the workshop', stop: () => this.#workshop.close() },
+      { name: 'the compactor', stop: () => compactor.close() },
+      { name: 'ownership', start: () => ownership.start(), stop: () => ownership.end() },
+      { name: 'awareness', stop: () => awareness.close() },
+      { name: 'webhooks', start: () => this.#startFeeds(), drain: () => this.#closeFeeds(), stop: () => this.#closeFeeds() },
+      { name: 'the hooks of the program', drain: () => beforeClose?.() },
+      { name: 'the documents', drain: () => this.#lastCommits(), stop: () => documents.close() },
+      {
+        name: 'the gateway',
+        drain: async (deadlineMs) => {
+          await gateway.drain(Math.max(0, deadlineMs - clock.monotonic()))
+          gateway.close()
+        },
+        stop: () => gateway.close(),
       },
-      () => this.#options.beforeClose?.(),
-      () => Promise.all(this.#feeds.map((feed) => feed.close())),
-      () => documents.close(),
-      () => awareness.close(),
-      () => compactor.close(),
-      () => this.#workshop.close(),
-      () => ownership.end(),
+      { name: 'the hand-over', drain: () => ownership.handOver() },
     ]
-    for (const step of steps) {
-      try {
-        await step()
-      } catch (thrown) {
-        failures.push(thrown)
-        logger.error({ err: thrown }, 'a step of stopping failed')
-      }
-    }
-    if (failures.length > 0) throw failures[0]
+  }
+
+  /** They tell of what waits first, once. */
+  #closeFeeds(): Promise<unknown> {
+    this.#feedsClosed ??= Promise.all(this.#feeds.map((feed) => feed.close()))
+    return this.#feedsClosed
+  }
+
+  async #lastCommits(): Promise<void> {
+    const { clock, logger } = this.#options
+    if (!(await settlesWithin(clock, LAST_COMMITS_MS_MAX, this.documents.drain())))
+      logger.error({}, 'the store did not take the last edits; none of them was acknowledged, and their clients still have them')
   }
 }

@@ -135,6 +135,27 @@ describe('a setting that is wrong', { concurrency: 3 }, () => {
   })
 })
 
+test('G5: a start that fails in the middle says so to whoever asks, and leaves no connection to the database or to Redis behind', async () => {
+  await redis.run('ACL', 'SETUSER', 'dumb', 'on', '>dumb', '~*', '+@all', '-publish', '-subscribe', '-spublish', '-ssubscribe')
+  const databaseUrl = await postgres.createDatabase()
+  const server = await createServer({
+    cluster: { databaseUrl, secret, redisUrl: `redis://dumb:dumb@127.0.0.1:${redis.port}` },
+    demo: false,
+    logger: silentLogger,
+  })
+  try {
+    await server.listen(0)
+    await assert.rejects(server.ready, { code: 'invalid-configuration' })
+    const readiness = await fetch(`${server.url}/readyz`)
+    assert.deepEqual([readiness.status, await readiness.text()], [503, 'failed: a setting has to change; the log says more\n'])
+    const connections = `SELECT FROM pg_stat_activity WHERE datname = '${new URL(databaseUrl).pathname.slice(1)}'`
+    await until(async () => (await postgres.run(connections)).rows.length === 0, 'the connections to the database to be gone')
+    await until(async () => !String(await redis.run('CLIENT', 'LIST')).includes('user=dumb'), 'the connections to Redis to be gone')
+  } finally {
+    await server.close()
+  }
+})
+
 test('weft migrate brings a database up to date, says so when there is nothing to do, and refuses a wrong address with exit code 2', async () => {
   const url = await postgres.createDatabase()
   const early = await refused(url, '--no-migrate')

@@ -8,6 +8,7 @@ import { type Random, seededRandom } from '../../core/random.js'
 import type { MemoryDisk } from '../../persistence/memory/memory-store.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { allowEverybody } from '../../server/access/authorize.js'
+import { LifeCycle } from '../../server/composition/life-cycle.js'
 import { ServerNode } from '../../server/composition/node.js'
 import { type CompactionInput, type CompactionResult, InProcessCompactor } from '../../server/document/compaction.js'
 import type { DocumentTuning } from '../../server/document/tuning.js'
@@ -150,14 +151,15 @@ export class SimulatedNode {
     const node = new ServerNode(
       member === null ? common : { ...common, bus: member.bus, cluster: member.cluster, counters: member.counters },
     )
+    const lifeCycle = new LifeCycle(common)
     const stop = async (windowMs: number): Promise<void> => {
-      await node.stop(windowMs)
+      await lifeCycle.end(windowMs)
       await member?.bus.close()
     }
     const starting: NodeState = { kind: 'starting', clock, devices, stop }
     this.#state = starting
     try {
-      await node.start()
+      await lifeCycle.start(node.components)
     } catch (error) {
       // Given up meanwhile.
       if (this.#state !== starting) return

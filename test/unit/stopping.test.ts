@@ -8,6 +8,7 @@ import { seededRandom } from '../../core/random.js'
 import { MemoryStore } from '../../persistence/index.js'
 import { decodeWeftServer, encodeWeftClient, type WeftClientMessage } from '../../protocol/dialects/weft.js'
 import { allowEverybody } from '../../server/access/authorize.js'
+import { LifeCycle } from '../../server/composition/life-cycle.js'
 import { ServerNode } from '../../server/composition/node.js'
 import { InProcessCompactor } from '../../server/document/compaction.js'
 import { defaultTuning } from '../../server/document/tuning.js'
@@ -21,7 +22,7 @@ test('G4, D1: a drain ends although every commit fails; what was not committed i
   const clock = new ManualClock()
   const store = new FaultyStore(new MemoryStore({ clock }))
   for (let time = 0; time < 1_000; time++) store.failBefore('append')
-  const node = await ServerNode.start({
+  const node = new ServerNode({
     store,
     compactor: new InProcessCompactor(),
     clock,
@@ -33,6 +34,8 @@ test('G4, D1: a drain ends although every commit fails; what was not committed i
     tuning: defaultTuning,
     onFatal: () => {},
   })
+  const lifeCycle = new LifeCycle({ clock, logger: silentLogger })
+  await lifeCycle.start(node.components)
   const heard: string[] = []
   let closeCode = 0
   const socket: Socket = {
@@ -57,7 +60,7 @@ test('G4, D1: a drain ends although every commit fails; what was not committed i
   await clock.settle()
   say({ type: 'submit', channel: 1, submission: 1, update: editOf('never stored', 1) })
   await clock.advanceAsync(1_000)
-  const stopping = node.stop(0)
+  const stopping = lifeCycle.end(0)
   await clock.advanceAsync(60_000)
   await stopping
   assert.equal(clock.timerCount, 0)

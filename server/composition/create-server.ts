@@ -1,0 +1,106 @@
+// Makes a server from the options of a program: what it is to be, checked, and what all of it stands on.
+import { fileURLToPath } from 'node:url'
+import { type Clock, systemClock } from '../../core/clock.js'
+import { Counters } from '../../core/counters.js'
+import { WeftError } from '../../core/errors.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
+import { openingStore } from '../../core/public-words.js'
+import { systemRandom } from '../../core/random.js'
+import { auditedSessions } from '../access/audit-trail.js'
+import { NodeGatekeeper } from '../access/node-credentials.js'
+import { readStaticFiles } from '../api/routes/static-files.js'
+import { settingsFromOptions, settingsUnder, tuningIn } from '../config/program-options.js'
+import type { Settings } from '../config/settings.js'
+import { defaultTuning } from '../document/tuning.js'
+import { AuditLog } from '../logging/audit-log.js'
+import { LimitedLogger } from '../logging/limited-logger.js'
+import { createLogger } from '../logging/logger.js'
+import { Webhook } from '../webhooks/webhook.js'
+import { accessControlOf } from './access.js'
+import { ProgramHooks } from './program-hooks.js'
+import { Server, type StartNode } from './server.js'
+import type { ServerOptions } from './server-options.js'
+import { startAlone } from './start-alone.js'
+import { type ClusterConfig, startMember } from './start-member.js'
+import type { NodeBase } from './started-node.js'
+import { packageVersion } from './version.js'
+import type { WeftServer } from './weft-server.js'
+
+const demoFolder = fileURLToPath(new URL('../../demo', import.meta.url))
+
+/**
+ * Opens the embedded store and takes ownership; a node of a cluster does that once it listens. Rejects with `data-folder-in-use`,
+ * `data-folder-unwritable`, `data-folder-newer`, `data-folder-damaged` or a store error, and with `invalid-configuration` for settings that cannot be, or contradict
+ * each other.
+ */
+export async function createServer(options: ServerOptions = {}): Promise<WeftServer> {
+  const settings = settingsFromOptions({ ...options })
+  const cluster = clusterOf(settings, options)
+  const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
+  const limits = settingsUnder(settings, 'limits')
+  const clock = options.clock ?? systemClock
+  const random = options.random ?? systemRandom
+  const logger = new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits })
+  const counters = new Counters()
+  const hooks = new ProgramHooks(options.hooks ?? {}, { clock, random, logger, limits }, () => server.node?.history ?? null)
+  const audit = settings.auditLog === null ? null : new AuditLog(settings.auditLog, logger, clock)
+  const sessionEvents = [hooks.sessionEvents, audit === null ? null : auditedSessions(audit, clock)].filter((events) => events !== null)
+  const base: NodeBase = {
+    clock,
+    random,
+    logger,
+    limits,
+    counters,
+    budget: new MemoryBudget(limits.memoryBytesMax),
+    audit,
+    access: await accessControlOf(settings, options, { clock, random, logger, counters, limits }, sessionEvents),
+    editGuard: hooks.editGuard,
+    observer: hooks.observer,
+    beforeClose: () => hooks.close(),
+    webhooks: webhooksOf(settings, clock),
+    webhookPace: { quietMs: settings['webhooks.quietMs'], waitMsMax: settings['webhooks.waitMsMax'] },
+    broadcast: settings.broadcast,
+    stampUser: settings['access.stampUser'],
+    keepDeleted: options.keepDeleted ?? (() => false),
+    tuning: { ...defaultTuning, ...options.tuning, ...tuningIn(settings) },
+    onFatal: (error) => server.fail(error),
+  }
+  const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock, random })
+  const version = await packageVersion()
+  const startNode: StartNode =
+    cluster === null || gatekeeper === null
+      ? (_, __, cancelled) => startAlone(base, { dataDir: settings.dataDir, store: options.store ?? null, cancelled })
+      : (url, waiting, cancelled) => startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
+  const onFatal = options.onFatal ?? (() => process.exit(1))
+  const server = new Server({ settings, base, audit, files, gatekeeper, version, startNode, onFatal })
+  await server.open()
+  if (cluster !== null) return server
+  server.begin('', openingStore)
+  try {
+    await server.ready
+  } catch (thrown) {
+    await server.close()
+    throw thrown
+  }
+  return server
+}
+
+/** Throws `invalid-configuration`. */
+function webhooksOf(settings: Settings, clock: Clock): readonly Webhook[] {
+  const { urls, secret } = settingsUnder(settings, 'webhooks')
+  return secret === null ? [] : urls.map((url) => new Webhook({ url, secret, clock }))
+}
+
+/** Null: a server that is alone. Throws `invalid-configuration`. */
+function clusterOf(settings: Settings, { store, cluster }: ServerOptions): ClusterConfig | null {
+  if (cluster === undefined) return null
+  if (store !== undefined)
+    throw new WeftError(
+      'invalid-configuration',
+      'cluster and store are both set: the documents of a cluster are in its database. Leave one of them out.',
+    )
+  const { databaseUrl, secret, ...rest } = settingsUnder(settings, 'cluster')
+  if (databaseUrl === null || secret === null)
+    throw new WeftError('invalid-configuration', 'cluster is without databaseUrl or secret; it needs both.')
+  return { databaseUrl, secret, ...rest }
+}
