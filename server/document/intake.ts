@@ -1,0 +1,152 @@
+// How an edit comes into a document: it is looked at, what of it is new waits for a commit, and the rest is acknowledged or refused.
+import { unreachable } from '../../core/assert.js'
+import type { WeftError } from '../../core/errors.js'
+import type { Sliced } from '../../core/slices.js'
+import type { InspectedUpdate } from '../../protocol/updates/inspect.js'
+import type { KnownState } from '../../protocol/updates/known-state.js'
+import type { WaitingClients } from '../../protocol/updates/waiting-clients.js'
+import { type Admission, admitting } from './admission.js'
+import { AdmissionQueue } from './admission-queue.js'
+import { NestingGuard } from './nesting-guard.js'
+import type { OwnerEnvironment } from './owner-environment.js'
+import { Repeats, type Submitter } from './pending.js'
+import type { Uncommitted } from './uncommitted.js'
+import type { DocumentPressure } from './view/back-pressure.js'
+import type { Image } from './view/image.js'
+import type { SessionSlot, SessionSlots } from './view/session-slots.js'
+import { WaitingGuard } from './waiting-guard.js'
+
+export interface IntakeOptions {
+  readonly environment: Pick<OwnerEnvironment, 'clock' | 'counters' | 'limits'>
+  readonly image: Image
+  readonly known: KnownState
+  readonly waiting: WaitingClients
+  readonly uncommitted: Uncommitted
+  readonly sessions: SessionSlots
+  readonly pressure: DocumentPressure
+  /** Why writes are refused, or null. */
+  readonly refusal: () => WeftError | null
+  /** The seq through which everything is durable. */
+  readonly durableSeq: () => number
+  /** Something new waits for a commit. */
+  readonly added: () => void
+  /** How much is held has changed. */
+  readonly measured: () => void
+  /** An edit did not fit. */
+  readonly tooLarge: () => void
+  /** Nothing is on its way in any more. */
+  readonly emptied: () => void
+}
+
+export class Intake {
+  readonly #options: IntakeOptions
+  readonly #queue: AdmissionQueue
+  readonly #waiting: WaitingGuard
+  readonly #nesting: NestingGuard
+  readonly #repeats: Repeats
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+    const { environment, image, known, waiting, uncommitted, sessions, durableSeq } = options
+    const { clock, limits } = environment
+    this.#queue = new AdmissionQueue(clock, options.emptied)
+    this.#waiting = new WaitingGuard(waiting, known, limits)
+    this.#nesting = new NestingGuard(
+      known,
+      limits,
+      () => this.#waiting.count,
+      // All that is known, in the order of the log.
+      () => {
+        const { base, tail } = image.snapshotInput()
+        return [...(base === null ? [] : [base]), ...tail, ...uncommitted.updates]
+      },
+    )
+    this.#repeats = new Repeats(clock, (session, through) => sessions.acknowledge(session, through, durableSeq()))
+  }
+
+  get empty(): boolean {
+    return this.#queue.empty
+  }
+
+  /** Of what is on its way in. */
+  get bytes(): number {
+    return this.#queue.bytes
+  }
+
+  /** What it remembers of the document, in memory. */
+  get rememberedBytes(): number {
+    return this.#waiting.byteLength + this.#nesting.byteLength
+  }
+
+  submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
+    this.#options.environment.counters.add('updates_received')
+    this.#queue.push(bytes.length, this.#submitting({ session, submission, user }, bytes))
+    if (!this.#queue.empty) this.#options.measured()
+  }
+
+  /** Resolves when nothing is on its way in any more. */
+  settled(): Promise<void> {
+    return this.#queue.settled()
+  }
+
+  /** Drops what is on its way in. */
+  clear(): void {
+    this.#queue.clear()
+  }
+
+  *#submitting(from: Submitter, bytes: Uint8Array): Sliced<void> {
+    const { session, submission } = from
+    const { environment, known, sessions, uncommitted } = this.#options
+    const admission = yield* this.#admitting(bytes)
+    switch (admission.kind) {
+      case 'refused':
+        // The tail may be what makes it too large.
+        if (admission.error.code === 'document-too-large') this.#options.tooLarge()
+        sessions.refuse(session, submission, admission.error)
+        return
+      case 'repeat':
+        environment.counters.add('updates_already_known')
+        this.#acknowledgeRepeat(session, submission)
+        return
+      case 'new': {
+        const { added } = admission
+        this.#waiting.take()
+        this.#nesting.take()
+        // First, so that the durable state vector leaves it out while it becomes known.
+        uncommitted.add(added, from, this.#firstUsesIn(added))
+        this.#options.added()
+        if (added.blocks.length + added.deletes.length === 1) known.add(added)
+        else yield* known.adding(added)
+        return
+      }
+      default:
+        unreachable(admission)
+    }
+  }
+
+  *#admitting(bytes: Uint8Array): Sliced<Admission> {
+    const { environment, image, known, uncommitted, pressure, refusal } = this.#options
+    const before = refusal()
+    if (before !== null) return { kind: 'refused', error: before }
+    const admission = yield* admitting(bytes, known, environment.limits, image.bytes + uncommitted.bytes, pressure)
+    // It may have been quarantined meanwhile.
+    if (admission.kind !== 'new') return admission
+    const { added } = admission
+    const since = (yield* this.#waiting.admitting(added)) ?? (yield* this.#nesting.admitting(added)) ?? refusal()
+    return since === null ? admission : { kind: 'refused', error: since }
+  }
+
+  /** Client ids of which nothing is known yet, and which the submitter is taken to have used: not those of a whole document that somebody brings in. */
+  #firstUsesIn({ blocks }: InspectedUpdate): readonly number[] {
+    const { environment, known } = this.#options
+    const clients = blocks.map(({ client }) => client).filter((client) => !known.hasClient(client))
+    return clients.length > environment.limits.firstUsesPerUpdateMax ? [] : clients
+  }
+
+  /** S3: acknowledged as soon as what it repeats is durable. */
+  #acknowledgeRepeat(session: SessionSlot, submission: number): void {
+    const unsettled = this.#options.uncommitted.last
+    if (unsettled === null) this.#repeats.add(session, submission)
+    else unsettled.submitters.set(session, submission)
+  }
+}
