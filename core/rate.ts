@@ -2,8 +2,8 @@
 import type { Clock } from './clock.js'
 
 export class Rate {
+  readonly perSecond: number
   readonly #clock: Clock
-  readonly #perSecond: number
   readonly #burstMs: number
   /** When everything that may come at once may come again; monotonic. */
   #fullAt = Number.NEGATIVE_INFINITY
@@ -11,7 +11,7 @@ export class Rate {
   /** `burstS`: so many seconds' worth may come at once. */
   constructor(clock: Clock, perSecond: number, burstS: number) {
     this.#clock = clock
-    this.#perSecond = perSecond
+    this.perSecond = perSecond
     this.#burstMs = burstS * 1000
   }
 
@@ -32,6 +32,6 @@ export class Rate {
   }
 
   #after(amount: number, now: number): number {
-    return Math.max(this.#fullAt, now) + (amount * 1000) / this.#perSecond
+    return Math.max(this.#fullAt, now) + (amount * 1000) / this.perSecond
   }
 }

@@ -9,7 +9,7 @@ export type { ClaimedIdentity, IdentityOfClaims } from './access/json-web-tokens
 export type { Grants, Right } from './access/rights.js'
 export { createServer } from './composition/create-server.js'
 export type { AccessOptions, ClusterOptions, ServerOptions } from './composition/server-options.js'
-export type { WeftServer } from './composition/weft-server.js'
+export type { ReloadedSettings, ReloadOptions, WeftServer } from './composition/weft-server.js'
 export type { DocumentChange, Edit, Hooks, SessionInfo } from './events/hooks.js'
 export type { History } from './history/history.js'
 export type { ClientPresence, DocumentPresence, UserConnection } from './presence/presence-registry.js'

@@ -1,14 +1,11 @@
 #!/usr/bin/env node
 // The command line: `weft serve` and its companions. Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage.
-import { systemClock } from '../core/clock.js'
 import { WeftError } from '../core/errors.js'
 import { Refused } from './commands/api-target.js'
 import { documentCommands } from './commands/document-commands.js'
-import { greeting } from './commands/greeting.js'
 import { packageVersion } from './composition/version.js'
 import { parseCommand } from './config/command-line.js'
-import { settingsUnder, tuningIn } from './config/program-options.js'
-import type { LogFormat, LogLevel, Settings } from './config/settings.js'
+import type { LogFormat, LogLevel } from './config/settings.js'
 import { settingsSchema } from './config/settings-schema.js'
 
 const FAILED = 1
@@ -42,70 +39,13 @@ async function main(): Promise<void> {
     case 'documents':
       await command.command.run(command.given)
       return
-    case 'serve':
-      await serve(command.settings)
+    case 'serve': {
+      // Loaded only now, so that wrong usage and --help are answered without the engine.
+      const { serve } = await import('./commands/serve.js')
+      await serve({ settings: command.settings, readAgain: command.readAgain, fail })
       await new Promise(() => {})
+    }
   }
-}
-
-async function serve(settings: Settings): Promise<void> {
-  // Loaded only now, so that wrong usage and --help are answered without the engine.
-  const [{ createLogger, isForPeople }, { createServer }, { anyPattern }] = await Promise.all([
-    import('./logging/logger.js'),
-    import('./composition/create-server.js'),
-    import('../core/document-pattern.js'),
-  ])
-  const logger = createLogger(settings.logLevel, settings.logFormat)
-  const { databaseUrl, secret, ...cluster } = settingsUnder(settings, 'cluster')
-  const server = await createServer({
-    dataDir: settings.dataDir,
-    broadcast: settings.broadcast,
-    basePath: settings.basePath,
-    trustedProxies: settings.trustedProxies,
-    metricsPort: settings.metricsPort,
-    metricsHost: settings.metricsHost,
-    auditLog: settings.auditLog,
-    access: settingsUnder(settings, 'access'),
-    webhooks: settingsUnder(settings, 'webhooks'),
-    drainWindowMs: settings.drainWindowMs,
-    limits: settingsUnder(settings, 'limits'),
-    tuning: tuningIn(settings),
-    keepDeleted: anyPattern(settings.keepDeleted),
-    logger,
-    ...(databaseUrl === null || secret === null ? {} : { cluster: { ...cluster, databaseUrl, secret } }),
-    ...(settings.demo ? {} : { demo: false }),
-    onFatal: (error) => {
-      logger.error({ code: error.code, err: error }, error.message)
-      process.exit(FAILED)
-    },
-  })
-  try {
-    await server.listen(settings.port, settings.host)
-  } catch (thrown) {
-    await server.close()
-    throw thrown
-  }
-  server.ready.catch((thrown) => {
-    // Cancelled by a signal, which ends the process by itself.
-    if (!(thrown instanceof WeftError && thrown.code === 'draining')) fail(thrown)
-  })
-
-  // Told to drain over the API.
-  // After whoever waits for the drain itself has heard whether it failed.
-  void server.closed.then(() => systemClock.soon(() => process.exit(0)))
-
-  const stop = (signal: NodeJS.Signals): void => {
-    process.off('SIGTERM', stop).off('SIGINT', stop)
-    // Whoever asks twice does not want to wait.
-    const exitAtOnce = (): never => process.exit(FAILED)
-    process.on('SIGTERM', exitAtOnce).on('SIGINT', exitAtOnce)
-    logger.info({ signal }, 'stopping')
-    server.drain().then(() => process.exit(0), fail)
-  }
-  process.on('SIGTERM', stop).on('SIGINT', stop)
-  // Only now: whoever reads it may stop the server at once, and expects a drain.
-  process.stdout.write(`Weft listens on ${server.url}\n`)
-  if (isForPeople(settings.logFormat, process.stdout)) process.stdout.write(greeting(settings, server.url))
 }
 
 async function migrateDatabase(url: string, logLevel: LogLevel, logFormat: LogFormat): Promise<void> {

@@ -36,7 +36,7 @@ export interface AccessControlOptions {
   readonly ticketKey: Uint8Array
   /** The cookie that may hold a token. Null: none. */
   readonly tokenCookie: string | null
-  /** Null: pages from anywhere may connect, if what they show is good. */
+  /** Null: pages from anywhere may connect, if what they show is good. Asked for each time, since it may change. */
   readonly allowedOrigin: ((origin: string) => boolean) | null
   readonly trustedProxies: TrustedProxies
   /** Everybody who can reach the server may do everything, while nothing else is configured. */

@@ -4,14 +4,13 @@ import { readFile } from 'node:fs/promises'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { AccessControl, type AccessControlOptions } from '../access/access-control.js'
-import { trustedProxiesOf } from '../access/addresses.js'
 import type { Authorize } from '../access/authorize.js'
 import type { IdentityOfClaims, TokenKey } from '../access/json-web-tokens.js'
 import { KeySet } from '../access/key-set.js'
-import { isLoopbackHost, originsOf } from '../access/origins.js'
+import { isLoopbackHost } from '../access/origins.js'
 import type { SessionEvents } from '../access/session-registry.js'
 import { settingsUnder } from '../config/program-options.js'
-import type { Settings } from '../config/settings.js'
+import type { LiveSettings } from './live-settings.js'
 
 export type AccessSettings = ReturnType<typeof settingsUnder<'access'>>
 
@@ -24,11 +23,12 @@ type Environment = Pick<AccessControlOptions, 'clock' | 'random' | 'logger' | 'c
 
 /** Rejects with `invalid-configuration`. */
 export async function accessControlOf(
-  settings: Settings,
+  live: LiveSettings,
   options: ProgramOptions,
   environment: Environment,
   sessionEvents: readonly SessionEvents[],
 ): Promise<AccessControl> {
+  const settings = live.current
   const access = settingsUnder(settings, 'access')
   const key = await tokenKeyOf(access, environment)
   const clusterSecret = settings['cluster.secret']
@@ -55,8 +55,10 @@ export async function accessControlOf(
     // Nodes take each other's tickets. Alone, a ticket is good until the next start.
     ticketKey: clusterSecret === null ? environment.random.bytes(32) : createHmac('sha256', clusterSecret).update('weft tickets').digest(),
     tokenCookie: access.tokenCookie,
-    allowedOrigin: access.allowedOrigins.length === 0 ? null : originsOf(access.allowedOrigins, 'allowedOrigins'),
-    trustedProxies: trustedProxiesOf(settings.trustedProxies, 'trustedProxies'),
+    get allowedOrigin() {
+      return live.allowedOrigin
+    },
+    trustedProxies: live.trustedProxies,
     insecureOpen: access.insecureOpen,
     sessionEvents,
   })

@@ -9,7 +9,7 @@ import { systemRandom } from '../../core/random.js'
 import { auditedSessions } from '../access/audit-trail.js'
 import { NodeGatekeeper } from '../access/node-credentials.js'
 import { readStaticFiles } from '../api/routes/static-files.js'
-import { settingsFromOptions, settingsUnder, tuningIn } from '../config/program-options.js'
+import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
 import type { Settings } from '../config/settings.js'
 import { defaultTuning } from '../document/tuning.js'
 import { AuditLog } from '../logging/audit-log.js'
@@ -17,6 +17,7 @@ import { LimitedLogger } from '../logging/limited-logger.js'
 import { createLogger } from '../logging/logger.js'
 import { Webhook } from '../webhooks/webhook.js'
 import { accessControlOf } from './access.js'
+import { LiveSettings } from './live-settings.js'
 import { ProgramHooks } from './program-hooks.js'
 import { Server, type StartNode } from './server.js'
 import type { ServerOptions } from './server-options.js'
@@ -37,7 +38,8 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const settings = settingsFromOptions({ ...options })
   const cluster = clusterOf(settings, options)
   const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
-  const limits = settingsUnder(settings, 'limits')
+  const live = new LiveSettings(settings, { ...defaultTuning, ...options.tuning })
+  const { limits, tuning } = live
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom
   const logger = new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits })
@@ -53,7 +55,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     counters,
     budget: new MemoryBudget(limits.memoryBytesMax),
     audit,
-    access: await accessControlOf(settings, options, { clock, random, logger, counters, limits }, sessionEvents),
+    access: await accessControlOf(live, options, { clock, random, logger, counters, limits }, sessionEvents),
     editGuard: hooks.editGuard,
     observer: hooks.observer,
     beforeClose: () => hooks.close(),
@@ -62,7 +64,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     broadcast: settings.broadcast,
     stampUser: settings['access.stampUser'],
     keepDeleted: options.keepDeleted ?? (() => false),
-    tuning: { ...defaultTuning, ...options.tuning, ...tuningIn(settings) },
+    tuning,
     onFatal: (error) => server.fail(error),
   }
   const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock, random })
@@ -72,7 +74,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
       ? (_, __, cancelled) => startAlone(base, { dataDir: settings.dataDir, store: options.store ?? null, cancelled })
       : (url, waiting, cancelled) => startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
   const onFatal = options.onFatal ?? (() => process.exit(1))
-  const server = new Server({ settings, base, audit, files, gatekeeper, version, startNode, onFatal })
+  const server = new Server({ live, base, audit, files, gatekeeper, version, startNode, onFatal })
   await server.open()
   if (cluster !== null) return server
   server.begin('', openingStore)

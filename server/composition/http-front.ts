@@ -1,7 +1,6 @@
 // The HTTP side of a server: the application and the upgrades to WebSockets, on ports of its own, on the program's servers, or as handlers.
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import { behindBasePath } from '../../core/document-path.js'
-import { trustedProxiesOf } from '../access/addresses.js'
 import type { NodeGatekeeper } from '../access/node-credentials.js'
 import { type Application, createApplication } from '../api/application.js'
 import type { NodeBindings } from '../api/framework/environment.js'
@@ -9,16 +8,16 @@ import { HttpListener } from '../api/listener.js'
 import { createRequestListener } from '../api/request-listener.js'
 import { probePaths, type Readiness } from '../api/routes/probes.js'
 import type { StaticFile } from '../api/routes/static-files.js'
-import type { Settings } from '../config/settings.js'
 import { serveUpgrades } from '../gateway/upgrade.js'
 import { dialects } from './dialects.js'
 import { serverGauges } from './gauges.js'
 import type { Component } from './life-cycle.js'
+import type { LiveSettings } from './live-settings.js'
 import type { ServerNode } from './node.js'
 import type { NodeBase, StartedNode } from './started-node.js'
 
 export interface HttpFrontOptions {
-  readonly settings: Settings
+  readonly live: LiveSettings
   readonly base: NodeBase
   readonly files: ReadonlyMap<string, StaticFile>
   /** Lets other nodes in; null for a server that is alone. */
@@ -45,9 +44,9 @@ export class HttpFront {
 
   constructor(options: HttpFrontOptions) {
     this.#options = options
-    const { base, settings } = options
+    const { base, live } = options
     const { clock, limits, budget } = base
-    const { basePath, metricsPort, metricsHost } = settings
+    const { basePath, metricsPort, metricsHost } = live.current
     const application = applicationOf(options)
     this.#application = application
     const answers = { clock, limits, memory: budget.account('answers') }
@@ -103,7 +102,7 @@ export class HttpFront {
   handle(request: IncomingMessage, response: ServerResponse, next: (() => void) | undefined): void {
     // Frameworks that mount a handler under a path take that off.
     const url = (request as IncomingMessage & { readonly originalUrl?: string }).originalUrl ?? request.url ?? '/'
-    if (next !== undefined && behindBasePath(url, this.#options.settings.basePath) === null) next()
+    if (next !== undefined && behindBasePath(url, this.#options.live.current.basePath) === null) next()
     else {
       request.url = url
       this.#requestListener(request, response)
@@ -138,16 +137,16 @@ export class HttpFront {
   }
 
   #serveUpgrades(server: HttpServer, others: 'refused' | 'ignored'): () => void {
-    const { base, settings, gatekeeper, node } = this.#options
+    const { base, live, gatekeeper, node } = this.#options
     const { limits, counters, logger, random, access } = base
     return serveUpgrades(server, {
       dialects,
       gateway: () => node()?.gateway ?? null,
       limits,
       counters,
-      basePath: settings.basePath,
+      basePath: live.current.basePath,
       nodes: gatekeeper === null ? null : { gatekeeper, logger },
-      trustedProxies: trustedProxiesOf(settings.trustedProxies, 'trustedProxies'),
+      trustedProxies: live.trustedProxies,
       logger,
       random,
       refusalOf: (visit, request) => access.refusalOf(visit, request),
@@ -156,7 +155,7 @@ export class HttpFront {
   }
 }
 
-function applicationOf({ settings, base, files, version, node, started, readiness, drain }: HttpFrontOptions): Application {
+function applicationOf({ live, base, files, version, node, started, readiness, drain }: HttpFrontOptions): Application {
   const { access, audit, budget, clock, counters, limits, logger } = base
   return createApplication({
     logger,
@@ -166,12 +165,12 @@ function applicationOf({ settings, base, files, version, node, started, readines
     clock,
     limits,
     files,
-    basePath: settings.basePath,
+    basePath: live.current.basePath,
     access: {
       authorize: (request) => access.authorize(request),
       refusalOf: (visit, request) => access.refusalOf(visit, request),
       isAllowedOrigin: (origin) => access.isAllowedOrigin(origin),
-      trustedProxies: trustedProxiesOf(settings.trustedProxies, 'trustedProxies'),
+      trustedProxies: live.trustedProxies,
     },
     accessControl: access,
     drain,

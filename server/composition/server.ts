@@ -11,8 +11,7 @@ import type { NodeGatekeeper } from '../access/node-credentials.js'
 import type { NodeBindings } from '../api/framework/environment.js'
 import type { Readiness } from '../api/routes/probes.js'
 import type { StaticFile } from '../api/routes/static-files.js'
-import { settingsUnder } from '../config/program-options.js'
-import type { Settings } from '../config/settings.js'
+import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
 import { chooseDialect } from '../gateway/dialect.js'
 import type { History } from '../history/history.js'
 import type { AuditLog } from '../logging/audit-log.js'
@@ -22,16 +21,17 @@ import { checkExposure } from './access.js'
 import { dialects } from './dialects.js'
 import { HttpFront } from './http-front.js'
 import { type Component, inOrder, LifeCycle } from './life-cycle.js'
+import type { LiveSettings } from './live-settings.js'
 import { garbageCollector, MemoryReturn } from './memory-return.js'
 import type { ServerNode } from './node.js'
 import type { NodeBase, StartedNode } from './started-node.js'
-import type { WebSocketConstructor, WeftServer } from './weft-server.js'
+import type { ReloadedSettings, ReloadOptions, WebSocketConstructor, WeftServer } from './weft-server.js'
 
 /** Brings up the node of a server. `url`: where the server listens; `waiting` is told what for, in words for strangers; `cancelled` ends it. */
 export type StartNode = (url: string, waiting: (reason: string) => void, cancelled: AbortSignal) => Promise<StartedNode>
 
 export interface ServerParts {
-  readonly settings: Settings
+  readonly live: LiveSettings
   readonly base: NodeBase
   readonly audit: AuditLog | null
   readonly files: ReadonlyMap<string, StaticFile>
@@ -66,13 +66,13 @@ export class Server implements WeftServer {
   #state: ServerState = { kind: 'created' }
 
   constructor(parts: ServerParts) {
-    const { settings, base, files, gatekeeper, version } = parts
+    const { live, base, files, gatekeeper, version } = parts
     this.#parts = parts
     this.access = base.access
     this.counters = base.counters
     this.#lifeCycle = new LifeCycle(base)
     this.#http = new HttpFront({
-      settings,
+      live,
       base,
       files,
       gatekeeper,
@@ -157,8 +157,9 @@ export class Server implements WeftServer {
   }
 
   async listen(port: number, host = '127.0.0.1'): Promise<void> {
-    const { settings, base } = this.#parts
+    const { live, base } = this.#parts
     const { access } = base
+    const settings = live.current
     checkExposure(host, { access, settings: settingsUnder(settings, 'access'), clusterSecret: settings['cluster.secret'] }, base.logger)
     await this.#http.listen(port, host)
     this.begin(this.url, joiningCluster)
@@ -180,8 +181,15 @@ export class Server implements WeftServer {
     return { WebSocket: inProcessWebSocket(accept, this.#parts.base.clock), token: this.access.locals.admit(identity) }
   }
 
+  async reload(options: ReloadOptions): Promise<ReloadedSettings> {
+    const { live, base } = this.#parts
+    const { reloaded, needRestart } = live.change(settingsFromOptions({ ...options }, live.current))
+    base.logger.info({ reloaded, needRestart }, 'settings were reloaded')
+    return { reloaded, needRestart }
+  }
+
   drain(): Promise<void> {
-    return this.#stop(this.#parts.settings.drainWindowMs)
+    return this.#stop(this.#parts.live.current.drainWindowMs)
   }
 
   close(): Promise<void> {

@@ -4,13 +4,29 @@ import type { Counters } from '../../core/counters.js'
 import type { AccessControl } from '../access/access-control.js'
 import type { LocalIdentity } from '../access/local-identities.js'
 import type { NodeBindings } from '../api/framework/environment.js'
+import type { tuningIn } from '../config/program-options.js'
 import type { History } from '../history/history.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
 import type { InProcessWebSocket } from '../program/in-process-socket.js'
 import type { ServerDocument } from '../program/server-document.js'
+import type { ServerOptions } from './server-options.js'
 
 /** As `weft-sync/client` takes it. */
 export type WebSocketConstructor = new (url: string, protocols: string[]) => InProcessWebSocket
+
+/** Settings, under the names that they have in `createServer`. */
+export type ReloadOptions = Omit<
+  ServerOptions,
+  'store' | 'clock' | 'random' | 'logger' | 'authorize' | 'hooks' | 'keepDeleted' | 'demo' | 'onFatal' | 'tuning'
+> & { readonly tuning?: Partial<ReturnType<typeof tuningIn>> }
+
+/** By their names, such as `limits.connectionsMax`. */
+export interface ReloadedSettings {
+  /** They changed. */
+  readonly reloaded: readonly string[]
+  /** They would have to, and can only at a start: they are as they were. */
+  readonly needRestart: readonly string[]
+}
 
 export interface WeftServer {
   /**
@@ -50,6 +66,11 @@ export interface WeftServer {
    * without them whoever calls it answers for who asks, while nobody configured who may do what.
    */
   fetch(request: Request, bindings?: NodeBindings): Promise<Response>
+  /**
+   * Takes over settings while the server runs, all of them or none: what is left out stays as it is. Those that can only change at a start go on as they were, and are
+   * named in the answer. Rejects with `invalid-configuration`, in the words of `createServer`. docs/settings.md says of each setting whether it reloads.
+   */
+  reload(options: ReloadOptions): Promise<ReloadedSettings>
   /** Takes no new clients, commits and acknowledges what was received, closes everybody with 1012 over the drain window, and stops. Idempotent. */
   drain(): Promise<void>
   /** As `drain`, without spreading the closes. Idempotent. */

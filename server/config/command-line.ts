@@ -5,7 +5,12 @@ import { readSettings, type Sources } from './read-settings.js'
 import { type Group, groups, type LogFormat, type LogLevel, type SettingName, type Settings, settingNames, settingOf } from './settings.js'
 
 export type ParsedCommand =
-  | { readonly kind: 'serve'; readonly settings: Settings }
+  | {
+      readonly kind: 'serve'
+      readonly settings: Settings
+      /** Reads them anew: the settings file, and files with secrets, may have changed. Throws `invalid-configuration`. */
+      readonly readAgain: () => Settings
+    }
   | { readonly kind: 'migrate'; readonly databaseUrl: string; readonly logLevel: LogLevel; readonly logFormat: LogFormat }
   | {
       readonly kind: 'lift-quarantine'
@@ -96,7 +101,8 @@ export function parseCommand(
       parsed = { kind: 'help', text: limitsHelp() }
       return
     }
-    parsed = { kind: 'serve', settings: readSettings(sourcesOf(flags, environment)) }
+    const readAgain = (): Settings => readSettings(sourcesOf(flags, environment))
+    parsed = { kind: 'serve', settings: readAgain(), readAgain }
   })
   addSettings(serve, settingNames)
 

@@ -11,9 +11,12 @@ const objects = ['limits', 'cluster', 'access', 'webhooks'] as const
 /** Functions of a program among them, which no command line has. */
 const programsOnly: ReadonlySet<string> = new Set(['access.identityOf'])
 
-/** The values of all settings, the options' before the defaults. Throws `invalid-configuration`, naming the option and what it takes. */
-export function settingsFromOptions(options: Readonly<Record<string, unknown>>): Settings {
-  const values: Partial<Record<SettingName, unknown>> = { ...defaultSettingsFor(memoryOfMachine()) }
+/** The values of all settings, the options' before `others`: the defaults. Throws `invalid-configuration`, naming the option and what it takes. */
+export function settingsFromOptions(
+  options: Readonly<Record<string, unknown>>,
+  others: Settings = defaultSettingsFor(memoryOfMachine()),
+): Settings {
+  const values: Partial<Record<SettingName, unknown>> = { ...others }
   for (const name of settingNames) {
     if (notFromPrograms.has(name)) continue
     const given = valueAt(options, name)

@@ -35,6 +35,8 @@ export interface Setting<Value> {
   readonly help: string
   /** What the default is, where its value does not say it. */
   readonly otherwise: string | null
+  /** Whether it may change while the server runs. */
+  readonly reloads: boolean
 }
 
 interface Details {
@@ -44,11 +46,22 @@ interface Details {
   readonly help: string
   readonly secret?: boolean
   readonly otherwise?: string
+  readonly reloads?: boolean
 }
 
 function setting<Value>(kind: kinds.Kind<Value>, fallback: Value, details: Details): Setting<Value> {
-  return { kind, fallback, secret: false, otherwise: null, ...details }
+  return { kind, fallback, secret: false, otherwise: null, reloads: false, ...details }
 }
+
+/** What is made for the process at its start goes by these. All other limits may change while it runs. */
+const limitsOfTheStart: ReadonlySet<string> = new Set<LimitName>([
+  'messageBytesMax',
+  'idleSocketsMax',
+  'pendingBytesPerDocumentMax',
+  'pendingBytesMax',
+  'memoryBytesMax',
+  'compactionBytesMax',
+])
 
 /** `limits.connectionsMax` has the flag `--connections-max` and the variable `WEFT_CONNECTIONS_MAX`. */
 function limitSettings(): { readonly [Name in LimitName as `limits.${Name}`]: Setting<number> } {
@@ -56,7 +69,8 @@ function limitSettings(): { readonly [Name in LimitName as `limits.${Name}`]: Se
     const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     const kind = /Bytes/.test(name) ? kinds.bytes(1) : /Ms/.test(name) ? kinds.duration(1) : kinds.count(0)
     const variable = `WEFT_${words.replaceAll('-', '_').toUpperCase()}`
-    return [`limits.${name}`, setting(kind, value, { group: 'limits', flag: `--${words}`, variable, help: bounds })]
+    const reloads = !limitsOfTheStart.has(name)
+    return [`limits.${name}`, setting(kind, value, { group: 'limits', flag: `--${words}`, variable, help: bounds, reloads })]
   })
   return Object.fromEntries(entries)
 }
@@ -91,6 +105,7 @@ export const settings = {
   }),
   trustedProxies: setting(kinds.proxies, [], {
     group: 'server',
+    reloads: true,
     flag: '--trusted-proxies',
     variable: 'TRUSTED_PROXIES',
     help:
@@ -100,12 +115,14 @@ export const settings = {
   demo: setting(kinds.flag, true, { group: 'server', flag: '--no-demo', variable: 'WEFT_DEMO', help: 'serve the demo at /' }),
   drainWindowMs: setting(kinds.duration(), 5_000, {
     group: 'server',
+    reloads: true,
     flag: '--drain-window',
     variable: 'WEFT_DRAIN_WINDOW',
     help: 'the longest time over which a drain spreads the closes; with few connections it takes much less',
   }),
   logLevel: setting(kinds.choice('<level>', logLevels), 'info', {
     group: 'server',
+    reloads: true,
     flag: '--log-level',
     variable: 'LOG_LEVEL',
     help: logLevels.join(', '),
@@ -186,6 +203,7 @@ export const settings = {
   }),
   'access.allowedOrigins': setting(kinds.origins, [], {
     group: 'access',
+    reloads: true,
     flag: '--allowed-origins',
     variable: 'WEFT_ALLOWED_ORIGINS',
     help: 'pages of these origins may connect, and no others: https://app.example.com, https://*.example.com, with commas between',
@@ -230,18 +248,21 @@ export const settings = {
   }),
   'tuning.idleMs': setting(kinds.duration(), defaultTuning.idleMs, {
     group: 'documents',
+    reloads: true,
     flag: '--idle',
     variable: 'WEFT_IDLE',
     help: 'how long a document without sessions stays in memory',
   }),
   'tuning.paceMsMin': setting(kinds.duration(), defaultTuning.paceMsMin, {
     group: 'documents',
+    reloads: true,
     flag: '--pace-min',
     variable: 'WEFT_PACE_MIN',
     help: 'the least time between two broadcasts of a document on which eight people are',
   }),
   'tuning.paceMsMax': setting(kinds.duration(), defaultTuning.paceMsMax, {
     group: 'documents',
+    reloads: true,
     flag: '--pace-max',
     variable: 'WEFT_PACE_MAX',
     help: 'the same with 250 people and more; between the two it rises with their number',
@@ -249,18 +270,21 @@ export const settings = {
 
   'tuning.retention.logWindowMs': setting(kinds.duration(), defaultTuning.retention.logWindowMs, {
     group: 'history',
+    reloads: true,
     flag: '--retention-log',
     variable: 'WEFT_RETENTION_LOG',
     help: 'how far back every single edit can be read',
   }),
   'tuning.retention.hourlySnapshots': setting(kinds.count(), defaultTuning.retention.hourlySnapshots, {
     group: 'history',
+    reloads: true,
     flag: '--retention-hourly',
     variable: 'WEFT_RETENTION_HOURLY',
     help: 'snapshots that stay, one for each of the last hours that have one',
   }),
   'tuning.retention.dailySnapshots': setting(kinds.count(), defaultTuning.retention.dailySnapshots, {
     group: 'history',
+    reloads: true,
     flag: '--retention-daily',
     variable: 'WEFT_RETENTION_DAILY',
     help: 'snapshots that stay, one for each of the last days that have one; kept versions stay for good',

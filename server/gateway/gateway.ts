@@ -38,7 +38,7 @@ export class Gateway {
   readonly #share: LoopShare
   readonly #openingTurns: OpeningTurns
   readonly #addresses = new Addresses()
-  readonly #rate: Rate
+  #rate: Rate
   readonly #slowReaders: SlowReaders
   readonly #outboxMemory: OutboxMemory
   #lastId = 0
@@ -76,10 +76,13 @@ export class Gateway {
   /** Whether a further connection of this address may come, or why not. One that may is counted: it has to come. */
   admission(address: string | null): 'admitted' | 'full' | 'address-full' | 'too-fast' | 'draining' {
     if (this.#state.kind !== 'accepting') return 'draining'
-    const { limits, budget } = this.#services
+    const { limits, budget, clock } = this.#services
     // G8: what is held for those who are here comes first.
     if (this.#connections.size >= limits.connectionsMax || budget.level === 'full') return 'full'
     if (this.#addresses.connectionsOf(address) >= limits.connectionsPerAddressMax) return 'address-full'
+    // The limit may change while the server runs.
+    if (this.#rate.perSecond !== limits.connectionsPerSecondMax)
+      this.#rate = new Rate(clock, limits.connectionsPerSecondMax, ADMISSION_BURST_S)
     return this.#rate.admits() ? 'admitted' : 'too-fast'
   }
 

@@ -1,7 +1,6 @@
 // The server's structured log on stderr: one JSON object a line, or a line for people.
 import { pino } from 'pino'
 import type { Logger } from '../../core/log.js'
-import { silentLogger } from '../../core/log.js'
 import type { LogFormat, LogLevel } from '../config/settings.js'
 import { readableLine } from './readable-log.js'
 
@@ -13,14 +12,27 @@ export function isForPeople(format: LogFormat, stream: { readonly isTTY?: boolea
   return format === 'auto' ? stream.isTTY === true : format === 'pretty'
 }
 
-export function createLogger(level: LogLevel, format: LogFormat = 'json'): Logger {
-  if (level === 'silent') return silentLogger
+export interface LeveledLogger extends Logger {
+  /** Nothing below it is written from here on. */
+  setLevel(level: LogLevel): void
+}
+
+export function createLogger(level: LogLevel, format: LogFormat = 'json'): LeveledLogger {
   // Written by another thread, several lines at once when many come: nobody waits for a slow terminal or disk. What is left is written at `process.exit`,
   // since the lines that matter most come right before it.
   const destination = pino.destination({ dest: 2, sync: false, maxLength: WAITING_BYTES_MAX })
   // A full disk costs log lines, not the server.
   destination.on('error', () => {})
-  if (!isForPeople(format, process.stderr)) return pino({ name: 'weft', level }, destination)
   const colors = process.stderr.isTTY && !process.env['NO_COLOR']
-  return pino({ name: 'weft', level }, { write: (line: string) => destination.write(readableLine(line, colors)) })
+  const readable = { write: (line: string) => destination.write(readableLine(line, colors)) }
+  const written = pino({ name: 'weft', level }, isForPeople(format, process.stderr) ? readable : destination)
+  return {
+    debug: (fields, message) => written.debug(fields, message),
+    info: (fields, message) => written.info(fields, message),
+    warn: (fields, message) => written.warn(fields, message),
+    error: (fields, message) => written.error(fields, message),
+    setLevel: (other) => {
+      written.level = other
+    },
+  }
 }
