@@ -1,7 +1,16 @@
 // Every fault that a cluster must survive, by name. `prove` repeats one and checks everything in between.
 import { strict as assert } from 'node:assert'
 import { joinAndLeave, rollingRestart } from './cluster-moves.js'
-import { cutFromNodes, cutFromPostgres, lossyPaths, ownerKill, ownerPause, slowPaths, wrongClock } from './cluster-node-faults.js'
+import {
+  clientPaths,
+  cutFromNodes,
+  cutFromPostgres,
+  lossyPaths,
+  ownerKill,
+  ownerPause,
+  slowPaths,
+  wrongClock,
+} from './cluster-node-faults.js'
 import { type ClusterScene, clockShift, type SceneOptions } from './cluster-scene.js'
 import { emptyRedis, redisCut, withoutPostgres, withoutRedis } from './cluster-service-faults.js'
 
@@ -28,6 +37,9 @@ export type FaultName =
   | 'slow-link'
   | 'slow-postgres'
   | 'lossy-link'
+  | 'slow-clients'
+  | 'narrow-clients'
+  | 'lossy-clients'
   | 'join-leave'
   | 'rolling-restart'
   | 'clock'
@@ -65,6 +77,9 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   'slow-link': { scene: { proxied: true }, play: (scene) => slowPaths(scene, { incoming: 20_000 }) },
   'slow-postgres': { scene: { proxied: true }, play: (scene) => slowPaths(scene, { postgres: 100_000 }) },
   'lossy-link': { scene: { proxied: true }, play: lossyPaths },
+  'slow-clients': { scene: { proxied: true }, play: (scene) => clientPaths(scene, 'slow') },
+  'narrow-clients': { scene: { proxied: true }, play: (scene) => clientPaths(scene, 'narrow') },
+  'lossy-clients': { scene: { proxied: true }, play: (scene) => clientPaths(scene, 'lossy') },
   'join-leave': { play: joinAndLeave },
   'rolling-restart': { play: rollingRestart },
   clock: {

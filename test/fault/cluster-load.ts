@@ -19,14 +19,17 @@ export interface SocketClose {
 export class NodeChooser {
   readonly closes: SocketClose[] = []
   readonly #choose: () => ServerProcess
+  readonly #addressOf: (node: ServerProcess) => string
 
-  constructor(choose: () => ServerProcess) {
+  constructor(choose: () => ServerProcess, addressOf: (node: ServerProcess) => string = (node) => node.webSocketUrl) {
     this.#choose = choose
+    this.#addressOf = addressOf
   }
 
   /** A WebSocket class for our client and for stock ones. `place` is told which node each new socket goes to. */
   socketClass(place: { node: ServerProcess | null } = { node: null }): WebSocketConstructor {
     const choose = this.#choose
+    const addressOf = this.#addressOf
     const { closes } = this
     return class extends WebSocket {
       constructor(url: string, protocols: string[]) {
@@ -34,7 +37,7 @@ export class NodeChooser {
         place.node = chosen
         const node = chosen.webSocketUrl
         const { pathname, search } = new URL(url)
-        super(`${node}${pathname}${search}`, protocols)
+        super(`${addressOf(chosen)}${pathname}${search}`, protocols)
         let opened = false
         this.on('open', () => {
           opened = true
@@ -152,6 +155,8 @@ export interface LoadOptions {
   readonly documentIds: readonly string[]
   /** Nodes that new sockets may go to. */
   readonly nodes: () => readonly ServerProcess[]
+  /** How clients reach a node, `ws://host:port`; without it at the node's own address. */
+  readonly addressOf?: (node: ServerProcess) => string
   /** Connections of our client, and of stock clients. */
   readonly connections: number
   readonly stockClients: number
@@ -188,7 +193,7 @@ export class ClusterLoad {
       const chosen = candidates[random.below(candidates.length)]
       if (chosen === undefined) throw new Error('There is no node to connect to.')
       return chosen
-    })
+    }, options.addressOf)
     this.#desks = Array.from({ length: connections }, () => {
       const place = { node: null }
       const connection = connect('ws://cluster.test', { ...impatient, WebSocket: this.chooser.socketClass(place), random })
@@ -256,6 +261,21 @@ export class ClusterLoad {
         return performance.now() - sinceMs
       }),
     )
+  }
+
+  /** One of our writers replaces a long text in the document; resolves with how long that took until its acknowledgement, in milliseconds. */
+  async paste(documentId: string, characters: number, limitMs: number): Promise<number> {
+    const writers = this.writers.filter((candidate) => candidate.documentId === documentId)
+    const writer = writers[this.#random.below(writers.length)]
+    if (writer === undefined) throw new Error(`Nobody writes in ${documentId}.`)
+    const sinceMs = performance.now()
+    const pasted = writer.doc.getText('pasted')
+    writer.doc.transact(() => {
+      pasted.delete(0, pasted.length)
+      pasted.insert(0, 'p'.repeat(characters))
+    })
+    await bounded(writer.session.saved(), limitMs, () => `${writer.name} on ${documentId} was not saved (${describe(writer.session)})`)
+    return performance.now() - sinceMs
   }
 
   /** Resolves when everything typed through our client is acknowledged. */

@@ -1,4 +1,5 @@
-// A node is cut off from PostgreSQL and from the other nodes, by resets and in silence, or reaches them slowly or with losses, while people type on three real nodes.
+// A node is cut off from PostgreSQL and from the other nodes, by resets and in silence, or reaches them slowly or with losses, and so do the people who type on
+// three real nodes.
 import { after, before, test } from 'node:test'
 import { prove } from './cluster-faults.js'
 import { ClusterScene } from './cluster-scene.js'
@@ -24,4 +25,8 @@ test('D1 S1: sessions re-attach after a node could not be reached by the others'
 
 test('D1 S1: people go on typing over slow and lossy paths between nodes and to PostgreSQL, and ownership stays', async () => {
   for (const fault of ['slow-link', 'slow-postgres', 'lossy-link'] as const) await prove(scene, fault, { times: 1 })
+})
+
+test('D1 S1: people go on typing and pasting over slow, narrow and lossy paths between them and the nodes', async () => {
+  for (const fault of ['slow-clients', 'narrow-clients', 'lossy-clients'] as const) await prove(scene, fault, { times: 1 })
 })

@@ -4,7 +4,10 @@ import { strict as assert } from 'node:assert'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { shardOf } from '../../core/document-id.js'
 import type { ProxyPath } from '../helpers/tcp-proxy.js'
+import { breakPaths, type PathFault } from './client-paths.js'
 import { type ClusterScene, resumeMsMax } from './cluster-scene.js'
+
+const PASTE_CHARACTERS = 40_000
 
 export async function ownerKill(scene: ClusterScene, time: number): Promise<readonly string[]> {
   const documentId = scene.busiest
@@ -150,6 +153,22 @@ export async function lossyPaths(scene: ClusterScene): Promise<readonly string[]
     }
     scene.note('edit afterwards', ...(await load.editEverywhere(scene.busiest, performance.now(), resumeMsMax)))
   })
+}
+
+/** What clients have of a way to all nodes is slow, narrow or lossy; people type and paste over it, and ownership stays. */
+export async function clientPaths(scene: ClusterScene, fault: PathFault): Promise<readonly string[]> {
+  const { random, load, cluster } = scene
+  const paths = cluster.nodes.map((node) => scene.pathsOf(node).clients)
+  const lostBefore = load.chooser.closes.length
+  const stays = await scene.ownershipStays(async () => {
+    await breakPaths(fault, paths, random, async () => {
+      scene.note('paste', await load.paste(scene.busiest, PASTE_CHARACTERS, resumeMsMax))
+      scene.note('edit meanwhile', ...(await load.editEverywhere(scene.busiest, performance.now(), resumeMsMax)))
+    })
+    scene.note('edit afterwards', ...(await load.editEverywhere(scene.busiest, performance.now(), resumeMsMax)))
+  })
+  scene.note('sockets lost', load.chooser.closes.length - lostBefore)
+  return stays
 }
 
 /** The clocks are wrong from the start, see the scene: ownership must stay, and a takeover must come neither early nor late. */

@@ -36,11 +36,12 @@ export interface SceneOptions {
   readonly node?: (node: number) => Pick<ServerProcessOptions, 'nodeFlags' | 'environment' | 'script'>
 }
 
-/** The paths of one node, if they are proxied: to PostgreSQL, to Redis, and from other nodes to it. */
+/** The paths of one node, if they are proxied: to PostgreSQL, to Redis, and from other nodes and from clients to it. */
 export interface NodePaths {
   readonly postgres: TcpProxy
   readonly redis: TcpProxy
   readonly incoming: TcpProxy
+  readonly clients: TcpProxy
 }
 
 export class ClusterScene {
@@ -65,6 +66,7 @@ export class ClusterScene {
       random,
       documentIds,
       nodes: () => cluster.nodes.filter((node) => node.running && !this.avoided.has(node)),
+      addressOf: (node) => this.#addressOf(node),
       connections: 6,
       stockClients: 3,
       pauseMs: 25,
@@ -128,6 +130,13 @@ export class ClusterScene {
     const paths = this.paths[this.cluster.nodes.indexOf(node)]
     if (paths === undefined) throw new Error('The paths of this cluster are not proxied.')
     return paths
+  }
+
+  #addressOf(node: ServerProcess): string {
+    const clients = this.paths[this.cluster.nodes.indexOf(node)]?.clients
+    if (clients === undefined) return node.webSocketUrl
+    clients.aim(node.port)
+    return `ws://${clients.address}`
   }
 
   /** The node that owns a document now. */
@@ -254,7 +263,7 @@ export class ClusterScene {
     const folder = process.env['WEFT_FAULT_LOGS']
     if (folder !== undefined)
       this.cluster.nodes.forEach((node, index) => void writeFileSync(path.join(folder, `${nodeIdOf(index)}.log`), node.output))
-    await Promise.all(this.paths.flatMap(({ postgres, redis, incoming }) => [postgres.stop(), redis.stop(), incoming.stop()]))
+    await Promise.all(this.paths.flatMap((paths) => Object.values(paths).map((path: TcpProxy) => path.stop())))
   }
 
   async #readThrough(node: ServerProcess): Promise<string[]> {
@@ -283,8 +292,8 @@ export class ClusterScene {
 async function pathsOf(paths: NodePaths[], index: number): Promise<NodePaths> {
   const existing = paths[index]
   if (existing !== undefined) return existing
-  const [postgres, redis, incoming] = await Promise.all([TcpProxy.start(), TcpProxy.start(), TcpProxy.start()])
-  const created = { postgres, redis, incoming }
+  const [postgres, redis, incoming, clients] = await Promise.all([TcpProxy.start(), TcpProxy.start(), TcpProxy.start(), TcpProxy.start()])
+  const created = { postgres, redis, incoming, clients }
   paths[index] = created
   return created
 }

@@ -1,5 +1,4 @@
 // Edits from several clients, kills the server at random moments, and checks after each kill what is on the disk before anybody can repair it.
-import { strict as assert } from 'node:assert'
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -8,12 +7,10 @@ import WebSocket from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { connect, type DocumentSession, type WeftConnection } from '../../client/index.js'
-import { systemClock } from '../../core/clock.js'
-import { silentLogger } from '../../core/log.js'
 import { type Random, seededRandom } from '../../core/random.js'
-import { openLmdbStore } from '../../persistence/index.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { canonicalState, eventually } from '../helpers/states.js'
+import { type DocumentOnDisk, readFromDisk } from './on-disk.js'
 
 const documents = ['alpha', 'beta/with slash', 'gamma', 'short lived']
 const serverScript = fileURLToPath(new URL('./crash-server.js', import.meta.url))
@@ -70,34 +67,6 @@ class Writer {
   }
 }
 
-/** What the store holds of a document, read without a server; fails on a hole or an unreadable row (D5). */
-async function readFromDisk(folder: string): Promise<Map<string, { doc: Y.Doc; head: number }>> {
-  const store = await openLmdbStore({
-    folder,
-    clock: systemClock,
-    logger: silentLogger,
-    onFatal: (error) => {
-      throw error
-    },
-  })
-  const found = new Map<string, { doc: Y.Doc; head: number }>()
-  for (const documentId of documents) {
-    const stored = await store.openDocument(documentId)
-    const doc = new Y.Doc()
-    if (stored.snapshot !== null) Y.applyUpdate(doc, stored.snapshot.state)
-    let seq = stored.snapshot?.seq ?? 0
-    for (const row of stored.tail) {
-      seq++
-      assert.equal(row.seq, seq, `D5: ${documentId} has seq ${row.seq} where ${seq} belongs`)
-      Y.applyUpdate(doc, row.update)
-    }
-    assert.equal(stored.head, seq, `D5: the head of ${documentId}`)
-    found.set(documentId, { doc, head: seq })
-  }
-  await store.close()
-  return found
-}
-
 function tokensOf(doc: Y.Doc): Set<string> {
   return new Set(
     doc
@@ -131,8 +100,8 @@ export async function runCrashes(options: CrashOptions): Promise<CrashResult> {
   })
   const lost: string[] = []
 
-  const check = async (kill: number): Promise<Map<string, { doc: Y.Doc; head: number }>> => {
-    const disk = await readFromDisk(folder)
+  const check = async (kill: number): Promise<Map<string, DocumentOnDisk>> => {
+    const disk = await readFromDisk(folder, documents)
     for (const writer of writers) {
       const stored = tokensOf(disk.get(writer.documentId)?.doc ?? new Y.Doc())
       for (const token of writer.acknowledged)

@@ -1,6 +1,9 @@
 // The fault runs for as long as one likes. `npm run fault -- --kills 500 [--seed N]`: one node, killed again and again.
-// `npm run fault -- --fault owner-kill --times 200 [--seed N]`: a cluster. `npm run fault -- --quiet 65`: stock clients that do nothing, for 65 s.
+// `npm run fault -- --fault owner-kill --times 200 [--seed N]`: a cluster. `npm run fault -- --clients narrow --times 200 [--seed N]`: one node, and what is between it
+// and its clients. `npm run fault -- --quiet 65`: stock clients that do nothing, for 65 s.
 import { parseArgs } from 'node:util'
+import { pathFaults } from './client-paths.js'
+import { runClientPaths } from './client-paths-run.js'
 import { type FaultName, faults, isFaultName, prove } from './cluster-faults.js'
 import { ClusterScene } from './cluster-scene.js'
 import { runCrashes } from './crash-run.js'
@@ -13,6 +16,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '500' },
     fault: { type: 'string' },
+    clients: { type: 'string' },
     quiet: { type: 'string' },
     times: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
@@ -27,6 +31,7 @@ if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(times) || times <
   process.exit(2)
 }
 if (values.quiet !== undefined) await stayQuiet(quiet)
+else if (values.clients !== undefined) await breakClientPaths(values.clients)
 else if (values.fault === undefined) await killOneNode()
 else if (isFaultName(values.fault)) await breakCluster(values.fault)
 else {
@@ -39,6 +44,23 @@ async function killOneNode(): Promise<void> {
   const result = await runCrashes({ seed, kills, progress: (kill) => kill % 25 === 0 && console.log(`${kill} kills`) })
   console.log(JSON.stringify(result))
   process.exit(result.lost.length === 0 ? 0 : 1)
+}
+
+async function breakClientPaths(name: string): Promise<void> {
+  const fault = pathFaults.find((one) => one === name)
+  if (fault === undefined) {
+    console.error(`--clients takes one of: ${pathFaults.join(', ')}.`)
+    process.exit(2)
+  }
+  console.log(`seed ${seed}, ${fault} paths ${times} times`)
+  const result = await runClientPaths({
+    seed,
+    fault,
+    times,
+    progress: (time) => time % 10 === 0 && console.log(`${fault} ${time} times`),
+  })
+  console.log(JSON.stringify(result))
+  process.exit(result.wrong.length === 0 ? 0 : 1)
 }
 
 async function stayQuiet(seconds: number): Promise<void> {

@@ -1,4 +1,4 @@
-// A TCP proxy that a test puts into any path: it passes bytes on, as fast as they come or at a bounded rate, holds them back without a word (a half-open
+// A TCP proxy that a test puts into any path: it passes bytes on, as fast as they come, late, or at a bounded rate, holds them back without a word (a half-open
 // network), or cuts every connection.
 import net from 'node:net'
 
@@ -25,6 +25,8 @@ export class TcpProxy {
   readonly port: number
   /** What a connection carries in each direction, from its next bytes on; null: as much as it can. */
   bytesPerSecond: number | null = null
+  /** How much later than they come bytes leave, in each direction: from the next ones on. */
+  delayMs = 0
   readonly #server: net.Server
   readonly #pairs = new Set<Pair>()
   #target: Target | null
@@ -95,22 +97,47 @@ export class TcpProxy {
     this.#apply(pair)
   }
 
-  /** By hand instead of `pipe`, which resumes a socket whenever it likes. */
+  /** By hand instead of `pipe`, which resumes a socket whenever it likes. One after the other, also when the delay or the rate changes meanwhile. */
   #forward(from: net.Socket, to: net.Socket, direction: 'requests' | 'answers'): void {
-    const goOn = (): void => {
-      if (!this.#holds(direction)) from.resume()
+    /** Null: the end. */
+    const waiting: { readonly dueMs: number; readonly bytes: Buffer | null }[] = []
+    let busy = false
+    const next = (): void => {
+      busy = false
+      pass()
     }
-    from.on('data', (bytes) => {
-      if (this.bytesPerSecond !== null) {
-        from.pause()
-        this.#carry(bytes, to, goOn)
+    const pass = (): void => {
+      if (busy) return
+      const first = waiting[0]
+      if (first === undefined) {
+        if (!this.#holds(direction)) from.resume()
         return
       }
-      if (to.write(bytes)) return
-      from.pause()
-      to.once('drain', goOn)
-    })
-    from.on('end', () => to.end())
+      busy = true
+      const earlyMs = first.dueMs - performance.now()
+      if (earlyMs > 0) {
+        setTimeout(next, Math.ceil(earlyMs))
+        return
+      }
+      waiting.shift()
+      if (first.bytes === null) {
+        to.end()
+        next()
+      } else if (this.bytesPerSecond !== null) {
+        from.pause()
+        this.#carry(first.bytes, to, next)
+      } else if (to.write(first.bytes)) next()
+      else {
+        from.pause()
+        to.once('drain', next)
+      }
+    }
+    const arrived = (bytes: Buffer | null): void => {
+      waiting.push({ dueMs: performance.now() + this.delayMs, bytes })
+      pass()
+    }
+    from.on('data', arrived)
+    from.on('end', () => arrived(null))
   }
 
   /** Passes `bytes` on at the bounded rate, and then calls `done`. */
