@@ -62,6 +62,8 @@ export const importRules = {
   'server/api/framework': [store, 'core', 'server/access'],
   'server/api/routes': ['core', store, 'server/access', 'server/history', 'server/presence', 'server/api/framework'],
   'server/api': ['core', 'server/access', 'server/presence', 'server/api/framework', 'server/api/routes'],
+  // The stores of others, that documents are taken from.
+  'server/imports': ['core'],
   'server/commands': [
     'core',
     store,
@@ -71,6 +73,7 @@ export const importRules = {
     'server/composition',
     'server/config',
     'server/history',
+    'server/imports',
     'server/logging',
   ],
 

@@ -9,6 +9,7 @@ import { WeftError } from '../../core/errors.js'
 import type { DocumentCommandDefinition, GivenToCommand } from '../config/command-line.js'
 import { readArchive } from '../history/archive-format.js'
 import { type ApiTarget, documentPath, Refused, withApi } from './api-target.js'
+import { importFrom, importFromOptions } from './import-from.js'
 import { Progress, printJson, printLine } from './output.js'
 
 type Json = ReturnType<typeof JSON.parse>
@@ -58,14 +59,19 @@ export const exportCommand: DocumentCommandDefinition = {
 
 export const importCommand: DocumentCommandDefinition = {
   name: 'import',
-  description: 'reads documents out of files that export wrote, or out of Yjs updates (.yjs)',
-  arguments: [['<from>', 'a file, or a folder of them']],
+  description: 'reads documents out of files that export wrote, out of Yjs updates (.yjs), or out of the store of another server (--from)',
+  arguments: [['<from>', 'a file, or a folder of them; with --from where that store is']],
   options: [
     ['--as <document>', 'the id, for a single file'],
     ['--merge', "also into documents that are there: their content and the file's are merged, versions are left out"],
+    ...importFromOptions,
   ],
   run: async (given) => {
     const from = given.arguments['from'] ?? ''
+    if (given.options['from'] !== undefined) {
+      await importFrom(given, from, given.options['merge'] === true)
+      return
+    }
     const files = await filesIn(from)
     const as = option(given, 'as')
     if (as !== null && files.length !== 1) throw new WeftError('invalid-configuration', '--as is for a single file.')

@@ -10,9 +10,15 @@ export interface CommandEnded {
   readonly stderr: string
 }
 
-export function runCommand(args: readonly string[], environment: Record<string, string> = {}, cwd?: string): Promise<CommandEnded> {
+/** `program` is the Node that runs it. */
+export function runCommand(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  cwd?: string,
+  program = process.execPath,
+): Promise<CommandEnded> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [mainFile, ...args], {
+    const child = spawn(program, [mainFile, ...args], {
       env: { ...process.env, ...environment },
       ...(cwd === undefined ? {} : { cwd }),
     })
