@@ -13,7 +13,7 @@ import {
   type RestoreOptions,
   type VersionsQuery,
 } from './document-history.js'
-import { DocumentSync } from './document-sync.js'
+import { DocumentSync, type ReceivedMessage } from './document-sync.js'
 import { Emitter } from './emitter.js'
 import type { Refusal } from './errors.js'
 import type { OpenOptions, Settings } from './options.js'
@@ -31,6 +31,13 @@ export type SessionEvents = {
   permission: Permission
   /** Something that this client sent had to be left out, such as a cursor that is too large. Everything else goes on. */
   notice: Refusal
+  /** Somebody on this document, or the server's program, said something with `broadcast` or `send`. */
+  message: ReceivedMessage
+}
+
+/** Who hears it, of those who have the document open. Default: everybody else. */
+export interface BroadcastOptions {
+  readonly to?: { readonly user: string } | { readonly session: string }
 }
 
 /** What a session needs of the connection that made it. */
@@ -111,6 +118,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
           settings.logger.warn({ documentId, code: notice.code }, notice.reason)
           this.#emitter.emit('notice', notice)
         },
+        message: (message) => this.#emitter.emit('message', message),
         awareness: (update) => this.#sharedAwareness?.receive(update),
         failed: (error) => synced.reject(error),
       },
@@ -154,6 +162,15 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
    */
   saved(): Promise<void> {
     return this.#sync.saved()
+  }
+
+  /**
+   * Says something to everybody else who has the document open, or to some of them: no edit. It arrives at most once, is never stored, and is the first to be dropped
+   * where too much is said. Takes the right to write. At most 16 KiB, and 20 a second. False: there is no connection, and nobody hears it.
+   */
+  broadcast(payload: string, { to }: BroadcastOptions = {}): boolean {
+    if (to === undefined) return this.#sync.sendMessage(payload, { kind: 'document' })
+    return this.#sync.sendMessage(payload, 'user' in to ? { kind: 'user', id: to.user } : { kind: 'session', id: to.session })
   }
 
   /** The versions of the document, newest first. Takes the right `admin`. Rejects with RefusedError, and with an Error while the server cannot be asked. */

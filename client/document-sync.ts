@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.js'
 import { closeCodes } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { Permission } from '../core/permission.js'
-import type { KnownOnWire } from '../protocol/dialects/weft.js'
+import type { KnownOnWire, MessageTarget } from '../protocol/dialects/weft.js'
 import { mergeUpdateTree } from '../protocol/updates/merge.js'
 import type { Backoff } from './backoff.js'
 import { covers, hasAllOf, hasContent, hasPending, releaseEvents, stateVectorWith } from './document-content.js'
@@ -19,6 +19,15 @@ import { Saving } from './saving.js'
 import type { SessionStatus } from './status.js'
 import { type SyncPhase, statusOf } from './sync-phase.js'
 import { TokenRenewal } from './token-renewal.js'
+
+/** What somebody said to others: no edit, at most once, never stored. */
+export interface ReceivedMessage {
+  readonly payload: string
+  /** Who said it, as the server knows it; null when it does not. */
+  readonly user: string | null
+  /** The session that it came from, for an answer to it alone; null: the server's program, or its API. */
+  readonly sessionId: string | null
+}
 
 export interface DocumentSyncEvents {
   /** The status or the number of unsaved updates may have changed. */
@@ -32,6 +41,7 @@ export interface DocumentSyncEvents {
   permission(permission: Permission): void
   notice(notice: Refusal): void
   awareness(update: Uint8Array): void
+  message(message: ReceivedMessage): void
   /** `synced` will not come (unless the application asks again). */
   failed(error: Error): void
 }
@@ -161,6 +171,14 @@ export class DocumentSync {
     if (phase.kind === 'catching-up' || phase.kind === 'live') phase.link.send({ type: 'awareness', channel: phase.channel, update })
   }
 
+  /** Dropped while there is no channel; false: it was. */
+  sendMessage(payload: string, to: MessageTarget): boolean {
+    const phase = this.#phase
+    if (phase.kind !== 'catching-up' && phase.kind !== 'live') return false
+    phase.link.send({ type: 'message', channel: phase.channel, to, payload })
+    return true
+  }
+
   /** Sends what waits, gives the channel back and stops. Idempotent. */
   close(): void {
     const phase = this.#phase
@@ -255,6 +273,9 @@ export class DocumentSync {
         return
       case 'awareness':
         this.#options.events.awareness(message.update)
+        return
+      case 'message':
+        this.#options.events.message({ payload: message.payload, user: message.user || null, sessionId: message.session || null })
         return
       case 'permission':
         this.#permissionIs(message.permission)

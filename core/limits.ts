@@ -45,6 +45,21 @@ export const limitTable = {
     'the least time between two answers to `query-awareness` on one session',
     'a client that asks for all states more often is answered this often',
   ),
+  appMessageBytesMax: limit(
+    16 * KiB,
+    'one message of an application to others (`broadcast`, `sendStateless`), in UTF-8',
+    'it is refused, and nobody gets it',
+  ),
+  appMessagesPerSecondMax: limit(
+    20,
+    'such messages of one session each second; two seconds of it may come at once',
+    'further ones are dropped and counted',
+  ),
+  appMessagesPerRecipientPerSecondMax: limit(
+    100,
+    'such messages to one document, user or session that one node passes on each second, whoever sends them; two seconds of it may come at once',
+    'further ones are dropped and counted',
+  ),
   presenceStateBytesMax: limit(
     1 * MiB,
     'the states in one answer about who is on a document',

@@ -56,11 +56,13 @@ export const importRules = {
 
   'server/events': ['core'],
   'server/webhooks': ['core', store, 'server/events'],
+  // What applications say beside their edits.
+  'server/messages': ['core', 'server/access', 'server/awareness'],
   // What the embedding program does with documents.
-  'server/program': ['core', port, 'server/history', 'server/transport'],
+  'server/program': ['core', port, 'server/history', 'server/messages', 'server/transport'],
 
   'server/api/framework': [store, 'core', 'server/access'],
-  'server/api/routes': ['core', store, 'server/access', 'server/history', 'server/presence', 'server/api/framework'],
+  'server/api/routes': ['core', store, 'server/access', 'server/history', 'server/messages', 'server/presence', 'server/api/framework'],
   'server/api': ['core', 'server/access', 'server/presence', 'server/api/framework', 'server/api/routes'],
   // The stores of others, that documents are taken from.
   'server/imports': ['core'],

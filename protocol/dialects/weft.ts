@@ -18,6 +18,12 @@ export type KnownOnWire =
   | { readonly kind: 'state-vector'; readonly stateVector: Uint8Array }
   | { readonly kind: 'seq'; readonly incarnation: string; readonly seq: number; readonly stateVector: Uint8Array }
 
+/** Among those who have the document open. */
+export type MessageTarget =
+  | { readonly kind: 'document' }
+  | { readonly kind: 'user'; readonly id: string }
+  | { readonly kind: 'session'; readonly id: string }
+
 export type WeftClientMessage =
   /** The first message, once. */
   | { readonly type: 'hello'; readonly agent: string; readonly token: string }
@@ -31,6 +37,8 @@ export type WeftClientMessage =
   /** Between nodes only: who wrote the submissions on this channel that follow. An empty id: nobody knows. */
   | { readonly type: 'author'; readonly channel: number; readonly user: string }
   | { readonly type: 'awareness'; readonly channel: number; readonly update: Uint8Array }
+  /** Something that an application says to others: no edit. */
+  | { readonly type: 'message'; readonly channel: number; readonly to: MessageTarget; readonly payload: string }
   | { readonly type: 'token'; readonly channel: number; readonly token: string }
   | { readonly type: 'close'; readonly channel: number }
   | { readonly type: 'ping' }
@@ -66,6 +74,8 @@ export type WeftServerMessage =
   /** The session ended; the socket stays. */
   | ({ readonly type: 'closed'; readonly channel: number } & Refusal)
   | { readonly type: 'awareness'; readonly channel: number; readonly update: Uint8Array }
+  /** What an application says. `user` and `session`: who; empty where nobody knows, and where it is the server's program. */
+  | { readonly type: 'message'; readonly channel: number; readonly user: string; readonly session: string; readonly payload: string }
   | { readonly type: 'permission'; readonly channel: number; readonly permission: Permission }
   /** The client's right to the document ends after this time, unless it shows another token. */
   | { readonly type: 'expires'; readonly channel: number; readonly inMs: number }
@@ -91,6 +101,7 @@ const clientTypes = {
   part: 9,
   author: 10,
   command: 11,
+  message: 12,
 } as const
 const serverTypes = {
   welcome: 33,
@@ -109,6 +120,7 @@ const serverTypes = {
   done: 46,
   'not-done': 47,
   expires: 48,
+  message: 49,
 } as const
 
 const KNOWN_NOTHING = 0
@@ -176,6 +188,8 @@ function readClientMessage(reader: MessageReader): WeftClientMessage {
       return { type: 'author', channel: reader.varUint(), user: reader.varString(USER_ID_BYTES_MAX) }
     case clientTypes.awareness:
       return { type: 'awareness', channel: reader.varUint(), update: reader.varBytes() }
+    case clientTypes.message:
+      return { type: 'message', channel: reader.varUint(), to: readTarget(reader), payload: reader.varString() }
     case clientTypes.token:
       return { type: 'token', channel: reader.varUint(), token: reader.varString(tokenBytesMax) }
     case clientTypes.close:
@@ -213,6 +227,10 @@ export function encodeWeftClient(message: WeftClientMessage): readonly Uint8Arra
       return writer.varUint(message.channel).varBytes(message.update).finish()
     case 'author':
       return writer.varUint(message.channel).varString(message.user).finish()
+    case 'message':
+      writer.varUint(message.channel).varUint(targetKinds.indexOf(message.to.kind))
+      if (message.to.kind !== 'document') writer.varString(message.to.id)
+      return writer.varString(message.payload).finish()
     case 'token':
       return writer.varUint(message.channel).varString(message.token).finish()
     case 'close':
@@ -267,6 +285,14 @@ function readServerMessage(reader: MessageReader): WeftServerMessage {
       return { type: 'closed', channel: reader.varUint(), ...readRefusal(reader) }
     case serverTypes.awareness:
       return { type: 'awareness', channel: reader.varUint(), update: reader.varBytes() }
+    case serverTypes.message:
+      return {
+        type: 'message',
+        channel: reader.varUint(),
+        user: reader.varString(USER_ID_BYTES_MAX),
+        session: reader.varString(SHORT_STRING_BYTES_MAX),
+        payload: reader.varString(),
+      }
     case serverTypes.permission:
       return { type: 'permission', channel: reader.varUint(), permission: readPermission(reader) }
     case serverTypes.expires:
@@ -311,6 +337,8 @@ export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Arra
       return writeRefusal(writer.varUint(message.channel), message).finish()
     case 'awareness':
       return writer.varUint(message.channel).varBytes(message.update).finish()
+    case 'message':
+      return writer.varUint(message.channel).varString(message.user).varString(message.session).varString(message.payload).finish()
     case 'permission':
       return writePermission(writer.varUint(message.channel), message.permission).finish()
     case 'expires':
@@ -328,6 +356,14 @@ export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Arra
     default:
       return unreachable(message)
   }
+}
+
+const targetKinds = ['document', 'user', 'session'] as const
+
+function readTarget(reader: MessageReader): MessageTarget {
+  const kind = targetKinds[reader.varUint()]
+  if (kind === undefined) throw reader.malformed('is for somebody of an unknown kind')
+  return kind === 'document' ? { kind } : { kind, id: reader.varString(SHORT_STRING_BYTES_MAX) }
 }
 
 function readKnown(reader: MessageReader): KnownOnWire {

@@ -26,6 +26,8 @@ export interface Authorization {
   readonly name?: string | null
   /** Whether they may show a cursor and presence. Default: they may. */
   readonly cursor?: boolean
+  /** Whether they may send messages to others (`broadcast`). Default: whoever may write may. */
+  readonly messages?: boolean
   /** When the right ends, in milliseconds since the Unix epoch: the session ends then. Default: null, it does not. */
   readonly expiresAt?: number | null
   /** Names what they showed, so that it can be revoked. Default: null. */
@@ -74,13 +76,14 @@ export function guardedAuthorize(
       throw refusedWithoutReason()
     }
     if (isAuthorization(answer)) {
-      const { user, permission, admin, name, cursor, expiresAt, tokenId, issuedAt } = answer
+      const { user, permission, admin, name, cursor, messages, expiresAt, tokenId, issuedAt } = answer
       return {
         user: user ?? null,
         permission,
         admin: admin === true,
         name: typeof name === 'string' ? name : null,
         cursor: cursor !== false,
+        messages: typeof messages === 'boolean' ? messages : permission === 'read-write',
         expiresAt: typeof expiresAt === 'number' ? expiresAt : null,
         tokenId: typeof tokenId === 'string' ? tokenId : null,
         issuedAt: typeof issuedAt === 'number' ? issuedAt : null,
@@ -111,7 +114,7 @@ function refusedWithoutReason(): WeftError {
 function isAuthorization(
   answer: unknown,
 ): answer is { readonly user?: string | null; readonly permission: Permission } & Readonly<
-  Record<'admin' | 'name' | 'cursor' | 'expiresAt' | 'tokenId' | 'issuedAt', unknown>
+  Record<'admin' | 'name' | 'cursor' | 'messages' | 'expiresAt' | 'tokenId' | 'issuedAt', unknown>
 > {
   if (typeof answer !== 'object' || answer === null) return false
   const { user, permission } = answer as { readonly user?: unknown; readonly permission?: unknown }

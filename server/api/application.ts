@@ -18,6 +18,7 @@ import { addBackup, type BackupOptions } from './routes/backup.js'
 import { addDocuments, type DocumentRouteOptions } from './routes/documents.js'
 import { addFiles } from './routes/files.js'
 import { addHistory } from './routes/history.js'
+import { addMessages, type MessageRouteOptions } from './routes/messages.js'
 import { addPresence, type PresenceOptions } from './routes/presence.js'
 import { addProbes, type ProbeOptions, probePaths } from './routes/probes.js'
 import type { StaticFile } from './routes/static-files.js'
@@ -29,6 +30,7 @@ export interface ApplicationOptions
     ArchiveRouteOptions,
     BackupOptions,
     AccessRouteOptions,
+    MessageRouteOptions,
     AdminOptions {
   readonly logger: Logger
   /** Null: nothing is noted. */
@@ -124,6 +126,7 @@ export function createApplication(options: ApplicationOptions): Application {
   addArchive(app, options)
   addBackup(app, options)
   addAccess(app, options)
+  addMessages(app, options)
   addAdmin(app, options)
   addApiDocs(app, options.version)
   addFiles(app, options.files)

@@ -27,17 +27,27 @@ export interface AwarenessChannel {
   unsubscribe(): void
 }
 
+/** Carries what applications say between nodes: at most once, and not at all while the bus is away. */
+export interface MessageBus {
+  /** To the nodes with sessions on the document; null: to all nodes. Never throws or waits. */
+  send(documentId: string | null, message: Uint8Array): void
+  /** To be called once: `receive` is told what other nodes send. It must not throw. */
+  listen(receive: (message: Uint8Array) => void): void
+}
+
 export interface AwarenessBus {
   /** One subscription per document and node at a time. */
   subscribe(documentId: string, subscriber: AwarenessSubscriber): AwarenessChannel
   /** A node is gone for good, in all its boots or one: its states are removed from every document (A4). */
   removeNode(nodeId: string, boot?: string): void
+  readonly messages: MessageBus
 }
 
 /** The bus of a node that runs alone. */
 export const soloAwarenessBus: AwarenessBus = {
   subscribe: () => ({ publish: () => {}, unsubscribe: () => {} }),
   removeNode: () => {},
+  messages: { send: () => {}, listen: () => {} },
 }
 
 export function isSameOrigin(a: Origin, b: Origin): boolean {

@@ -222,6 +222,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       case 'awareness':
       case 'permission':
       case 'expires':
+      case 'message':
       case 'notice':
         return
       default:

@@ -58,6 +58,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     access: await accessControlOf(live, options, { clock, random, logger, counters, limits }, sessionEvents),
     editGuard: hooks.editGuard,
     observer: hooks.observer,
+    mayPass: hooks.mayPass,
     beforeClose: () => hooks.close(),
     webhooks: webhooksOf(settings, clock),
     webhookPace: { quietMs: settings['webhooks.quietMs'], waitMsMax: settings['webhooks.waitMsMax'] },

@@ -178,6 +178,7 @@ function applicationOf({ live, base, files, version, node, started, readiness, d
     presence: () => started()?.presence ?? null,
     history: () => started()?.node.history ?? null,
     store: () => started()?.node.store ?? null,
+    messages: () => started()?.node.messages ?? null,
     readiness,
   })
 }

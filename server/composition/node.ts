@@ -21,6 +21,7 @@ import type { EditGuard } from '../events/hooks.js'
 import { Gateway } from '../gateway/gateway.js'
 import { History } from '../history/history.js'
 import { Workshop } from '../history/workshop/workshop.js'
+import { AppMessages, type AppMessagesOptions } from '../messages/app-messages.js'
 import { ProgramDocuments } from '../program/server-document.js'
 import type { Webhook } from '../webhooks/webhook.js'
 import { WebhookFeed } from '../webhooks/webhook-feed.js'
@@ -50,6 +51,7 @@ export interface NodeOptions {
   /** Hooks of the program. Default: none. */
   readonly editGuard?: EditGuard | null
   readonly observer?: DocumentObserver | null
+  readonly mayPass?: AppMessagesOptions['mayPass']
   /** Addresses that are told of changes. Default: none. */
   readonly webhooks?: readonly Webhook[]
   readonly webhookPace?: { readonly quietMs: number; readonly waitMsMax: number }
@@ -79,6 +81,7 @@ export class ServerNode {
   readonly ownership: Ownership
   readonly history: History
   readonly program: ProgramDocuments
+  readonly messages: AppMessages
   readonly store: DocumentStore
   readonly #feeds: WebhookFeed[] = []
   #feedsClosed: Promise<unknown> | null = null
@@ -142,7 +145,10 @@ export class ServerNode {
       counters,
       editGuard: options.editGuard ?? null,
     })
-    this.program = new ProgramDocuments({ directory: ownership.directory, history: this.history, random })
+    const sessions = options.sessions ?? new SessionRegistry()
+    const { mayPass = null } = options
+    this.messages = new AppMessages({ sessions, bus: bus.messages, clock, counters, logger, limits, mayPass })
+    this.program = new ProgramDocuments({ directory: ownership.directory, history: this.history, messages: this.messages, random })
     this.gateway = new Gateway(
       {
         clock,
@@ -156,7 +162,8 @@ export class ServerNode {
         awareness,
         authorize,
         editGuard: options.editGuard ?? null,
-        sessions: options.sessions ?? new SessionRegistry(),
+        messages: this.messages,
+        sessions,
         serverId: ownership.boot,
       },
       documents,

@@ -17,6 +17,7 @@ import {
   tell,
 } from '../events/hooks.js'
 import type { History } from '../history/history.js'
+import type { ClientMessage } from '../messages/app-messages.js'
 
 const QUIET_MS = 2_000
 const WAIT_MS_MAX = 10_000
@@ -26,6 +27,8 @@ const CLOSE_MS_MAX = 10_000
 export class ProgramHooks {
   readonly editGuard: EditGuard | null
   readonly observer: DocumentObserver
+  /** Null where nobody is asked about what clients say. */
+  readonly mayPass: ((message: ClientMessage) => boolean) | null
   /** Null where nobody is told of sessions. */
   readonly sessionEvents: SessionEvents | null
   readonly #watch: ChangeWatch | null
@@ -33,7 +36,7 @@ export class ProgramHooks {
   /** `history`: null while the node is not there. */
   constructor(hooks: Hooks, environment: HookEnvironment & { readonly random: Random }, history: () => History | null) {
     const { clock, logger, random } = environment
-    const { onDocumentChanged, onDocumentIdle, onSessionOpened, onSessionClosed } = hooks
+    const { onDocumentChanged, onDocumentIdle, onMessage, onSessionOpened, onSessionClosed } = hooks
     this.editGuard = editGuardOf(hooks, environment)
     const watch = onDocumentChanged === undefined ? null : changeWatchOf(hooks, onDocumentChanged, { clock, logger, random }, history)
     this.#watch = watch
@@ -44,6 +47,10 @@ export class ProgramHooks {
         if (onDocumentIdle !== undefined) tell(logger, 'onDocumentIdle', () => onDocumentIdle(documentId))
       },
     }
+    this.mayPass =
+      onMessage === undefined
+        ? null
+        : ({ documentId, sessionId, user, payload }) => onMessage({ documentId, sessionId, user, payload }) !== false
     this.sessionEvents =
       onSessionOpened === undefined && onSessionClosed === undefined
         ? null

@@ -16,7 +16,7 @@ import { chooseDialect } from '../gateway/dialect.js'
 import type { History } from '../history/history.js'
 import type { AuditLog } from '../logging/audit-log.js'
 import { type AcceptInProcess, inProcessWebSocket } from '../program/in-process-socket.js'
-import type { ServerDocument } from '../program/server-document.js'
+import type { Reachable, ServerDocument } from '../program/server-document.js'
 import { checkExposure } from './access.js'
 import { dialects } from './dialects.js'
 import { HttpFront } from './http-front.js'
@@ -166,9 +166,21 @@ export class Server implements WeftServer {
   }
 
   document(documentId: string): ServerDocument {
+    return this.#program.document(checkDocumentId(documentId, this.#parts.base.limits.documentIdBytesMax))
+  }
+
+  users(id: string): Reachable {
+    return this.#program.user(id)
+  }
+
+  sessions(sessionId: string): Reachable {
+    return this.#program.session(sessionId)
+  }
+
+  get #program(): ServerNode['program'] {
     const { node } = this
     if (node === null) throw new WeftError('overloaded', 'This node is not serving yet; wait for `ready`.')
-    return node.program.document(checkDocumentId(documentId, this.#parts.base.limits.documentIdBytesMax))
+    return node.program
   }
 
   asClient(identity: LocalIdentity = {}): { readonly WebSocket: WebSocketConstructor; readonly token: string } {

@@ -8,7 +8,7 @@ import type { tuningIn } from '../config/program-options.js'
 import type { History } from '../history/history.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
 import type { InProcessWebSocket } from '../program/in-process-socket.js'
-import type { ServerDocument } from '../program/server-document.js'
+import type { Reachable, ServerDocument } from '../program/server-document.js'
 import type { ServerOptions } from './server-options.js'
 
 /** As `weft-sync/client` takes it. */
@@ -47,6 +47,10 @@ export interface WeftServer {
   readonly history: History | null
   /** A document as this program reads and edits it, by the same path as a client's edit. Throws `overloaded` while the server does not serve. */
   document(documentId: string): ServerDocument
+  /** A user, wherever they are connected: `send` reaches one session on each of their connections. Throws `overloaded` while the server does not serve. */
+  users(id: string): Reachable
+  /** A session, on whichever node it is. Throws as `users` does. */
+  sessions(sessionId: string): Reachable
   /**
    * What to pass to `connect` of `weft-sync/client`, with any address, for a client in this process that takes part like any other, such as an agent: it has sessions, a
    * cursor, and no socket.

@@ -42,6 +42,15 @@ export interface SessionInfo {
   readonly permission: 'read-write' | 'read-only'
 }
 
+/** What a client said with `broadcast`, or `sendStateless`. */
+export interface MessageInfo {
+  readonly documentId: string
+  readonly sessionId: string
+  /** Null when nobody knows. */
+  readonly user: string | null
+  readonly payload: string
+}
+
 export interface Hooks {
   /**
    * Sees every edit before it is accepted. Throw a `WeftError` (`forbidden`) to refuse it, with words that the client shows; whatever else it throws refuses it too,
@@ -61,6 +70,11 @@ export interface Hooks {
   readonly onDocumentChanged?: (change: DocumentChange) => void | Promise<void>
   /** A document was closed, since nobody has used it for a while. */
   readonly onDocumentIdle?: (documentId: string) => void | Promise<void>
+  /**
+   * A client said something to others on its document. Answer `false` to keep it from them, as where it was for this program alone; it must not wait for anything. If it
+   * throws, nobody gets it. On the node that the client is connected to. To answer: `server.sessions(sessionId).send(…)`.
+   */
+  readonly onMessage?: (message: MessageInfo) => unknown
   readonly onSessionOpened?: (session: SessionInfo) => void | Promise<void>
   readonly onSessionClosed?: (session: SessionInfo) => void | Promise<void>
   /** Default 2 s. */

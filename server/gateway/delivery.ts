@@ -73,9 +73,11 @@ export class Delivery {
     this.#outbox.send(message)
   }
 
-  /** Sends a message unless the client is lagging. */
-  sendWhenFlowing(message: Message): void {
-    if (!this.#outbox.isLagging) this.#outbox.send(message)
+  /** Sends a message unless the client is lagging. False: it is. */
+  sendWhenFlowing(message: Message): boolean {
+    if (this.#outbox.isLagging) return false
+    this.#outbox.send(message)
+    return true
   }
 
   /** The client asks to be brought up to date. */

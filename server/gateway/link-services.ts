@@ -21,5 +21,6 @@ export function linkServices(services: GatewayServices, directory: DocumentDirec
     awareness: { join: () => noAwareness },
     sessions: new SessionRegistry(),
     editGuard: null,
+    messages: null,
   }
 }

@@ -19,6 +19,23 @@ export type EditGuard = (edit: {
   readonly from: 'session'
 }) => Promise<void>
 
+/** To whom an application says something, among those who have the same document open. */
+export type AppMessageTarget =
+  | { readonly kind: 'document' }
+  | { readonly kind: 'user'; readonly id: string }
+  | { readonly kind: 'session'; readonly id: string }
+
+export interface AppMessageRoute {
+  /** Passes on what a client says, or drops it. Throws a WeftError for what may not be passed on, for the client to hear of. */
+  fromSession(from: AppMessageSender, to: AppMessageTarget, payload: string): void
+}
+
+export interface AppMessageSender {
+  readonly documentId: string
+  readonly sessionId: string
+  readonly user: string | null
+}
+
 export interface GatewayServices {
   readonly clock: Clock
   readonly random: Random
@@ -34,6 +51,8 @@ export interface GatewayServices {
   authorize(request: AuthorizeRequest): Promise<Authorization>
   /** Asked about each edit of a client before it is accepted. Null: nobody is asked. */
   readonly editGuard?: EditGuard | null
+  /** Takes what clients say to each other. Null: nobody does. */
+  readonly messages?: AppMessageRoute | null
   /** Where sessions are found by who has them. */
   readonly sessions: SessionRegistry
   /** Names this server process to weft clients. */

@@ -2,6 +2,7 @@
 
 import type { WeftError } from '../../core/errors.js'
 import type { Permission } from '../../core/permission.js'
+import type { AppMessage } from '../access/session-registry.js'
 import type { AwarenessFrame } from '../awareness/contract.js'
 import type { Attachment, CatchUp, DocumentBroadcast } from '../document/port.js'
 import type { Message } from '../transport/outbox.js'
@@ -28,6 +29,8 @@ export interface SessionDialect {
   expires(inMs: number): Message | null
   /** Something that the client sent had to be left out. Null where the dialect has no way to say so. */
   notice(error: WeftError): Message | null
+  /** What an application says. Null where the dialect has no way to say so. */
+  appMessage(message: AppMessage): Message | null
   /** The session is over, and not by the client's wish. */
   sessionEnded(error: WeftError): void
 }

@@ -2,14 +2,17 @@
 import type { Timer } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { Authorization } from '../access/authorize.js'
+import type { RegisteredSession } from '../access/session-registry.js'
 import type { GatewayServices } from './services.js'
 
 /** Timers of platforms count in 32 bits, and a clock may be set: a right that lasts longer is looked at in between. */
 const LOOKED_AT_MS_MAX = 3_600_000
 
+type About = Pick<RegisteredSession, 'documentId' | 'address' | 'connectionId' | 'tell'>
+
 export class SessionRegistration {
   readonly #services: Pick<GatewayServices, 'clock' | 'sessions' | 'serverId' | 'counters'>
-  readonly #about: { readonly documentId: string; readonly address: string | null }
+  readonly #about: About
   readonly #ended: (error: WeftError) => void
   readonly #since: number
   #sessionId: string | null = null
@@ -19,13 +22,18 @@ export class SessionRegistration {
   /** `ended` is told why the session may not go on. */
   constructor(
     services: Pick<GatewayServices, 'clock' | 'sessions' | 'serverId' | 'counters'>,
-    about: { readonly documentId: string; readonly address: string | null },
+    about: About,
     ended: (error: WeftError) => void,
   ) {
     this.#services = services
     this.#about = about
     this.#ended = ended
     this.#since = services.clock.now()
+  }
+
+  /** Null until it was let in. */
+  get sessionId(): string | null {
+    return this.#sessionId
   }
 
   /** How long the right lasts from now on; null: without end. */

@@ -8,6 +8,7 @@ import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Permission } from '../../core/permission.js'
 import type { Authorization } from '../access/authorize.js'
 import { type Ask, LatestAuthorization } from '../access/latest-authorization.js'
+import type { AppMessage } from '../access/session-registry.js'
 import type { AwarenessFrame, AwarenessSessionPort, AwarenessSink } from '../awareness/contract.js'
 import type { Attachment, CatchUp, DocumentBroadcast, Known, SessionSink } from '../document/port.js'
 import type { Connection } from '../transport/connection.js'
@@ -15,8 +16,9 @@ import type { Message } from '../transport/outbox.js'
 import type { Rates } from '../transport/rates.js'
 import { Delivery, type Sources } from './delivery.js'
 import { EditQueue } from './edit-queue.js'
-import type { GatewayServices } from './services.js'
+import type { AppMessageTarget, GatewayServices } from './services.js'
 import type { SessionDialect } from './session-dialect.js'
+import { SessionMessages } from './session-messages.js'
 import { SessionRegistration } from './session-registration.js'
 import { UnansweredSubmissions } from './submissions.js'
 
@@ -56,6 +58,8 @@ export class Session implements SessionSink, AwarenessSink {
   #name: string | null = null
   #permission: Permission = 'read-only'
   #cursor: 'shown' | 'ignored' = 'ignored'
+  #speaks: 'heard' | 'refused' = 'refused'
+  readonly #messages: SessionMessages
   readonly #registration: SessionRegistration
   /** The client's edits on their way to the document. */
   readonly #edits: EditQueue
@@ -76,7 +80,9 @@ export class Session implements SessionSink, AwarenessSink {
       bytesMax: services.limits.attachingBytesMax,
       hold: (held) => (held ? connection.holdReading() : connection.releaseReading()),
     })
-    this.#registration = new SessionRegistration(services, { documentId, address }, (error) => this.#end(error))
+    const about = { documentId, address, connectionId: connection.id, tell: (message: AppMessage) => this.#tell(message) }
+    this.#registration = new SessionRegistration(services, about, (error) => this.#end(error))
+    this.#messages = new SessionMessages({ services, notice: (error) => this.#notice(error) })
     this.#delivery = new Delivery({
       services,
       connection,
@@ -142,6 +148,16 @@ export class Session implements SessionSink, AwarenessSink {
     this.#whenAttached(update.length, (_attachment, membership) => {
       if (this.#cursor === 'shown') membership.receive(update)
       else this.#options.services.counters.add('awareness_entries_refused')
+    })
+  }
+
+  /** Says something to others that is no edit. */
+  say(to: AppMessageTarget, payload: string): void {
+    this.#whenAttached(payload.length, () => {
+      const { sessionId } = this.#registration
+      const { documentId } = this.#options
+      const mayPass = this.#speaks === 'heard' && sessionId !== null
+      this.#messages.say(mayPass ? { documentId, sessionId, user: this.#user } : null, to, payload)
     })
   }
 
@@ -258,13 +274,22 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   leftOut(error: WeftError): void {
-    const { services, connection, documentId, dialect } = this.#options
+    const { services, connection, documentId } = this.#options
     services.logger.warn(
       { connection: connection.id, documentId, code: error.code },
       'a cursor or presence state is too large to be passed on',
     )
-    const message = dialect.notice(error)
+    this.#notice(error)
+  }
+
+  #notice(error: WeftError): void {
+    const message = this.#options.dialect.notice(error)
     if (message !== null) this.#delivery.send(message)
+  }
+
+  #tell(appMessage: AppMessage): boolean {
+    const message = this.#state.kind === 'attached' ? this.#options.dialect.appMessage(appMessage) : null
+    return message !== null && this.#delivery.sendWhenFlowing(message)
   }
 
   probe(): Promise<boolean> {
@@ -272,13 +297,14 @@ export class Session implements SessionSink, AwarenessSink {
   }
 
   #authorized(authorization: Authorization): void {
-    const { user, name = null, permission, cursor = true } = authorization
+    const { user, name = null, permission, cursor = true, messages = permission === 'read-write' } = authorization
     const permissionBefore = this.#permission
     if (this.#state.kind === 'ended') return
     this.#user = user
     this.#name = name
     this.#permission = permission
     this.#cursor = cursor ? 'shown' : 'ignored'
+    this.#speaks = messages ? 'heard' : 'refused'
     this.#registration.set(authorization)
     // Revoked or expired while it was asked.
     const state = this.#stateNow()

@@ -3,6 +3,7 @@ import * as Y from 'yjs'
 import { type Random, randomId } from '../../core/random.js'
 import type { Attachment, DocumentDirectory, SessionSink } from '../document/port.js'
 import type { History } from '../history/history.js'
+import type { AppMessages } from '../messages/app-messages.js'
 
 export interface TransactOptions {
   /** Whom the edit is by, in the log and in the history. Default: nobody known. */
@@ -25,11 +26,28 @@ export interface ServerDocument {
    * committed (D1). `change` must not wait for anything. Rejects with what it throws, and then nothing was changed; and with what refuses a client's edit.
    */
   transact<Result>(change: (doc: Y.Doc) => Result, options?: TransactOptions): Promise<Transacted<Result>>
+  /**
+   * Says something to everybody who has the document open, on all nodes: no edit. It arrives at most once and is never stored. `user` is who says it. Throws
+   * `message-too-large`.
+   */
+  broadcast(payload: string, options?: SayOptions): void
+}
+
+export interface SayOptions {
+  /** Default: nobody known. */
+  readonly user?: string | null
+}
+
+/** Somebody who may be connected. */
+export interface Reachable {
+  /** Says something to them, on all nodes: at most once, never stored, and nobody knows whether they are there. Throws `message-too-large`. */
+  send(payload: string, options?: SayOptions): void
 }
 
 export interface ProgramDocumentsOptions {
   readonly directory: DocumentDirectory
   readonly history: Pick<History, 'apply'>
+  readonly messages: Pick<AppMessages, 'send'>
   readonly random: Random
 }
 
@@ -53,6 +71,20 @@ export class ProgramDocuments {
       documentId,
       read: () => readDocument(this.#options.directory, documentId),
       transact: (change, { user = null } = {}) => this.#inTurn(documentId, () => this.#transact(documentId, change, user)),
+      broadcast: (payload, { user = null } = {}) => this.#options.messages.send({ kind: 'document', documentId }, payload, user),
+    }
+  }
+
+  /** All sessions of a user: on each of their connections one is told. */
+  user(id: string): Reachable {
+    return {
+      send: (payload, { user = null } = {}) => this.#options.messages.send({ kind: 'user', user: id, documentId: null }, payload, user),
+    }
+  }
+
+  session(sessionId: string): Reachable {
+    return {
+      send: (payload, { user = null } = {}) => this.#options.messages.send({ kind: 'session', sessionId, documentId: null }, payload, user),
     }
   }
 

@@ -137,6 +137,7 @@ export function sessionBench(options: SessionBenchOptions = {}) {
     client,
     connection,
     session,
+    sessions,
     calls,
     endedWith,
     ask,

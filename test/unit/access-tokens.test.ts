@@ -410,7 +410,7 @@ describe('revocations', () => {
       issuedAt: null,
       askedAt: 0,
     } as const
-    access.sessions.set({ ...session, end: (error) => void ended.push(error.code) })
+    access.sessions.set({ ...session, connectionId: 1, tell: () => false, end: (error) => void ended.push(error.code) })
     await access.revocations.revoke('user', 'ada', null)
     assert.deepEqual(ended, ['unauthenticated'])
     access.sessions.delete('s1')

@@ -44,6 +44,7 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
     version: 'test',
     history: () => null,
     store: () => null,
+    messages: () => null,
     access: {
       authorize: (request) => access.authorize(request),
       refusalOf: (visit, request) => access.refusalOf(visit, request),

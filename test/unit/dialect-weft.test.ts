@@ -35,6 +35,11 @@ const known: fc.Arbitrary<KnownOnWire> = fc.oneof(
   fc.record({ kind: fc.constant('seq' as const), incarnation: text, seq: number, stateVector: bytes }),
 )
 
+const to = fc.oneof(
+  fc.constant({ kind: 'document' as const }),
+  fc.record({ kind: fc.constantFrom('user' as const, 'session' as const), id: text }),
+)
+
 const clientMessage: fc.Arbitrary<WeftClientMessage> = fc.oneof(
   fc.record({ type: fc.constant('hello' as const), agent: text, token: text }),
   fc.record({ type: fc.constant('open' as const), channel, documentId: text, token: text, known }),
@@ -43,6 +48,7 @@ const clientMessage: fc.Arbitrary<WeftClientMessage> = fc.oneof(
   fc.record({ type: fc.constant('part' as const), channel, bytes }),
   fc.record({ type: fc.constant('author' as const), channel, user: text }),
   fc.record({ type: fc.constant('awareness' as const), channel, update: bytes }),
+  fc.record({ type: fc.constant('message' as const), channel, to, payload: text }),
   fc.record({ type: fc.constant('token' as const), channel, token: text }),
   fc.record({ type: fc.constant('close' as const), channel }),
   fc.constant({ type: 'ping' as const }),
@@ -59,6 +65,7 @@ const serverMessage: fc.Arbitrary<WeftServerMessage> = fc.oneof(
   fc.record({ type: fc.constant('closed' as const), channel, ...refusal }),
   fc.record({ type: fc.constant('notice' as const), channel, ...refusal }),
   fc.record({ type: fc.constant('awareness' as const), channel, update: bytes }),
+  fc.record({ type: fc.constant('message' as const), channel, user: text, session: text, payload: text }),
   fc.record({ type: fc.constant('permission' as const), channel, permission }),
   fc.record({ type: fc.constant('drain' as const), retryAfterMs: number }),
   fc.constant({ type: 'pong' as const }),
@@ -105,12 +112,13 @@ test('the examples in docs/protocol.md for weft are the bytes', () => {
     assert.deepEqual([...concatenated(encodeWeftServer(message))], [...frame])
   }
   const types = (examples: readonly { message: { type: string } }[]) => [...new Set(examples.map(({ message }) => message.type))].sort()
-  assert.deepEqual(types(fromClient), ['awareness', 'close', 'hello', 'open', 'part', 'ping', 'submit', 'sync', 'token'])
+  assert.deepEqual(types(fromClient), ['awareness', 'close', 'hello', 'message', 'open', 'part', 'ping', 'submit', 'sync', 'token'])
   assert.deepEqual(types(fromServer), [
     'acknowledged',
     'awareness',
     'closed',
     'drain',
+    'message',
     'opened',
     'permission',
     'piece',

@@ -96,6 +96,30 @@ test('D3: what is written on a session that is lagging or taking is acknowledged
   await assertNothingLeft(bench)
 })
 
+test('what applications say is dropped while a session is not open yet, and while it is behind with its edits', async () => {
+  const message = { payload: 'hi', user: null, sessionId: null }
+  const tell = (bench: ReturnType<typeof sessionBench>): boolean | undefined =>
+    [...bench.sessions.all][0]?.tell({ ...message, frames: new Map() })
+  const early = sessionBench()
+  await sessionStates.attaching(early)
+  assert.equal(tell(early), false)
+  await early.attach()
+  assert.equal(tell(early), true)
+  await assertNothingLeft(early)
+  const bench = sessionBench({ limits: smallOutbox })
+  await sessionStates.lagging(bench)
+  assert.equal(tell(bench), false)
+  bench.client.unstall()
+  await bench.clock.settle()
+  assert.equal(tell(bench), true)
+  await bench.clock.settle()
+  assert.deepEqual(
+    bench.sent.filter((type) => type === 'message'),
+    ['message'],
+  )
+  await assertNothingLeft(bench)
+})
+
 test('S6: what the client asks while it lags replaces what it would have continued with', async () => {
   const bench = sessionBench({ limits: smallOutbox })
   await sessionStates.lagging(bench)

@@ -6,8 +6,9 @@
 //   kind 2 full:   all states of the origin's sessions, body as above
 //   kind 3 hello:  as full, and asks the others for their full states
 //   kind 4 gone:   the origin has no sessions on the document any more, no body
+//   kind 5 message: what an application says, of which awareness knows nothing, to the end of the frame
 //
-// `generation` counts the origin's subscriptions, `seq` its frames within one of them, from 1 and without gaps.
+// `generation` counts the origin's subscriptions, `seq` its frames within one of them, from 1 and without gaps. Messages are numbered by themselves, in generation 0.
 import * as encoding from 'lib0/encoding'
 import { MessageReader } from '../../../protocol/bytes.js'
 import type { Origin } from '../bus.js'
@@ -17,14 +18,14 @@ const NAME_BYTES_MAX = 256
 /** Without entries, an awareness update is the byte 0. */
 const nothing = Uint8Array.of(0)
 
-const kinds = { states: 1, full: 2, hello: 3, gone: 4 } as const
+const kinds = { states: 1, full: 2, hello: 3, gone: 4, message: 5 } as const
 
 export interface BusFrame {
   readonly kind: keyof typeof kinds
   readonly origin: Origin
   readonly generation: number
   readonly seq: number
-  /** An encoded awareness update, not yet inspected. */
+  /** An encoded awareness update, not yet inspected; or the message. */
   readonly update: Uint8Array
 }
 

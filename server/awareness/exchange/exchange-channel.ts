@@ -112,6 +112,8 @@ export class ExchangeChannel {
         if (repeated) return
         this.#peers.delete(origin.nodeId)
         subscriber.gone(origin)
+        return
+      case 'message':
     }
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../../core/clock.js'
 import type { Counters } from '../../../core/counters.js'
 import { asWeftError } from '../../../core/errors.js'
 import type { Logger } from '../../../core/log.js'
-import type { AwarenessBus, AwarenessChannel, AwarenessSubscriber, Origin } from '../bus.js'
+import type { AwarenessBus, AwarenessChannel, AwarenessSubscriber, MessageBus, Origin } from '../bus.js'
 import { isSameOrigin } from '../bus.js'
 import { type BusFrame, decodeBusFrame, encodeBusFrame } from './bus-frame.js'
 import { ExchangeChannel } from './exchange-channel.js'
@@ -11,6 +11,12 @@ import type { FrameTransport } from './transport.js'
 
 /** Documents whose last session left while the bus was away; the others hear of it when it returns. Past this many, their states age out. */
 const FAREWELLS_MAX = 10_000
+
+/** Boots of other nodes whose messages are numbered, on one document. */
+const BOOTS_MAX = 1_000
+
+/** No document has this id: what is for all nodes. */
+const EVERYBODY = ''
 
 export interface ExchangeOptions {
   /** Closed with the bus. */
@@ -27,9 +33,24 @@ export class ExchangeBus implements AwarenessBus {
   readonly #channels = new Map<string, ExchangeChannel>()
   readonly #farewells = new Map<string, BusFrame>()
   #generations = 0
+  readonly messages: MessageBus
+  #messagesSent = 0
+  #receiveMessage: (message: Uint8Array) => void = () => {}
+  /** For each document with sessions, and for all nodes: the last message of each boot of another node. What is repeated is not passed on twice. */
+  readonly #heard = new Map<string, Map<string, number>>()
 
   constructor(options: ExchangeOptions) {
     this.#options = options
+    this.messages = {
+      send: (documentId, update) => {
+        this.#messagesSent += 1
+        this.#send(documentId ?? EVERYBODY, { kind: 'message', origin: options.self, generation: 0, seq: this.#messagesSent, update })
+      },
+      listen: (receive) => {
+        this.#receiveMessage = receive
+        options.transport.subscribe(EVERYBODY)
+      },
+    }
     options.transport.listen({
       subscribed: (documentId) => this.#channels.get(documentId)?.introduce(),
       received: (documentId, bytes) => this.#receive(documentId, bytes),
@@ -59,6 +80,7 @@ export class ExchangeBus implements AwarenessBus {
       unsubscribe: () => {
         if (this.#channels.get(documentId) !== channel) return
         this.#channels.delete(documentId)
+        this.#heard.delete(documentId)
         channel.close()
         transport.unsubscribe(documentId)
         const farewell: BusFrame = { kind: 'gone', origin: self, generation, seq: channel.nextSeq(), update: new Uint8Array() }
@@ -90,18 +112,29 @@ export class ExchangeBus implements AwarenessBus {
 
   #receive(documentId: string, bytes: Uint8Array): void {
     const channel = this.#channels.get(documentId)
-    if (channel === undefined) return
+    if (channel === undefined && documentId !== EVERYBODY) return
     const { counters, logger, self } = this.#options
     try {
       const frame = decodeBusFrame(bytes)
       // A bus such as Redis sends us our own frames too.
       if (isSameOrigin(frame.origin, self)) return
       counters.add('awareness_bus_frames_received')
-      channel.receive(frame)
+      if (frame.kind === 'message') this.#hearMessage(documentId, frame)
+      else channel?.receive(frame)
     } catch (thrown) {
       counters.add('awareness_bus_frames_malformed')
       logger.debug({ documentId, code: asWeftError(thrown).code }, 'An awareness frame from the bus cannot be read; it is ignored.')
     }
+  }
+
+  #hearMessage(documentId: string, { origin, seq, update }: BusFrame): void {
+    const heard = this.#heard.get(documentId) ?? new Map<string, number>()
+    this.#heard.set(documentId, heard)
+    if (seq <= (heard.get(origin.boot) ?? 0)) return
+    const [oldest] = heard.keys()
+    if (heard.size >= BOOTS_MAX && oldest !== undefined) heard.delete(oldest)
+    heard.set(origin.boot, seq)
+    this.#receiveMessage(update)
   }
 
   #catchUp(): void {

@@ -53,6 +53,7 @@ export function createRedisBus(options: RedisBusOptions): RedisBus {
   const exchange = new ExchangeBus({ transport, self: { nodeId, boot }, clock, counters, logger })
   return {
     subscribe: (documentId: string, subscriber: AwarenessSubscriber): AwarenessChannel => exchange.subscribe(documentId, subscriber),
+    messages: exchange.messages,
     removeNode: (removedId, removedBoot) => exchange.removeNode(removedId, removedBoot),
     get isConnected() {
       return redis.isConnected

@@ -205,8 +205,9 @@ export class HocuspocusDriver implements Driver {
         this.#forget(address)
         session.leave()
         return
-      // Nobody here listens to what is no edit.
       case 'stateless':
+        session.say({ kind: 'document' }, message.payload)
+        return
       case 'unknown':
         this.#ignore()
         return

@@ -4,6 +4,7 @@ import type { WeftError } from '../../../core/errors.js'
 import type { Permission } from '../../../core/permission.js'
 import { encodeHocuspocus, type HocuspocusServerMessage } from '../../../protocol/dialects/hocuspocus.js'
 import { emptyUpdate } from '../../../protocol/updates/merge.js'
+import type { AppMessage } from '../../access/session-registry.js'
 import type { AwarenessFrame } from '../../awareness/contract.js'
 import type { Attachment, CatchUp, DocumentBroadcast } from '../../document/port.js'
 import { encodedOnce } from '../../transport/encoded-once.js'
@@ -122,6 +123,10 @@ export class HocuspocusSession implements SessionDialect {
     const delayMs = Math.max(0, inMs - Math.min(RENEWAL_MS_MAX, inMs / 5))
     this.#renewal = clock.after(delayMs, () => send(this.#encoded({ type: 'token-wanted' })), { unref: true })
     return null
+  }
+
+  appMessage(message: AppMessage): Message {
+    return encodedOnce(message.frames, this.#frameKey, () => this.#encoded({ type: 'stateless', payload: message.payload }))
   }
 
   notice(): null {

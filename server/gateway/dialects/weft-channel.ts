@@ -3,6 +3,7 @@
 import type { WeftError } from '../../../core/errors.js'
 import type { Permission } from '../../../core/permission.js'
 import { encodeWeftServer } from '../../../protocol/dialects/weft.js'
+import type { AppMessage } from '../../access/session-registry.js'
 import type { AwarenessFrame } from '../../awareness/contract.js'
 import type { Attachment, CatchUp, DocumentBroadcast } from '../../document/port.js'
 import { encodedOnce } from '../../transport/encoded-once.js'
@@ -89,6 +90,12 @@ export class WeftChannel implements SessionDialect {
 
   expires(inMs: number): Message {
     return encodeWeftServer({ type: 'expires', channel: this.#channel, inMs: Math.max(0, Math.floor(inMs)) })
+  }
+
+  appMessage({ payload, user, sessionId, frames }: AppMessage): Message {
+    return encodedOnce(frames, this.#frameKey, () =>
+      encodeWeftServer({ type: 'message', channel: this.#channel, user: user ?? '', session: sessionId ?? '', payload }),
+    )
   }
 
   notice(error: WeftError): Message {

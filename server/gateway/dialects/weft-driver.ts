@@ -327,6 +327,9 @@ export class WeftDriver implements Driver {
       case 'awareness':
         session.receiveAwareness(message.update)
         return
+      case 'message':
+        session.say(message.to, message.payload)
+        return
       case 'token':
         session.reauthorize(() => this.#options.authorize(session.documentId, message.token))
         return

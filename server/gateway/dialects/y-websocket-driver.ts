@@ -169,6 +169,10 @@ export class YWebsocketDriver implements Driver, SessionDialect {
     return null
   }
 
+  appMessage(): null {
+    return null
+  }
+
   notice(): null {
     return null
   }
