@@ -1,4 +1,5 @@
 // The documents that components have open over one connection: each is opened once, and closed when the last component has left and all is saved.
+import { type Clock, systemClock, type Timer } from '../../core/clock.js'
 import type { WeftConnection } from '../connection.js'
 import { Listeners } from './listeners.js'
 import { type DocumentOptions, OpenDocument } from './open-document.js'
@@ -9,7 +10,15 @@ interface Entry {
   readonly document: OpenDocument
   /** How many components have it open. */
   users: number
+  /** Of a component that waits for it and has not been mounted: nobody tells when it is given up. Null: none does, or one has the document open by now. */
+  held: Timer | null
+  /** Resolves when it is worth looking again; null: nobody waits. */
+  again: { readonly promise: Promise<void>; resolve(): void } | null
 }
+
+/** How long a document that a component waits for stays open without anybody asking again, and when those who wait are asked whether they still do. */
+const HELD_MS = 20_000
+const ASKED_MS = 10_000
 
 export class OpenDocuments {
   /** Null where the connection is the application's, which then closes it. */
@@ -21,10 +30,14 @@ export class OpenDocuments {
   #stopListening: (() => void) | null = null
   #providers = 0
   #checkQueued = false
+  #drawing = false
   #summary: SavedState = nothingOpen
 
+  readonly #clock: Clock
+
   /** Nothing is opened before a component asks: not by a server that renders, and not for a component that the framework throws away. */
-  constructor(connection: WeftConnection | (() => WeftConnection)) {
+  constructor(connection: WeftConnection | (() => WeftConnection), clock: Clock = systemClock) {
+    this.#clock = clock
     const made = typeof connection === 'function'
     this.#connect = made ? connection : null
     this.#connection = made ? null : connection
@@ -60,6 +73,8 @@ export class OpenDocuments {
   acquire(name: string, options: DocumentOptions): () => void {
     const entry = this.#entries.get(name) ?? this.#open(name, options)
     entry.users += 1
+    entry.held?.cancel()
+    entry.held = null
     entry.document.show()
     return once(() => {
       entry.users -= 1
@@ -67,23 +82,89 @@ export class OpenDocuments {
     })
   }
 
+  /**
+   * For a component that cannot be mounted before the document is there: opens it, and keeps it open while the component waits. Answers null where the document
+   * has all that the server had, or was refused; else what resolves when the component has to look again. Throws what `connection.open` throws.
+   */
+  awaited(name: string, options: DocumentOptions): { readonly document: OpenDocument; readonly again: Promise<void> | null } {
+    // Frameworks call this while they draw: others are told when that is over.
+    this.#drawing = true
+    try {
+      const entry = this.#entries.get(name) ?? this.#open(name, options)
+      if (entry.users === 0) this.#hold(entry)
+      const { document } = entry
+      const isSettled = (): boolean => document.state().synced || document.state().refusal !== null
+      if (isSettled()) return { document, again: null }
+      entry.again ??= this.#nextLook(document, isSettled)
+      return { document, again: entry.again.promise }
+    } finally {
+      this.#drawing = false
+    }
+  }
+
+  #hold(entry: Entry): void {
+    entry.held?.cancel()
+    entry.held = this.#clock.after(
+      ASKED_MS,
+      () => {
+        entry.again?.resolve()
+        entry.held = this.#clock.after(
+          HELD_MS - ASKED_MS,
+          () => {
+            entry.held = null
+            this.#check()
+          },
+          { unref: true },
+        )
+      },
+      { unref: true },
+    )
+  }
+
+  #nextLook(document: OpenDocument, isSettled: () => boolean): NonNullable<Entry['again']> {
+    let resolve = (): void => {}
+    const promise = new Promise<void>((resolved) => {
+      resolve = resolved
+    })
+    const look = {
+      promise,
+      resolve: () => {
+        const entry = this.#entries.get(document.name)
+        if (entry?.again === look) entry.again = null
+        stop()
+        resolve()
+      },
+    }
+    const stop = document.subscribe(() => {
+      if (isSettled()) look.resolve()
+    })
+    document.doc.once('destroy', look.resolve)
+    return look
+  }
+
+  #tell(): void {
+    if (this.#drawing) queueMicrotask(() => this.#listeners.tell())
+    else this.#listeners.tell()
+  }
+
   #open(name: string, options: DocumentOptions): Entry {
     // One that cannot be opened must not keep a connection.
     this.#check()
     const document = new OpenDocument(this.#connected(), name, options)
-    const entry: Entry = { document, users: 0 }
+    const entry: Entry = { document, users: 0, held: null, again: null }
     this.#entries.set(name, entry)
     document.subscribe(() => {
       if (entry.users === 0) this.#check()
-      this.#listeners.tell()
+      this.#tell()
     })
     // Also by somebody else's hand: who comes next gets a new one.
     document.doc.once('destroy', () => {
       if (this.#entries.get(name) === entry) this.#entries.delete(name)
+      entry.held?.cancel()
       this.#check()
-      this.#listeners.tell()
+      this.#tell()
     })
-    this.#listeners.tell()
+    this.#tell()
     return entry
   }
 
@@ -94,9 +175,9 @@ export class OpenDocuments {
     if (this.#stopListening === null) {
       this.#stopListening = connection.on('status', () => {
         this.#check()
-        this.#listeners.tell()
+        this.#tell()
       })
-      this.#listeners.tell()
+      this.#tell()
     }
     return connection
   }
@@ -110,7 +191,7 @@ export class OpenDocuments {
     this.#checkQueued = true
     queueMicrotask(() => {
       this.#checkQueued = false
-      for (const entry of this.#entries.values()) if (entry.users === 0) this.#leave(entry.document)
+      for (const entry of this.#entries.values()) if (entry.users === 0 && entry.held === null) this.#leave(entry.document)
       if (this.#providers === 0 && this.#entries.size === 0) this.#disconnect()
     })
   }

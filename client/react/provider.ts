@@ -63,7 +63,7 @@ export function useOpenDocuments(): OpenDocuments {
 }
 
 function hold({ connection, url, options }: WeftProviderProps): Held {
-  if (connection === undefined) return { key: url, documents: new OpenDocuments(() => connect(url, options)) }
+  if (connection === undefined) return { key: url, documents: new OpenDocuments(() => connect(url, options), options?.clock) }
   const documents = ofConnections.get(connection) ?? new OpenDocuments(connection)
   ofConnections.set(connection, documents)
   return { key: connection, documents }
