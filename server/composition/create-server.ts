@@ -1,6 +1,6 @@
 // Makes a server from the options of a program: what it is to be, checked, and what all of it stands on.
 import { fileURLToPath } from 'node:url'
-import { type Clock, systemClock } from '../../core/clock.js'
+import { systemClock } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import { MemoryBudget } from '../../core/memory-budget.js'
@@ -15,7 +15,6 @@ import { defaultTuning } from '../document/tuning.js'
 import { AuditLog } from '../logging/audit-log.js'
 import { LimitedLogger } from '../logging/limited-logger.js'
 import { createLogger } from '../logging/logger.js'
-import { Webhook } from '../webhooks/webhook.js'
 import { accessControlOf } from './access.js'
 import { LiveSettings } from './live-settings.js'
 import { ProgramHooks } from './program-hooks.js'
@@ -38,9 +37,9 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const settings = settingsFromOptions({ ...options })
   const cluster = clusterOf(settings, options)
   const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
-  const live = new LiveSettings(settings, { ...defaultTuning, ...options.tuning })
-  const { limits, tuning } = live
   const clock = options.clock ?? systemClock
+  const live = new LiveSettings(settings, { ...defaultTuning, ...options.tuning }, clock)
+  const { limits, tuning } = live
   const random = options.random ?? systemRandom
   const logger = new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits })
   const counters = new Counters()
@@ -60,8 +59,10 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     observer: hooks.observer,
     mayPass: hooks.mayPass,
     beforeClose: () => hooks.close(),
-    webhooks: webhooksOf(settings, clock),
-    webhookPace: { quietMs: settings['webhooks.quietMs'], waitMsMax: settings['webhooks.waitMsMax'] },
+    // Whenever the node comes up.
+    get webhooks() {
+      return live.webhooks
+    },
     broadcast: settings.broadcast,
     stampUser: settings['access.stampUser'],
     keepDeleted: options.keepDeleted ?? (() => false),
@@ -86,12 +87,6 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     throw thrown
   }
   return server
-}
-
-/** Throws `invalid-configuration`. */
-function webhooksOf(settings: Settings, clock: Clock): readonly Webhook[] {
-  const { urls, secret } = settingsUnder(settings, 'webhooks')
-  return secret === null ? [] : urls.map((url) => new Webhook({ url, secret, clock }))
 }
 
 /** Null: a server that is alone. Throws `invalid-configuration`. */

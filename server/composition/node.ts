@@ -2,7 +2,7 @@
 // front of it; a simulation hands it sockets of its own.
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
-import { WeftError } from '../../core/errors.js'
+import type { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { MemoryBudget } from '../../core/memory-budget.js'
@@ -23,8 +23,7 @@ import { History } from '../history/history.js'
 import { Workshop } from '../history/workshop/workshop.js'
 import { AppMessages, type AppMessagesOptions } from '../messages/app-messages.js'
 import { ProgramDocuments } from '../program/server-document.js'
-import type { Webhook } from '../webhooks/webhook.js'
-import { WebhookFeed } from '../webhooks/webhook-feed.js'
+import { type AskedWebhooks, WebhookFeeds } from '../webhooks/webhook-feeds.js'
 import type { Component } from './life-cycle.js'
 import type { Ownership } from './ownership.js'
 import { SoleOwnership } from './sole-ownership.js'
@@ -53,8 +52,7 @@ export interface NodeOptions {
   readonly observer?: DocumentObserver | null
   readonly mayPass?: AppMessagesOptions['mayPass']
   /** Addresses that are told of changes. Default: none. */
-  readonly webhooks?: readonly Webhook[]
-  readonly webhookPace?: { readonly quietMs: number; readonly waitMsMax: number }
+  readonly webhooks?: AskedWebhooks
   /** Runs when everything is committed that will be, before what documents can be read from goes. */
   readonly beforeClose?: () => Promise<void>
   readonly counters?: Counters
@@ -71,6 +69,8 @@ export interface NodeOptions {
 /** How long a node that stops tries to commit what the clients wrote that have been closed, while the store fails. */
 const LAST_COMMITS_MS_MAX = 5_000
 
+const noWebhooks: AskedWebhooks = { webhooks: [], quietMs: 0, waitMsMax: 0 }
+
 export class ServerNode {
   readonly counters: Counters
   readonly budget: MemoryBudget
@@ -83,8 +83,7 @@ export class ServerNode {
   readonly program: ProgramDocuments
   readonly messages: AppMessages
   readonly store: DocumentStore
-  readonly #feeds: WebhookFeed[] = []
-  #feedsClosed: Promise<unknown> | null = null
+  readonly webhooks: WebhookFeeds
   readonly #workshop: Workshop
   readonly #options: NodeOptions
 
@@ -149,6 +148,17 @@ export class ServerNode {
     const { mayPass = null } = options
     this.messages = new AppMessages({ sessions, bus: bus.messages, clock, counters, logger, limits, mayPass })
     this.program = new ProgramDocuments({ directory: ownership.directory, history: this.history, messages: this.messages, random })
+    this.webhooks = new WebhookFeeds({
+      cursors: store.changeCursors,
+      records: store.accessRecords,
+      store,
+      owns: (documentId) => ownership.fenceOf(documentId) !== null,
+      shardsClaimed: () => counters.get('shards_claimed'),
+      clock,
+      random,
+      logger,
+      counters,
+    })
     this.gateway = new Gateway(
       {
         clock,
@@ -170,52 +180,15 @@ export class ServerNode {
     )
   }
 
-  /** Documents of which an address is still to be told. */
-  get webhooksWaiting(): number {
-    return this.#feeds.reduce((waiting, feed) => waiting + feed.waiting, 0)
-  }
-
   /** The one that looks on for the program, and the addresses that are told of changes beside it. */
-  #observer(observer: DocumentObserver | null): DocumentObserver | null {
-    if ((this.#options.webhooks ?? []).length === 0) return observer
+  #observer(observer: DocumentObserver | null): DocumentObserver {
     return {
       firstContent: observer?.firstContent ?? null,
       committed: (documentId, seq, users) => {
         observer?.committed(documentId, seq, users)
-        for (const feed of this.#feeds) feed.committed(documentId, seq)
+        this.webhooks.committed(documentId, seq)
       },
       becameIdle: (documentId) => observer?.becameIdle(documentId),
-    }
-  }
-
-  async #startFeeds(): Promise<void> {
-    const { webhooks = [], webhookPace = { quietMs: 2_000, waitMsMax: 10_000 }, store, clock, random, logger } = this.#options
-    const { changeCursors: cursors, accessRecords: records } = store
-    if (webhooks.length === 0) return
-    if (cursors === undefined || records === undefined)
-      throw new WeftError(
-        'invalid-configuration',
-        'webhooks are set, and the store of this program keeps neither cursors nor records for them.',
-      )
-    const { ownership, counters } = this
-    const owns = (documentId: string): boolean => ownership.fenceOf(documentId) !== null
-    for (const webhook of webhooks) {
-      const shardsClaimed = (): number => counters.get('shards_claimed')
-      const feed = new WebhookFeed({
-        webhook,
-        cursors,
-        records,
-        store,
-        owns,
-        shardsClaimed,
-        clock,
-        random,
-        logger,
-        counters,
-        ...webhookPace,
-      })
-      this.#feeds.push(feed)
-      await feed.start()
     }
   }
 
@@ -236,7 +209,12 @@ export class ServerNode {
       { name: 'the compactor', stop: () => compactor.close() },
       { name: 'ownership', start: () => ownership.start(), stop: () => ownership.end() },
       { name: 'awareness', stop: () => awareness.close() },
-      { name: 'webhooks', start: () => this.#startFeeds(), drain: () => this.#closeFeeds(), stop: () => this.#closeFeeds() },
+      {
+        name: 'webhooks',
+        start: () => this.webhooks.start(this.#options.webhooks ?? noWebhooks),
+        drain: () => this.webhooks.close(),
+        stop: () => this.webhooks.close(),
+      },
       { name: 'the hooks of the program', drain: () => beforeClose?.() },
       { name: 'the documents', drain: () => this.#lastCommits(), stop: () => documents.close() },
       {
@@ -249,12 +227,6 @@ export class ServerNode {
       },
       { name: 'the hand-over', drain: () => ownership.handOver() },
     ]
-  }
-
-  /** They tell of what waits first, once. */
-  #closeFeeds(): Promise<unknown> {
-    this.#feedsClosed ??= Promise.all(this.#feeds.map((feed) => feed.close()))
-    return this.#feedsClosed
   }
 
   async #lastCommits(): Promise<void> {

@@ -118,6 +118,8 @@ export class Server implements WeftServer {
         // Stopped, or failed, while it came up.
         if (this.#state.kind !== 'starting') return started.stop(0)
         this.#state = { kind: 'serving', started }
+        // They may have changed while it came up.
+        void started.node.webhooks.change(this.#parts.live.webhooks)
         this.#markReady()
       },
       (thrown) => {
@@ -195,7 +197,9 @@ export class Server implements WeftServer {
 
   async reload(options: ReloadOptions): Promise<ReloadedSettings> {
     const { live, base } = this.#parts
-    const { reloaded, needRestart } = live.change(settingsFromOptions({ ...options }, live.current))
+    const next = settingsFromOptions({ ...options }, live.current)
+    const { reloaded, needRestart } = live.change(next, (asked) => this.node?.webhooks.check(asked))
+    await this.#started?.node.webhooks.change(live.webhooks)
     base.logger.info({ reloaded, needRestart }, 'settings were reloaded')
     return { reloaded, needRestart }
   }

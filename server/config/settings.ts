@@ -292,6 +292,7 @@ export const settings = {
 
   'webhooks.urls': setting(kinds.webUrls, [], {
     group: 'webhooks',
+    reloads: true,
     flag: '--webhook-urls',
     variable: 'WEFT_WEBHOOK_URLS',
     secret: true,
@@ -299,6 +300,7 @@ export const settings = {
   }),
   'webhooks.secret': setting(kinds.optional(kinds.webhookSecret), null, {
     group: 'webhooks',
+    reloads: true,
     flag: '--webhook-secret',
     variable: 'WEFT_WEBHOOK_SECRET',
     secret: true,
@@ -307,12 +309,14 @@ export const settings = {
   }),
   'webhooks.quietMs': setting(kinds.duration(), 2_000, {
     group: 'webhooks',
+    reloads: true,
     flag: '--webhook-quiet',
     variable: 'WEFT_WEBHOOK_QUIET',
     help: 'how long a document has to be quiet before it is told',
   }),
   'webhooks.waitMsMax': setting(kinds.duration(), 10_000, {
     group: 'webhooks',
+    reloads: true,
     flag: '--webhook-wait',
     variable: 'WEFT_WEBHOOK_WAIT',
     help: 'after this long it is told though it is not quiet',

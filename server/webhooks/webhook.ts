@@ -51,6 +51,11 @@ export class Webhook {
     }
   }
 
+  /** Whether it is the same address, told in the same way. */
+  equals(other: Webhook): boolean {
+    return this.#options.url === other.#options.url && this.#options.secret === other.#options.secret
+  }
+
   /** Resolves when the receiver has it. Repeating it has the same id, by which a receiver knows that it had it. */
   async tell(event: ChangeEvent): Promise<void> {
     const { clock, url, fetch: post = fetch } = this.#options

@@ -7,12 +7,15 @@ import { WebSocket } from 'ws'
 import { silentLogger } from '../../core/log.js'
 import { MemoryStore } from '../../persistence/index.js'
 import { createServer } from '../../server/index.js'
+import { FaultyStore } from '../helpers/faulty-store.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 import { RawClient } from '../helpers/raw-client.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 import { until } from '../helpers/until.js'
+import { WebhookReceiver } from '../helpers/webhook-receiver.js'
 
+const secret = 'a secret of the receiver and the server'
 const stranger = 'https://stranger.example'
 
 /** What a page of another origin is answered: 101 for a WebSocket. */
@@ -114,6 +117,51 @@ test('server.reload: what is left out stays, what is wrong changes nothing, and 
     await assert.rejects(server.reload({ limits: { outboxBytesLow: 1e12 } }), { code: 'invalid-configuration' })
     assert.equal(await statusOf('longer-than-ten'), 200)
     assert.deepEqual(await server.reload({}), { reloaded: [], needRestart: [] })
+  } finally {
+    await server.close()
+  }
+})
+
+test('E1: an address that comes while the server runs is told from then on, one that goes is left alone, and one that comes back misses nothing', async (context) => {
+  const [first, second] = [await WebhookReceiver.start(secret), await WebhookReceiver.start(secret)]
+  context.after(() => Promise.all([first.close(), second.close()]))
+  const webhooks = { urls: [first.url], secret, quietMs: 20, waitMsMax: 50 }
+  const server = await createServer({ dataDir: temporaryFolder(context), demo: false, logger: silentLogger })
+  const edit = (text: string): Promise<unknown> => server.document('plan').transact((doc) => doc.getText('t').insert(0, text))
+  const told = (receiver: WebhookReceiver): number => Math.max(0, ...receiver.events.map(({ throughSeq }) => throughSeq))
+  try {
+    await edit('nobody is told')
+    assert.deepEqual(await server.reload({ webhooks }), {
+      reloaded: ['webhooks.urls', 'webhooks.secret', 'webhooks.quietMs', 'webhooks.waitMsMax'],
+      needRestart: [],
+    })
+    await edit('the first is told')
+    await until(() => told(first) === 2, 'the first to be told')
+    await server.reload({ webhooks: { ...webhooks, urls: [second.url] } })
+    await edit('the second is told')
+    await until(() => told(second) === 3, 'the second to be told')
+    assert.equal(told(first), 2)
+    await server.reload({ webhooks })
+    await until(() => told(first) === 3, 'the first to be told of what it missed')
+    await assert.rejects(server.reload({ webhooks: { ...webhooks, urls: ['ftp://nowhere'] }, limits: { connectionsMax: 1 } }), {
+      code: 'invalid-configuration',
+    })
+    await edit('the first is told again')
+    await until(() => told(first) === 4, 'the first to be told again')
+    assert.ok(first.events.every(({ documentId }) => documentId === 'plan'))
+  } finally {
+    await server.close()
+  }
+})
+
+test('a store that keeps no cursors for webhooks: a reload that sets some changes nothing', async () => {
+  const clock = new ManualClock()
+  const server = await createServer({ store: new FaultyStore(new MemoryStore({ clock })), clock, demo: false, logger: silentLogger })
+  try {
+    const webhooks = { urls: ['http://127.0.0.1:9/'], secret }
+    await assert.rejects(server.reload({ webhooks, limits: { documentIdBytesMax: 1 } }), { message: /keeps neither cursors nor records/ })
+    const status = (await server.fetch(new Request('http://localhost/api/v1/documents/longer/presence'))).status
+    assert.equal(status, 200)
   } finally {
     await server.close()
   }
