@@ -3,20 +3,22 @@ import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
-import type { DocumentInfo, DocumentStore, Page, StoredDocument, Version, VersionQuery } from '../../persistence/store.js'
+import type { DocumentInfo, DocumentStore, Page, Version, VersionQuery } from '../../persistence/store.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
-import { type Address, parseAddress } from './address.js'
+import { parseAddress } from './address.js'
 import { Archives } from './archives.js'
+import { firstUnsound } from './first-unsound.js'
 import { type ChangeQuery, lastChanged } from './last-changed.js'
+import { type DocumentHistory, type Moment, Moments, noSuchDocument } from './moments.js'
 import { addToSittings, type Sitting } from './sittings.js'
-import { submitEdit } from './submit-edit.js'
+import { expecting, submitEdit } from './submit-edit.js'
 import type { AttributedRoot } from './tasks/attribution.js'
 import type { RootDifference } from './tasks/difference.js'
 import type { PatchOperation, TextEdit } from './tasks/edit.js'
 import type { RestoreReport } from './tasks/restore.js'
 import type { Root } from './tasks/roots.js'
-import type { TextFormat, Updates } from './tasks/tasks.js'
+import type { TextFormat } from './tasks/tasks.js'
 import type { Workshop } from './workshop/workshop.js'
 
 export interface HistoryOptions {
@@ -28,18 +30,6 @@ export interface HistoryOptions {
   readonly counters: Counters
   /** Asked about what somebody writes over the API. Default: nobody is asked. */
   readonly editGuard?: ((edit: { documentId: string; user: string | null; update: Uint8Array; from: 'api' }) => Promise<void>) | null
-}
-
-/** A moment of a document that was found. */
-export interface Moment {
-  readonly seq: number
-  /** Milliseconds since the Unix epoch; of a version, when it was kept. Null for a moment that is named by its seq and no longer in the log. */
-  readonly at: number | null
-}
-
-export interface DocumentHistory extends DocumentInfo {
-  /** The first moment of which every edit can still be read. */
-  readonly window: Moment
 }
 
 export interface KeepRequest {
@@ -72,16 +62,17 @@ export interface RestoreResult extends RestoreReport {
 const AUTHORS_PAGE = 1_000
 /** Rows of the log that one request about changes looks at. */
 const AUTHORS_ROWS_MAX = 20_000
-const VERSIONS_PAGE = 200
 const FIRST_USES_PAGE = 1_000
 
 export class History {
   /** Documents taken along and brought in, with their versions. */
   readonly archives: Archives
   readonly #options: HistoryOptions
+  readonly #moments: Moments
 
   constructor(options: HistoryOptions) {
     this.#options = options
+    this.#moments = new Moments(options)
     this.archives = new Archives(options, this)
   }
 
@@ -96,13 +87,8 @@ export class History {
   }
 
   /** Rejects with `no-such-document`. */
-  async document(documentId: string): Promise<DocumentHistory> {
-    const { store } = this.#options
-    const { items } = await store.listDocuments({ prefix: documentId, limit: 1 })
-    const [info] = items
-    if (info === undefined || info.documentId !== documentId) throw noSuchDocument()
-    const [first] = (await store.readAuthors(documentId, { afterSeq: 0, limit: 1 })).items
-    return { ...info, window: { seq: first?.seq ?? info.head, at: first?.committedAt ?? info.updatedAt } }
+  document(documentId: string): Promise<DocumentHistory> {
+    return this.#moments.document(documentId)
   }
 
   /** Newest first. */
@@ -128,26 +114,26 @@ export class History {
   async delete(documentId: string): Promise<{ readonly head: number; readonly versions: number }> {
     const { head } = await this.document(documentId)
     let versions = 0
-    for await (const page of this.#versionPages(documentId)) versions += page.length
+    for await (const page of this.#moments.versionPages(documentId)) versions += page.length
     await this.#options.documents.command(documentId, { kind: 'delete' })
     return { head, versions }
   }
 
   /** The moment that an address names. Rejects with `malformed`, `no-such-document`, or `moment-gone`, which says what there is. */
   async find(documentId: string, address: string): Promise<Moment> {
-    return (await this.#read(documentId, parseAddress(address))).moment
+    return (await this.#moments.read(documentId, parseAddress(address))).moment
   }
 
   /** The whole document at a moment, as one Yjs update. */
   async update(documentId: string, address: string): Promise<{ readonly moment: Moment; readonly update: Uint8Array }> {
-    const { moment, updates } = await this.#read(documentId, parseAddress(address))
+    const { moment, updates } = await this.#moments.read(documentId, parseAddress(address))
     const [only] = updates
     const update = updates.length === 1 && only !== undefined ? only : await this.#options.workshop.run({ kind: 'merge', updates })
     return { moment, update }
   }
 
   async roots(documentId: string, address: string): Promise<{ readonly moment: Moment; readonly roots: readonly Root[] }> {
-    const { moment, updates } = await this.#read(documentId, parseAddress(address))
+    const { moment, updates } = await this.#moments.read(documentId, parseAddress(address))
     return { moment, roots: await this.#options.workshop.run({ kind: 'read', updates }) }
   }
 
@@ -158,7 +144,7 @@ export class History {
     format: TextFormat,
     root: string | null,
   ): Promise<{ readonly moment: Moment; readonly text: string }> {
-    const { moment, updates } = await this.#read(documentId, parseAddress(address))
+    const { moment, updates } = await this.#moments.read(documentId, parseAddress(address))
     return { moment, text: await this.#options.workshop.run({ kind: 'render', updates, format, root }) }
   }
 
@@ -167,7 +153,10 @@ export class History {
     from: string,
     to: string,
   ): Promise<{ readonly from: Moment; readonly to: Moment; readonly roots: readonly RootDifference[] }> {
-    const [then, now] = await Promise.all([this.#read(documentId, parseAddress(from)), this.#read(documentId, parseAddress(to))])
+    const [then, now] = await Promise.all([
+      this.#moments.read(documentId, parseAddress(from)),
+      this.#moments.read(documentId, parseAddress(to)),
+    ])
     const roots = await this.#options.workshop.run({ kind: 'compare', before: then.updates, after: now.updates })
     return { from: then.moment, to: now.moment, roots }
   }
@@ -177,7 +166,7 @@ export class History {
     documentId: string,
     address: string,
   ): Promise<{ readonly moment: Moment; readonly roots: readonly AttributedRoot[]; readonly users: ReadonlyMap<number, string> }> {
-    const { moment, updates } = await this.#read(documentId, parseAddress(address))
+    const { moment, updates } = await this.#moments.read(documentId, parseAddress(address))
     const roots = await this.#options.workshop.run({ kind: 'attribute', updates })
     const wanted = new Set(roots.flatMap(({ runs, keys }) => [...runs.map(({ clientId }) => clientId), ...Object.values(keys)]))
     const users = new Map<number, string>()
@@ -215,8 +204,8 @@ export class History {
    * kept before. Rejects as `find` does, and with `not-restorable` before anything was changed.
    */
   async restore(documentId: string, { at, root = null, author, dryRun = false, called = at }: RestoreRequest): Promise<RestoreResult> {
-    const then = await this.#read(documentId, parseAddress(at))
-    const now = await this.#read(documentId, { kind: 'now' })
+    const then = await this.#moments.read(documentId, parseAddress(at))
+    const now = await this.#moments.read(documentId, { kind: 'now' })
     const restored = await this.#options.workshop.run({ kind: 'restore', before: then.updates, after: now.updates, root })
     if (typeof restored === 'string') throw new WeftError('not-restorable', restored)
     const { update, present, ...report } = restored
@@ -245,15 +234,10 @@ export class History {
       }
     }
     if (head === 0) throw noSuchDocument()
-    if (await isSound(head)) return null
-    let sound = snapshot?.seq ?? 0
-    for (let unsound = head; unsound - sound > 1; ) {
-      const middle = Math.floor((sound + unsound) / 2)
-      if (await isSound(middle)) sound = middle
-      else unsound = middle
-    }
-    await documents.command(documentId, { kind: 'quarantine', seq: sound + 1, reason: 'found by a check' })
-    return { seq: sound + 1 }
+    const seq = await firstUnsound(snapshot?.seq ?? 0, head, isSound)
+    if (seq === null) return null
+    await documents.command(documentId, { kind: 'quarantine', seq, reason: 'found by a check' })
+    return { seq }
   }
 
   /** A new document that begins as this one was at a moment. Rejects as `find` does, and with `document-exists`. */
@@ -299,7 +283,7 @@ export class History {
     expectedSeq: number | null = null,
     decide: (update: Uint8Array) => Promise<void> = async () => {},
   ): Promise<{ readonly seq: number }> {
-    const { updates, moment } = await this.#readOrNothing(documentId)
+    const { updates, moment } = await this.#moments.readOrNothing(documentId)
     expecting(expectedSeq)(moment.seq)
     const made = await this.#options.workshop.run({ kind: 'edit', updates, texts, patch })
     if (typeof made === 'string') throw new WeftError('edit-mismatch', made)
@@ -313,90 +297,4 @@ export class History {
     if (newest?.seq === seq) return
     await this.#options.documents.command(documentId, { kind: 'keep-version', seq, label: { name, description: null, author }, state })
   }
-
-  async #readOrNothing(documentId: string): Promise<{ readonly moment: Moment; readonly updates: Updates }> {
-    try {
-      return await this.#read(documentId, { kind: 'now' })
-    } catch (thrown) {
-      if (thrown instanceof WeftError && thrown.code === 'no-such-document') return { moment: { seq: 0, at: null }, updates: [] }
-      throw thrown
-    }
-  }
-
-  async #read(documentId: string, address: Address): Promise<{ readonly moment: Moment; readonly updates: Updates }> {
-    const { store } = this.#options
-    const { head, window, updatedAt } = await this.document(documentId)
-    const named = address.kind === 'named' ? await this.#versionNamed(documentId, address.name) : null
-    const at = (): { readonly seq: number } | { readonly time: number } => {
-      switch (address.kind) {
-        case 'now':
-          return { seq: head }
-        case 'version':
-        case 'seq':
-          return { seq: address.seq }
-        case 'named':
-          return { seq: named?.seq ?? 0 }
-        case 'time':
-          return { time: address.time }
-        case 'ago':
-          return { time: this.#options.clock.now() - address.ms }
-      }
-    }
-    if (address.kind === 'version' && !(await this.#isVersion(documentId, address.seq)))
-      throw new WeftError('moment-gone', `There is no version v${address.seq} of this document.`)
-    const point = at()
-    const inWindow = 'seq' in point ? point.seq >= window.seq && point.seq <= head : point.time >= (window.at ?? 0)
-    let stored: StoredDocument
-    try {
-      stored = await store.readAt(documentId, point)
-    } catch (thrown) {
-      // What lies in the window has to be there.
-      const isGone = thrown instanceof WeftError && (thrown.code === 'no-such-document' || thrown.code === 'document-corrupt')
-      if (!isGone || inWindow) throw thrown
-      const from = new Date(window.at ?? 0).toISOString()
-      throw new WeftError(
-        'moment-gone',
-        `That moment cannot be read: every edit is kept from seq ${window.seq} (${from}) through seq ${head} (${new Date(updatedAt).toISOString()}); ` +
-          'before that, only versions and some snapshots.',
-        { cause: thrown },
-      )
-    }
-    const { snapshot, tail } = stored
-    const updates = [...(snapshot === null ? [] : [snapshot.state]), ...tail.map(({ update }) => update)]
-    const moment = { seq: stored.head, at: tail.at(-1)?.committedAt ?? snapshot?.savedAt ?? null }
-    return { moment, updates }
-  }
-
-  async #isVersion(documentId: string, seq: number): Promise<boolean> {
-    const [version] = (await this.#options.store.listVersions(documentId, { before: seq + 1, limit: 1, which: 'all' })).items
-    return version?.seq === seq
-  }
-
-  async #versionNamed(documentId: string, name: string): Promise<Version> {
-    for await (const page of this.#versionPages(documentId)) {
-      const found = page.find((version) => version.name === name)
-      if (found !== undefined) return found
-    }
-    throw new WeftError('moment-gone', `There is no version "${name}" of this document.`)
-  }
-
-  async *#versionPages(documentId: string): AsyncGenerator<readonly Version[]> {
-    let query: VersionQuery | null = { limit: VERSIONS_PAGE }
-    while (query !== null) {
-      const page: Page<Version, number> = await this.#options.store.listVersions(documentId, query)
-      yield page.items
-      query = page.next === null ? null : { limit: VERSIONS_PAGE, before: page.next }
-    }
-  }
-}
-
-function expecting(expectedSeq: number | null): (seq: number) => void {
-  return (seq) => {
-    if (expectedSeq !== null && seq !== expectedSeq)
-      throw new WeftError('superseded', `The document is at seq ${seq}, and not at ${expectedSeq} as was expected; look at it again.`)
-  }
-}
-
-function noSuchDocument(): WeftError {
-  return new WeftError('no-such-document', 'There is no such document.')
 }

@@ -1,5 +1,5 @@
 // An edit that no client makes: a restore, a fork, a program's. It takes the way of a client's edit: to the owner, wherever that is, logged, shown to everybody.
-import type { WeftError } from '../../core/errors.js'
+import { WeftError } from '../../core/errors.js'
 import type { Attachment, DocumentDirectory, SessionSink } from '../document/port.js'
 
 export interface SubmittedEdit {
@@ -88,4 +88,12 @@ function submitOnce(
       send()
     }, reject)
   })
+}
+
+/** Throws `superseded` for a document that is at another seq; null expects none. */
+export function expecting(expectedSeq: number | null): (seq: number) => void {
+  return (seq) => {
+    if (expectedSeq !== null && seq !== expectedSeq)
+      throw new WeftError('superseded', `The document is at seq ${seq}, and not at ${expectedSeq} as was expected; look at it again.`)
+  }
 }
