@@ -11,11 +11,9 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { endianness } from 'node:os'
 import path from 'node:path'
 import { WeftError } from '../../core/errors.js'
+import { DATA_FILE, UNFINISHED_COPY } from '../data-folder.js'
 import { newer, unwritable } from './folder-errors.js'
 
-export const DATA_FILE = 'weft.mdb'
-/** What a backup is restored under, until all of it is there. */
-const UNFINISHED_COPY = `${DATA_FILE}.part`
 /** An empty file: that it is there says everything. Whoever wants to begin anew in a folder whose data file was lost removes it. */
 const MARKER_FILE = 'weft.mdb-was-here'
 

@@ -3,8 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { WeftError } from '../../core/errors.js'
-
-const LOCK_FILE = 'weft.lock'
+import { LOCK_FILE } from '../data-folder.js'
 
 /** Takes an exclusive lock on an open file without waiting. False if somebody else holds one. */
 type TryLock = (descriptor: number) => boolean

@@ -15,7 +15,7 @@ import type { Pace } from '../document/view/pace.js'
 import { ClusterDirectory, defaultDirectoryTimes } from './cluster-directory.js'
 import type { NodeDialer } from './links/node-dialer.js'
 import { NodeLinks } from './links/node-links.js'
-import { type ClusterView, Membership } from './membership.js'
+import { type ClusterView, NodeMembership } from './node-membership.js'
 import type { ClusterSettings } from './settings.js'
 import { ShardManager } from './shard-manager.js'
 
@@ -59,7 +59,7 @@ const LAST_ANSWERS_MS_MAX = 5_000
 export class ClusterMember {
   readonly boot: string
   readonly directory: ClusterDirectory
-  readonly #membership: Membership
+  readonly #membership: NodeMembership
   readonly #shards: ShardManager
   readonly #services: ClusterMemberServices
   #seen: ClusterView = []
@@ -70,7 +70,7 @@ export class ClusterMember {
     const { local, limits } = services
     this.boot = self.boot
     this.#services = services
-    this.#membership = new Membership({
+    this.#membership = new NodeMembership({
       ...services,
       store: options.membership,
       self,

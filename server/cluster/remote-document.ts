@@ -68,8 +68,8 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   #windowFull = false
   /** Updates that the live sessions have not been sent. */
   #collected: Uint8Array[] = []
-  #beatTimer: Timer | null = null
-  #lastBeatAt = Number.NEGATIVE_INFINITY
+  #broadcastTimer: Timer | null = null
+  #lastBroadcastAt = Number.NEGATIVE_INFINITY
   #idleTimer: Timer | null = null
 
   /** Opens the channel. Throws `owner-moved` if the link has ended. */
@@ -135,7 +135,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     if (this.#state.kind === 'ended') return
     this.#state = { kind: 'ended', error }
     this.#channel.close()
-    this.#beatTimer?.cancel()
+    this.#broadcastTimer?.cancel()
     this.#idleTimer?.cancel()
     this.#settleOpened(error)
     this.#sessions.detachAll(error)
@@ -267,20 +267,20 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   #collect(updates: readonly Uint8Array[]): void {
     if (updates.length === 0 || this.#sessions.size === 0) return
     this.#collected.push(...updates)
-    if (this.#beatTimer !== null) return
+    if (this.#broadcastTimer !== null) return
     const { clock } = this.#options
-    const delayMs = this.#lastBeatAt + documentPeriodMs(this.#sessions.size, this.#options.pace) - clock.monotonic()
-    if (delayMs <= 0) this.#beat()
-    else this.#beatTimer = clock.after(delayMs, () => this.#beat())
+    const delayMs = this.#lastBroadcastAt + documentPeriodMs(this.#sessions.size, this.#options.pace) - clock.monotonic()
+    if (delayMs <= 0) this.#broadcastCollected()
+    else this.#broadcastTimer = clock.after(delayMs, () => this.#broadcastCollected())
   }
 
-  #beat(): void {
-    this.#beatTimer?.cancel()
-    this.#beatTimer = null
+  #broadcastCollected(): void {
+    this.#broadcastTimer?.cancel()
+    this.#broadcastTimer = null
     const collected = this.#collected
     this.#collected = []
     if (collected.length === 0) return
-    this.#lastBeatAt = this.#options.clock.monotonic()
+    this.#lastBroadcastAt = this.#options.clock.monotonic()
     this.#sessions.broadcast({ seq: this.#replica.seq, update: mergeUpdateTree(collected), frames: new Map() })
   }
 

@@ -8,13 +8,13 @@ import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { NodeRow } from '../../persistence/membership.js'
 import type { Claimant, DocumentStore, Fence, ShardGrant, ShardOwnership } from '../../persistence/store.js'
-import type { Membership } from './membership.js'
+import type { NodeMembership } from './node-membership.js'
 import { RendezvousWinners, rendezvousWinner } from './rendezvous.js'
 import type { ClusterSettings } from './settings.js'
 
 export interface ShardManagerOptions {
   readonly store: Pick<DocumentStore, 'readOwnership' | 'claimShards' | 'releaseShards'>
-  readonly membership: Pick<Membership, 'view' | 'views' | 'mayOwn' | 'state'>
+  readonly membership: Pick<NodeMembership, 'view' | 'views' | 'mayOwn' | 'state'>
   readonly claimant: Claimant
   readonly settings: ClusterSettings
   readonly clock: Clock

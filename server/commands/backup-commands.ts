@@ -8,16 +8,11 @@ import type { ReadableStream } from 'node:stream/web'
 import { systemClock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import { silentLogger } from '../../core/log.js'
+import { DATA_FILE, LOCK_FILE, UNFINISHED_COPY } from '../../persistence/data-folder.js'
 import { openLmdbStore } from '../../persistence/index.js'
 import type { DocumentCommandDefinition } from '../config/command-line.js'
 import { withApi } from './api-target.js'
 import { bytesText, printJson, printLine } from './output.js'
-
-/** The name that the store's file has in a data folder. */
-const DATA_FILE = 'weft.mdb'
-/** What it is called until all of it is there, and on the disk. */
-const UNFINISHED = `${DATA_FILE}.part`
-const LOCK_FILE = 'weft.lock'
 
 export const backupCommand: DocumentCommandDefinition = {
   name: 'backup',
@@ -29,7 +24,7 @@ export const backupCommand: DocumentCommandDefinition = {
     const file = path.join(folder, DATA_FILE)
     if (existsSync(file)) throw new WeftError('invalid-configuration', `There is a backup in ${folder} already; name another folder.`)
     await mkdir(folder, { recursive: true })
-    const unfinished = path.join(folder, UNFINISHED)
+    const unfinished = path.join(folder, UNFINISHED_COPY)
     try {
       await withApi(given, async (api) => {
         const { response } = await api.ask('GET', '/backup')
@@ -66,11 +61,11 @@ export const restoreBackupCommand: DocumentCommandDefinition = {
       throw new WeftError('invalid-configuration', `There is no backup in ${given.arguments['folder']}: it has no ${DATA_FILE}.`)
     const into = given.dataFolder
     // What one that was killed in the middle left is no data folder yet, and is written over; a server may have looked at it meanwhile.
-    if (existsSync(into) && (await readdir(into)).some((name) => name !== UNFINISHED && name !== LOCK_FILE))
+    if (existsSync(into) && (await readdir(into)).some((name) => name !== UNFINISHED_COPY && name !== LOCK_FILE))
       throw new WeftError('invalid-configuration', `The data folder ${into} is not empty; a backup is restored into a new one.`)
     await mkdir(into, { recursive: true })
     const file = path.join(into, DATA_FILE)
-    const unfinished = path.join(into, UNFINISHED)
+    const unfinished = path.join(into, UNFINISHED_COPY)
     await copyFile(from, unfinished)
     const copy = await open(unfinished, 'r+')
     await copy.sync()

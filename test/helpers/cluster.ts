@@ -21,7 +21,7 @@ import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { ClusterDirectory, defaultDirectoryTimes } from '../../server/cluster/cluster-directory.js'
 import { NodeLinks } from '../../server/cluster/links/node-links.js'
 import { WsDialer } from '../../server/cluster/links/ws-dialer.js'
-import { Membership } from '../../server/cluster/membership.js'
+import { NodeMembership } from '../../server/cluster/node-membership.js'
 import { rendezvousWinner } from '../../server/cluster/rendezvous.js'
 import { type ClusterSettings, defaultClusterSettings } from '../../server/cluster/settings.js'
 import { ShardManager } from '../../server/cluster/shard-manager.js'
@@ -100,7 +100,7 @@ export class ClusterNode {
   readonly manager: ShardManager
   readonly gateway: Gateway
   readonly #membershipStore: OwnMembership
-  readonly #membership: Membership
+  readonly #membership: NodeMembership
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #awareness: DocumentAwarenesses
@@ -134,7 +134,7 @@ export class ClusterNode {
     this.store = new FaultyStore(this.memory)
     const { store } = this
     this.#membershipStore = new OwnMembership(new MemoryMembership({ clock: systemClock, table: cluster.table }))
-    const membership = new Membership({
+    const membership = new NodeMembership({
       ...common,
       store: this.#membershipStore,
       self: { nodeId, boot, advertise, version: 'test' },

@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url'
 import { open as openRaw } from 'lmdb'
 import { systemClock } from '../../core/clock.js'
 import { silentLogger } from '../../core/log.js'
+import { DATA_FILE, UNFINISHED_COPY } from '../../persistence/data-folder.js'
 import { openLmdbStore } from '../../persistence/index.js'
-import { DATA_FILE } from '../../persistence/lmdb/data-file.js'
 import { FORMAT_VERSION } from '../../persistence/lmdb/environment.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { Writer } from '../contract/fixture.js'
@@ -97,12 +97,12 @@ test('O6: a folder is made with the folders above it', () =>
 
 test('D4: a folder into which a backup was being restored is refused until that is done, and not taken for an empty one', () =>
   withFolder(async (folder) => {
-    await writeFile(path.join(folder, `${DATA_FILE}.part`), 'the beginning of it')
+    await writeFile(path.join(folder, UNFINISHED_COPY), 'the beginning of it')
     await assert.rejects(open(folder), {
       name: 'WeftError',
       code: 'data-folder-damaged',
       message: /was being restored into .* restore it again/,
     })
-    await rm(path.join(folder, `${DATA_FILE}.part`))
+    await rm(path.join(folder, UNFINISHED_COPY))
     await (await open(folder)).close()
   }))

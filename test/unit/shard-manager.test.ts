@@ -7,7 +7,7 @@ import { WeftError } from '../../core/errors.js'
 import { silentLogger } from '../../core/log.js'
 import { MemoryMembership, MemoryMembershipTable } from '../../persistence/memory/memory-membership.js'
 import { MemoryDisk, MemoryStore } from '../../persistence/memory/memory-store.js'
-import { Membership } from '../../server/cluster/membership.js'
+import { NodeMembership } from '../../server/cluster/node-membership.js'
 import { rendezvousWinner } from '../../server/cluster/rendezvous.js'
 import { defaultClusterSettings } from '../../server/cluster/settings.js'
 import { ShardManager } from '../../server/cluster/shard-manager.js'
@@ -28,7 +28,7 @@ class Cluster {
 class Node {
   readonly nodeId: string
   readonly counters = new Counters()
-  readonly membership: Membership
+  readonly membership: NodeMembership
   readonly shards: ShardManager
   readonly abandoned: number[] = []
   /** Whether the store answers this node; false: every call hangs until it is reachable again. */
@@ -49,7 +49,7 @@ class Node {
       return call()
     }
     const shared = { settings, clock, logger: silentLogger, counters: this.counters }
-    this.membership = new Membership({
+    this.membership = new NodeMembership({
       ...shared,
       store: {
         heartbeat: (self) => cut(() => membershipStore.heartbeat(self)),

@@ -6,7 +6,7 @@ import type { MemoryAccount, MemoryBudget } from '../../../core/memory-budget.js
 export const UPDATE_BYTES = 200
 
 /** Bytes between two marks. `full` turns true at the high mark and false again at the low mark, half of it. */
-class Gauge {
+class HeldBytes {
   readonly #high: number
   #bytes = 0
   #full = false
@@ -43,65 +43,65 @@ class Gauge {
 
 /** The pending bytes of the process. `onChange` runs when all writers must pause or may resume. */
 export class ProcessPressure {
-  readonly #gauge: Gauge
+  readonly #held: HeldBytes
   readonly #budget: MemoryBudget
   readonly #account: MemoryAccount
   readonly #onChange: () => void
 
   constructor(pendingBytesMax: number, budget: MemoryBudget, onChange: () => void) {
-    this.#gauge = new Gauge(pendingBytesMax)
+    this.#held = new HeldBytes(pendingBytesMax)
     this.#budget = budget
     this.#account = budget.account('pending')
     this.#onChange = onChange
   }
 
   get bytes(): number {
-    return this.#gauge.bytes
+    return this.#held.bytes
   }
 
   get full(): boolean {
-    return this.#gauge.full
+    return this.#held.full
   }
 
   add(bytes: number): void {
     this.#account.add(bytes)
-    if (this.#gauge.add(bytes)) this.#onChange()
+    if (this.#held.add(bytes)) this.#onChange()
   }
 
   wouldOverflow(bytes: number): boolean {
-    return this.#gauge.wouldOverflow(bytes) || !this.#budget.hasRoomFor(bytes)
+    return this.#held.wouldOverflow(bytes) || !this.#budget.hasRoomFor(bytes)
   }
 }
 
 /** The pending bytes of one document, counted into the process's as well. */
 export class DocumentPressure {
-  readonly #gauge: Gauge
+  readonly #held: HeldBytes
   readonly #process: ProcessPressure
 
   constructor(pendingBytesPerDocumentMax: number, process: ProcessPressure) {
-    this.#gauge = new Gauge(pendingBytesPerDocumentMax)
+    this.#held = new HeldBytes(pendingBytesPerDocumentMax)
     this.#process = process
   }
 
   get bytes(): number {
-    return this.#gauge.bytes
+    return this.#held.bytes
   }
 
   /** Writers of this document must be paused. */
   get full(): boolean {
-    return this.#gauge.full || this.#process.full
+    return this.#held.full || this.#process.full
   }
 
   /** So much is held now. */
   set(bytes: number): void {
-    const added = bytes - this.#gauge.bytes
-    this.#gauge.add(added)
+    const added = bytes - this.#held.bytes
+    this.#held.add(added)
     this.#process.add(added)
   }
 
   /** Whether an edit of `bytes` is too much. */
   wouldOverflow(bytes: number): boolean {
     const held = bytes + UPDATE_BYTES
-    return this.#gauge.wouldOverflow(held) || this.#process.wouldOverflow(held)
+    return this.#held.wouldOverflow(held) || this.#process.wouldOverflow(held)
   }
 }

@@ -24,7 +24,7 @@ export type MembershipState =
 /** Who is alive, this node included while it is a member. */
 export type ClusterView = readonly NodeRow[]
 
-export interface MembershipOptions {
+export interface NodeMembershipOptions {
   readonly store: MembershipStore
   readonly self: Omit<NodeSelf, 'draining'>
   readonly settings: ClusterSettings
@@ -39,8 +39,8 @@ export interface MembershipOptions {
   readonly onReplaced: (error: WeftError) => void
 }
 
-export class Membership {
-  readonly #options: MembershipOptions
+export class NodeMembership {
+  readonly #options: NodeMembershipOptions
   #state: MembershipState = { kind: 'joining' }
   #view: ClusterView = []
   #views = 0
@@ -52,7 +52,7 @@ export class Membership {
   #firstConfirmed: () => void = () => {}
   #neverConfirmed: (error: WeftError) => void = () => {}
 
-  constructor(options: MembershipOptions) {
+  constructor(options: NodeMembershipOptions) {
     this.#options = options
   }
 
