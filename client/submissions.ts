@@ -1,7 +1,7 @@
 // The local updates that the server has not acknowledged: what waits, what is under way, and how many they are.
 // Each local update takes a ticket, counting up. Acknowledgements are cumulative, so what is unsaved is a range of tickets up to the last.
 import { emptyUpdate, mergeUpdateTree } from '../protocol/updates/merge.js'
-import { cutUpdate } from './cut-update.js'
+import { cutUpdate } from '../protocol/updates/submission-pieces.js'
 
 interface Entry {
   readonly update: Uint8Array

@@ -11,8 +11,8 @@ import { type Claim, Claims } from './claims.js'
 import type { AwarenessSink } from './contract.js'
 import { AwarenessPacer } from './pacer.js'
 import {
+  AWARENESS_CLOCK_MAX,
   type Binding,
-  CLOCK_MAX,
   type ClientRecord,
   encodeRecords,
   frameOf,
@@ -268,7 +268,7 @@ export class DocumentAwareness {
   /** Which limit an entry breaks, as the counter that counts it, or null. */
   #refusalOf(session: Speaker, entry: NewEntry, record: ClientRecord | undefined): CounterName | null {
     const { limits } = this.#environment
-    if (entry.clock > CLOCK_MAX) return 'awareness_entries_refused'
+    if (entry.clock > AWARENESS_CLOCK_MAX) return 'awareness_entries_refused'
     if (entry.stateEnd - entry.stateStart > limits.awarenessStateBytesMax) return 'awareness_entries_oversized'
     const wouldBind = record === undefined || record.binding.kind === 'none'
     return wouldBind && session.clientIds.size >= limits.awarenessClientsPerSessionMax ? 'awareness_entries_refused' : null

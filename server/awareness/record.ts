@@ -27,7 +27,7 @@ export interface Speaker {
 export type OwnId = number | 'unannounced' | 'forfeited'
 
 /** Clients count up from 0; one that starts near the end of the integers would make its id unusable for whoever owns it. */
-export const CLOCK_MAX = 2 ** 31
+export const AWARENESS_CLOCK_MAX = 2 ** 31
 
 /**
  * Who may change a client's state: one local session, the sessions of another node, or whoever speaks first.

@@ -6,7 +6,7 @@ import { checkState, encodeAwareness, isRemovalState, removalState, scanAwarenes
 import { type AwarenessSubscriber, isSameOrigin, type Origin } from './bus.js'
 import type { Claims } from './claims.js'
 import type { AwarenessEnvironment } from './document-awareness.js'
-import { CLOCK_MAX, type ClientRecord, encodeRecords, isKnown, isUnheardRemoval, tellRemoved, unbound } from './record.js'
+import { AWARENESS_CLOCK_MAX, type ClientRecord, encodeRecords, isKnown, isUnheardRemoval, tellRemoved, unbound } from './record.js'
 import type { RecordTable } from './record-table.js'
 
 interface RemoteEntry {
@@ -80,7 +80,7 @@ export class RemoteStates implements AwarenessSubscriber {
   }
 
   #refusalOf({ clock, stateStart, stateEnd }: RemoteEntry): 'awareness_entries_refused' | 'awareness_entries_oversized' | null {
-    if (clock > CLOCK_MAX) return 'awareness_entries_refused'
+    if (clock > AWARENESS_CLOCK_MAX) return 'awareness_entries_refused'
     return stateEnd - stateStart > this.#options.environment.limits.awarenessStateBytesMax ? 'awareness_entries_oversized' : null
   }
 

@@ -2,10 +2,10 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import * as Y from 'yjs'
-import { cutUpdate, pieceBytesMin } from '../../client/cut-update.js'
 import { defaultLimits } from '../../core/limits.js'
 import { seededRandom } from '../../core/random.js'
 import { inspectUpdate } from '../../protocol/updates/inspect.js'
+import { cutUpdate, pieceBytesMin } from '../../protocol/updates/submission-pieces.js'
 import { canonicalState } from '../helpers/states.js'
 import { randomHistory, shuffled } from '../helpers/update-generator.js'
 

@@ -1,11 +1,11 @@
 // Cuts a large update into pieces to be submitted one by one, on its bytes, with the dependents first: until the last piece has come, everybody keeps the
 // others aside, and then all is shown in one transaction. An editor that saw a list without its items would delete it (docs/decisions/0011).
-import { ByteReader, utf16Length } from '../protocol/updates/byte-reader.js'
-import { ByteWriter } from '../protocol/updates/byte-writer.js'
-import { writeDeletes } from '../protocol/updates/encoding.js'
-import { StructCutter } from '../protocol/updates/struct-cutter.js'
-import { REF_SKIP, StructReader } from '../protocol/updates/struct-reader.js'
-import { skipAny } from '../protocol/updates/values.js'
+import { ByteReader, utf16Length } from './byte-reader.js'
+import { ByteWriter } from './byte-writer.js'
+import { writeDeletes } from './encoding.js'
+import { StructCutter } from './struct-cutter.js'
+import { REF_SKIP, StructReader } from './struct-reader.js'
+import { skipAny } from './values.js'
 
 /** Smaller updates are not cut. */
 export const pieceBytesMin = 64 * 1024
