@@ -6,8 +6,8 @@ import { mergeUpdateTree } from '../protocol/updates/merge.js'
 import { REF_SKIP, StructReader } from '../protocol/updates/struct-reader.js'
 
 /**
- * Throws unless `doc` was made by the copy of Yjs that this client uses. Another copy tells its types by classes of its own: what this one writes into
- * its documents would read as empty there, while everything says saved.
+ * Throws unless `doc` was made by the copy of Yjs that this client uses. Another copy tells its types by classes of its own: what this one
+ * writes into its documents would read as empty there, while everything says saved.
  */
 export function checkDocument(doc: unknown): void {
   if (doc instanceof Y.Doc) return
@@ -32,8 +32,8 @@ export function hasPending(doc: Y.Doc): boolean {
 }
 
 /**
- * Yjs tells of no change any more once a listener of `update` or one of a few other events has thrown, since it takes that transaction for one that still
- * goes on. Answers whether that was so, and ends it. To be called outside of transactions.
+ * Yjs tells of no change any more once a listener of `update` or one of a few other events has thrown, since it takes that transaction for
+ * one that still goes on. Answers whether that was so, and ends it. To be called outside of transactions.
  */
 export function releaseEvents(doc: Y.Doc): boolean {
   if (doc._transaction !== null || doc._transactionCleanups.length === 0) return false
@@ -41,7 +41,9 @@ export function releaseEvents(doc: Y.Doc): boolean {
   return true
 }
 
-/** Whether it has every struct that a server with this encoded state vector has. One that still waits for what it depends on does not count. */
+/**
+ * Whether it has every struct that a server with this encoded state vector has. One that still waits for what it depends on does not count.
+ */
 export function hasAllOf(doc: Y.Doc, serverStateVector: Uint8Array): boolean {
   const ours = Y.decodeStateVector(Y.encodeStateVector(doc))
   for (const [client, clock] of Y.decodeStateVector(serverStateVector)) if ((ours.get(client) ?? 0) < clock) return false
@@ -63,8 +65,8 @@ export function lacksOnly(doc: Y.Doc, serverStateVector: Uint8Array, unsaved: Ui
 }
 
 /**
- * The clocks that the document would have with these pieces, which were not applied yet. Edits in them that wait for others do not count: those others are
- * still to be asked for.
+ * The clocks that the document would have with these pieces, which were not applied yet. Edits in them that wait for others do not count:
+ * those others are still to be asked for.
  */
 function clocksWith(doc: Y.Doc, pieces: readonly Uint8Array[]): Map<number, number> {
   const clocks = Y.decodeStateVector(Y.encodeStateVector(doc))

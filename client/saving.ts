@@ -1,5 +1,5 @@
-// What one document has that the server may not have on disk: submits it while there is a channel, waits when the server refuses it, and tells those who
-// asked once it is saved.
+// What one document has that the server may not have on disk: submits it while there is a channel, waits when the server refuses it, and
+// tells those who asked once it is saved.
 //
 // Invariant: what this client cannot prove to be on the server's disk is in `#submissions`.
 
@@ -124,8 +124,8 @@ export class Saving {
   }
 
   /**
-   * There is a channel to a server with this state vector. `resumable` says that it is where this client left off. Answers whether that is so: whether it
-   * lacks nothing that this client believes to be saved.
+   * There is a channel to a server with this state vector. `resumable` says that it is where this client left off. Answers whether that is
+   * so: whether it lacks nothing that this client believes to be saved.
    */
   opened(stateVector: Uint8Array, permission: Permission, resumable: boolean): boolean {
     const continues = resumable && lacksOnly(this.#options.doc, stateVector, this.#submissions.merged())
@@ -205,7 +205,8 @@ export class Saving {
       this.#submissions.clear()
       return
     }
-    // Even an empty difference is submitted when something was unsaved: the server may know it without having it on disk, and its answer says when.
+    // Even an empty difference is submitted when something was unsaved: the server may know it without having it on disk, and its answer
+    // says when.
     this.#submissions.replaceAll(difference)
   }
 

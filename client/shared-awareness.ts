@@ -11,12 +11,15 @@ interface AwarenessChange {
 }
 
 /**
- * The clock of each document's last goodbye. An Awareness made anew begins at 0, and the others would take its states for older than that goodbye: a
- * document that is opened again, as React does when it mounts twice, goes on from here.
+ * The clock of each document's last goodbye. An Awareness made anew begins at 0, and the others would take its states for older than that
+ * goodbye: a document that is opened again, as React does when it mounts twice, goes on from here.
  */
 const goodbyes = new WeakMap<Y.Doc, { readonly clientId: number; readonly clock: number }>()
 
-/** An Awareness of this document. Its own listener for the end of the document, which it would never take off, is left out: the session listens. */
+/**
+ * An Awareness of this document. Its own listener for the end of the document, which it would never take off, is left out: the session
+ * listens.
+ */
 export function awarenessOf(doc: Y.Doc): Awareness {
   const awareness = new Awareness(Object.create(doc, { on: { value: () => {} } }))
   awareness.doc = doc
@@ -103,8 +106,8 @@ export class SharedAwareness {
   }
 
   /**
-   * Yjs gives a document another client id when somebody else writes under its own. The state moves along: editors take states under other ids for other
-   * people, and the old id is somebody else's now.
+   * Yjs gives a document another client id when somebody else writes under its own. The state moves along: editors take states under other
+   * ids for other people, and the old id is somebody else's now.
    */
   readonly #followClientId = (): void => {
     const { clientID: before, doc, meta, states } = this.#awareness

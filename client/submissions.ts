@@ -85,8 +85,8 @@ export class Submissions {
   }
 
   /**
-   * The next submission, of at most `bytesMax` bytes, or null when nothing waits or enough is under way. What waits is merged, and cut if it is large.
-   * Throws a RangeError when it cannot be cut small enough.
+   * The next submission, of at most `bytesMax` bytes, or null when nothing waits or enough is under way. What waits is merged, and cut if
+   * it is large. Throws a RangeError when it cannot be cut small enough.
    */
   next(bytesMax: number): Submission | null {
     if (this.#inFlight.length >= inFlightMax || this.#inFlightBytes >= inFlightBytesHigh) return null

@@ -1,6 +1,6 @@
-// How much of what is submitted may be on its way over one socket, for all its documents together: little at first, twice as much whenever the link proves
-// fast, half when it proves slow. So a slow link is never so full that pings, cursors and other documents' edits wait for long, and a browser's buffer does
-// not fill with megabytes. What has arrived is known from the answers to pings that are sent behind it.
+// How much of what is submitted may be on its way over one socket, for all its documents together: little at first, twice as much whenever
+// the link proves fast, half when it proves slow. So a slow link is never so full that pings, cursors and other documents' edits wait for
+// long, and a browser's buffer does not fill with megabytes. What has arrived is known from the answers to pings that are sent behind it.
 import type { Clock } from '../core/clock.js'
 
 const KiB = 1024
@@ -10,7 +10,10 @@ export const windowBytesStart = 16 * KiB
 const windowBytesMin = 4 * KiB
 const windowBytesMax = 1024 * KiB
 const messageBytesMax = 256 * KiB
-/** An answer that came this much later than the fastest lets the window grow, or shrink. So much, about, others wait behind what is under way. */
+/**
+ * An answer that came this much later than the fastest lets the window grow, or shrink. So much, about, others wait behind what is under
+ * way.
+ */
 const fastMsMax = 500
 const slowMsMin = 2_000
 /** The fastest answer on a link over satellites; a later one was late. */
@@ -46,7 +49,10 @@ export class UploadPace {
     return this.#sentBytes - this.#arrivedBytes
   }
 
-  /** What is known of the link: `fast` when it has answered in time with more under way than an unknown one is given, `slow` when it was late with that. */
+  /**
+   * What is known of the link: `fast` when it has answered in time with more under way than an unknown one is given, `slow` when it was
+   * late with that.
+   */
   get link(): 'unknown' | 'fast' | 'slow' {
     if (this.#windowBytes === windowBytesStart) return 'unknown'
     return this.#windowBytes > windowBytesStart ? 'fast' : 'slow'

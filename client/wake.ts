@@ -1,6 +1,9 @@
 // Tells when a browser has reason to look at its connection at once: back online, tab shown, page restored from the back/forward cache.
 
-/** Calls `onWake` at each such event until the returned function is called. Does nothing where there is no window (Node, workers have only some). */
+/**
+ * Calls `onWake` at each such event until the returned function is called. Does nothing where there is no window (Node, workers have only
+ * some).
+ */
 export function watchWake(onWake: () => void): () => void {
   const removals: (() => void)[] = []
   const watch = (target: Partial<EventTarget> | undefined, type: string, listener: () => void): void => {

@@ -16,7 +16,9 @@ export interface WebSocketLike {
   addEventListener(type: 'error', listener: (event: object) => void): void
 }
 
-/** How many bytes have arrived, those of messages that are not whole too; null where the socket does not tell, as in browsers. `ws` does. */
+/**
+ * How many bytes have arrived, those of messages that are not whole too; null where the socket does not tell, as in browsers. `ws` does.
+ */
 export function readBytesOf(socket: WebSocketLike): number | null {
   const stream = (socket as { readonly _socket?: { readonly bytesRead?: unknown } | null })._socket
   return typeof stream?.bytesRead === 'number' ? stream.bytesRead : null

@@ -7,8 +7,8 @@ const LATE_SHARE = 1 / 6
 const EXTRA_WAITS_MAX = 3
 
 /**
- * As `clock.after`, for limits on what others take or answer. When our process stood still meanwhile (it was suspended, or busy), timers run before
- * sockets are read, so an answer may be there already: then it waits a sixth of the delay once more.
+ * As `clock.after`, for limits on what others take or answer. When our process stood still meanwhile (it was suspended, or busy), timers
+ * run before sockets are read, so an answer may be there already: then it waits a sixth of the delay once more.
  */
 export function afterAwake(clock: Clock, delayMs: number, run: () => void): Timer {
   let timer: Timer

@@ -11,7 +11,10 @@ export function documentIdFromTarget(target: string): string {
   return percentDecoded(target.slice(target.startsWith('/') ? 1 : 0).split('?', 1)[0] ?? '')
 }
 
-/** A part of a path, percent-decoded. Browsers leave a % alone that two hexadecimal digits do not follow, so it stands for itself. Throws `invalid-document-id`. */
+/**
+ * A part of a path, percent-decoded. Browsers leave a % alone that two hexadecimal digits do not follow, so it stands for itself. Throws
+ * `invalid-document-id`.
+ */
 export function percentDecoded(path: string): string {
   const bytes: number[] = []
   for (let index = 0; index < path.length; index++) {
@@ -45,7 +48,9 @@ export function basePathOf(text: string, name: string): string {
   return `/${path}`
 }
 
-/** What is left of a request target behind the base path, beginning with a slash or a question mark or empty; null if it is not below it. */
+/**
+ * What is left of a request target behind the base path, beginning with a slash or a question mark or empty; null if it is not below it.
+ */
 export function behindBasePath(target: string, basePath: string): string | null {
   if (!target.startsWith(basePath)) return null
   const rest = target.slice(basePath.length)

@@ -3,7 +3,10 @@ import { WeftError } from './errors.js'
 
 type Step = { readonly kind: 'unit'; readonly unit: number } | { readonly kind: 'within-segment' } | { readonly kind: 'anything' }
 
-/** Throws `invalid-configuration` for a pattern that names nothing. What a match costs is bounded by the length of the pattern times that of the id. */
+/**
+ * Throws `invalid-configuration` for a pattern that names nothing. What a match costs is bounded by the length of the pattern times that of
+ * the id.
+ */
 export function documentPattern(pattern: string): (documentId: string) => boolean {
   if (pattern === '') throw new WeftError('invalid-configuration', 'A pattern of documents is empty; it takes an id, with * and ** in it.')
   const literalEnd = pattern.indexOf('*')
@@ -23,8 +26,8 @@ function stepsOf(pattern: string): readonly Step[] {
 const SLASH = 0x2f
 
 /**
- * Goes through the id once, with all the places of the pattern where it may be at the same time: an expression that goes back and tries again would cost a power of
- * the id's length for each wildcard.
+ * Goes through the id once, with all the places of the pattern where it may be at the same time: an expression that goes back and tries
+ * again would cost a power of the id's length for each wildcard.
  */
 function walk(steps: readonly Step[], id: string, from: number): boolean {
   let places = reached(steps, new Set(), 0)

@@ -1,14 +1,17 @@
-// What a process holds in memory for its clients, counted by kind against one bound (rule G8). Knows nothing of what is done when the bound is near.
+// What a process holds in memory for its clients, counted by kind against one bound (rule G8). Knows nothing of what is done when the bound
+// is near.
 
 /**
- * `documents`: open documents, with their indexes. `pending`: edits that were received and are not committed. `outboxes`: what waits to be sent over
- * sockets. `received`: frames and parts that are not handled yet. `answers`: HTTP answers that are not taken yet. `compaction`: what compactions hold.
- * `history`: what is put together about earlier moments.
+ * `documents`: open documents, with their indexes. `pending`: edits that were received and are not committed. `outboxes`: what waits to be
+ * sent over sockets. `received`: frames and parts that are not handled yet. `answers`: HTTP answers that are not taken yet. `compaction`:
+ * what compactions hold. `history`: what is put together about earlier moments.
  */
 export const memoryAccountNames = ['documents', 'pending', 'outboxes', 'received', 'answers', 'compaction', 'history'] as const
 export type MemoryAccountName = (typeof memoryAccountNames)[number]
 
-/** `tight` from 80 % of the bound on, `full` from all of it on; each ends five hundredths below where it began, so that it does not flutter. */
+/**
+ * `tight` from 80 % of the bound on, `full` from all of it on; each ends five hundredths below where it began, so that it does not flutter.
+ */
 export type MemoryLevel = 'calm' | 'tight' | 'full'
 
 const TIGHT_SHARE = 0.8
@@ -59,8 +62,8 @@ export class MemoryBudget {
   }
 
   /**
-   * `listener` is told each new level, inside the `add` that brought it about: it must not throw, and should leave work for a turn of its own. Returns
-   * what ends it.
+   * `listener` is told each new level, inside the `add` that brought it about: it must not throw, and should leave work for a turn of its
+   * own. Returns what ends it.
    */
   onLevel(listener: (level: MemoryLevel) => void): () => void {
     this.#listeners.add(listener)

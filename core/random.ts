@@ -11,8 +11,8 @@ export interface Random {
 }
 
 /**
- * The platform's source. `bytes` is cryptographic, fit for ids and secrets, and throws where there is no such source; numbers, which spread waits, are to be had
- * there too.
+ * The platform's source. `bytes` is cryptographic, fit for ids and secrets, and throws where there is no such source; numbers, which spread
+ * waits, are to be had there too.
  */
 export const systemRandom: Random = {
   fraction: () =>

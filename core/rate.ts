@@ -25,7 +25,10 @@ export class Rate {
     return true
   }
 
-  /** Counts what has come already. Answers for how many milliseconds nothing more should: 0 within the rate. `now` is the clock's monotonic time. */
+  /**
+   * Counts what has come already. Answers for how many milliseconds nothing more should: 0 within the rate. `now` is the clock's monotonic
+   * time.
+   */
   take(amount: number, now: number): number {
     this.#fullAt = this.#after(amount, now)
     return Math.max(0, this.#fullAt - now - this.#burstMs)

@@ -14,7 +14,10 @@ export function runAtOnce<Result>(computation: Sliced<Result>): Result {
   }
 }
 
-/** A few stops' worth of it in each turn of the event loop. Rejects with what it throws; ends without a result, as null, once `abandoned` says so. */
+/**
+ * A few stops' worth of it in each turn of the event loop. Rejects with what it throws; ends without a result, as null, once `abandoned`
+ * says so.
+ */
 export function runInSlices<Result>(
   computation: Sliced<Result>,
   clock: Clock,

@@ -1,4 +1,5 @@
-// Lets so many through at a time; the others wait in order. What goes through at once, without ever waiting for anything, yields the event loop (G7).
+// Lets so many through at a time; the others wait in order. What goes through at once, without ever waiting for anything, yields the event
+// loop (G7).
 import type { Clock } from './clock.js'
 
 /** How long those who wait follow each other before the event loop gets its turn. */

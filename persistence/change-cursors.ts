@@ -1,6 +1,6 @@
-// How far subscribers were told of the changes of each document: a cursor into its log for each of them. What lies behind it is read from the log, so nothing is
-// queued, and nothing is lost while a subscriber is away.
-// The contract suite (test/contract/change-cursors.ts) runs against every implementation.
+// How far subscribers were told of the changes of each document: a cursor into its log for each of them. What lies behind it is read from
+// the log, so nothing is queued, and nothing is lost while a subscriber is away. The contract suite (test/contract/change-cursors.ts) runs
+// against every implementation.
 //
 // Rules that every implementation keeps:
 //  E1  A cursor never goes back, and goes when its document does: a new life of the document begins without one.
@@ -20,8 +20,8 @@ export interface ChangeCursors {
   /** The subscriber has been told of the document through this seq. Of a document that is not there nothing is kept. */
   advance(subscriber: string, documentId: string, seq: number): Promise<void>
   /**
-   * Documents of which there is more than the subscriber was told, in byte order of their ids, after `after`. One without a cursor counts if it changed after
-   * `since` (by the store's clock). A page may hold none, and `next` say where to go on.
+   * Documents of which there is more than the subscriber was told, in byte order of their ids, after `after`. One without a cursor counts
+   * if it changed after `since` (by the store's clock). A page may hold none, and `next` say where to go on.
    */
   behind(
     subscriber: string,

@@ -10,8 +10,9 @@ export { MemoryDisk, MemoryStore } from './memory/memory-store.js'
 export type * from './store.js'
 
 /**
- * Opens the embedded store in a folder. Rejects with `data-folder-in-use`, `data-folder-newer`, `data-folder-unwritable` or `store-failed`, and with
- * `invalid-configuration` where LMDB does not run. Its native modules are loaded only now, so that they need not run where the store is not used.
+ * Opens the embedded store in a folder. Rejects with `data-folder-in-use`, `data-folder-newer`, `data-folder-unwritable` or `store-failed`,
+ * and with `invalid-configuration` where LMDB does not run. Its native modules are loaded only now, so that they need not run where the
+ * store is not used.
  */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<DocumentStore> {
   return (await loadLmdbStore()).openLmdbStore(options)

@@ -30,13 +30,17 @@ export interface Heartbeat {
 }
 
 export interface MembershipStore {
-  /** Records that this node lives and answers who else does, in one step. The first heartbeat of a boot takes over the row of an earlier one. */
+  /**
+   * Records that this node lives and answers who else does, in one step. The first heartbeat of a boot takes over the row of an earlier
+   * one.
+   */
   heartbeat(self: NodeSelf): Promise<Heartbeat>
   /** Takes this boot's row away. Harmless if it is not there. */
   leave(self: NodeSelf): Promise<void>
   /**
-   * The store has not answered for too long. Whatever this process asked of it, of documents too, fails soon instead of being waited for, and what is asked
-   * next goes over connections of its own: the old ones may be dead without anybody having said so. Nothing is undone by it.
+   * The store has not answered for too long. Whatever this process asked of it, of documents too, fails soon instead of being waited for,
+   * and what is asked next goes over connections of its own: the old ones may be dead without anybody having said so. Nothing is undone by
+   * it.
    */
   reconnect(): void
 }

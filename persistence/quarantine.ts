@@ -1,7 +1,10 @@
 // When a quarantine that was stored still holds (D8), decided in one place for all stores.
 import type { Quarantine } from './store.js'
 
-/** A read holds back what was quarantined in its tail. A snapshot that reaches as far supersedes it, and a point before it has nothing to do with it. */
+/**
+ * A read holds back what was quarantined in its tail. A snapshot that reaches as far supersedes it, and a point before it has nothing to do
+ * with it.
+ */
 export function quarantineOfRead(stored: Quarantine | null, snapshotSeq: number, throughSeq: number): Quarantine | null {
   return stored !== null && stored.seq > snapshotSeq && stored.seq <= throughSeq ? { seq: stored.seq, reason: stored.reason } : null
 }

@@ -28,9 +28,9 @@ export interface PrunePlan {
 }
 
 /**
- * Decides what may go. What stays readable afterwards: every seq from the one that was current when the window began; every version and every
- * snapshot that the policy counts, at its own seq; and the head from the newest snapshot as well as from the second-newest, should the newest turn
- * out to be unreadable.
+ * Decides what may go. What stays readable afterwards: every seq from the one that was current when the window began; every version and
+ * every snapshot that the policy counts, at its own seq; and the head from the newest snapshot as well as from the second-newest, should
+ * the newest turn out to be unreadable.
  */
 export function planPrune(outline: HistoryOutline, policy: RetentionPolicy): PrunePlan {
   const { snapshots, seqAtWindowStart } = outline

@@ -1,4 +1,5 @@
-// How late it is, as far as a store that stamps its rows by the machine's clock may believe that clock when it decides what is old enough to go (H3).
+// How late it is, as far as a store that stamps its rows by the machine's clock may believe that clock when it decides what is old enough
+// to go (H3).
 import type { Clock } from '../core/clock.js'
 
 /** How long a clock that jumped has to run on from there until the jump is believed. */
@@ -28,9 +29,10 @@ export interface KeptTime {
 export const UNKNOWN_TIME: KeptTime = { believedMs: 0, doubts: [] }
 
 /**
- * A clock that is ahead makes everything look old, and what is removed because of it does not come back when the clock is set right. So time that passed
- * while the store was open is believed, and each step of the clock beyond that is a doubt until the store has been open for a day since. A machine that was off
- * looks the same as a clock that is ahead at the start: what is removed by age is removed a day later then, and nothing else comes of it.
+ * A clock that is ahead makes everything look old, and what is removed because of it does not come back when the clock is set right. So
+ * time that passed while the store was open is believed, and each step of the clock beyond that is a doubt until the store has been open
+ * for a day since. A machine that was off looks the same as a clock that is ahead at the start: what is removed by age is removed a day
+ * later then, and nothing else comes of it.
  */
 export class StoreTime {
   readonly #clock: Clock

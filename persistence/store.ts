@@ -45,7 +45,10 @@ export interface AppendEntry {
   readonly update: Uint8Array
   /** Who wrote what is in it, each once. Without those of whom nobody knows who they are. Default: nobody. */
   readonly users?: readonly string[]
-  /** Yjs client ids that write in this document for the first time, and as whom. Of one that is on record already the first record stays. Default: none. */
+  /**
+   * Yjs client ids that write in this document for the first time, and as whom. Of one that is on record already the first record stays.
+   * Default: none.
+   */
   readonly firstUses?: readonly ClientIdUse[]
 }
 
@@ -96,7 +99,10 @@ export interface StoredDocument {
   /** Contiguous from `snapshot.seq + 1` (or 1) through `head`. */
   readonly tail: readonly LogRow[]
   readonly head: number
-  /** What was found to be unusable in this tail. Null when nothing was, and when the snapshot reaches that far: then it supersedes what was found. */
+  /**
+   * What was found to be unusable in this tail. Null when nothing was, and when the snapshot reaches that far: then it supersedes what was
+   * found.
+   */
   readonly quarantine: Quarantine | null
 }
 
@@ -196,20 +202,24 @@ export interface DocumentStore {
   /** Every shard that was ever claimed. */
   readOwnership(): Promise<readonly ShardOwnership[]>
   /**
-   * Claims shards by compare-and-set: each whose epoch still equals the given one (0 if never claimed) moves to epoch + 1 and to the claimant.
-   * Answers the grants; a shard that somebody else moved is left out.
+   * Claims shards by compare-and-set: each whose epoch still equals the given one (0 if never claimed) moves to epoch + 1 and to the
+   * claimant. Answers the grants; a shard that somebody else moved is left out.
    */
   claimShards(claimant: Claimant, seen: readonly ShardGrant[]): Promise<readonly ShardGrant[]>
-  /** Gives up shards; those that are no longer held at these epochs by this boot are left alone. The epoch stays, and nobody may write until the next claim. */
+  /**
+   * Gives up shards; those that are no longer held at these epochs by this boot are left alone. The epoch stays, and nobody may write until
+   * the next claim.
+   */
   releaseShards(claimant: Claimant, grants: readonly ShardGrant[]): Promise<void>
 
   /**
-   * Appends all entries in one durable commit (D1). An entry whose row is already there, byte for byte and with the same epoch, counts as written,
-   * so a batch may be repeated after an unknown outcome. An entry whose seq is taken by another row (or by one that was pruned), or whose incarnation
-   * differs, fences its shard. An entry of an unfenced shard that would leave a gap rejects the batch (`document-corrupt`), none of it written.
-   * At most one entry per document in a batch. Appends may run concurrently.
-   * Rejects with `store-full` when there is no room: nothing was written, and repeating may succeed. With `store-refused` when the store takes exception to
-   * something in the batch, with `store-failed` when this process can never write again. Any rejection but `store-full` leaves the outcome unknown.
+   * Appends all entries in one durable commit (D1). An entry whose row is already there, byte for byte and with the same epoch, counts as
+   * written, so a batch may be repeated after an unknown outcome. An entry whose seq is taken by another row (or by one that was pruned),
+   * or whose incarnation differs, fences its shard. An entry of an unfenced shard that would leave a gap rejects the batch
+   * (`document-corrupt`), none of it written. At most one entry per document in a batch. Appends may run concurrently. Rejects with
+   * `store-full` when there is no room: nothing was written, and repeating may succeed. With `store-refused` when the store takes exception
+   * to something in the batch, with `store-failed` when this process can never write again. Any rejection but `store-full` leaves the
+   * outcome unknown.
    */
   append(entries: readonly AppendEntry[]): Promise<AppendResult>
 
@@ -217,13 +227,14 @@ export interface DocumentStore {
   probe(): Promise<void>
 
   /**
-   * The newest readable snapshot and the tail after it, in one consistent read. A snapshot that cannot be read is passed over (and logged) for the one
-   * before it, as long as the log reaches back to that one; else `document-corrupt`.
+   * The newest readable snapshot and the tail after it, in one consistent read. A snapshot that cannot be read is passed over (and logged)
+   * for the one before it, as long as the log reaches back to that one; else `document-corrupt`.
    */
   openDocument(documentId: string): Promise<StoredDocument>
   /**
-   * Rows with `afterSeq < seq ≤ throughSeq`, contiguous, oldest first, stopping once `bytesMax` of updates are collected (at least one row if any).
-   * Null when the log no longer reaches back to `afterSeq + 1`. Empty when there is nothing after `afterSeq`, also for a document that was never written.
+   * Rows with `afterSeq < seq ≤ throughSeq`, contiguous, oldest first, stopping once `bytesMax` of updates are collected (at least one row
+   * if any). Null when the log no longer reaches back to `afterSeq + 1`. Empty when there is nothing after `afterSeq`, also for a document
+   * that was never written.
    */
   readLog(documentId: string, afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly LogRow[] | null>
   /** Who wrote the rows after `afterSeq`, oldest first, as far as the log reaches. Empty for a document that was never written. */
@@ -236,27 +247,34 @@ export interface DocumentStore {
    */
   saveSnapshot(write: SnapshotWrite): Promise<FencedWrite>
   /**
-   * Remembers that the document cannot be applied from a seq on, for whoever opens it next (D8). Durable when it resolves; a later one replaces it. It holds
-   * until a snapshot at its seq or above is there, or `liftQuarantine`. Fenced like a snapshot.
+   * Remembers that the document cannot be applied from a seq on, for whoever opens it next (D8). Durable when it resolves; a later one
+   * replaces it. It holds until a snapshot at its seq or above is there, or `liftQuarantine`. Fenced like a snapshot.
    */
   saveQuarantine(write: QuarantineWrite): Promise<FencedWrite>
   /** Forgets the quarantine; who opens the document next tries all of it anew. False when there was none. */
   liftQuarantine(documentId: string): Promise<boolean>
 
   /**
-   * The newest readable snapshot at or before the point, and the log from there to it; `head` is the seq of the point. Rejects with `no-such-document` for a
-   * point that the document never reached (seq 0 or above the head, a time before its first commit), with `document-corrupt` when it was pruned away.
+   * The newest readable snapshot at or before the point, and the log from there to it; `head` is the seq of the point. Rejects with
+   * `no-such-document` for a point that the document never reached (seq 0 or above the head, a time before its first commit), with
+   * `document-corrupt` when it was pruned away.
    */
   readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument>
   /** Documents in byte order of their ids, those starting with `prefix`, after the cursor. */
   listDocuments(query: { readonly prefix?: string; readonly after?: string; readonly limit: number }): Promise<Page<DocumentInfo, string>>
   /** Newest first. */
   listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>>
-  /** Stores the whole state at `write.seq` as a version that pruning never removes. If it is one already it is renamed, and `createdAt` stays. Fenced like a snapshot. */
+  /**
+   * Stores the whole state at `write.seq` as a version that pruning never removes. If it is one already it is renamed, and `createdAt`
+   * stays. Fenced like a snapshot.
+   */
   keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite>
   /** Turns a version back into an ordinary snapshot. False when there is none. */
   dropVersion(documentId: string, seq: number): Promise<boolean>
-  /** Removes the document, its log, snapshots, versions and first uses for good. The next append at seq 1 begins a new life with its own incarnation. */
+  /**
+   * Removes the document, its log, snapshots, versions and first uses for good. The next append at seq 1 begins a new life with its own
+   * incarnation.
+   */
   deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite>
   /**
    * Removes from one document what neither the window, nor the policy, nor a version, nor the second-newest snapshot's tail needs (H3).
@@ -271,8 +289,8 @@ export interface DocumentStore {
   readonly changeCursors?: ChangeCursors
 
   /**
-   * Writes a consistent copy of everything into a new file, while it is in use. Only a store that lives in one file has it; what runs a database has its
-   * own means.
+   * Writes a consistent copy of everything into a new file, while it is in use. Only a store that lives in one file has it; what runs a
+   * database has its own means.
    */
   backup?(file: string): Promise<void>
 

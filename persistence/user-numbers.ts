@@ -1,6 +1,7 @@
 // The users of a row of the log, by the numbers that a store has given them: a few bytes a user, however long their ids are.
 //
-// Layout: varint count, then per user, in rising order, the varint difference to the one before (to 0 for the first). A varint has 7 bits a byte, the lowest first.
+// Layout: varint count, then per user, in rising order, the varint difference to the one before (to 0 for the first). A varint has 7 bits a
+// byte, the lowest first.
 import { assert } from '../core/assert.js'
 
 export interface DecodedUsers {

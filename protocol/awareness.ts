@@ -22,9 +22,9 @@ export const removalState: Uint8Array = Uint8Array.of(0x6e, 0x75, 0x6c, 0x6c)
 const ENTRY_BYTES_MIN = 4
 
 /**
- * Walks an awareness update without allocating: `visit` gets each entry as numbers, with the state as an offset range of `bytes`.
- * Throws `malformed` unless the whole input is one update; entries before the fault have been visited by then. States are not looked at. Of more than
- * `entriesMax` entries only the first are read, and nothing behind them. Answers how many there are.
+ * Walks an awareness update without allocating: `visit` gets each entry as numbers, with the state as an offset range of `bytes`. Throws
+ * `malformed` unless the whole input is one update; entries before the fault have been visited by then. States are not looked at. Of more
+ * than `entriesMax` entries only the first are read, and nothing behind them. Answers how many there are.
  */
 export function scanAwareness(
   bytes: Uint8Array,
@@ -87,8 +87,9 @@ export function parseState(state: Uint8Array): unknown {
 }
 
 /**
- * Throws `malformed` unless `state` is JSON that every receiver can read: valid, nested at most `nestingDepthMax` deep, and `null` only in the
- * spelling that `isRemoval` knows. Receivers parse a frame as a whole, so one bad state would hide everybody else's. Answers the state, parsed.
+ * Throws `malformed` unless `state` is JSON that every receiver can read: valid, nested at most `nestingDepthMax` deep, and `null` only in
+ * the spelling that `isRemoval` knows. Receivers parse a frame as a whole, so one bad state would hide everybody else's. Answers the state,
+ * parsed.
  */
 export function checkState(state: Uint8Array, nestingDepthMax: number): unknown {
   let depth = 0

@@ -73,7 +73,9 @@ export class MessageReader {
     this.#at += length
   }
 
-  /** A varUint count of items that take at least `itemBytesMin` bytes each: a count that cannot fit is refused before anything is allocated. */
+  /**
+   * A varUint count of items that take at least `itemBytesMin` bytes each: a count that cannot fit is refused before anything is allocated.
+   */
   count(itemBytesMin: number): number {
     const count = this.varUint()
     if (count > this.remaining / itemBytesMin) throw this.malformed(`announces ${count} entries in ${this.remaining} bytes`)
@@ -90,7 +92,10 @@ export class MessageReader {
   }
 }
 
-/** Writes one message as a list of parts. A payload above `sharedPartBytesMin` becomes a part of its own, uncopied, so that many messages can share it. */
+/**
+ * Writes one message as a list of parts. A payload above `sharedPartBytesMin` becomes a part of its own, uncopied, so that many messages
+ * can share it.
+ */
 export class PartsWriter {
   readonly #parts: Uint8Array[] = []
   #encoder = encoding.createEncoder()

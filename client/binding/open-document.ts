@@ -1,4 +1,5 @@
-// One document that components have open: the Y.Doc, its session, and what is shown of both as snapshots that change only when there is something new.
+// One document that components have open: the Y.Doc, its session, and what is shown of both as snapshots that change only when there is
+// something new.
 import * as Y from 'yjs'
 import type { WeftConnection } from '../connection.js'
 import type { DocumentSession } from '../document-session.js'

@@ -1,4 +1,5 @@
-// What a component selects of a snapshot, with the same reference for as long as it is equal: a component is not drawn again for an equal value.
+// What a component selects of a snapshot, with the same reference for as long as it is equal: a component is not drawn again for an equal
+// value.
 import { equalityDeep } from 'lib0/function'
 
 /** Answers `previous` where the new value is deeply equal to it. */

@@ -4,8 +4,9 @@ import { type SharedType, WatchedType } from '../binding/shared-type.js'
 import { useSelected } from './selected.js'
 
 /**
- * What `select` makes of a `Y.Text`, `Y.Map` or other shared type. The component is drawn again when that is another value, compared deeply; select values
- * (`map.get('title')`, `text.toString()`, `list.toJSON()`), since a shared type itself stays the same object whatever changes in it.
+ * What `select` makes of a `Y.Text`, `Y.Map` or other shared type. The component is drawn again when that is another value, compared
+ * deeply; select values (`map.get('title')`, `text.toString()`, `list.toJSON()`), since a shared type itself stays the same object whatever
+ * changes in it.
  */
 export function useShared<Type extends SharedType, Selected>(type: Type, select: (type: Type) => Selected): Selected
 /** Of null, undefined. */

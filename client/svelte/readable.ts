@@ -5,7 +5,9 @@ export interface Readable<Value> {
   subscribe(run: (value: Value) => void, invalidate?: () => void): () => void
 }
 
-/** `start` runs for the first subscriber, and what it answers when the last one has gone: in between the value is what it sets, else `rest`. */
+/**
+ * `start` runs for the first subscriber, and what it answers when the last one has gone: in between the value is what it sets, else `rest`.
+ */
 export function readable<Value>(rest: () => Value, start: (set: (value: Value) => void) => () => void): Readable<Value> {
   const subscribers = new Set<{ readonly run: (value: Value) => void }>()
   let value = rest()

@@ -51,8 +51,8 @@ export function saved(document: Documents): Readable<DocumentState> {
 /** The others in the document. The list, and each person in it, stay the same objects for as long as they say the same. */
 export function presence(document: Documents): Readable<readonly Person[]>
 /**
- * The others, each with what `select` makes of the state. States come from other clients and may have any shape: `select` leaves a person out by answering
- * undefined.
+ * The others, each with what `select` makes of the state. States come from other clients and may have any shape: `select` leaves a person
+ * out by answering undefined.
  */
 export function presence<Selected>(
   document: Documents,
@@ -71,8 +71,9 @@ export function presence(
 }
 
 /**
- * What `select` makes of a shared type of the document, such as `shared(doc$, (doc) => doc.getText('body'), (text) => text.toString())`; undefined while there is no
- * document. It is another value only when that is deeply another; select values, since a shared type itself stays the same object whatever changes in it.
+ * What `select` makes of a shared type of the document, such as `shared(doc$, (doc) => doc.getText('body'), (text) => text.toString())`;
+ * undefined while there is no document. It is another value only when that is deeply another; select values, since a shared type itself
+ * stays the same object whatever changes in it.
  */
 export function shared<Type extends SharedType, Selected>(
   document: Documents,

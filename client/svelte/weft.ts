@@ -18,8 +18,8 @@ export interface Weft {
   /** What is true of all documents taken together, those included that were left before they were saved. */
   readonly allSaved: Readable<SavedState>
   /**
-   * The document of this name, with its session: null where a server renders. It is open while somebody is subscribed, in however many components, and closed when the
-   * last of them is gone and everything is saved.
+   * The document of this name, with its session: null where a server renders. It is open while somebody is subscribed, in however many
+   * components, and closed when the last of them is gone and everything is saved.
    */
   document(name: string, options?: DocumentOptions): Readable<OpenDocument | null>
   /** Lets the connection go once everything is saved. A document that is asked for later makes another. */

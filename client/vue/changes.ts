@@ -2,8 +2,8 @@
 import { onMounted, shallowRef, watch } from 'vue'
 
 /**
- * Listens to whatever `source` is, from when the component is mounted until it is not. The function that it answers makes the effect that calls it run again
- * at each change. A server that renders listens to nothing.
+ * Listens to whatever `source` is, from when the component is mounted until it is not. The function that it answers makes the effect that
+ * calls it run again at each change. A server that renders listens to nothing.
  */
 export function useChanges<Source>(
   source: () => Source,

@@ -4,9 +4,9 @@ import type { DocumentOptions, OpenDocument } from '../binding/open-document.js'
 import { useOpenDocuments } from './plugin.js'
 
 /**
- * The document of this name, with its session: null until it is open, which is when the component is mounted, and where a server renders. However many
- * components use it, it is opened once. It is closed when the last of them is gone and everything is saved.
- * A `name` of null opens nothing. An id that cannot be sent is thrown to the application's error handler.
+ * The document of this name, with its session: null until it is open, which is when the component is mounted, and where a server renders.
+ * However many components use it, it is opened once. It is closed when the last of them is gone and everything is saved. A `name` of null
+ * opens nothing. An id that cannot be sent is thrown to the application's error handler.
  */
 export function useDocument(
   name: MaybeRefOrGetter<string | null>,

@@ -1,4 +1,5 @@
-// Vue composables over the client: documents that are open while components show them, whether they are saved, who else is there, and what is in them.
+// Vue composables over the client: documents that are open while components show them, whether they are saved, who else is there, and what
+// is in them.
 export type { DocumentOptions, OpenDocument } from '../binding/open-document.js'
 export type { Person, PresenceState } from '../binding/people.js'
 export type { DocumentState, SavedState } from '../binding/saved-state.js'

@@ -20,8 +20,8 @@ interface Provided {
 const providedKey: InjectionKey<Provided> = Symbol('weft')
 
 /**
- * `app.use(createWeft({ url: '/' }))`. The connection is made when the first component that uses it is mounted, and closed when the application is unmounted
- * and everything is saved. Nothing is opened where a server renders.
+ * `app.use(createWeft({ url: '/' }))`. The connection is made when the first component that uses it is mounted, and closed when the
+ * application is unmounted and everything is saved. Nothing is opened where a server renders.
  */
 export function createWeft(source: WeftSource): Plugin {
   const { connection, url, options } = source

@@ -7,8 +7,8 @@ import { useChanges } from './changes.js'
 /** The others in the document. The list, and each person in it, stay the same objects for as long as they say the same. */
 export function usePresence(document: MaybeRefOrGetter<OpenDocument | null>): ComputedRef<readonly Person[]>
 /**
- * The others, each with what `select` makes of the state, so that a component that shows names is not rendered again for each step of a cursor. States come
- * from other clients and may have any shape: `select` leaves a person out by answering undefined.
+ * The others, each with what `select` makes of the state, so that a component that shows names is not rendered again for each step of a
+ * cursor. States come from other clients and may have any shape: `select` leaves a person out by answering undefined.
  */
 export function usePresence<Selected>(
   document: MaybeRefOrGetter<OpenDocument | null>,

@@ -5,8 +5,8 @@ import { type SharedType, WatchedType } from '../binding/shared-type.js'
 import { useChanges } from './changes.js'
 
 /**
- * What `select` makes of a `Y.Text`, `Y.Map` or other shared type. It changes when that is another value, compared deeply; select values (`map.get('title')`,
- * `text.toString()`, `list.toJSON()`), since a shared type itself stays the same object whatever changes in it.
+ * What `select` makes of a `Y.Text`, `Y.Map` or other shared type. It changes when that is another value, compared deeply; select values
+ * (`map.get('title')`, `text.toString()`, `list.toJSON()`), since a shared type itself stays the same object whatever changes in it.
  */
 export function useShared<Type extends SharedType, Selected>(
   type: MaybeRefOrGetter<Type>,

@@ -1,4 +1,5 @@
-// Keeps a second server out of a data folder (O6): a lock of the kernel's on a file in it, which ends with the process that holds it, however it ends.
+// Keeps a second server out of a data folder (O6): a lock of the kernel's on a file in it, which ends with the process that holds it,
+// however it ends.
 import { spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
@@ -8,7 +9,9 @@ import { LOCK_FILE } from '../data-folder.js'
 /** Takes an exclusive lock on an open file without waiting. False if somebody else holds one. */
 type TryLock = (descriptor: number) => boolean
 
-/** Locks the folder, which must exist, and answers the descriptor that holds the lock until it is closed. Rejects with `data-folder-in-use`. */
+/**
+ * Locks the folder, which must exist, and answers the descriptor that holds the lock until it is closed. Rejects with `data-folder-in-use`.
+ */
 export async function lockFolder(folder: string): Promise<number> {
   const tryLock = await findTryLock(folder)
   const descriptor = openSync(path.join(folder, LOCK_FILE), 'a+')
@@ -28,8 +31,9 @@ export async function lockFolder(folder: string): Promise<number> {
 }
 
 /**
- * There are two locks of a file, and on Linux neither sees the other: that of `fs-native-extensions`, which has no build for musl (Alpine) and for rarer
- * processors, and that of the command flock, which not every system has. Whoever can takes both, so that servers of two systems on one folder meet in one.
+ * There are two locks of a file, and on Linux neither sees the other: that of `fs-native-extensions`, which has no build for musl (Alpine)
+ * and for rarer processors, and that of the command flock, which not every system has. Whoever can takes both, so that servers of two
+ * systems on one folder meet in one.
  */
 async function findTryLock(folder: string): Promise<TryLock> {
   const native = await import('fs-native-extensions').then(
@@ -53,8 +57,8 @@ async function findTryLock(folder: string): Promise<TryLock> {
 type CommandLock = { readonly kind: 'taken' } | { readonly kind: 'held' } | { readonly kind: 'failed'; readonly why: string }
 
 /**
- * The lock of flock(2), taken by the command of that name for a descriptor that it inherits: such a lock belongs to the open file, which is ours too, so it
- * stays when the command has ended.
+ * The lock of flock(2), taken by the command of that name for a descriptor that it inherits: such a lock belongs to the open file, which is
+ * ours too, so it stays when the command has ended.
  */
 function lockByCommand(descriptor: number): CommandLock {
   const { status, error, stderr } = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', descriptor], encoding: 'utf8' })

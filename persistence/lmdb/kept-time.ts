@@ -1,7 +1,7 @@
 // How late it was when the data folder was written to last: what a start is told before it believes the machine's clock (H3).
 //
-// One entry of the table `meta`: key `time`, value JSON in UTF-8, {"believedMs": number, "doubts": [[ms, ageMs], …]}. Programs from before there was one
-// leave it alone, so the format stays as it is.
+// One entry of the table `meta`: key `time`, value JSON in UTF-8, {"believedMs": number, "doubts": [[ms, ageMs], …]}. Programs from before
+// there was one leave it alone, so the format stays as it is.
 import type { Clock } from '../../core/clock.js'
 import { type Doubt, JUMP_MS_MIN, type KeptTime, StoreTime, UNKNOWN_TIME } from '../store-time.js'
 import type { CommitQueue } from './commit-queue.js'

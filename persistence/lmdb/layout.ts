@@ -1,13 +1,11 @@
 // Keys and values of the LMDB file. All integers are big-endian, so that keys sort by number.
 //
-// document key   the id's UTF-8 bytes
-// row key        u16 length of the id's UTF-8 bytes, those bytes, u48 seq: a document's rows are contiguous and in order of their seqs
-// state key      row key, u16 number of the piece
-// use key        like a row key, with a Yjs client id in place of the seq and 7 bytes for it
-// cursor key     like a row key, with a subscriber's name in place of the seq
-// user key       u32 number of the user
-// access key     the kind of the record in ASCII, a zero byte, the id's UTF-8 bytes
-// value          u8 layout version (1; 2 for rows of the log with users), u32 CRC-32 over key and body, body. The key is in the sum, so that a value under a wrong key is found out.
+// document key   the id's UTF-8 bytes row key        u16 length of the id's UTF-8 bytes, those bytes, u48 seq: a document's rows are
+// contiguous and in order of their seqs state key      row key, u16 number of the piece use key        like a row key, with a Yjs client id
+// in place of the seq and 7 bytes for it cursor key     like a row key, with a subscriber's name in place of the seq user key       u32
+// number of the user access key     the kind of the record in ASCII, a zero byte, the id's UTF-8 bytes value          u8 layout version (1;
+// 2 for rows of the log with users), u32 CRC-32 over key and body, body. The key is in the sum, so that a value under a wrong key is found
+// out.
 import { crc32 } from 'node:zlib'
 import { assert } from '../../core/assert.js'
 import type { AccessRecord, AccessRecordKind } from '../access-records.js'
@@ -23,7 +21,10 @@ const TIME_BYTES = 8
 const CLIENT_ID_BYTES = 7
 const USER_BYTES = 4
 
-/** A state is stored in pieces of this size: LMDB wants the pages of one value to be adjacent, and long runs of free pages are rare in an old file. */
+/**
+ * A state is stored in pieces of this size: LMDB wants the pages of one value to be adjacent, and long runs of free pages are rare in an
+ * old file.
+ */
 export const STATE_PIECE_BYTES = 256 * 1024
 
 /** A value that is not what was written. The caller knows which document it belongs to. */

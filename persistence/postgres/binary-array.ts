@@ -1,5 +1,6 @@
-// PostgreSQL arrays in their binary wire format: a batch of updates travels as it is, instead of as hexadecimal text with quotes.
-// Layout: int32 dimensions (1), int32 has-nulls (0), int32 element type, int32 length, int32 lower bound (1), then per element int32 length + bytes.
+// PostgreSQL arrays in their binary wire format: a batch of updates travels as it is, instead of as hexadecimal text with quotes. Layout:
+// int32 dimensions (1), int32 has-nulls (0), int32 element type, int32 length, int32 lower bound (1), then per element int32 length +
+// bytes.
 
 const HEADER_BYTES = 20
 const typeIds = { bytea: 17, int8: 20, int4: 23, text: 25 } as const

@@ -1,4 +1,5 @@
-// One database belongs to one cluster. A random id is written into it at first use; a configured name that differs from the stored one is refused.
+// One database belongs to one cluster. A random id is written into it at first use; a configured name that differs from the stored one is
+// refused.
 import { assert } from '../../core/assert.js'
 import { WeftError } from '../../core/errors.js'
 import { textIn, textOrNullIn } from './columns.js'

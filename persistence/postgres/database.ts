@@ -1,5 +1,6 @@
 // Connections to PostgreSQL, used so that a transaction pooler may sit in between: every call is one autocommit statement, without named
-// statements, session settings or session locks. Timeouts are kept on this side, since a startup parameter would be refused by some poolers.
+// statements, session settings or session locks. Timeouts are kept on this side, since a startup parameter would be refused by some
+// poolers.
 import pg from 'pg'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
@@ -16,7 +17,8 @@ interface LaneOptions {
   readonly statementMsMax: number
 }
 
-// An append that is given up is repeated, and the store tells what the first try came to; so one connection that went dead holds nobody up for long.
+// An append that is given up is repeated, and the store tells what the first try came to; so one connection that went dead holds nobody up
+// for long.
 const lanes: { readonly [Name in Lane]: LaneOptions } = {
   control: { connectionsMax: 2, connectMsMax: 3_000, statementMsMax: 3_000 },
   append: { connectionsMax: 2, connectMsMax: 5_000, statementMsMax: 5_000 },
@@ -78,7 +80,8 @@ export class Database {
       })
       // An idle connection that breaks is dropped by the pool; the next query reports it if the database is really gone.
       made.on('error', (error) => options.logger.debug({ error: error.message }, 'an idle PostgreSQL connection ended'))
-      // A connection may be ended in the same breath as it is made, before anybody who asked for it can listen; an error that nobody hears ends the process.
+      // A connection may be ended in the same breath as it is made, before anybody who asked for it can listen; an error that nobody hears
+      // ends the process.
       made.on('connect', (client) => client.on('error', ignore))
       made.on('acquire', (client) => void this.#busy.add(client))
       made.on('release', (_error, client) => void this.#busy.delete(client))

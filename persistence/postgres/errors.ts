@@ -45,8 +45,8 @@ export function codeOf(thrown: unknown): string {
 }
 
 /**
- * Any error of a query as a WeftError: `store-unavailable`, `store-full`, `store-refused` or `invalid-configuration`. A state that is in none of the tables
- * is a refusal: the server answered, rolled the statement back, and nothing says whether it would take it another time.
+ * Any error of a query as a WeftError: `store-unavailable`, `store-full`, `store-refused` or `invalid-configuration`. A state that is in
+ * none of the tables is a refusal: the server answered, rolled the statement back, and nothing says whether it would take it another time.
  */
 export function asStoreError(thrown: unknown, where: string): WeftError {
   if (thrown instanceof WeftError) return thrown

@@ -12,9 +12,9 @@ const NO_LEASE = 'NULL::bigint AS lease_version, NULL::bigint AS server_life, NU
 
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'utf8')
 
-// One row about the document, at most one snapshot, then the log. `upto` is a row with the seq to read through (null for none), computed from
-// `document` and, for a time, from the log; a second statement for the tail could straddle a truncation and show a hole. `lease` is what a writer has to
-// know beside: the columns lease_version, server_life, owner_epoch and newest_at, in the row about the document.
+// One row about the document, at most one snapshot, then the log. `upto` is a row with the seq to read through (null for none), computed
+// from `document` and, for a time, from the log; a second statement for the tail could straddle a truncation and show a hole. `lease` is
+// what a writer has to know beside: the columns lease_version, server_life, owner_epoch and newest_at, in the row about the document.
 const readThrough = (upto: string, lease: string = NO_LEASE): string => `
   WITH document AS MATERIALIZED (
     SELECT key, incarnation, quarantine_seq, quarantine_reason,
@@ -138,8 +138,8 @@ function clampToInteger(time: number): number {
   return Math.floor(Math.min(Math.max(time, 0), Number.MAX_SAFE_INTEGER))
 }
 
-// The prefix is compared on bytes: ids from the prefix itself up to the first that no longer starts with it.
-// The page is found first: with statistics that are old the planner would look for the head of every document, and then throw most of them away.
+// The prefix is compared on bytes: ids from the prefix itself up to the first that no longer starts with it. The page is found first: with
+// statistics that are old the planner would look for the head of every document, and then throw most of them away.
 const LIST_DOCUMENTS = `
   WITH page AS MATERIALIZED (
     SELECT document.id, document.key FROM weft.document
@@ -171,7 +171,9 @@ export async function listDocuments(
   return { items, next: rows.length > items.length ? (items.at(-1)?.documentId ?? null) : null }
 }
 
-/** The first byte string after all that start with `prefix`, or null if there is none. UTF-8 has no byte 0xff, so one step up always works. */
+/**
+ * The first byte string after all that start with `prefix`, or null if there is none. UTF-8 has no byte 0xff, so one step up always works.
+ */
 function endOfPrefix(prefix: Buffer): Buffer | null {
   if (prefix.length === 0) return null
   const end = Buffer.from(prefix)

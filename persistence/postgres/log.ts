@@ -22,8 +22,8 @@ const COLLISIONS_MAX = 5
 const AUTHOR_TRIES_MAX = 3
 
 /**
- * Appends by one statement: a short one if all documents of the batch are remembered, else one that looks everything up. Only what is not simply the
- * next row of its document takes a further, closer look. See `DocumentStore.append`.
+ * Appends by one statement: a short one if all documents of the batch are remembered, else one that looks everything up. Only what is not
+ * simply the next row of its document takes a further, closer look. See `DocumentStore.append`.
  */
 export async function append(
   database: Database,
@@ -57,7 +57,10 @@ async function appendBy(
   return { fencedShards: fencedShards(entries, await appendSome(database, [...valuesOf(entries), ...authors])) }
 }
 
-/** Runs one of the two straight ways. Undefined if the batch needs a closer look; then nothing of it was written. Throws the driver's own error. */
+/**
+ * Runs one of the two straight ways. Undefined if the batch needs a closer look; then nothing of it was written. Throws the driver's own
+ * error.
+ */
 async function straight(database: Database, text: string, values: readonly unknown[]): Promise<Row | undefined> {
   try {
     const [row] = await database.raw('append', text, values)

@@ -1,4 +1,5 @@
-// Membership in PostgreSQL: one row per node. A heartbeat writes the node's own row and reads all of them, in one statement and in database time.
+// Membership in PostgreSQL: one row per node. A heartbeat writes the node's own row and reads all of them, in one statement and in database
+// time.
 import { assert } from '../../core/assert.js'
 import type { Heartbeat, MembershipStore, NodeRow, NodeSelf } from '../membership.js'
 import { numberIn, textIn } from './columns.js'
@@ -7,8 +8,8 @@ import type { Database } from './database.js'
 const FORGET_AFTER_MS = 24 * 3_600_000
 
 // A data-modifying WITH and its outer SELECT see the same snapshot, so the own row is taken from the write and the others from the table.
-// Only a boot's first heartbeat ($6) may replace the row of another boot; when a later one finds another boot there, it reads that row instead.
-// Rows of nodes that never said goodbye are dropped after a day.
+// Only a boot's first heartbeat ($6) may replace the row of another boot; when a later one finds another boot there, it reads that row
+// instead. Rows of nodes that never said goodbye are dropped after a day.
 const HEARTBEAT = `
   WITH forgotten AS (
     DELETE FROM weft.node WHERE heartbeat_at < weft.now_ms() - ${FORGET_AFTER_MS} AND node_id <> $1

@@ -1,9 +1,9 @@
-// Brings a database to the schema of this program. Safe when many nodes start at once: each step is one statement, under a lock that belongs to its
-// transaction, so it also works behind a transaction pooler. A schema that is newer than the program is refused.
+// Brings a database to the schema of this program. Safe when many nodes start at once: each step is one statement, under a lock that
+// belongs to its transaction, so it also works behind a transaction pooler. A schema that is newer than the program is refused.
 //
-// Safe beside nodes of the version before, which go on writing: each step is a transaction of its own and locks at most one of the tables that were there
-// before it, so that it waits for writers and they for it, but never in a circle. Several steps in one transaction would lock several tables, in an order
-// that writers do not keep.
+// Safe beside nodes of the version before, which go on writing: each step is a transaction of its own and locks at most one of the tables
+// that were there before it, so that it waits for writers and they for it, but never in a circle. Several steps in one transaction would
+// lock several tables, in an order that writers do not keep.
 import { WeftError } from '../../core/errors.js'
 import { numberIn } from './columns.js'
 import type { Database } from './database.js'
@@ -38,7 +38,9 @@ export async function checkSchema(database: Database, migrations: readonly Migra
     )
 }
 
-/** Applies what is missing. Rejects with `invalid-configuration` if the schema is newer than this program, or the user may not create it. */
+/**
+ * Applies what is missing. Rejects with `invalid-configuration` if the schema is newer than this program, or the user may not create it.
+ */
 export async function migrate(database: Database, migrations: readonly Migration[] = allMigrations): Promise<MigrationResult> {
   const newest = migrations.at(-1)?.version ?? 0
   const from = await schemaVersion(database)

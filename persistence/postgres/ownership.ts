@@ -15,8 +15,9 @@ function ownerIn(row: Row): Claimant | null {
   return nodeId === null ? null : { nodeId, boot: textIn(row, 'boot') }
 }
 
-// One row that says nothing of shards if all is as it was. A claim adds one to an epoch, a release takes away an owner and no epoch: so within one life of
-// the server the two numbers never come back to what they were, and are the same only while nothing has changed. A failover may have lost claims.
+// One row that says nothing of shards if all is as it was. A claim adds one to an epoch, a release takes away an owner and no epoch: so
+// within one life of the server the two numbers never come back to what they were, and are the same only while nothing has changed. A
+// failover may have lost claims.
 const READ_OWNERSHIP = `
   WITH present AS MATERIALIZED (SELECT sum(epoch)::bigint AS epochs, count(boot) AS owned, weft.server_life() AS life FROM weft.shard_owner)
   SELECT present.*, o.shard, o.epoch, o.node_id, o.boot

@@ -1,5 +1,5 @@
-// The store of a cluster: PostgreSQL, which is also the only authority on who owns what.
-// D1: every write is an autocommit statement, so its answer is the answer of COMMIT. O1: the fence is locked and checked inside the same statement.
+// The store of a cluster: PostgreSQL, which is also the only authority on who owns what. D1: every write is an autocommit statement, so its
+// answer is the answer of COMMIT. O1: the fence is locked and checked inside the same statement.
 import type { Logger } from '../../core/log.js'
 import { type Random, randomId } from '../../core/random.js'
 import type { AccessRecords } from '../access-records.js'
@@ -58,7 +58,8 @@ export interface PostgresStoreOptions {
 
 /**
  * Connects, brings the schema up to date and identifies the cluster. Rejects with `store-unavailable` while the database does not answer
- * (try again), with `invalid-configuration` if a setting has to change: the URL, the rights of its user, the program's version, the cluster's name.
+ * (try again), with `invalid-configuration` if a setting has to change: the URL, the rights of its user, the program's version, the
+ * cluster's name.
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   const database = new Database({ url: options.url, logger: options.logger })

@@ -1,6 +1,6 @@
-// What this process remembers about the logs it appends to, so that a batch of well-known documents needs no look-ups in the database.
-// The memory holds under one view: a lease version and a life of the server. The database refuses an append under a view that has passed (O1), so what
-// is remembered here may be out of date, but can never be used while it is.
+// What this process remembers about the logs it appends to, so that a batch of well-known documents needs no look-ups in the database. The
+// memory holds under one view: a lease version and a life of the server. The database refuses an append under a view that has passed (O1),
+// so what is remembered here may be out of date, but can never be used while it is.
 import type { AppendEntry } from '../store.js'
 
 export interface LeaseView {

@@ -1,5 +1,6 @@
-// The dialect of Hocuspocus' provider (versions 2 to 4), as its published packages have it. One message per frame: an address, a type, the body. See docs/protocol.md for the bytes.
-// The address names the document, and a session on it if the provider has several; what is answered goes to the same address.
+// The dialect of Hocuspocus' provider (versions 2 to 4), as its published packages have it. One message per frame: an address, a type, the
+// body. See docs/protocol.md for the bytes. The address names the document, and a session on it if the provider has several; what is
+// answered goes to the same address.
 import { unreachable } from '../../core/assert.js'
 import type { Permission } from '../../core/permission.js'
 import { MessageReader, PartsWriter } from '../bytes.js'

@@ -21,7 +21,10 @@ const SYNC_UPDATE = 2
 
 const AUTH_DENIED = 0
 
-/** Whether a frame is a message of a type that this dialect does not have, such as an application's own. Throws `malformed` when it has no type. */
+/**
+ * Whether a frame is a message of a type that this dialect does not have, such as an application's own. Throws `malformed` when it has no
+ * type.
+ */
 export function hasUnknownType(frame: Uint8Array): boolean {
   const reader = new MessageReader(frame, 'The message')
   switch (reader.varUint()) {

@@ -1,5 +1,5 @@
-// Reads the structs of an encoded document block by block, as much at a time as is asked for. Nothing is decoded: it steps from one noted place to the
-// next, and cuts a struct that is larger than what is asked for where Yjs would: between characters or values.
+// Reads the structs of an encoded document block by block, as much at a time as is asked for. Nothing is decoded: it steps from one noted
+// place to the next, and cuts a struct that is larger than what is asked for where Yjs would: between characters or values.
 import { ByteReader, isContinuation, utf16Length } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'
 import type { EncodedDocument } from './encoded-document.js'

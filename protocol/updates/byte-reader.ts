@@ -107,7 +107,9 @@ const DECODED_BYTES_MAX = 64 * 1024
 /** Null where the environment has none, as in some that run apps. A byte order mark is a character like others. */
 const decoder = typeof TextDecoder === 'undefined' ? null : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The length in UTF-16 units of the UTF-8 in `bytes[start, end)`, or -1 if it is not well formed (overlong forms and surrogates are not). */
+/**
+ * The length in UTF-16 units of the UTF-8 in `bytes[start, end)`, or -1 if it is not well formed (overlong forms and surrogates are not).
+ */
 export function utf16Length(bytes: Uint8Array, start: number, end: number): number {
   if (decoder === null || end - start < DECODED_BYTES_MIN) return countUnits(bytes, start, end)
   let units = 0

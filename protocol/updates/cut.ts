@@ -1,4 +1,5 @@
-// Cuts clock ranges out of a client's structs in an inspected update, copying whole structs as bytes. One pass: its cost grows with the block and the ranges.
+// Cuts clock ranges out of a client's structs in an inspected update, copying whole structs as bytes. One pass: its cost grows with the
+// block and the ranges.
 import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
 import type { ByteWriter } from './byte-writer.js'
@@ -11,8 +12,9 @@ const STEP_PARTS = 4096
 const STEP_BYTES = 128 * 1024
 
 /**
- * Writes the clocks `ranges` (sorted, not empty, none of them a Skip) of block `blockIndex` as structs, with Skips in between; returns how many.
- * Exact at both ends: a log in which no clock stands twice never makes Yjs integrate a struct in part, which can throw on a forged history.
+ * Writes the clocks `ranges` (sorted, not empty, none of them a Skip) of block `blockIndex` as structs, with Skips in between; returns how
+ * many. Exact at both ends: a log in which no clock stands twice never makes Yjs integrate a struct in part, which can throw on a forged
+ * history.
  */
 export function* cuttingBlock(update: InspectedUpdate, blockIndex: number, ranges: readonly number[], writer: ByteWriter): Sliced<number> {
   const block = update.blocks[blockIndex] as ClientBlock

@@ -1,4 +1,5 @@
-// What it costs to make a Y.Doc of encoded updates, told from their bytes alone. An estimate from above: hostile bytes must not cost more than it says.
+// What it costs to make a Y.Doc of encoded updates, told from their bytes alone. An estimate from above: hostile bytes must not cost more
+// than it says.
 import { varUintBytes } from './byte-writer.js'
 import type { ClientDeletes, InspectedUpdate } from './inspect.js'
 
@@ -26,7 +27,10 @@ export interface DocumentContents extends StructCounts {
 }
 
 export interface DecodingCost {
-  /** Memory at its highest while the document is decoded, what it is decoded from not counted. Compacting holds it, its encoding and one more decoded copy. */
+  /**
+   * Memory at its highest while the document is decoded, what it is decoded from not counted. Compacting holds it, its encoding and one
+   * more decoded copy.
+   */
   readonly memoryBytes: number
   /** Processor time to decode it once. */
   readonly ms: number

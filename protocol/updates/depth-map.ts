@@ -1,4 +1,5 @@
-// How deeply each struct of a document lies within shared types, in 8 bytes for each change of depth along a client's clocks. In a text nothing ever changes.
+// How deeply each struct of a document lies within shared types, in 8 bytes for each change of depth along a client's clocks. In a text
+// nothing ever changes.
 
 /** A step is `clock * STEP + depth`: from this clock on, up to the next step. */
 const STEP = 256

@@ -1,4 +1,5 @@
-// An encoded document with a sparse index, out of which the difference to a state vector is cut with copies: nothing is decoded but one index step per client.
+// An encoded document with a sparse index, out of which the difference to a state vector is cut with copies: nothing is decoded but one
+// index step per client.
 import { ByteReader } from './byte-reader.js'
 import { type BlockPieces, encodeUpdate, structFrom } from './encoding.js'
 import { CHECKPOINT_FIELDS, type InspectedUpdate } from './inspect.js'

@@ -1,4 +1,5 @@
-// Checks an update that came from outside, byte by byte and to the end, and says which structs and deletes it holds. No Yjs object is created.
+// Checks an update that came from outside, byte by byte and to the end, and says which structs and deletes it holds. No Yjs object is
+// created.
 import { WeftError } from '../../core/errors.js'
 import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
@@ -63,7 +64,10 @@ export interface InspectedUpdate {
   readonly deletesInOrder: boolean
   /** Where the delete set begins. */
   readonly deletesOffset: number
-  /** Where to start reading in the middle of a block: flat (index of the block, clock, byte offset, ordinal in the block), every CHECKPOINT_BYTES. */
+  /**
+   * Where to start reading in the middle of a block: flat (index of the block, clock, byte offset, ordinal in the block), every
+   * CHECKPOINT_BYTES.
+   */
   readonly checkpoints: readonly number[]
 }
 
@@ -74,9 +78,9 @@ const none: readonly number[] = []
 const noDeletes: readonly ClientDeletes[] = []
 
 /**
- * Inspects a v1 update: varUint number of clients, then per client {varUint number of structs, client id, first clock, structs}, then the delete set:
- * varUint number of clients, then per client {id, varUint number of ranges, {clock, length}}.
- * Throws WeftError 'malformed-update' if it is not complete and well formed, exceeds `bounds`, or holds what Yjs would throw on; 'document-too-large' if it
+ * Inspects a v1 update: varUint number of clients, then per client {varUint number of structs, client id, first clock, structs}, then the
+ * delete set: varUint number of clients, then per client {id, varUint number of ranges, {clock, length}}. Throws WeftError
+ * 'malformed-update' if it is not complete and well formed, exceeds `bounds`, or holds what Yjs would throw on; 'document-too-large' if it
  * has more client ids than a document may have.
  */
 export function inspectUpdate(bytes: Uint8Array, bounds: UpdateBounds): InspectedUpdate {

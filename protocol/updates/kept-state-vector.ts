@@ -1,4 +1,5 @@
-// The encoded state vector of a document with many clients, kept in pieces: a change encodes the piece of its client anew, and a reader copies the pieces.
+// The encoded state vector of a document with many clients, kept in pieces: a change encodes the piece of its client anew, and a reader
+// copies the pieces.
 import { ByteWriter } from './byte-writer.js'
 
 const PIECE_CLIENTS_MAX = 256

@@ -251,8 +251,8 @@ export class KnownState {
   }
 
   /**
-   * What of `update` is not known, as an update: the same buffer if all of it is new, null if nothing is. No struct that is known is in it; a delete
-   * range that is new in part may hold what was deleted already.
+   * What of `update` is not known, as an update: the same buffer if all of it is new, null if nothing is. No struct that is known is in it;
+   * a delete range that is new in part may hold what was deleted already.
    */
   subtract(update: InspectedUpdate): Uint8Array | null {
     const [block] = update.blocks

@@ -1,4 +1,5 @@
-// Merges many updates into one. Y.mergeUpdates sorts its readers at every struct, so its cost grows with the square of their number; a tree avoids it.
+// Merges many updates into one. Y.mergeUpdates sorts its readers at every struct, so its cost grows with the square of their number; a tree
+// avoids it.
 import { mergeUpdates } from 'yjs'
 
 const FAN_IN = 24

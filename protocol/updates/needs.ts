@@ -1,4 +1,5 @@
-// What the structs of an update need of other clients: ids that they name as origin, right origin or parent. A struct waits until all of them are there.
+// What the structs of an update need of other clients: ids that they name as origin, right origin or parent. A struct waits until all of
+// them are there.
 
 /** Hears of each id of another client that a struct names, in the order of the structs. */
 export interface NeedSink {

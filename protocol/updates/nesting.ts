@@ -1,4 +1,5 @@
-// How deeply shared types are nested in one document, over all of its updates. Yjs deletes and serialises nested types recursively, so depth is stack.
+// How deeply shared types are nested in one document, over all of its updates. Yjs deletes and serialises nested types recursively, so
+// depth is stack.
 import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
 import { DepthMap } from './depth-map.js'

@@ -1,7 +1,7 @@
 // The form in which an update is logged: what Yjs would have written, with the same ids, clocks and deletes.
 //
-// Neighbouring GCs, and neighbouring Skips, are merged into one each: a GC takes two bytes, and in a Y.Doc a hundred times that. Delete ranges are put in
-// order: of ranges out of order that have to wait for their structs Yjs makes others.
+// Neighbouring GCs, and neighbouring Skips, are merged into one each: a GC takes two bytes, and in a Y.Doc a hundred times that. Delete
+// ranges are put in order: of ranges out of order that have to wait for their structs Yjs makes others.
 import { runAtOnce, type Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'

@@ -1,5 +1,5 @@
-// Structs whose depth cannot be told yet, since what they hang on has not come. Thousands may hang on one struct and come and go with it, so to put one in or
-// take one out costs the same wherever it lies.
+// Structs whose depth cannot be told yet, since what they hang on has not come. Thousands may hang on one struct and come and go with it,
+// so to put one in or take one out costs the same wherever it lies.
 
 /** Consecutive structs of the same depth. */
 export interface Orphan {

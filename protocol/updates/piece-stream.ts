@@ -1,10 +1,10 @@
-// What somebody lacks of a document, as pieces of about the size that is asked for, cut when they are asked for: nothing is held for a slow receiver
-// but a place in bytes that lie there anyway.
+// What somebody lacks of a document, as pieces of about the size that is asked for, cut when they are asked for: nothing is held for a slow
+// receiver but a place in bytes that lie there anyway.
 //
-// `in-order`: each client's clocks ascend over the pieces, so that a receiver which keeps them knows by a state vector what it has; but for edits that lie in
-// an earlier source than those they wait for. It merges them.
-// `heads-last`: for receivers that apply each piece as it comes. The first struct of each client is withheld, so that Yjs keeps all that follows
-// on it and shows nothing, until the closing update brings what was withheld, and the deletions: then all of it takes effect in one transaction.
+// `in-order`: each client's clocks ascend over the pieces, so that a receiver which keeps them knows by a state vector what it has; but for
+// edits that lie in an earlier source than those they wait for. It merges them. `heads-last`: for receivers that apply each piece as it
+// comes. The first struct of each client is withheld, so that Yjs keeps all that follows on it and shows nothing, until the closing update
+// brings what was withheld, and the deletions: then all of it takes effect in one transaction.
 
 import { assert } from '../../core/assert.js'
 import { type BlockPlace, beginBlock, readBlock } from './block-reader.js'
@@ -87,7 +87,8 @@ export class PieceStream {
     this.#sources = sources
     this.#order = order
     this.#shared = shared
-    // A receiver that has nothing can be told of deletions before it has what they delete. Any other would see them without what replaces it.
+    // A receiver that has nothing can be told of deletions before it has what they delete. Any other would see them without what replaces
+    // it.
     this.#deletesEarly = order === 'in-order' || hasNothing
     // What somebody claims to have of clients that are not in the document is not kept for the time of a slow transfer.
     this.#known = new Map([...known].filter(([client]) => sources.some((source) => source.blockOf(client) >= 0)))
@@ -183,7 +184,10 @@ export class PieceStream {
     return { head: read.slice, rest: null, next: read.next }
   }
 
-  /** Whether this source has the lowest of the client's clocks that the receiver lacks: a source may hold edits that wait for those of a later one. */
+  /**
+   * Whether this source has the lowest of the client's clocks that the receiver lacks: a source may hold edits that wait for those of a
+   * later one.
+   */
   #isHead(source: number, client: number): boolean {
     const own = this.#lowestClock(source, client)
     return this.#sources.every((_, other) => {

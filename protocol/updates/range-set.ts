@@ -1,4 +1,5 @@
-// A set of clocks that grows, in 8 to 9 bytes per range. What an operation costs depends on the ranges it is given, not on those that are in the set.
+// A set of clocks that grows, in 8 to 9 bytes per range. What an operation costs depends on the ranges it is given, not on those that are
+// in the set.
 import { pushRange, type Ranges } from './ranges.js'
 
 /** A chunk with more ranges than this is split in two halves. */
@@ -222,8 +223,8 @@ export class RangeSet {
   }
 
   /**
-   * Appends to `result` those of `ranges[first, last)` (sorted) that are not wholly in this set, without what of their ends is. The middle is not looked into: one range over a million
-   * of this set's costs no more than any other.
+   * Appends to `result` those of `ranges[first, last)` (sorted) that are not wholly in this set, without what of their ends is. The middle
+   * is not looked into: one range over a million of this set's costs no more than any other.
    */
   notCovered(ranges: Ranges, first = 0, last = ranges.length, result: number[] = []): number[] {
     for (let index = first; index < last; index += 2) {

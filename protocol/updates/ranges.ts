@@ -11,7 +11,8 @@ export function normalizeRanges(ranges: number[]): number[] {
   return ranges
 }
 
-// Yjs writes sorted ranges, so this is for others. Sorting pairs as 64-bit integers needs no comparator: two million take a fraction of a second.
+// Yjs writes sorted ranges, so this is for others. Sorting pairs as 64-bit integers needs no comparator: two million take a fraction of a
+// second.
 function sortAndMerge(ranges: readonly number[]): number[] {
   const pairs = new BigUint64Array(ranges.length / 2)
   const low = isLittleEndian ? 0 : 1

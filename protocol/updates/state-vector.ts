@@ -9,8 +9,8 @@ export interface StateVectorBounds {
 }
 
 /**
- * Throws WeftError 'malformed' unless the whole input is a state vector that names each client once, and 'document-too-large' if it names more of them
- * than a document may have.
+ * Throws WeftError 'malformed' unless the whole input is a state vector that names each client once, and 'document-too-large' if it names
+ * more of them than a document may have.
  */
 export function decodeStateVector(bytes: Uint8Array, bounds: StateVectorBounds): Map<number, number> {
   const reader = new ByteReader(bytes, 'malformed')

@@ -1,4 +1,5 @@
-// Reads one struct of an update (yjs: structs/*.js, utils/updates.js): what it depends on and how many clocks it covers, its content checked but not built.
+// Reads one struct of an update (yjs: structs/*.js, utils/updates.js): what it depends on and how many clocks it covers, its content
+// checked but not built.
 import type { ByteReader } from './byte-reader.js'
 import type { NeedSink } from './needs.js'
 import { skipAny, skipDocOptions, skipJson } from './values.js'
@@ -52,7 +53,10 @@ export class StructReader {
   linkClient = 0
   linkClock = 0
 
-  /** `needs` hears of every id of another client. `longContents` is for bytes that are read again and again; of what it has, `values` is not counted anew. */
+  /**
+   * `needs` hears of every id of another client. `longContents` is for bytes that are read again and again; of what it has, `values` is not
+   * counted anew.
+   */
   constructor(reader: ByteReader, depthMax: number, needs: NeedSink | null = null, longContents: LongContents | null = null) {
     this.reader = reader
     this.#depthMax = depthMax

@@ -1,5 +1,6 @@
-// Cuts a large update into pieces to be submitted one by one, on its bytes, with the dependents first: until the last piece has come, everybody keeps the
-// others aside, and then all is shown in one transaction. An editor that saw a list without its items would delete it (docs/decisions/0011).
+// Cuts a large update into pieces to be submitted one by one, on its bytes, with the dependents first: until the last piece has come,
+// everybody keeps the others aside, and then all is shown in one transaction. An editor that saw a list without its items would delete it
+// (docs/decisions/0011).
 import { ByteReader, utf16Length } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'
 import { writeDeletes } from './encoding.js'
@@ -23,8 +24,8 @@ const REF_STRING = 4
 const REF_ANY = 8
 
 /**
- * Pieces of a v1 update in the order in which they are to be sent. None is larger than `bytesMax`, but for a single value or character that is: those
- * cannot be cut.
+ * Pieces of a v1 update in the order in which they are to be sent. None is larger than `bytesMax`, but for a single value or character that
+ * is: those cannot be cut.
  */
 export function cutUpdate(update: Uint8Array, bytesMax: number): Uint8Array[] {
   if (update.length <= Math.min(pieceBytesMin, bytesMax)) return [update]
@@ -37,7 +38,10 @@ class Cut {
   readonly #reader: ByteReader
   readonly #structs: StructReader
   readonly #cutter: StructCutter
-  /** What is sent last of a group: how the edits of each of its clients begin. The rest of them is in `#later`, in the order of their clocks. */
+  /**
+   * What is sent last of a group: how the edits of each of its clients begin. The rest of them is in `#later`, in the order of their
+   * clocks.
+   */
   #gate = new Piece()
   #later: Piece[] = []
   #clients = 0
@@ -102,7 +106,10 @@ class Cut {
     if (this.#clients === clientsPerGroupMax) this.#endGroup(noDeletes)
   }
 
-  /** The clocks at which the struct that was read last can be cut into segments of at most these sizes, as far as single values and characters allow. */
+  /**
+   * The clocks at which the struct that was read last can be cut into segments of at most these sizes, as far as single values and
+   * characters allow.
+   */
   #cutsOf(firstBytes: number, bytes: number): number[] {
     const { ref, clock, length, contentStart } = this.#structs
     const reader = this.#reader

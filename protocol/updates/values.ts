@@ -67,7 +67,10 @@ function skipAnyHead(reader: ByteReader): boolean {
 /** A subdocument is a whole Y.Doc, which weighs as much as this many values. */
 const SUBDOCUMENT_VALUES = 16
 
-/** Steps over the options of a subdocument: an object that Yjs can hand to `new Doc` and later write again. Returns what it weighs, in values. */
+/**
+ * Steps over the options of a subdocument: an object that Yjs can hand to `new Doc` and later write again. Returns what it weighs, in
+ * values.
+ */
 export function skipDocOptions(reader: ByteReader, depthMax: number): number {
   let values = SUBDOCUMENT_VALUES
   if (reader.readByte() !== ANY_OBJECT) reader.fail('The options of a subdocument are not an object')
@@ -93,7 +96,10 @@ function isAscii(bytes: Uint8Array, text: string): boolean {
 /** A value in JSON takes at least this many bytes with its comma, if it is more than one digit. */
 const JSON_BYTES_PER_VALUE = 3
 
-/** Steps over a length-prefixed string that `JSON.parse` accepts and that nests at most `depthMax` deep. Returns how many values it can hold. */
+/**
+ * Steps over a length-prefixed string that `JSON.parse` accepts and that nests at most `depthMax` deep. Returns how many values it can
+ * hold.
+ */
 export function skipJson(reader: ByteReader, depthMax: number, allowUndefined: boolean): number {
   const lengthAt = reader.offset
   const length = reader.readVarUint()

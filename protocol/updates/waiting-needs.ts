@@ -1,5 +1,5 @@
-// What the structs of a client that waits need of other clients. What is added and what is met cost what they are themselves, however much else is there: a
-// client may wait with a million needs, and each update meanwhile looks at them.
+// What the structs of a client that waits need of other clients. What is added and what is met cost what they are themselves, however much
+// else is there: a client may wait with a million needs, and each update meanwhile looks at them.
 
 /** Flat at, client, clock: the struct at `at` needs the one that holds (client, clock). */
 const FIELDS = 3
@@ -88,7 +88,10 @@ function merged(chunk: readonly number[], needs: readonly number[], from: number
   return result
 }
 
-/** Goes over the needs of one client, those that are stored and those that come, in the order of the structs; changes neither before `settle`. */
+/**
+ * Goes over the needs of one client, those that are stored and those that come, in the order of the structs; changes neither before
+ * `settle`.
+ */
 export class NeedCursor {
   readonly #stored: WaitingNeeds | null
   readonly #added: readonly number[]

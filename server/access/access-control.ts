@@ -1,5 +1,5 @@
-// Who may do what on this node: asks the authenticators in order, and the program's hook last; keeps revocations in force, and strangers out while nothing is
-// configured (X1).
+// Who may do what on this node: asks the authenticators in order, and the program's hook last; keeps revocations in force, and strangers
+// out while nothing is configured (X1).
 import type { IncomingMessage } from 'node:http'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
@@ -90,7 +90,10 @@ export class AccessControl {
     ]
   }
 
-  /** Whether anybody said who may do what: then nothing is allowed that was not granted (X2). An API key says so too, from the moment that there is one. */
+  /**
+   * Whether anybody said who may do what: then nothing is allowed that was not granted (X2). An API key says so too, from the moment that
+   * there is one.
+   */
   get isConfigured(): boolean {
     return this.#options.authorize !== null || this.#options.jsonWebTokens !== null || this.#options.adminKey !== null || this.#hadKeys
   }
@@ -101,7 +104,8 @@ export class AccessControl {
   }
 
   /**
-   * Reads what the records hold, before the node serves. `shared`: other nodes write there too, which is looked for from now on. Rejects with what the store says.
+   * Reads what the records hold, before the node serves. `shared`: other nodes write there too, which is looked for from now on. Rejects
+   * with what the store says.
    */
   async start(records: AccessRecords, shared: boolean): Promise<void> {
     this.#records = records
@@ -124,8 +128,8 @@ export class AccessControl {
   }
 
   /**
-   * What whoever shows this may do with a document. Rejects with `unauthenticated`, `forbidden`, or what the hook says. The identity is found out once for each token
-   * of a connection: a ticket is good for all documents that are opened over it.
+   * What whoever shows this may do with a document. Rejects with `unauthenticated`, `forbidden`, or what the hook says. The identity is
+   * found out once for each token of a connection: a ticket is good for all documents that are opened over it.
    */
   async authorize(request: AuthorizeRequest): Promise<Authorization> {
     const { counters } = this.#options
@@ -140,8 +144,8 @@ export class AccessControl {
   }
 
   /**
-   * Why a request is answered no further, whatever it shows; null if it is. X1: while nothing is configured only this machine is served. X6: a page of another site
-   * is not, unless it was allowed.
+   * Why a request is answered no further, whatever it shows; null if it is. X1: while nothing is configured only this machine is served.
+   * X6: a page of another site is not, unless it was allowed.
    */
   refusalOf(visit: Visit, request: IncomingMessage | undefined): WeftError | null {
     const { allowedOrigin, counters } = this.#options
@@ -230,7 +234,10 @@ export class AccessControl {
     return tokenOf(visit, tokenCookie === null ? null : { name: tokenCookie, counts })
   }
 
-  /** A name that leads here and is not this machine's may be a page's way around its origin; a proxy that nobody said to trust may speak for anybody. */
+  /**
+   * A name that leads here and is not this machine's may be a page's way around its origin; a proxy that nobody said to trust may speak for
+   * anybody.
+   */
   #isThisMachine(request: IncomingMessage): boolean {
     const { trustedProxies } = this.#options
     const isForwarded = request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined

@@ -9,7 +9,8 @@ import { WeftError } from '../../core/errors.js'
 export type TrustedProxies = (address: string, hops: number) => boolean
 
 /**
- * `proxies` are addresses, networks as `10.0.0.0/8`, or the names `loopback`, `linklocal` and `uniquelocal`. Throws `invalid-configuration`, naming the setting.
+ * `proxies` are addresses, networks as `10.0.0.0/8`, or the names `loopback`, `linklocal` and `uniquelocal`. Throws
+ * `invalid-configuration`, naming the setting.
  */
 export function trustedProxiesOf(proxies: readonly string[], name: string): TrustedProxies {
   try {

@@ -11,7 +11,10 @@ export interface AuditEntry {
   readonly user: string | null
   /** Of the client; null for this machine, and for a program in this process. */
   readonly address: string | null
-  /** Method and route, such as `POST /api/v1/documents/{id}/restore`, or what became of a session: `session opened`, `session closed`, `session refused`. */
+  /**
+   * Method and route, such as `POST /api/v1/documents/{id}/restore`, or what became of a session: `session opened`, `session closed`,
+   * `session refused`.
+   */
   readonly act: string
   /** Null where it is about no single document. */
   readonly documentId: string | null

@@ -1,4 +1,5 @@
-// JSON Web Tokens: who somebody is, and what they may do, as another server signed it. The algorithms follow from the key, never from the token.
+// JSON Web Tokens: who somebody is, and what they may do, as another server signed it. The algorithms follow from the key, never from the
+// token.
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import type { Clock } from '../../core/clock.js'

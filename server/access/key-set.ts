@@ -1,5 +1,5 @@
-// The public keys of whoever issues tokens, from an address (a JWKS): fetched when they are first needed, again when a token names a key that is not among them,
-// and now and then. While the address does not answer, the keys that were there go on counting.
+// The public keys of whoever issues tokens, from an address (a JWKS): fetched when they are first needed, again when a token names a key
+// that is not among them, and now and then. While the address does not answer, the keys that were there go on counting.
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'

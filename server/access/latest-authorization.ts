@@ -1,5 +1,5 @@
-// Finds out who a session's client is, at the start and at each token that it presents: one question at a time, and only the answer to the last one counts,
-// whatever order they come in.
+// Finds out who a session's client is, at the start and at each token that it presents: one question at a time, and only the answer to the
+// last one counts, whatever order they come in.
 import { asWeftError, type WeftError } from '../../core/errors.js'
 import type { Authorization } from './authorize.js'
 

@@ -1,7 +1,8 @@
 // How two nodes of one cluster prove to each other that they know its secret, without sending it.
 //
-// Challenge and answer over the upgrade request, so that nothing rests on clocks: a request without an answer gets HTTP 401 with a challenge; the
-// dialling node repeats it with HMAC-SHA256(secret, role, challenge, its own nonce), and the accepting node proves itself over the same in its 101.
+// Challenge and answer over the upgrade request, so that nothing rests on clocks: a request without an answer gets HTTP 401 with a
+// challenge; the dialling node repeats it with HMAC-SHA256(secret, role, challenge, its own nonce), and the accepting node proves itself
+// over the same in its 101.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../core/clock.js'
 import { type Random, randomId } from '../../core/random.js'
@@ -59,8 +60,8 @@ export class NodeAnswer {
 }
 
 /**
- * The accepting side. A challenge is its own time stamp under a key that only this process has, so it keeps those that were answered and nothing else:
- * whoever reads an answer on its way cannot use it again.
+ * The accepting side. A challenge is its own time stamp under a key that only this process has, so it keeps those that were answered and
+ * nothing else: whoever reads an answer on its way cannot use it again.
  */
 export class NodeGatekeeper {
   readonly #secret: string
@@ -82,7 +83,9 @@ export class NodeGatekeeper {
     return `${body}.${mac(this.#key, body)}`
   }
 
-  /** The proof to answer with if the `authorization` header shows the secret, for the first time with this challenge; null if it does not. */
+  /**
+   * The proof to answer with if the `authorization` header shows the secret, for the first time with this challenge; null if it does not.
+   */
   admit(authorization: string | undefined): string | null {
     const [scheme, challenge, nonce, answer] = (authorization ?? '').split(' ')
     if (scheme !== SCHEME || challenge === undefined || nonce === undefined || answer === undefined) return null

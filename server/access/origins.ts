@@ -1,9 +1,12 @@
-// Which pages may connect: those of the server's own host, and those that were allowed. A browser says in Origin and Sec-Fetch-Site whose page it is, and no page
-// can say otherwise.
+// Which pages may connect: those of the server's own host, and those that were allowed. A browser says in Origin and Sec-Fetch-Site whose
+// page it is, and no page can say otherwise.
 import { WeftError } from '../../core/errors.js'
 import type { Visit } from './visit.js'
 
-/** Such as `https://app.example.com`, `https://*.example.com` for its subdomains, or `null` for pages out of files. Throws `invalid-configuration`. */
+/**
+ * Such as `https://app.example.com`, `https://*.example.com` for its subdomains, or `null` for pages out of files. Throws
+ * `invalid-configuration`.
+ */
 export function originsOf(patterns: readonly string[], name: string): (origin: string) => boolean {
   const tests = patterns.map((pattern) => {
     const [, scheme, wildcard, rest] = /^([a-z][\w+.-]*:\/\/)(\*\.)?([^/*?#@\s]+)$/i.exec(pattern) ?? []

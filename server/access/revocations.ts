@@ -1,4 +1,5 @@
-// Who was let in and shall not be: a user, a token or a session. What was issued before a revocation counts no more, and sessions that are open end (X3).
+// Who was let in and shall not be: a user, a token or a session. What was issued before a revocation counts no more, and sessions that are
+// open end (X3).
 
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
@@ -20,7 +21,10 @@ export interface Holder {
   readonly tokenId: string | null
   /** Null where it is no session. */
   readonly sessionId: string | null
-  /** When what they showed was issued, in milliseconds since the Unix epoch. Null: the application said yes at `askedAt`, and is asked again. */
+  /**
+   * When what they showed was issued, in milliseconds since the Unix epoch. Null: the application said yes at `askedAt`, and is asked
+   * again.
+   */
   readonly issuedAt: number | null
   /** On the monotonic clock. */
   readonly askedAt: number

@@ -50,7 +50,10 @@ export class Rights {
     return this.#grants.length === 0
   }
 
-  /** The most that any matching pattern grants; null for nothing. Letters of another case, and other Unicode forms of one text, are other documents. */
+  /**
+   * The most that any matching pattern grants; null for nothing. Letters of another case, and other Unicode forms of one text, are other
+   * documents.
+   */
   on(documentId: string): Right | null {
     return mostOf(this.#grants.filter(({ matches }) => matches(documentId)))
   }

@@ -1,5 +1,5 @@
-// One-time tickets: an application's server gets one for its user, and the user's browser shows it. A ticket carries what it grants, signed by this deployment;
-// that it was used is remembered where all nodes look (X4).
+// One-time tickets: an application's server gets one for its user, and the user's browser shows it. A ticket carries what it grants, signed
+// by this deployment; that it was used is remembered where all nodes look (X4).
 //
 // A ticket is `wt_CONTENT.MAC`: CONTENT is JSON as base64url, MAC the HMAC-SHA256 of it as base64url.
 import { createHmac, timingSafeEqual } from 'node:crypto'

@@ -22,8 +22,8 @@ export function isTokenSubprotocol(protocol: string): boolean {
 }
 
 /**
- * The token that the request itself shows: in the URL parameter `token`, a subprotocol, the Authorization header, or the cookie of that name where it may count;
- * empty for none.
+ * The token that the request itself shows: in the URL parameter `token`, a subprotocol, the Authorization header, or the cookie of that
+ * name where it may count; empty for none.
  */
 export function tokenOf(visit: Visit, cookie: { readonly name: string; readonly counts: boolean } | null): string {
   const { parameters, protocols, headers } = visit

@@ -1,5 +1,5 @@
-// Counts the answers that clients have not taken yet against the memory budget (G8), by socket: of requests that were sent one behind the other, the later
-// answers hear nothing when their socket is gone.
+// Counts the answers that clients have not taken yet against the memory budget (G8), by socket: of requests that were sent one behind the
+// other, the later answers hear nothing when their socket is gone.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { MemoryAccount } from '../../core/memory-budget.js'

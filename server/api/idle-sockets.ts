@@ -1,5 +1,5 @@
-// Bounds the sockets of an HTTP server on which nothing is asked: those that were idle longest are closed, so that whoever only opens sockets keeps nobody out.
-// A socket that became a WebSocket is counted by the gateway.
+// Bounds the sockets of an HTTP server on which nothing is asked: those that were idle longest are closed, so that whoever only opens
+// sockets keeps nobody out. A socket that became a WebSocket is counted by the gateway.
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../core/clock.js'

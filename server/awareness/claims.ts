@@ -1,5 +1,5 @@
-// Settles who speaks for a client id when a second session claims it: the session it is bound to is probed, and keeps it if its client answers (A2).
-// So a client that reconnects while its old socket is half-open gets its id back, and an impostor gets nothing.
+// Settles who speaks for a client id when a second session claims it: the session it is bound to is probed, and keeps it if its client
+// answers (A2). So a client that reconnects while its old socket is half-open gets its id back, and an impostor gets nothing.
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'
 import type { Binding, Speaker } from './record.js'

@@ -31,8 +31,8 @@ export interface AwarenessSessionPort {
    */
   receive(bytes: Uint8Array): void
   /**
-   * Everybody's state as an awareness update, with the removals since the session joined (so that a session that missed frames loses its ghosts, A5).
-   * Null when there is nothing to say.
+   * Everybody's state as an awareness update, with the removals since the session joined (so that a session that missed frames loses its
+   * ghosts, A5). Null when there is nothing to say.
    */
   fullState(): Uint8Array | null
   /** Who the session is from now on, for presence, and for its states where they are stamped. */

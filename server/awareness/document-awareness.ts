@@ -153,9 +153,9 @@ export class DocumentAwareness {
       session.ownId = first.clientId
     }
     for (const entry of news) this.#consider(session, entry, bytes)
-    // A client that reconnects repeats its state at the clock at which its old session's end removed it, and a document that is opened again begins at a
-    // lower one: everybody would ignore it as known. Told of the removal, now or with the full state if this frame is dropped, the client announces
-    // itself again at a higher clock.
+    // A client that reconnects repeats its state at the clock at which its old session's end removed it, and a document that is opened
+    // again begins at a lower one: everybody would ignore it as known. Told of the removal, now or with the full state if this frame is
+    // dropped, the client announces itself again at a higher clock.
     if (removedUnheard.length > 0) {
       for (const record of removedUnheard) session.heardRemovalsThrough = Math.min(session.heardRemovalsThrough, record.change - 1)
       session.sink.awareness(frameOf(removedUnheard))

@@ -29,7 +29,10 @@ export class DocumentAwarenesses {
     this.#environment = environment
   }
 
-  /** Adds a session to a document's awareness. It hears of every change from now on; `fullState()` has what was before. `identity` is for presence and stamps. */
+  /**
+   * Adds a session to a document's awareness. It hears of every change from now on; `fullState()` has what was before. `identity` is for
+   * presence and stamps.
+   */
   join(documentId: string, sink: AwarenessSink, identity: SpeakerIdentity = unknown): AwarenessSessionPort {
     const document = this.#documents.get(documentId) ?? this.#open(documentId)
     const session = document.join(sink, identity)

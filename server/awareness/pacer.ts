@@ -6,7 +6,10 @@ const BEAT_MS_MAX = 50
 const SESSIONS_QUIET = 8
 const SESSIONS_CROWDED = 30
 
-/** The least time between two frames, in milliseconds. It grows with the number of sessions, since each stock client answers a frame with an echo. */
+/**
+ * The least time between two frames, in milliseconds. It grows with the number of sessions, since each stock client answers a frame with an
+ * echo.
+ */
 export function beatIntervalMs(sessionCount: number): number {
   const crowding = (sessionCount - SESSIONS_QUIET) / (SESSIONS_CROWDED - SESSIONS_QUIET)
   return BEAT_MS_MIN + (BEAT_MS_MAX - BEAT_MS_MIN) * Math.min(1, Math.max(0, crowding))

@@ -5,7 +5,9 @@ import { type Binding, type ClientRecord, type LiveRecord, unbound } from './rec
 /** How long, and how many, removals are remembered, so that a late echo does not revive them. */
 const TOMBSTONE_AGE_MS_MAX = 60_000
 const TOMBSTONES_MAX = 10_000
-/** Clients that hear of a state keep its clock for as long as they live, and take nothing back below it: so many clocks are kept after that. */
+/**
+ * Clients that hear of a state keep its clock for as long as they live, and take nothing back below it: so many clocks are kept after that.
+ */
 const FORMER_CLOCKS_MAX = 10_000
 /** How long it takes to hear from the other nodes who speaks for which id. */
 const INTRODUCTION_MS = 1_000
@@ -65,7 +67,8 @@ export class RecordTable {
   }
 
   /**
-   * The record of a client, brought back as a removal if it was forgotten at this clock or a higher one: others would not take a state at `clock` from it.
+   * The record of a client, brought back as a removal if it was forgotten at this clock or a higher one: others would not take a state at
+   * `clock` from it.
    */
   recall(clientId: number, clock: number): ClientRecord | undefined {
     const known = this.#records.get(clientId)

@@ -82,7 +82,9 @@ export function isKnown(record: ClientRecord, clock: number, bytes: Uint8Array, 
   return record.state === null || !isRemovalState(bytes, stateStart, stateEnd)
 }
 
-/** Whether an entry has a state of a client that was removed at its clock or at a higher one: whoever says so has not heard of the removal. */
+/**
+ * Whether an entry has a state of a client that was removed at its clock or at a higher one: whoever says so has not heard of the removal.
+ */
 export function isUnheardRemoval(record: ClientRecord, clock: number, bytes: Uint8Array, stateStart: number, stateEnd: number): boolean {
   return record.state === null && clock <= record.clock && !isRemovalState(bytes, stateStart, stateEnd)
 }

@@ -67,8 +67,8 @@ export class RemoteStates implements AwarenessSubscriber {
       const record = this.#options.table.recall(clientId, clock)
       if (record === undefined || !isKnown(record, clock, update, stateStart, stateEnd)) this.#takeNews(entry, record)
       else if (isUnheardRemoval(record, clock, update, stateStart, stateEnd) && record.binding.kind !== 'session') {
-        // The clients here were told of the removal, and take back neither its clock nor a lower one. Denied by us, its client announces itself at a
-        // higher one.
+        // The clients here were told of the removal, and take back neither its clock nor a lower one. Denied by us, its client announces
+        // itself at a higher one.
         denied.push(record)
         if (record.presumedGone && record.clock === clock) this.#set(record, entry)
       }

@@ -9,9 +9,9 @@ export interface SpeakerIdentity {
 }
 
 /**
- * A state as others get it. `said` is what `state` says, parsed. `said[field]` gets the `id` and `name` of the user, whatever the client put there, and keeps what
- * else there is, such as a colour; of a user without a name the id stands in its place. Where there is no user a claimed `id` is taken out. States that are no
- * objects have no room for it, and stay as they are.
+ * A state as others get it. `said` is what `state` says, parsed. `said[field]` gets the `id` and `name` of the user, whatever the client
+ * put there, and keeps what else there is, such as a colour; of a user without a name the id stands in its place. Where there is no user a
+ * claimed `id` is taken out. States that are no objects have no room for it, and stay as they are.
  */
 export function stampedState(state: Uint8Array, said: unknown, field: string, { user, name }: SpeakerIdentity): Uint8Array {
   if (!isRecord(said)) return state

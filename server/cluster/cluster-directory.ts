@@ -1,4 +1,5 @@
-// Finds documents wherever in the cluster they are owned: in this process, or at the far end of a node link. What it hands out follows the owner around.
+// Finds documents wherever in the cluster they are owned: in this process, or at the far end of a node link. What it hands out follows the
+// owner around.
 import { unreachable } from '../../core/assert.js'
 import { type Clock, settlesWithin, type Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'

@@ -1,4 +1,5 @@
-// This node as a member of a cluster: membership, its share of the shards, links to the other nodes, and a directory that reaches every document.
+// This node as a member of a cluster: membership, its share of the shards, links to the other nodes, and a directory that reaches every
+// document.
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import type { WeftError } from '../../core/errors.js'

@@ -1,9 +1,10 @@
-// A session's attachment that outlives the owner it was made with. When the owner moves, it attaches to the new one, goes on after the last seq that the
-// session got, and submits again what nobody has acknowledged, in order; the session and its client's socket never notice (O5).
+// A session's attachment that outlives the owner it was made with. When the owner moves, it attaches to the new one, goes on after the last
+// seq that the session got, and submits again what nobody has acknowledged, in order; the session and its client's socket never notice
+// (O5).
 //
-// Invariants: a submission is kept until it is acknowledged or refused. A session hears of nothing twice in a way that it could mistake: a catch-up that it
-// did not ask for reaches it as beats. At most one inner attachment is listened to. An owner that asked to wait is submitted nothing more: what comes all the same
-// is kept, and counted, until it goes on.
+// Invariants: a submission is kept until it is acknowledged or refused. A session hears of nothing twice in a way that it could mistake: a
+// catch-up that it did not ask for reaches it as beats. At most one inner attachment is listened to. An owner that asked to wait is
+// submitted nothing more: what comes all the same is kept, and counted, until it goes on.
 import { unreachable } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'

@@ -1,5 +1,5 @@
-// This node's place in the cluster: sends its heartbeats, knows who else is alive, and stops the node from acting as owner when it can no longer
-// confirm that it lives (O3).
+// This node's place in the cluster: sends its heartbeats, knows who else is alive, and stops the node from acting as owner when it can no
+// longer confirm that it lives (O3).
 import { unreachable } from '../../core/assert.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
@@ -74,7 +74,10 @@ export class NodeMembership {
     return this.#state.kind === 'member' || this.#state.kind === 'draining'
   }
 
-  /** Starts the heartbeats. Resolves at the first that is confirmed, however long the store is away; rejects with `draining` if the node leaves before. */
+  /**
+   * Starts the heartbeats. Resolves at the first that is confirmed, however long the store is away; rejects with `draining` if the node
+   * leaves before.
+   */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#firstConfirmed = resolve

@@ -34,7 +34,9 @@ export class OwnerSearch {
     else this.#failures += 1
   }
 
-  /** Runs `attempt` until it resolves. Rejects with its last error once `msMax` are over, or with the first for which `mayHelp` is false. */
+  /**
+   * Runs `attempt` until it resolves. Rejects with its last error once `msMax` are over, or with the first for which `mayHelp` is false.
+   */
   async run(msMax: number, mayHelp: (error: WeftError) => boolean, attempt: () => Promise<void>): Promise<void> {
     const { clock, random, pause } = this.#options
     const deadline = clock.monotonic() + msMax

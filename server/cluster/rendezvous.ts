@@ -1,4 +1,5 @@
-// Rendezvous hashing: every node ranks every shard by itself and comes to the same answer, and a node that joins or leaves moves only its own share.
+// Rendezvous hashing: every node ranks every shard by itself and comes to the same answer, and a node that joins or leaves moves only its
+// own share.
 
 /** 32-bit mix of a node id and a shard: FNV-1a over both, then the finalizer of MurmurHash3, since FNV alone spreads near inputs poorly. */
 function weight(nodeId: string, shard: number): number {

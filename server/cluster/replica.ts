@@ -47,8 +47,8 @@ export class Replica {
   }
 
   /**
-   * A later state: everything anew, if that was asked for; or what the owner's side of the link left out while it lagged, which may come while we wait
-   * for everything. Only what holds all that is known already can be everything.
+   * A later state: everything anew, if that was asked for; or what the owner's side of the link left out while it lagged, which may come
+   * while we wait for everything. Only what holds all that is known already can be everything.
    */
   update(
     seq: number,

@@ -1,5 +1,5 @@
-// The times of the cluster. `quarantineAfterMs` lies well under `deadAfterMs`, so that a node stops by itself before anybody takes its shards;
-// even if it did not, the store would refuse its appends.
+// The times of the cluster. `quarantineAfterMs` lies well under `deadAfterMs`, so that a node stops by itself before anybody takes its
+// shards; even if it did not, the store would refuse its appends.
 
 export interface ClusterSettings {
   /** Between two heartbeats, start to start. */
@@ -9,8 +9,8 @@ export interface ClusterSettings {
   /** A node that could not confirm a heartbeat for this long, by its own monotonic clock, stops acting as owner. */
   readonly quarantineAfterMs: number
   /**
-   * After the store was away for longer than that, nodes that were alive before it are not taken for dead for this long: it was away for them too, and they
-   * need a heartbeat to show that they live.
+   * After the store was away for longer than that, nodes that were alive before it are not taken for dead for this long: it was away for
+   * them too, and they need a heartbeat to show that they live.
    */
   readonly returnGraceMs: number
   /** Between two looks at who owns what: while everything is settled, and while something is about to move. */

@@ -1,5 +1,6 @@
-// Which shards this node owns: claims those that fall to it, hands over those that fall to others, and drops what the store gave to somebody else.
-// Every decision rests on one look at the store; every change is a compare-and-set there (O1), so two nodes may decide at the same time.
+// Which shards this node owns: claims those that fall to it, hands over those that fall to others, and drops what the store gave to
+// somebody else. Every decision rests on one look at the store; every change is a compare-and-set there (O1), so two nodes may decide at
+// the same time.
 import { unreachable } from '../../core/assert.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
@@ -20,7 +21,9 @@ export interface ShardManagerOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly counters: Counters
-  /** Flushes the documents of shards that are about to be released, and detaches their sessions. `fenceOf` already answers null for them. */
+  /**
+   * Flushes the documents of shards that are about to be released, and detaches their sessions. `fenceOf` already answers null for them.
+   */
   readonly handOver: (shards: ReadonlySet<number>) => Promise<void>
   /** Stops the documents of shards that are no longer ours, at once. */
   readonly abandon: (shards: ReadonlySet<number>) => void
@@ -90,8 +93,8 @@ export class ShardManager {
   }
 
   /**
-   * A node that the store does not answer cannot read who took its shards, but it knows to whom they fall when it is dead. A node that is asked for a
-   * document and does not own it says so; nothing is lost by asking.
+   * A node that the store does not answer cannot read who took its shards, but it knows to whom they fall when it is dead. A node that is
+   * asked for a document and does not own it says so; nothing is lost by asking.
    */
   #successor(shard: number): OwnerLocation {
     const others = this.#options.membership.view.filter(({ nodeId, draining }) => !draining && nodeId !== this.#options.claimant.nodeId)
@@ -137,8 +140,9 @@ export class ShardManager {
   }
 
   /**
-   * Hands over everything, for good (G4), if there is anybody to take it; else its clients are served until `letGo`. Resolves when the store knows it, or
-   * cannot be told. The looks go on until `stop`: sessions that are still here have to find the new owners, or what they wrote last is never acknowledged.
+   * Hands over everything, for good (G4), if there is anybody to take it; else its clients are served until `letGo`. Resolves when the
+   * store knows it, or cannot be told. The looks go on until `stop`: sessions that are still here have to find the new owners, or what they
+   * wrote last is never acknowledged.
    */
   async drain(): Promise<void> {
     if (this.#state !== 'running') return
@@ -170,7 +174,8 @@ export class ShardManager {
       try {
         await this.#lookOnce()
       } catch (thrown) {
-        // The store is away: nothing moves until it is back, and the membership says when that has lasted too long. Anything else nobody else would tell.
+        // The store is away: nothing moves until it is back, and the membership says when that has lasted too long. Anything else nobody
+        // else would tell.
         const { code, message } = asWeftError(thrown)
         const isNews = code !== 'store-unavailable' && message !== this.#lastFailure
         this.#options.logger[isNews ? 'warn' : 'debug']({ err: thrown }, 'ownership could not be read or changed')
@@ -228,8 +233,8 @@ export class ShardManager {
   }
 
   /**
-   * `strays` are ours in the store, but this node let go of them, in quarantine or in a release that failed, or never heard that it was given them; and they
-   * fall to another node, which waits for us as long as we live.
+   * `strays` are ours in the store, but this node let go of them, in quarantine or in a release that failed, or never heard that it was
+   * given them; and they fall to another node, which waits for us as long as we live.
    */
   #plan(): { readonly claims: readonly ShardGrant[]; readonly releases: ReadonlySet<number>; readonly strays: readonly ShardGrant[] } {
     const { claimant, settings } = this.#options

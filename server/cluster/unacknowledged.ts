@@ -1,5 +1,5 @@
-// The submissions of one session that nobody has acknowledged or refused, in order, so that they can be submitted again; and which of them the present owner has
-// not been given.
+// The submissions of one session that nobody has acknowledged or refused, in order, so that they can be submitted again; and which of them
+// the present owner has not been given.
 
 export interface KeptSubmission {
   readonly submission: number

@@ -1,5 +1,5 @@
-// What a command asks: a running server over HTTP, or the API of one that is started for it on a store that nobody else uses: a data folder, or the database of a
-// cluster that is stopped.
+// What a command asks: a running server over HTTP, or the API of one that is started for it on a store that nobody else uses: a data
+// folder, or the database of a cluster that is stopped.
 import { existsSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { WeftError } from '../../core/errors.js'
@@ -95,7 +95,10 @@ export class ApiTarget {
     )
   }
 
-  /** `path` is below /api/v1. A body that is no bytes is sent as JSON; a stream is that of an archive. Throws `Refused` for anything but a success. */
+  /**
+   * `path` is below /api/v1. A body that is no bytes is sent as JSON; a stream is that of an archive. Throws `Refused` for anything but a
+   * success.
+   */
   async ask(method: string, path: string, body?: unknown): Promise<Answered> {
     const headers = new Headers()
     if (this.#token !== null) headers.set('Authorization', `Bearer ${this.#token}`)

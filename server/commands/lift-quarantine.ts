@@ -1,4 +1,5 @@
-// `weft lift-quarantine <document>`: what was found to be unusable in a document is forgotten, and the next opening tries all of it anew (D8).
+// `weft lift-quarantine <document>`: what was found to be unusable in a document is forgotten, and the next opening tries all of it anew
+// (D8).
 import { existsSync } from 'node:fs'
 import { systemClock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'

@@ -34,7 +34,10 @@ export function bytesText(bytes: number): string {
   return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`
 }
 
-/** How far something long is: one line that is written over on a terminal, a line now and then elsewhere. On standard error, so that what is asked for stays alone. */
+/**
+ * How far something long is: one line that is written over on a terminal, a line now and then elsewhere. On standard error, so that what is
+ * asked for stays alone.
+ */
 export class Progress {
   readonly #what: string
   #done = 0

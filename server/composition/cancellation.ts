@@ -2,8 +2,8 @@
 import { WeftError } from '../../core/errors.js'
 
 /**
- * What the promise comes to, or a rejection with `draining` as soon as `cancelled` is aborted. A value that comes after that is handed to `unused`; an error that
- * comes after it is nobody's.
+ * What the promise comes to, or a rejection with `draining` as soon as `cancelled` is aborted. A value that comes after that is handed to
+ * `unused`; an error that comes after it is nobody's.
  */
 export function unlessCancelled<Value>(
   cancelled: AbortSignal,

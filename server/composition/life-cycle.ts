@@ -8,8 +8,8 @@ export interface Component {
   /** As the log names it, such as `the gateway`. */
   readonly name: string
   /**
-   * Comes up. `cancelled` ends whatever it waits for; nobody waits for it any longer then. Where this fails or is cancelled, `stop` is called all the same, also while it
-   * still runs.
+   * Comes up. `cancelled` ends whatever it waits for; nobody waits for it any longer then. Where this fails or is cancelled, `stop` is
+   * called all the same, also while it still runs.
    */
   start?(cancelled: AbortSignal): unknown
   /** Takes nothing new, and finishes what runs. What is spread over time is to be through at `deadlineMs` of the monotonic clock. */
@@ -38,8 +38,9 @@ export class LifeCycle {
   }
 
   /**
-   * Starts each component once those before it are up; a generator can make it from them, and what the generator returns is the answer. If one fails, all are stopped
-   * before this rejects with what it said; the same when `cancelled` is aborted, or all of it is drained or stopped, in the middle: this rejects with `draining` then.
+   * Starts each component once those before it are up; a generator can make it from them, and what the generator returns is the answer. If
+   * one fails, all are stopped before this rejects with what it said; the same when `cancelled` is aborted, or all of it is drained or
+   * stopped, in the middle: this rejects with `draining` then.
    */
   async start<Made>(components: Iterable<Component, Made>, cancelled?: AbortSignal): Promise<Made> {
     const cancel = (): void => this.#cancel.abort()
@@ -63,7 +64,9 @@ export class LifeCycle {
     }
   }
 
-  /** Drains what is up, the last first, each with a window of its own. What still comes up is cancelled. Rejects as `stop` does. Idempotent. */
+  /**
+   * Drains what is up, the last first, each with a window of its own. What still comes up is cancelled. Rejects as `stop` does. Idempotent.
+   */
   drain(windowMs: number): Promise<void> {
     this.#cancel.abort()
     this.#drained ??= this.#eachFromTheLast('drain', (component) => component.drain?.(this.#clock.monotonic() + windowMs), windowMs)
@@ -71,8 +74,8 @@ export class LifeCycle {
   }
 
   /**
-   * Stops what has started, the last first, after a drain that runs. What still comes up is cancelled. A step that fails, or takes too long, is in the log, and the next one is
-   * taken; rejects with the first failure in the end. Idempotent.
+   * Stops what has started, the last first, after a drain that runs. What still comes up is cancelled. A step that fails, or takes too
+   * long, is in the log, and the next one is taken; rejects with the first failure in the end. Idempotent.
    */
   stop(): Promise<void> {
     this.#cancel.abort()

@@ -1,5 +1,6 @@
-// The settings that a running server goes by. Those that may change while it runs are changed in place, for everybody who was given them: what is asked for
-// each time changes at once, what a connection, a session or a document took over when it began changes with the next one.
+// The settings that a running server goes by. Those that may change while it runs are changed in place, for everybody who was given them:
+// what is asked for each time changes at once, what a connection, a session or a document took over when it began changes with the next
+// one.
 import type { Clock } from '../../core/clock.js'
 import type { Limits } from '../../core/limits.js'
 import { type TrustedProxies, trustedProxiesOf } from '../access/addresses.js'
@@ -47,8 +48,8 @@ export class LiveSettings {
   }
 
   /**
-   * Takes over what of `next` may change while the server runs. `checkWebhooks` throws for what the node cannot have. Throws `invalid-configuration`; nothing has changed
-   * then.
+   * Takes over what of `next` may change while the server runs. `checkWebhooks` throws for what the node cannot have. Throws
+   * `invalid-configuration`; nothing has changed then.
    */
   change(next: Settings, checkWebhooks: (asked: AskedWebhooks) => void): SettingChanges {
     const changes = settingChanges(this.#settings, next)

@@ -1,5 +1,5 @@
-// Gives memory back to the system after a burst. V8 collects when it allocates; a server that has lost most of what it held, and is quiet then, would keep
-// the memory of its worst moment for hours.
+// Gives memory back to the system after a burst. V8 collects when it allocates; a server that has lost most of what it held, and is quiet
+// then, would keep the memory of its worst moment for hours.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Clock, Timer } from '../../core/clock.js'

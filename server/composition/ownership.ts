@@ -18,7 +18,10 @@ export interface Ownership {
   fenceOf(documentId: string): Fence | null
   /** The store refused these shards: they are somebody else's now. */
   fenced(shards: ReadonlySet<number>): void
-  /** The store takes nothing more from this process: it owns nothing from here on, and says so to others as far as it can. Nothing may be waited for. */
+  /**
+   * The store takes nothing more from this process: it owns nothing from here on, and says so to others as far as it can. Nothing may be
+   * waited for.
+   */
   fail(error: WeftError): void
   /** Why this node cannot serve everything at the moment, in plain words; null when it can. */
   impediment(): string | null

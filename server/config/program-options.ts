@@ -1,4 +1,5 @@
-// The options of `createServer` under the rules of the table of settings: what a command line may not say, a program may not either, in the same words.
+// The options of `createServer` under the rules of the table of settings: what a command line may not say, a program may not either, in the
+// same words.
 import { WeftError } from '../../core/errors.js'
 import type { DocumentTuning } from '../document/tuning.js'
 import { defaultSettingsFor, memoryOfMachine } from './machine-defaults.js'
@@ -11,7 +12,10 @@ const objects = ['limits', 'cluster', 'access', 'webhooks'] as const
 /** Functions of a program among them, which no command line has. */
 const programsOnly: ReadonlySet<string> = new Set(['access.identityOf'])
 
-/** The values of all settings, the options' before `others`: the defaults. Throws `invalid-configuration`, naming the option and what it takes. */
+/**
+ * The values of all settings, the options' before `others`: the defaults. Throws `invalid-configuration`, naming the option and what it
+ * takes.
+ */
 export function settingsFromOptions(
   options: Readonly<Record<string, unknown>>,
   others: Settings = defaultSettingsFor(memoryOfMachine()),

@@ -1,5 +1,5 @@
-// Puts settings together from where they may be given: flags beat variables, variables beat the settings file, and that beats the defaults. Whatever is
-// unknown or malformed is refused by name.
+// Puts settings together from where they may be given: flags beat variables, variables beat the settings file, and that beats the defaults.
+// Whatever is unknown or malformed is refused by name.
 import { readFileSync } from 'node:fs'
 import { WeftError } from '../../core/errors.js'
 import { defaultSettingsFor, memoryOfMachine } from './machine-defaults.js'
@@ -14,7 +14,10 @@ export interface Sources {
   readonly file: { readonly name: string; readonly path: string } | null
 }
 
-/** Only those of `names` are read; how they fit together is checked where all are. Throws `invalid-configuration`, naming the flag, variable or key, and what it takes. */
+/**
+ * Only those of `names` are read; how they fit together is checked where all are. Throws `invalid-configuration`, naming the flag, variable
+ * or key, and what it takes.
+ */
 export function readSettings(sources: Sources, names: readonly SettingName[] = settingNames): Settings {
   const fromFile = sources.file === null ? new Map<SettingName, unknown>() : readFile(sources.file.path, sources.file.name)
   const values: Partial<Record<SettingName, unknown>> = { ...defaultSettingsFor(memoryOfMachine()) }

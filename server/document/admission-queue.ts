@@ -1,4 +1,5 @@
-// Submissions to one document that take longer than a turn of the event loop should, and all that came behind them: one after the other, in slices (G7).
+// Submissions to one document that take longer than a turn of the event loop should, and all that came behind them: one after the other, in
+// slices (G7).
 import type { Clock } from '../../core/clock.js'
 import { runAtOnce, runInSlices, type Sliced } from '../../core/slices.js'
 

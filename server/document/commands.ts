@@ -1,4 +1,5 @@
-// The seam beside `port.ts`: what can be asked of a document besides attaching to it. Only its owner may do these; they are routed to it from any node.
+// The seam beside `port.ts`: what can be asked of a document besides attaching to it. Only its owner may do these; they are routed to it
+// from any node.
 import type { VersionLabel } from '../../persistence/store.js'
 
 export type DocumentCommand =
@@ -10,18 +11,23 @@ export type DocumentCommand =
       readonly kind: 'keep-version'
       readonly seq: number
       readonly label: VersionLabel
-      /** The whole document at that seq, where who asks has put it together anyhow. It is not sent to other nodes, which do that themselves. */
+      /**
+       * The whole document at that seq, where who asks has put it together anyhow. It is not sent to other nodes, which do that themselves.
+       */
       readonly state?: Uint8Array
     }
   /**
-   * The document cannot be applied from `seq` on: it is read-only up to there, for every owner from now on (D8). Sessions open it anew. Rejects with `malformed` for a
-   * seq that is in no edit of its tail.
+   * The document cannot be applied from `seq` on: it is read-only up to there, for every owner from now on (D8). Sessions open it anew.
+   * Rejects with `malformed` for a seq that is in no edit of its tail.
    */
   | { readonly kind: 'quarantine'; readonly seq: number; readonly reason: string }
   /** Removes the document for good. Whoever has it open is told that it is gone (`no-such-document`). Repeating it changes nothing. */
   | { readonly kind: 'delete' }
 
 export interface DocumentCommands {
-  /** Resolves when it is done and durable. Rejects also with `owner-moved` and store errors: it may have been done then, and may be repeated. */
+  /**
+   * Resolves when it is done and durable. Rejects also with `owner-moved` and store errors: it may have been done then, and may be
+   * repeated.
+   */
   command(documentId: string, command: DocumentCommand): Promise<void>
 }

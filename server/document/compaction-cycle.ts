@@ -1,5 +1,6 @@
-// When one document is compacted, and how its new base comes into use: compact, save the snapshot (fenced), swap, prune. Edits go on meanwhile, and a
-// crash between any two steps loses nothing (D6): until the snapshot is saved the log has everything, and afterwards still has.
+// When one document is compacted, and how its new base comes into use: compact, save the snapshot (fenced), swap, prune. Edits go on
+// meanwhile, and a crash between any two steps loses nothing (D6): until the snapshot is saved the log has everything, and afterwards still
+// has.
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
@@ -34,7 +35,10 @@ export interface CompactionEvents {
   abandoned(): boolean
   /** What the image holds now. */
   durableCounts(): StructCounts
-  /** The base was replaced: what held `before` holds `after` now. `gained` are deletes that it has beyond what the document was known to have. */
+  /**
+   * The base was replaced: what held `before` holds `after` now. `gained` are deletes that it has beyond what the document was known to
+   * have.
+   */
   compacted(gained: Uint8Array | null, before: StructCounts, after: StructCounts): void
   fenced(): void
   /** `index` of the tail row that cannot be applied, -1 for the base. */

@@ -1,5 +1,5 @@
-// Compaction: base + tail → a new base, garbage collected, and verified before anybody may use it. The pure part, shared by the worker thread and by
-// simulations, which run it in process.
+// Compaction: base + tail → a new base, garbage collected, and verified before anybody may use it. The pure part, shared by the worker
+// thread and by simulations, which run it in process.
 import * as Y from 'yjs'
 import { countsOf, type StructCounts } from '../../protocol/updates/decoding-cost.js'
 import { type DocumentIndex, indexOf } from '../../protocol/updates/encoded-document.js'
@@ -16,7 +16,10 @@ export interface CompactionInput {
 export interface Compacted {
   /** The whole document as one update, v1 encoding. */
   readonly state: Uint8Array
-  /** Deletes that `state` has and the input had not: integrating deletes what lost a conflict or lies inside something deleted. Null if none. */
+  /**
+   * Deletes that `state` has and the input had not: integrating deletes what lost a conflict or lies inside something deleted. Null if
+   * none.
+   */
   readonly gained: Uint8Array | null
   /** Where things are in `state`: whoever has to look through all of it is not the event loop. */
   readonly index: DocumentIndex
@@ -62,8 +65,8 @@ function reencoded({ base, tail, keepDeleted = false }: CompactionInput): Uint8A
 }
 
 /**
- * Checks that `state` may replace `input`: everything that went in is in it, structs behind gaps included; it has no structs of its own; and a fresh
- * document that loads it has exactly that. Returns what it holds, and the deletes that it gained. Throws `CompactionMismatch`.
+ * Checks that `state` may replace `input`: everything that went in is in it, structs behind gaps included; it has no structs of its own;
+ * and a fresh document that loads it has exactly that. Returns what it holds, and the deletes that it gained. Throws `CompactionMismatch`.
  */
 export function verifyCompaction({ base, tail, keepDeleted = false }: CompactionInput, state: Uint8Array): Omit<Compacted, 'state'> {
   const inspected = inspectUpdate(state, storedBounds)

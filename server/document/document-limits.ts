@@ -1,4 +1,5 @@
-// Whether a document may take an update, by what it would then hold. What is bounded is what costs whoever opens the document: its clients and this server.
+// Whether a document may take an update, by what it would then hold. What is bounded is what costs whoever opens the document: its clients
+// and this server.
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Sliced } from '../../core/slices.js'

@@ -1,4 +1,5 @@
-// What else can be asked of the documents that this process owns, beside attaching: commands, and who may not open a document while one of them runs.
+// What else can be asked of the documents that this process owns, beside attaching: commands, and who may not open a document while one of
+// them runs.
 import { unreachable } from '../../core/assert.js'
 import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'

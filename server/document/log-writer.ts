@@ -1,8 +1,8 @@
 // The log writer: one per process, one commit at a time. Takes what every due document has pending and appends it in one durable commit.
 //
-// While a commit runs, the next batch collects, so batches grow with load by themselves. A batch whose outcome is unknown is repeated with the
-// same seqs and the same bytes, which the store recognises (D7). A commit is no longer waited for once all its sources are gone: a store that does not
-// answer must not keep this process from what it was given since, under new epochs (O2).
+// While a commit runs, the next batch collects, so batches grow with load by themselves. A batch whose outcome is unknown is repeated with
+// the same seqs and the same bytes, which the store recognises (D7). A commit is no longer waited for once all its sources are gone: a
+// store that does not answer must not keep this process from what it was given since, under new epochs (O2).
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { asWeftError, WeftError, type WeftErrorCode } from '../../core/errors.js'
@@ -39,7 +39,9 @@ export interface LogWriterOptions {
   readonly onFatal: (error: WeftError) => void
 }
 
-/** Failures that are about what was asked rather than about a store that is away: repeating the batch as it is would fail in the same way. */
+/**
+ * Failures that are about what was asked rather than about a store that is away: repeating the batch as it is would fail in the same way.
+ */
 const refusals: ReadonlySet<WeftErrorCode> = new Set(['document-corrupt', 'store-refused', 'invalid-configuration', 'internal'])
 
 /** What one commit is for; sources that are gone are taken out of it. */
@@ -53,13 +55,19 @@ type WriterState =
   | { readonly kind: 'closed' }
 
 const BATCH_BYTES_MAX = 16 * 1024 * 1024
-/** What is larger is not committed together with what people type: that would wait for as long as the disk takes for a paste of somebody else's. */
+/**
+ * What is larger is not committed together with what people type: that would wait for as long as the disk takes for a paste of somebody
+ * else's.
+ */
 const SMALL_BYTES_MAX = 256 * 1024
 /** Of large entries one commit takes no more than this, unless one alone is larger. */
 const LARGE_BATCH_BYTES_MAX = 2 * 1024 * 1024
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 5_000
-/** For how long a store may refuse every write before it is taken to have failed for good: an operator's step, or a server's passing trouble, takes less. */
+/**
+ * For how long a store may refuse every write before it is taken to have failed for good: an operator's step, or a server's passing
+ * trouble, takes less.
+ */
 const REFUSED_MS_MAX = 30_000
 
 export class LogWriter {

@@ -1,5 +1,5 @@
-// Keeps the shared types of one document from being nested too deeply, over all of its updates (G1). What that takes is made ready when it is needed first:
-// a document with few types cannot be deep, and one that is only read needs no guard.
+// Keeps the shared types of one document from being nested too deeply, over all of its updates (G1). What that takes is made ready when it
+// is needed first: a document with few types cannot be deep, and one that is only read needs no guard.
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Sliced } from '../../core/slices.js'

@@ -1,4 +1,5 @@
-// The states of an owner's life: whether it takes edits, and why not. A document with an update that cannot be applied is quarantined: readable up to it (D8).
+// The states of an owner's life: whether it takes edits, and why not. A document with an update that cannot be applied is quarantined:
+// readable up to it (D8).
 import { unreachable } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
@@ -49,7 +50,9 @@ export class OwnerLife {
     return this.#state.kind === 'handing-over'
   }
 
-  /** May be evicted. A quarantined document stays until the store knows it, or it would be taken for a sound one when it is opened again. */
+  /**
+   * May be evicted. A quarantined document stays until the store knows it, or it would be taken for a sound one when it is opened again.
+   */
   get mayBeEvicted(): boolean {
     return this.#state.kind === 'open' || (this.#state.kind === 'quarantined' && this.#record === null)
   }

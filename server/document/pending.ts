@@ -1,5 +1,5 @@
-// Edits of one document that wait for, or are in, a commit, and who is to be told of it. They wait as the entries of the log that they will become, so that no
-// entry takes long to merge, and merged as far as they are, so that many small ones do not cost many times their bytes.
+// Edits of one document that wait for, or are in, a commit, and who is to be told of it. They wait as the entries of the log that they will
+// become, so that no entry takes long to merge, and merged as far as they are, so that many small ones do not cost many times their bytes.
 import type { Clock } from '../../core/clock.js'
 import type { AppendEntry, ClientIdUse } from '../../persistence/store.js'
 import { addUpdate, noStructs } from '../../protocol/updates/decoding-cost.js'
@@ -254,7 +254,10 @@ export interface InFlight {
   readonly entry: AppendEntry
 }
 
-/** Submissions that repeat what is durable already (S3). They are acknowledged in the next turn, so that `submit` never answers before it returns. */
+/**
+ * Submissions that repeat what is durable already (S3). They are acknowledged in the next turn, so that `submit` never answers before it
+ * returns.
+ */
 export class Repeats {
   readonly #clock: Clock
   readonly #acknowledge: (session: SessionSlot, through: number) => void

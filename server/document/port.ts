@@ -9,12 +9,17 @@ export type Known =
   | { readonly kind: 'state-vector'; readonly stateVector: Uint8Array }
   | { readonly kind: 'seq'; readonly incarnation: string; readonly seq: number; readonly stateVector: Uint8Array }
 
-/** Brings a session up to date: applying `updates` in order gives everything through `seq`. Buffers are shared between sessions: never modify them. */
+/**
+ * Brings a session up to date: applying `updates` in order gives everything through `seq`. Buffers are shared between sessions: never
+ * modify them.
+ */
 export interface CatchUp {
   readonly seq: number
   /** Possibly empty. */
   readonly updates: readonly Uint8Array[]
-  /** What does not go as a whole, in front of `updates`. The session gets no beats: it asks again, from `seq`, when it has taken all of it. */
+  /**
+   * What does not go as a whole, in front of `updates`. The session gets no beats: it asks again, from `seq`, when it has taken all of it.
+   */
   readonly transfer?: Transfer
 }
 
@@ -38,7 +43,8 @@ export interface PieceWish {
 }
 
 /**
- * One broadcast: the merged update of one beat. The same object goes to every session, so a dialect encodes its frame once and keeps it here.
+ * One broadcast: the merged update of one beat. The same object goes to every session, so a dialect encodes its frame once and keeps it
+ * here.
  */
 export interface DocumentBroadcast {
   /** Everything through this seq is durable, and the session has it once it has this beat. */
@@ -71,13 +77,16 @@ export interface Attachment {
   readonly seq: number
   /** The encoded Yjs state vector of what is durable, up to the first gap of each client. */
   stateVector(): Uint8Array
-  /** Asks to be brought up to date; answered by one `catchUp`, in stream order. May be asked again at any time: meanwhile no beats are sent. */
+  /**
+   * Asks to be brought up to date; answered by one `catchUp`, in stream order. May be asked again at any time: meanwhile no beats are sent.
+   */
   sync(known: Known, pieces?: PieceWish | null): void
   /** Stops the beats until the next `sync`, for a session that cannot take them now. */
   suspend(): void
   /**
-   * Submits an update (Yjs, v1). `submission` counts up from 1 within the attachment. Answered by `acknowledged` or `refused`, never synchronously
-   * with success before the commit. `bytes` must not be modified afterwards. `user` is who wrote it, as `authorize` answered; null when nobody knows.
+   * Submits an update (Yjs, v1). `submission` counts up from 1 within the attachment. Answered by `acknowledged` or `refused`, never
+   * synchronously with success before the commit. `bytes` must not be modified afterwards. `user` is who wrote it, as `authorize` answered;
+   * null when nobody knows.
    */
   submit(submission: number, bytes: Uint8Array, user: string | null): void
   /** Ends the attachment; nothing is called on the sink afterwards. What was submitted is still committed. Idempotent. */
@@ -90,6 +99,8 @@ export interface AttachRequest {
 
 /** Finds or opens documents. */
 export interface DocumentDirectory {
-  /** Attaches a session. Rejects with a WeftError: unreadable (D4), too many sessions, draining. Concurrent calls load a document once (S5). */
+  /**
+   * Attaches a session. Rejects with a WeftError: unreadable (D4), too many sessions, draining. Concurrent calls load a document once (S5).
+   */
   attach(documentId: string, request: AttachRequest): Promise<Attachment>
 }

@@ -1,5 +1,5 @@
-// Makes the store remember that a document was found to be unusable from a seq on (D8), however often it takes: the next owner must not take the document
-// for a sound one.
+// Makes the store remember that a document was found to be unusable from a seq on (D8), however often it takes: the next owner must not
+// take the document for a sound one.
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'
 import type { DocumentStore, QuarantineWrite } from '../../persistence/store.js'

@@ -4,8 +4,9 @@ import type { DocumentStore } from '../../persistence/store.js'
 import type { Compactor } from './compaction.js'
 
 /**
- * `known`: the state, if somebody has put it together already. Rejects with `no-such-document` and `document-corrupt` as `readAt` does, with `document-quarantined` where it cannot be applied that far, and with
- * `document-too-large` where putting it together would take more than a compaction may.
+ * `known`: the state, if somebody has put it together already. Rejects with `no-such-document` and `document-corrupt` as `readAt` does,
+ * with `document-quarantined` where it cannot be applied that far, and with `document-too-large` where putting it together would take more
+ * than a compaction may.
  */
 export async function wholeStateAt(
   store: Pick<DocumentStore, 'readAt'>,

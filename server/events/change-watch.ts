@@ -1,4 +1,5 @@
-// Tells that documents have changed, once they are quiet: one call for many commits, one at a time for each document, again after a failure.
+// Tells that documents have changed, once they are quiet: one call for many commits, one at a time for each document, again after a
+// failure.
 import type { Clock, Timer } from '../../core/clock.js'
 import { settlesWithin } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'

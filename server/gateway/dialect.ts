@@ -9,7 +9,10 @@ import type { GatewayServices } from './services.js'
 /** What an upgrade request said. */
 export interface Arrival {
   readonly dialect: Dialect
-  /** Path and query, one character per byte, without the server's base path. The path names the document for y-websocket. Null if it is elsewhere. */
+  /**
+   * Path and query, one character per byte, without the server's base path. The path names the document for y-websocket. Null if it is
+   * elsewhere.
+   */
   readonly target: string | null
   readonly origin: string | null
   /** Whom it comes from, as `clientAddressOf` has it; null without bounds. */
@@ -39,7 +42,8 @@ export interface Dialect {
   /** Who speaks it: a client, or another node of the cluster that has proved to be one. */
   readonly speaker: 'client' | 'node'
   /**
-   * The subprotocol that the answer to these selects, or `none-selected`; null if whoever offers them does not speak this dialect. `target` is as in `Arrival`.
+   * The subprotocol that the answer to these selects, or `none-selected`; null if whoever offers them does not speak this dialect. `target`
+   * is as in `Arrival`.
    */
   matches(protocols: readonly string[], target: string | null): string | 'none-selected' | null
   /** Throws a `WeftError` that says why the request cannot be served. */

@@ -1,5 +1,5 @@
-// The edits of one session that wait: for the program's hook, which is asked about one at a time, or until their document takes more. In order, and held back in
-// bounded memory.
+// The edits of one session that wait: for the program's hook, which is asked about one at a time, or until their document takes more. In
+// order, and held back in bounded memory.
 import { asWeftError, type WeftError } from '../../core/errors.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 

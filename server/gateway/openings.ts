@@ -1,5 +1,6 @@
-// The documents that connections are opening: so many at a time for each connection, the others wait in order; and so many begun in one turn of the event loop by all
-// connections together, those first who opened least lately (G7). Each opening reads the store and asks who the client is.
+// The documents that connections are opening: so many at a time for each connection, the others wait in order; and so many begun in one
+// turn of the event loop by all connections together, those first who opened least lately (G7). Each opening reads the store and asks who
+// the client is.
 import type { Clock } from '../../core/clock.js'
 import { RecentUse, Turns } from '../transport/turns.js'
 
@@ -59,9 +60,9 @@ export class Openings {
   #state: 'resting' | 'asking' = 'resting'
 
   /**
-   * `begin` starts the opening of a channel, unless it is gone by then; `ended` is to be called once it is open, refused or given up. `max` is how many may be under
-   * way at the same time; where that is without bound, as for nodes, all begin at once. `full` says that as many wait beside them, and when no longer so many do: more
-   * had better not be taken in.
+   * `begin` starts the opening of a channel, unless it is gone by then; `ended` is to be called once it is open, refused or given up. `max`
+   * is how many may be under way at the same time; where that is without bound, as for nodes, all begin at once. `full` says that as many
+   * wait beside them, and when no longer so many do: more had better not be taken in.
    */
   constructor(turns: OpeningTurns, max: number, begin: (channel: number) => void, full: (full: boolean) => void) {
     this.#turns = turns

@@ -1,4 +1,5 @@
-// How many sessions one connection may have: in all, on one document, with the others of its client's address, and in the memory of the process.
+// How many sessions one connection may have: in all, on one document, with the others of its client's address, and in the memory of the
+// process.
 import { WeftError } from '../../core/errors.js'
 import { MemoryCharge } from '../../core/memory-budget.js'
 import type { AddressUse } from '../access/addresses.js'

@@ -1,4 +1,5 @@
-// How a moment of a document is named: `now`, `v12` or `"a name"` (a version), `seq:48211`, `2026-11-20T10:00:00Z`, `-15m`; each with an `@` in front or without.
+// How a moment of a document is named: `now`, `v12` or `"a name"` (a version), `seq:48211`, `2026-11-20T10:00:00Z`, `-15m`; each with an
+// `@` in front or without.
 import { WeftError } from '../../core/errors.js'
 
 export type Address =

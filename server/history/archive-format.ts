@@ -1,5 +1,6 @@
-// One document in one file that says what it is: gzipped lines of JSON. A head; then, by seq, what the log held and the versions with their states; who first used
-// which client id; the present state; and a last line with the digest of all before it, without which the file counts as torn.
+// One document in one file that says what it is: gzipped lines of JSON. A head; then, by seq, what the log held and the versions with their
+// states; who first used which client id; the present state; and a last line with the digest of all before it, without which the file
+// counts as torn.
 //
 // An entry with bytes is followed by them, in lines of base64 of a bounded length: files of any size are written and read piece by piece.
 import { createHash } from 'node:crypto'
@@ -89,13 +90,19 @@ export function writeArchive(head: ArchiveHead, entries: AsyncIterable<ArchiveEn
 
 export interface ArchiveReading {
   readonly head: ArchiveHead
-  /** In the order of the file. Rejects with `malformed` at the end if the digest does not fit: whoever must know before has to read it twice. */
+  /**
+   * In the order of the file. Rejects with `malformed` at the end if the digest does not fit: whoever must know before has to read it
+   * twice.
+   */
   readonly entries: AsyncGenerator<ArchiveEntry>
   /** Lets go of the file, for whoever does not read `entries` to their end. Idempotent. */
   close(): Promise<void>
 }
 
-/** `name` is how errors call it. Rejects with `malformed` for what is no archive, is torn, or was changed. `entryBytesMax` bounds one entry's data. */
+/**
+ * `name` is how errors call it. Rejects with `malformed` for what is no archive, is torn, or was changed. `entryBytesMax` bounds one
+ * entry's data.
+ */
 export async function readArchive(
   file: AsyncIterable<Uint8Array>,
   { name, entryBytesMax }: { readonly name: string; readonly entryBytesMax: number },

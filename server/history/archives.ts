@@ -7,7 +7,10 @@ import type { History, HistoryOptions } from './history.js'
 import { submitEdit } from './submit-edit.js'
 
 export interface ImportRequest {
-  /** Into a document that is there: its content and the archive's are merged, and the versions are left out. Default: such a document is refused. */
+  /**
+   * Into a document that is there: its content and the archive's are merged, and the versions are left out. Default: such a document is
+   * refused.
+   */
   readonly merge?: boolean
 }
 
@@ -36,8 +39,8 @@ export class Archives {
   }
 
   /**
-   * The file of a document. `log`: with every edit of the window and who wrote it (default). Rejects with `no-such-document`; what goes wrong later ends the file
-   * without its end, and nobody takes that for whole.
+   * The file of a document. `log`: with every edit of the window and who wrote it (default). Rejects with `no-such-document`; what goes
+   * wrong later ends the file without its end, and nobody takes that for whole.
    */
   async export(documentId: string, { log = true }: { readonly log?: boolean } = {}): Promise<AsyncIterable<Uint8Array>> {
     const { head, window } = await this.#history.document(documentId)
@@ -107,9 +110,10 @@ export class Archives {
   }
 
   /**
-   * Makes a document out of an archive, edit by edit and version by version, each as its author's; times of versions are kept, those of edits are of now.
-   * One that was interrupted goes on when it is asked for again. `file` is asked for twice: nothing is written before all of it was found to be whole.
-   * `author` is who asks, null when nobody knows. Rejects with `document-exists`, and with `malformed` for what is no archive.
+   * Makes a document out of an archive, edit by edit and version by version, each as its author's; times of versions are kept, those of
+   * edits are of now. One that was interrupted goes on when it is asked for again. `file` is asked for twice: nothing is written before all
+   * of it was found to be whole. `author` is who asks, null when nobody knows. Rejects with `document-exists`, and with `malformed` for
+   * what is no archive.
    */
   async import(
     documentId: string,

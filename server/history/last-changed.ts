@@ -1,4 +1,5 @@
-// Documents by their last change, the newest first. No store keeps that order, which would cost every edit: all of them are looked at, page by page.
+// Documents by their last change, the newest first. No store keeps that order, which would cost every edit: all of them are looked at, page
+// by page.
 import { setImmediate } from 'node:timers/promises'
 import { WeftError } from '../../core/errors.js'
 import type { DocumentInfo, DocumentStore, Page } from '../../persistence/store.js'

@@ -8,7 +8,9 @@ import type { Updates } from './tasks/tasks.js'
 /** A moment of a document that was found. */
 export interface Moment {
   readonly seq: number
-  /** Milliseconds since the Unix epoch; of a version, when it was kept. Null for a moment that is named by its seq and no longer in the log. */
+  /**
+   * Milliseconds since the Unix epoch; of a version, when it was kept. Null for a moment that is named by its seq and no longer in the log.
+   */
   readonly at: number | null
 }
 

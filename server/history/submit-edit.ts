@@ -1,4 +1,5 @@
-// An edit that no client makes: a restore, a fork, a program's. It takes the way of a client's edit: to the owner, wherever that is, logged, shown to everybody.
+// An edit that no client makes: a restore, a fork, a program's. It takes the way of a client's edit: to the owner, wherever that is,
+// logged, shown to everybody.
 import { WeftError } from '../../core/errors.js'
 import type { Attachment, DocumentDirectory, SessionSink } from '../document/port.js'
 
@@ -10,8 +11,9 @@ export interface SubmittedEdit {
 const TRIES_MAX = 5
 
 /**
- * Resolves when the updates are committed (D1). `user` is who wrote them; null when nobody knows. `expectedSeq`: rejects with `superseded` if the document is at
- * another. Rejects also with what refuses a client's edit. Repeating it changes nothing, since what is known is not written again.
+ * Resolves when the updates are committed (D1). `user` is who wrote them; null when nobody knows. `expectedSeq`: rejects with `superseded`
+ * if the document is at another. Rejects also with what refuses a client's edit. Repeating it changes nothing, since what is known is not
+ * written again.
  */
 export async function submitEdit(
   directory: DocumentDirectory,

@@ -1,11 +1,13 @@
-// A logger in front of another that bounds what a stranger can make the server write: so many lines of a kind, and of a kind about one connection, in each
-// stretch of ten seconds. What was left out is counted, and said in one line when the stretch is over.
+// A logger in front of another that bounds what a stranger can make the server write: so many lines of a kind, and of a kind about one
+// connection, in each stretch of ten seconds. What was left out is counted, and said in one line when the stretch is over.
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 
 const STRETCH_MS = 10_000
-/** Kinds that are told apart in a stretch; further ones count as one. Kinds are codes and fixed sentences, so that only a bug makes so many. */
+/**
+ * Kinds that are told apart in a stretch; further ones count as one. Kinds are codes and fixed sentences, so that only a bug makes so many.
+ */
 const KINDS_MAX = 1_000
 
 type Level = 'info' | 'warn' | 'error'

@@ -18,8 +18,8 @@ export interface LeveledLogger extends Logger {
 }
 
 export function createLogger(level: LogLevel, format: LogFormat = 'json'): LeveledLogger {
-  // Written by another thread, several lines at once when many come: nobody waits for a slow terminal or disk. What is left is written at `process.exit`,
-  // since the lines that matter most come right before it.
+  // Written by another thread, several lines at once when many come: nobody waits for a slow terminal or disk. What is left is written at
+  // `process.exit`, since the lines that matter most come right before it.
   const destination = pino.destination({ dest: 2, sync: false, maxLength: WAITING_BYTES_MAX })
   // A full disk costs log lines, not the server.
   destination.on('error', () => {})

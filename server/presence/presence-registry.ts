@@ -1,4 +1,5 @@
-// Who is on a document, on all nodes, and where a user is connected. On one machine the awareness hub knows; across nodes each writes down its own part.
+// Who is on a document, on all nodes, and where a user is connected. On one machine the awareness hub knows; across nodes each writes down
+// its own part.
 import type { DocumentAwarenesses, PresentClient } from '../awareness/hub.js'
 
 /** A client on a document. */
@@ -8,7 +9,10 @@ export interface ClientPresence {
   readonly node: string
   /** Who it is, as authorization said; null when unknown. */
   readonly user: string | null
-  /** Its awareness state, parsed; null when it was too large to be passed on. On a document without sessions on the asked node up to 5 s old. */
+  /**
+   * Its awareness state, parsed; null when it was too large to be passed on. On a document without sessions on the asked node up to 5 s
+   * old.
+   */
   readonly state: unknown
 }
 

@@ -1,5 +1,6 @@
-// The presence of all nodes, kept in Redis: each node writes its own part when it changes, a few times a minute at most for mere movements, and renews
-// a sign of life. What is read is believed of living nodes only, so a dead node's part is gone when its sign ends; Redis emptied is noticed and refilled.
+// The presence of all nodes, kept in Redis: each node writes its own part when it changes, a few times a minute at most for mere movements,
+// and renews a sign of life. What is read is believed of living nodes only, so a dead node's part is gone when its sign ends; Redis emptied
+// is noticed and refilled.
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import type { Origin } from '../awareness/bus.js'

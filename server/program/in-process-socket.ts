@@ -1,5 +1,5 @@
-// A WebSocket without a network: a client in the server's own process, such as an agent or a job, takes part like any other, with a session, a cursor, and
-// acknowledgements that mean committed.
+// A WebSocket without a network: a client in the server's own process, such as an agent or a job, takes part like any other, with a
+// session, a cursor, and acknowledgements that mean committed.
 import type { Clock } from '../../core/clock.js'
 import type { Socket, SocketEvents } from '../transport/socket.js'
 

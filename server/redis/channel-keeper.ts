@@ -1,4 +1,5 @@
-// Keeps the subscriptions of one Redis connection: what is wanted is subscribed, in batches, again after every reconnection, and reported once it holds.
+// Keeps the subscriptions of one Redis connection: what is wanted is subscribed, in batches, again after every reconnection, and reported
+// once it holds.
 import type { Redis } from 'ioredis'
 import type { Clock, Timer } from '../../core/clock.js'
 import { PING_PERIOD_MS } from './redis-client.js'

@@ -1,5 +1,5 @@
-// What makes a cluster's frames and names its own on a Redis that others can reach too: names that follow from its identity, and a proof on everything that is
-// said. Who has Redis but not the secret can drop and repeat what is said, and cannot make it up.
+// What makes a cluster's frames and names its own on a Redis that others can reach too: names that follow from its identity, and a proof on
+// everything that is said. Who has Redis but not the secret can drop and repeat what is said, and cannot make it up.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 const MARK_BYTES = 16

@@ -158,7 +158,10 @@ function parseAddress(address: string): RedisHost {
   return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) }
 }
 
-/** Which master, as host:port, has each slot. Throws when the answer is not what CLUSTER SLOTS gives: [first, last, [host, port, …], …] per range. */
+/**
+ * Which master, as host:port, has each slot. Throws when the answer is not what CLUSTER SLOTS gives: [first, last, [host, port, …], …] per
+ * range.
+ */
 function slotTable(answer: unknown): readonly (string | null)[] {
   if (!Array.isArray(answer) || answer.length === 0) throw new Error('The cluster has no slots.')
   const table = new Array<string | null>(SLOTS).fill(null)

@@ -1,5 +1,6 @@
-// What a client may send in a second, over its connection and for each of its sessions: past it the connection is not read for as long as the excess takes, and
-// one that goes on like that is closed. An honest paste, or the join of a large document, fits into what may come at once.
+// What a client may send in a second, over its connection and for each of its sessions: past it the connection is not read for as long as
+// the excess takes, and one that goes on like that is closed. An honest paste, or the join of a large document, fits into what may come at
+// once.
 import type { Clock, Timer } from '../../core/clock.js'
 import type { CounterName, Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'

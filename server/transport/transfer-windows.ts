@@ -1,5 +1,6 @@
-// How much of large transfers may be under way on one connection: a piece follows when an earlier one has been confirmed by a pong, and its size follows
-// how long that took. So what the kernel holds in front of pings, acknowledgements and cursors stays short in time, whatever the link carries.
+// How much of large transfers may be under way on one connection: a piece follows when an earlier one has been confirmed by a pong, and its
+// size follows how long that took. So what the kernel holds in front of pings, acknowledgements and cursors stays short in time, whatever
+// the link carries.
 import { afterAwake } from '../../core/after-awake.js'
 import type { Clock, Timer } from '../../core/clock.js'
 

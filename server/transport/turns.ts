@@ -1,5 +1,6 @@
-// Whose turn it is among those who wait for a part of the event loop: whoever took least of it lately comes first, so that somebody who does little is served in the
-// next turn whatever a flood has waiting (G7). Every fourth turn goes to whoever has waited longest, so that nobody waits for ever.
+// Whose turn it is among those who wait for a part of the event loop: whoever took least of it lately comes first, so that somebody who
+// does little is served in the next turn whatever a flood has waiting (G7). Every fourth turn goes to whoever has waited longest, so that
+// nobody waits for ever.
 import type { Clock } from '../../core/clock.js'
 
 /** What was taken counts half after this time. */

@@ -84,8 +84,8 @@ export class WsSocket implements Socket {
     for (const part of parts) length += part.length
     const only = parts[0]
     if (this.#queue.length === 0 && length <= FRAGMENT_BYTES && parts.length === 1 && only !== undefined) {
-      // Whole frames may pass by `ws`, which has nothing half sent: it does not compress here, and writes each of its own frames in one piece.
-      // A client's frames are masked, each in its own way.
+      // Whole frames may pass by `ws`, which has nothing half sent: it does not compress here, and writes each of its own frames in one
+      // piece. A client's frames are masked, each in its own way.
       if (this.#side === 'server' && length <= COPIED_BYTES_MAX && this.#ws.readyState === WebSocket.OPEN) {
         turn.collect(this.#stream)
         this.#stream.write(frameOf(only), onSent)
@@ -125,7 +125,10 @@ export class WsSocket implements Socket {
     this.#ws.terminate()
   }
 
-  /** Reads and drops some of what still comes, so that our close frame is read before the connection is reset; what comes after that stays in the network. */
+  /**
+   * Reads and drops some of what still comes, so that our close frame is read before the connection is reset; what comes after that stays
+   * in the network.
+   */
   #drainAfterTooLarge(): void {
     let bytes = 0
     this.#stream.on('data', (chunk: Buffer) => {
@@ -186,8 +189,8 @@ let framedContent: Uint8Array | null = null
 let lastFrame = Buffer.alloc(0)
 
 /**
- * One whole binary message as a server sends it (RFC 6455, 5.2): 0x82, the length in one byte or in three (below 64 KiB), the content unmasked. A broadcast hands the same
- * content to one socket after the other, so the last frame is kept.
+ * One whole binary message as a server sends it (RFC 6455, 5.2): 0x82, the length in one byte or in three (below 64 KiB), the content
+ * unmasked. A broadcast hands the same content to one socket after the other, so the last frame is kept.
  */
 function frameOf(content: Uint8Array): Buffer {
   if (content === framedContent) return lastFrame

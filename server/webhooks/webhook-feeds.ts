@@ -1,5 +1,5 @@
-// The feeds of all addresses that are told of changes. Which these are may change while the server runs: an address that goes is told of nothing more, and one that
-// comes, or comes with another secret, goes on where the store says that it was.
+// The feeds of all addresses that are told of changes. Which these are may change while the server runs: an address that goes is told of
+// nothing more, and one that comes, or comes with another secret, goes on where the store says that it was.
 import type { Timer } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { AccessRecords } from '../../persistence/access-records.js'

@@ -1,9 +1,10 @@
 // Migration 1: ownership, the op log, snapshots, membership, and the functions through which everything fenced is written.
 //
-// Why functions: the fence, the checks and the insert stay one autocommit statement (so nothing is held across a round trip and a transaction pooler
-// may sit in between), their plans are kept by the server without named statements, and in READ COMMITTED each statement inside one sees what was
-// committed before it began: what is checked after the fence is locked includes everything that any earlier owner committed.
-// The planner settings on a function pin the plans that were measured (index lookups), whatever the statistics of a fresh table say.
+// Why functions: the fence, the checks and the insert stay one autocommit statement (so nothing is held across a round trip and a
+// transaction pooler may sit in between), their plans are kept by the server without named statements, and in READ COMMITTED each statement
+// inside one sees what was committed before it began: what is checked after the fence is locked includes everything that any earlier owner
+// committed. The planner settings on a function pin the plans that were measured (index lookups), whatever the statistics of a fresh table
+// say.
 
 const pinnedPlans = `
   SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off`

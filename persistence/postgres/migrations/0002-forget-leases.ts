@@ -3,9 +3,9 @@
 /** A boot that owns nothing for so long is gone; if it is not after all, it gets a new lease with its next claim. */
 const FORGET_AFTER = '1 day'
 
-// A lease that is made again must not have a version that its boot may remember of the one before. Versions grow by one at each change of ownership, far
-// more slowly than microseconds pass, so the time is above every version that there was.
-// What is forgotten is taken only if nobody has it locked: a claim waits for nothing but the leases and shards that it is about, in their order.
+// A lease that is made again must not have a version that its boot may remember of the one before. Versions grow by one at each change of
+// ownership, far more slowly than microseconds pass, so the time is above every version that there was. What is forgotten is taken only if
+// nobody has it locked: a claim waits for nothing but the leases and shards that it is about, in their order.
 export const forgetLeases = `
 CREATE OR REPLACE FUNCTION weft.claim_shards(p_node_id text, p_boot text, p_shards int[], p_epochs bigint[])
 RETURNS TABLE (shard int, epoch bigint) LANGUAGE plpgsql VOLATILE

@@ -1,5 +1,5 @@
-// Migration 3: what was found to be unusable in a document is remembered (D8). There are only new columns and a new function, so that nodes of the version
-// before go on working beside it, and rights on the tables that were granted before cover them.
+// Migration 3: what was found to be unusable in a document is remembered (D8). There are only new columns and a new function, so that nodes
+// of the version before go on working beside it, and rights on the tables that were granted before cover them.
 
 export const quarantine = `
 ALTER TABLE weft.document ADD COLUMN quarantine_seq bigint, ADD COLUMN quarantine_reason bytea;

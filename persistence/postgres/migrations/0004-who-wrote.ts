@@ -1,7 +1,7 @@
 // Migration 4: who wrote. Rows of the log name their users, by number; each document remembers who first used which Yjs client id.
 //
-// Nodes of the version before go on working beside it: their functions stay, and the rows that they write name nobody. What deletes a document is the same
-// function for both.
+// Nodes of the version before go on working beside it: their functions stay, and the rows that they write name nobody. What deletes a
+// document is the same function for both.
 
 const pinnedPlans = `
   SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off`

@@ -1,4 +1,5 @@
-// Migration 5: versions have a description beside their name. A new column, and a new function beside the one that nodes of the version before use.
+// Migration 5: versions have a description beside their name. A new column, and a new function beside the one that nodes of the version
+// before use.
 
 const pinnedPlans = `
   SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off`

@@ -1,4 +1,5 @@
-// Migration 7: how far subscribers were told of changes. A new table, which nodes of the version before do not know; it follows the documents by itself.
+// Migration 7: how far subscribers were told of changes. A new table, which nodes of the version before do not know; it follows the
+// documents by itself.
 
 export const changeCursors = `
 CREATE TABLE weft.change_cursor (

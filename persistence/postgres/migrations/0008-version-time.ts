@@ -1,4 +1,5 @@
-// Migration 8: a version that comes from elsewhere brings its time along. A new function beside the one that nodes of the version before use.
+// Migration 8: a version that comes from elsewhere brings its time along. A new function beside the one that nodes of the version before
+// use.
 
 export const versionTime = `
 -- As weft.keep_version without a time, which is the default. A version that is there keeps its own.

@@ -1,7 +1,9 @@
-// Requests that are sent again because nobody heard the answer: with the header Idempotency-Key they are carried out once, and answered alike each time.
+// Requests that are sent again because nobody heard the answer: with the header Idempotency-Key they are carried out once, and answered
+// alike each time.
 //
-// A record in the store, shared by all nodes, holds what was answered. Before anything is written it holds what the request came to, so that a node which takes it
-// up after a crash does the same thing, and not the same thing again. Who carries it out holds a second, short-lived record.
+// A record in the store, shared by all nodes, holds what was answered. Before anything is written it holds what the request came to, so
+// that a node which takes it up after a crash does the same thing, and not the same thing again. Who carries it out holds a second,
+// short-lived record.
 import { webcrypto } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'

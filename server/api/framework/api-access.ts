@@ -19,7 +19,10 @@ export interface Asker {
   readonly permission: Permission
 }
 
-/** Rejects with `unauthenticated` or `forbidden`, or with what the program's hook says. Outsiders were refused before, see `refuseOutsiders`. */
+/**
+ * Rejects with `unauthenticated` or `forbidden`, or with what the program's hook says. Outsiders were refused before, see
+ * `refuseOutsiders`.
+ */
 export function admit(access: ApiAccess, context: Context<ApiEnvironment>, documentId: string, right: Right): Promise<Asker> {
   return admitTo(access, context, documentId, 'document', right)
 }

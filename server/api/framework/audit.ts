@@ -1,4 +1,5 @@
-// Notes in the audit trail what the API did, and what it refused: every change, and whatever takes documents along. Reading what may be read is not noted.
+// Notes in the audit trail what the API did, and what it refused: every change, and whatever takes documents along. Reading what may be
+// read is not noted.
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Clock } from '../../../core/clock.js'
 import { percentDecoded } from '../../../core/document-path.js'

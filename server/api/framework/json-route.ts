@@ -1,4 +1,5 @@
-// What routes that answer JSON have in common: their answers are described by schemas, and what may be large is counted while nobody takes it.
+// What routes that answer JSON have in common: their answers are described by schemas, and what may be large is counted while nobody takes
+// it.
 
 import type { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'

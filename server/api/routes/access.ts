@@ -1,4 +1,5 @@
-// Access: one-time tickets, API keys, revocations, and who is connected. All of it takes the right "admin", a ticket on the documents that it is for.
+// Access: one-time tickets, API keys, revocations, and who is connected. All of it takes the right "admin", a ticket on the documents that
+// it is for.
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { WeftError } from '../../../core/errors.js'
 import { isUserId } from '../../../core/user-id.js'

@@ -1,4 +1,5 @@
-// What Prometheus reads: counters, gauges and distributions of this server, and what the process says of itself (event loop, memory, garbage collection).
+// What Prometheus reads: counters, gauges and distributions of this server, and what the process says of itself (event loop, memory,
+// garbage collection).
 import { Counter, collectDefaultMetrics, Gauge as PrometheusGauge, Registry } from 'prom-client'
 import { type Counters, counterNames, histogramNames, histogramTable } from '../../../core/counters.js'
 

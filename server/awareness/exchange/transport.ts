@@ -17,7 +17,9 @@ export interface FrameTransport {
   listen(listener: TransportListener): void
   subscribe(documentId: string): void
   unsubscribe(documentId: string): void
-  /** Sends a frame to all subscribers of the document, or answers false when it cannot do so now. Never throws, and keeps nothing for later. */
+  /**
+   * Sends a frame to all subscribers of the document, or answers false when it cannot do so now. Never throws, and keeps nothing for later.
+   */
   publish(documentId: string, frame: Uint8Array): boolean
   /** Idempotent. */
   close(): Promise<void>

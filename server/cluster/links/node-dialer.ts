@@ -17,8 +17,8 @@ export interface DialedNode {
 
 export interface NodeDialer {
   /**
-   * Resolves with a socket on which the other node listens for the weft dialect; `events` hears of it from then on. Rejects with the reason in plain
-   * words when the node cannot be reached or refuses, in bounded time.
+   * Resolves with a socket on which the other node listens for the weft dialect; `events` hears of it from then on. Rejects with the reason
+   * in plain words when the node cannot be reached or refuses, in bounded time.
    */
   dial(address: NodeAddress, events: SocketEvents): Promise<DialedNode>
 }

@@ -1,5 +1,6 @@
-// Compaction off the event loop, so that no document can do harm by being compacted: what it will cost is told from its bytes first. What costs little is done
-// in a thread; what may cost much in a process of its own, bounded in memory and time; what would cost more than that is not begun.
+// Compaction off the event loop, so that no document can do harm by being compacted: what it will cost is told from its bytes first. What
+// costs little is done in a thread; what may cost much in a process of its own, bounded in memory and time; what would cost more than that
+// is not begun.
 import type { Clock } from '../../../core/clock.js'
 import { WeftError } from '../../../core/errors.js'
 import type { MemoryAccount } from '../../../core/memory-budget.js'

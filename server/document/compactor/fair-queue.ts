@@ -1,4 +1,5 @@
-// What waits for a place: small ones first, and whatever waits becomes smaller with time, so that nothing waits for ever behind a stream of small ones.
+// What waits for a place: small ones first, and whatever waits becomes smaller with time, so that nothing waits for ever behind a stream of
+// small ones.
 
 /** A mebibyte gets in front of what comes anew and is small after one second. */
 const BYTES_FORGIVEN_PER_MS = 1024

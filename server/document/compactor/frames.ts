@@ -1,5 +1,6 @@
-// Messages between the server and a process that compacts, over pipes: a JSON header with its length in front, then byte arrays whose lengths it names.
-// Pieces are written as they lie in memory and read into buffers of their final size, so that neither side copies a document in one go.
+// Messages between the server and a process that compacts, over pipes: a JSON header with its length in front, then byte arrays whose
+// lengths it names. Pieces are written as they lie in memory and read into buffers of their final size, so that neither side copies a
+// document in one go.
 
 interface Header {
   readonly message: unknown

@@ -1,4 +1,5 @@
-// One compaction at a time in a place that is started when it is needed, with a queue before it and a time limit by what the compaction costs.
+// One compaction at a time in a place that is started when it is needed, with a queue before it and a time limit by what the compaction
+// costs.
 import type { Clock, Timer } from '../../../core/clock.js'
 import { WeftError } from '../../../core/errors.js'
 import type { MemoryAccount } from '../../../core/memory-budget.js'
@@ -28,7 +29,10 @@ type LaneState =
   | { readonly kind: 'closed' }
 
 const MiB = 1024 * 1024
-/** Until the cost is known, which takes one look at each byte: hardly any time, unless the machine is busy, since a place yields to everything else. */
+/**
+ * Until the cost is known, which takes one look at each byte: hardly any time, unless the machine is busy, since a place yields to
+ * everything else.
+ */
 const INSPECTION_MS = 30_000
 const INSPECTION_MS_PER_MIB = 3_000
 /** Compacting decodes twice and encodes, on a machine that has other things to do. */

@@ -1,5 +1,6 @@
-// A process that compacts one document and ends: the document comes in on standard input and leaves on standard output. The work is done in a thread, for
-// its larger stack; this side watches how much memory that takes, since buffers are outside every limit that Node knows, and ends the process at the bound.
+// A process that compacts one document and ends: the document comes in on standard input and leaves on standard output. The work is done in
+// a thread, for its larger stack; this side watches how much memory that takes, since buffers are outside every limit that Node knows, and
+// ends the process at the bound.
 import { writeFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { systemClock } from '../../../core/clock.js'

@@ -1,4 +1,5 @@
-// A place for compactions that may cost much: a process of its own for each. Whatever it takes, it takes there; at its bound it ends, and nothing else does.
+// A place for compactions that may cost much: a process of its own for each. Whatever it takes, it takes there; at its bound it ends, and
+// nothing else does.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { WeftError } from '../../../core/errors.js'

@@ -1,5 +1,5 @@
-// A place for compactions that are known to cost little: a thread of this process. What a thread allocates in one large piece is not held by its limits and
-// ends the whole process, so nothing is begun here that could come near them.
+// A place for compactions that are known to cost little: a thread of this process. What a thread allocates in one large piece is not held
+// by its limits and ends the whole process, so nothing is begun here that could come near them.
 import { Worker } from 'node:worker_threads'
 import { WeftError } from '../../../core/errors.js'
 import type { DecodingCost } from '../../../protocol/updates/decoding-cost.js'

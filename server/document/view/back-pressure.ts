@@ -1,4 +1,5 @@
-// Counts what edits that were received and are not yet committed cost in memory, per document and for the whole process, with a high and a low mark each.
+// Counts what edits that were received and are not yet committed cost in memory, per document and for the whole process, with a high and a
+// low mark each.
 
 import type { MemoryAccount, MemoryBudget } from '../../../core/memory-budget.js'
 
@@ -33,8 +34,8 @@ class HeldBytes {
   }
 
   /**
-   * Paused sockets may still deliver what they had read. Past twice the mark nothing more is taken; but when nothing waits, anything is, since
-   * what is too much for an empty queue would be refused for ever.
+   * Paused sockets may still deliver what they had read. Past twice the mark nothing more is taken; but when nothing waits, anything is,
+   * since what is too much for an empty queue would be refused for ever.
    */
   wouldOverflow(bytes: number): boolean {
     return this.#bytes > 0 && this.#bytes + bytes > this.#high * 2

@@ -198,8 +198,8 @@ export class CatchUps {
   }
 
   /**
-   * The log in `afterSeq < seq ≤ throughSeq`, merged as far as that is quick; null when it is not all there, longer than `bytesMax`, or cannot be read now.
-   * Sessions that ask for the same stretch at the same time share one read. Never rejects.
+   * The log in `afterSeq < seq ≤ throughSeq`, merged as far as that is quick; null when it is not all there, longer than `bytesMax`, or
+   * cannot be read now. Sessions that ask for the same stretch at the same time share one read. Never rejects.
    */
   #readLog(afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly Uint8Array[] | null> {
     const key = `${afterSeq}-${throughSeq}`

@@ -1,5 +1,5 @@
-// The image of an open document: its base (the newest snapshot, as it lies in memory) and its tail (the updates after it), all as encoded bytes.
-// A join is answered with these buffers or with pieces cut out of them; nothing is decoded into a Y.Doc (S2).
+// The image of an open document: its base (the newest snapshot, as it lies in memory) and its tail (the updates after it), all as encoded
+// bytes. A join is answered with these buffers or with pieces cut out of them; nothing is decoded into a Y.Doc (S2).
 import { assert } from '../../../core/assert.js'
 import { type DocumentIndex, EncodedDocument } from '../../../protocol/updates/encoded-document.js'
 import { inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
@@ -39,8 +39,8 @@ export class Image {
   /** Poison cuts the readable tail short; the log goes on behind it. */
   #head: number
   /**
-   * The tail merged. A new block swallows its neighbour when that is less than twice its size, so that there are few and each byte is merged rarely; but
-   * none grows beyond `BLOCK_BYTES_MAX`, so that no step takes long (G7).
+   * The tail merged. A new block swallows its neighbour when that is less than twice its size, so that there are few and each byte is
+   * merged rarely; but none grows beyond `BLOCK_BYTES_MAX`, so that no step takes long (G7).
    */
   #blocks: Block[] = []
   /** The last slice of the tail that was asked for: many sessions resume from the same seq at the same time. */
@@ -185,7 +185,10 @@ export class Image {
     this.#slice = null
   }
 
-  /** Starts over: `updates`, in order, are the whole document through `seq`, which may not lie before the head. For a replica that was sent it anew. */
+  /**
+   * Starts over: `updates`, in order, are the whole document through `seq`, which may not lie before the head. For a replica that was sent
+   * it anew.
+   */
   restart(seq: number, updates: readonly Uint8Array[]): void {
     assert(seq >= this.#head, 'an image never goes back')
     const [base, ...rest] = updates
@@ -296,7 +299,10 @@ export function inOwnBuffer(bytes: Uint8Array): Uint8Array {
 
 const SLACK_SHARE = 16
 
-/** The same for bytes in a message, which nobody changes: kept as they lie there if that wastes at most one part in 16, so that an upload is not copied. */
+/**
+ * The same for bytes in a message, which nobody changes: kept as they lie there if that wastes at most one part in 16, so that an upload is
+ * not copied.
+ */
 export function inAlmostOwnBuffer(bytes: Uint8Array): Uint8Array {
   return (bytes.buffer.byteLength - bytes.byteLength) * SLACK_SHARE <= bytes.byteLength ? bytes : inOwnBuffer(bytes)
 }

@@ -1,5 +1,5 @@
-// Large catch-ups of one document, which sessions take piece by piece. What is cut for one is shared with the others that take the same, as long as
-// anybody does; a slow session holds a place in bytes that lie in memory anyway.
+// Large catch-ups of one document, which sessions take piece by piece. What is cut for one is shared with the others that take the same, as
+// long as anybody does; a slow session holds a place in bytes that lie in memory anyway.
 import { EncodedDocument } from '../../../protocol/updates/encoded-document.js'
 import { inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
 import { type PieceOrder, PieceStream, SharedPieces } from '../../../protocol/updates/piece-stream.js'

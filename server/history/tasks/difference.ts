@@ -1,4 +1,5 @@
-// What changed between two moments of a document, root by root: words of text, JSON patches (RFC 6902), and for rich text a page with the changes marked.
+// What changed between two moments of a document, root by root: words of text, JSON patches (RFC 6902), and for rich text a page with the
+// changes marked.
 import { diffArrays, diffWordsWithSpace } from 'diff'
 import { createPatch } from 'rfc6902'
 import type * as Y from 'yjs'

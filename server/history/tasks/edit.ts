@@ -1,4 +1,5 @@
-// Edits by a program that has no Yjs: text by position, and maps and arrays by JSON patch (RFC 6902), as one Yjs update on the document as it is now.
+// Edits by a program that has no Yjs: text by position, and maps and arrays by JSON patch (RFC 6902), as one Yjs update on the document as
+// it is now.
 import * as Y from 'yjs'
 import { jsonOf, kindOf, typedRoot } from './roots.js'
 

@@ -1,13 +1,17 @@
 // The one edit that makes a document read as it did at an earlier moment, whatever was written since.
 //
-// How: what was alive at the moment is loaded into a document that keeps what is deleted, everything that came since is applied as one undoable change, and that is
-// undone. It needs no knowledge of the root types, and works whether or not content was collected since: what was alive then is in the earlier state.
-// The result is checked against the moment before anybody sees it. Where it differs, the roots that differ are replaced as a whole, and the report says so.
+// How: what was alive at the moment is loaded into a document that keeps what is deleted, everything that came since is applied as one
+// undoable change, and that is undone. It needs no knowledge of the root types, and works whether or not content was collected since: what
+// was alive then is in the earlier state. The result is checked against the moment before anybody sees it. Where it differs, the roots that
+// differ are replaced as a whole, and the report says so.
 import * as Y from 'yjs'
 import { contentOf, jsonOf, type RootKind, rootNames, rootOf, typedRoot } from './roots.js'
 
 export interface RestoreReport {
-  /** `undo`: exactly the changes since are taken back. `replaced`: some roots had to be replaced as a whole. `nothing`: it reads that way already. */
+  /**
+   * `undo`: exactly the changes since are taken back. `replaced`: some roots had to be replaced as a whole. `nothing`: it reads that way
+   * already.
+   */
   readonly method: 'undo' | 'replaced' | 'nothing'
   /** The roots that read differently afterwards. */
   readonly roots: readonly string[]
@@ -89,7 +93,10 @@ function docOf(updates: readonly Uint8Array[], options: { readonly gc: boolean }
   return doc
 }
 
-/** Applies what came since to the document of the moment, and takes it back. Null if there is nothing to undo. `root`: only this one, where `isOneRoot`. */
+/**
+ * Applies what came since to the document of the moment, and takes it back. Null if there is nothing to undo. `root`: only this one, where
+ * `isOneRoot`.
+ */
 function undone(past: Y.Doc, now: readonly Uint8Array[], root: ReturnType<typeof typedRoot>, isOneRoot: boolean): Uint8Array | null {
   const scope = isOneRoot ? root : past
   if (scope === null) return null

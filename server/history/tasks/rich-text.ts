@@ -1,4 +1,5 @@
-// A root as a tree of blocks and runs of text with marks, as editors for rich text have it: what HTML, Markdown and plain text are made from.
+// A root as a tree of blocks and runs of text with marks, as editors for rich text have it: what HTML, Markdown and plain text are made
+// from.
 import * as Y from 'yjs'
 import { typedRoot } from './roots.js'
 

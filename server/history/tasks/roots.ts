@@ -102,8 +102,9 @@ function isEmpty({ kind, value, attributes }: Root): boolean {
 }
 
 /**
- * A shared type, or a value in one, as JSON. Text is its delta (a list of `{ insert, attributes }`), an element `{ name, attributes, children }`. What JSON
- * has no word for is `{ $binary: base64 }`, `{ $subdocument: guid }`, `{ $undefined: true }` or `{ $number: 'NaN' }`.
+ * A shared type, or a value in one, as JSON. Text is its delta (a list of `{ insert, attributes }`), an element `{ name, attributes,
+ * children }`. What JSON has no word for is `{ $binary: base64 }`, `{ $subdocument: guid }`, `{ $undefined: true }` or `{ $number: 'NaN'
+ * }`.
  */
 export function jsonOf(value: unknown): unknown {
   if (value instanceof Y.XmlElement) return { name: value.nodeName, attributes: attributesOf(value), children: value.toArray().map(jsonOf) }

@@ -1,4 +1,5 @@
-// A process for one task on a large document. It ends by itself when it takes more memory than it may; buffers are outside every limit that Node knows.
+// A process for one task on a large document. It ends by itself when it takes more memory than it may; buffers are outside every limit that
+// Node knows.
 import { constants, setPriority } from 'node:os'
 import { systemClock } from '../../../core/clock.js'
 import { EXIT_TOO_MUCH_MEMORY } from '../../document/compactor/process-messages.js'

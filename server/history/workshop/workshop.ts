@@ -1,5 +1,5 @@
-// Carries out tasks on decoded documents off the event loop, so that none can do harm: what it will cost is told from the bytes first; what costs little is
-// done in a thread, what may cost much in a process of its own, and what would cost more than that is not begun.
+// Carries out tasks on decoded documents off the event loop, so that none can do harm: what it will cost is told from the bytes first; what
+// costs little is done in a thread, what may cost much in a process of its own, and what would cost more than that is not begun.
 import type { Clock, Timer } from '../../../core/clock.js'
 import { WeftError } from '../../../core/errors.js'
 import { type MemoryAccount, MemoryCharge } from '../../../core/memory-budget.js'
@@ -43,8 +43,8 @@ export class Workshop {
   }
 
   /**
-   * One task at a time. Rejects with `document-too-large` for what would cost too much, `document-quarantined` for bytes that Yjs does not take, `overloaded`
-   * when too many wait, and `draining` once this is closed.
+   * One task at a time. Rejects with `document-too-large` for what would cost too much, `document-quarantined` for bytes that Yjs does not
+   * take, `overloaded` when too many wait, and `draining` once this is closed.
    */
   async run<Kind extends TaskKind>(task: TaskOf<Kind>): Promise<TaskResults[Kind]> {
     const charge = new MemoryCharge(this.#options.account)
