@@ -82,7 +82,7 @@ export class AccessControl {
     this.sessions = new SessionRegistry((session) => (this.revocations.isRevoked(session) ? revoked() : null), options.sessionEvents ?? [])
     this.#hook = authorize === null ? null : guardedAuthorize(authorize, options)
     this.#authenticators = [
-      // First, since it may look like anything.
+      // The admin key comes first: it is any text, and may look like a token of another kind.
       ...(adminKey === null ? [] : [new AdminKey(adminKey)]),
       this.keys,
       this.tickets,
@@ -110,7 +110,7 @@ export class AccessControl {
   async start(records: AccessRecords, shared: boolean): Promise<void> {
     this.#records = records
     await this.refresh()
-    // Unless it was stopped meanwhile.
+    // If `stop` was called while the records were read, nothing may be looked for any more.
     if (shared && this.#records === records) this.#refreshLater()
   }
 
@@ -159,7 +159,7 @@ export class AccessControl {
       )
     }
     if (this.isConfigured || this.isOpen) return null
-    // Called in the process: whoever mounted the application answers for it.
+    // Without a request of node:http the caller is this process: whoever mounted the application answers for who asks.
     if (request === undefined) return null
     if (this.#isThisMachine(request) && (origin === null || isAllowed || isLoopbackOrigin(origin))) return null
     counters.add('strangers_refused')
@@ -198,7 +198,7 @@ export class AccessControl {
   }
 
   #identityOf({ parameters, token }: AuthorizeRequest): Promise<Identity | null> {
-    // It may be revoked at any time, and costs next to nothing to look at.
+    // An API key may be revoked at any time, and looking at it costs next to nothing: who it is of is not remembered.
     if (isApiKey(token)) return this.keys.authenticate(token)
     const known = this.#identities.get(parameters) ?? new Map<string, Promise<Identity | null>>()
     this.#identities.set(parameters, known)
@@ -242,7 +242,7 @@ export class AccessControl {
     const { trustedProxies } = this.#options
     const isForwarded = request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined
     const { remoteAddress } = request.socket
-    // Of a socket that is gone meanwhile nobody knows whose it was.
+    // A socket that has closed meanwhile has no address, so that nobody knows whose it was: it counts as a stranger's.
     const isBelieved = remoteAddress !== undefined && (!isForwarded || trustedProxies(remoteAddress, 0))
     return isBelieved && clientAddressOf(request, trustedProxies) === null && isLoopbackHost(request.headers.host)
   }

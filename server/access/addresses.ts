@@ -29,13 +29,13 @@ const isLoopback = proxyAddr.compile('loopback')
 /** Whom a request comes from: an IPv4 address, or the /64 network of an IPv6 one, which one household has. Null for this machine. */
 export function clientAddressOf(request: IncomingMessage, trusted: TrustedProxies): string | null {
   const direct = request.socket.remoteAddress
-  // The socket is gone.
+  // A socket that has closed has no address any more.
   if (direct === undefined) return null
   let address: string
   try {
     address = proxyAddr(request, trusted)
   } catch {
-    // A header that says nothing that is an address.
+    // A header that holds no address counts as if it were not there.
     address = direct
   }
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')

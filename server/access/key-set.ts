@@ -39,13 +39,13 @@ export class KeySet {
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const { clock } = this.#options
     const now = clock.monotonic()
-    // In the background where there are keys: nobody waits for a refresh.
+    // Where there are keys already they are fetched in the background: nobody waits for a refresh.
     if (this.#keys === null) await this.#fetch()
     else if (now - this.#keys.fetchedAt > AGE_MS_MAX && this.#mayTry(now)) void this.#fetch()
     try {
       return await this.#known(header, token)
     } catch (thrown) {
-      // A key that was added since: whoever signs with it waits for nothing but this.
+      // The token may be signed with a key that was added since the last fetch: it can be checked only after another.
       if (!(thrown instanceof errors.JWKSNoMatchingKey) || !this.#mayTry(now)) throw thrown
       await this.#fetch()
       return this.#known(header, token)

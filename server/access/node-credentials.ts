@@ -97,7 +97,7 @@ export class NodeGatekeeper {
   #isFirstAnswer(challenge: string): boolean {
     const now = this.#clock.monotonic()
     for (const [answered, atMs] of this.#answered) {
-      // By now it has expired, and is refused without being looked for.
+      // By now the challenge has expired, and would be refused without being looked for.
       if (now - atMs <= CHALLENGE_MS_MAX) break
       this.#answered.delete(answered)
     }

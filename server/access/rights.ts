@@ -39,7 +39,7 @@ export class Rights {
     this.#grants = entries.map(([pattern, right]) => {
       if (pattern === '' || pattern.length > PATTERN_CHARACTERS_MAX)
         throw invalid(`has a pattern of ${pattern.length} characters; it takes 1 to ${PATTERN_CHARACTERS_MAX}.`)
-      // Each run of wildcards multiplies what matching may cost.
+      // Each run of wildcards multiplies what matching may cost, so a pattern has few of them.
       if ((pattern.match(/\*+/g)?.length ?? 0) > WILDCARDS_MAX) throw invalid(`has a pattern with more than ${WILDCARDS_MAX} wildcards.`)
       if (!isRight(right)) throw invalid(`grants something else than read, write or admin.`)
       return { pattern, right, matches: documentPattern(pattern) }

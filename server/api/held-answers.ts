@@ -27,7 +27,7 @@ export class HeldAnswers {
 
   #release(socket: Socket, bytes: number): void {
     const held = this.#bytes.get(socket)
-    // The socket is gone, and all its answers with it.
+    // A socket that has closed takes all its answers with it: none of them is held any more.
     if (held === undefined) return
     this.#memory.add(-bytes)
     this.#bytes.set(socket, held - bytes)

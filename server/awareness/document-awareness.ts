@@ -211,7 +211,7 @@ export class DocumentAwareness {
     const { counters, limits } = this.#environment
     const { clientId, clock, stateStart, stateEnd } = entry
     const record = this.#table.get(clientId)
-    // An earlier entry of the same message may have said as much.
+    // An entry that says what an earlier one of the same message said is known by now.
     if (record !== undefined && isKnown(record, clock, bytes, stateStart, stateEnd)) return
     const refusal = this.#refusalOf(session, entry, record)
     if (refusal !== null) {

@@ -157,7 +157,7 @@ export class ClusterDirectory implements DocumentDirectory, DocumentCommands {
     this.#options.links.keepOnly(alive)
     for (const [documentId, remote] of this.#remotes) {
       const location = this.#options.locate(shardOf(documentId))
-      // While nobody owns it, its owner may be about to say so.
+      // Where no owner is known the document stays as it is: the node at the other end may still be its owner, and say so soon.
       if (location.kind === 'here' || (location.kind === 'node' && location.node.boot !== remote.link.address.boot))
         remote.end(linkLost(remote.link.address.nodeId, 'the document has another owner'))
     }

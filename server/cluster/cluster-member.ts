@@ -124,7 +124,7 @@ export class ClusterMember {
 
   fenced(shards: ReadonlySet<number>): void {
     this.#shards.drop(shards)
-    // Whoever has them now is worth knowing.
+    // Another node owns these shards now: which one is asked at once, since sessions have to go there.
     void this.#shards.look()
   }
 

@@ -106,7 +106,7 @@ export class NodeMembership {
     try {
       await this.#options.store.leave(this.#self())
     } catch (thrown) {
-      // The row grows old, and the others find this node dead by that.
+      // If the row cannot be removed it grows old, and the others take this node for dead by that.
       this.#options.logger.warn({ err: thrown }, 'the node could not take itself out of the cluster; the others will find it gone')
     }
   }

@@ -94,7 +94,7 @@ export class Reading {
     const before = this.#seq
     this.#seq = Math.max(before, seq)
     for (const [index, update] of updates.entries()) {
-      // The session could not take all of it, and will ask again from what it got.
+      // A session that could not take all of it will ask again from what it got.
       if (this.#flow.kind !== 'live') return
       this.#reader.beat({ seq: index === updates.length - 1 ? this.#seq : before, update, frames: new Map() })
     }

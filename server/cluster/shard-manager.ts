@@ -131,7 +131,7 @@ export class ShardManager {
     for (const shard of dropped) {
       this.#grants.delete(shard)
       this.#releasing.delete(shard)
-      // What we knew of it is out of date too.
+      // Since another node may own the shard by now, what we knew of its owner is out of date too.
       this.#ownership[shard] = undefined
     }
     this.#options.counters.add('shards_lost', dropped.size)
@@ -201,7 +201,7 @@ export class ShardManager {
       const grants = await store.claimShards(claimant, claims)
       // Quarantined meanwhile: the store says that these are ours, but we do not act on it; they are claimed anew later.
       if (!membership.mayOwn) return
-      // Nobody here serves any more, and the hand-over is over.
+      // If the node was stopped meanwhile nobody here serves them, and no hand-over would give them back later.
       if (this.#isStopped()) return this.#giveBack(grants)
       // A drain that has begun meanwhile waits for this look, and hands them over with the others.
       this.#granted(grants)

@@ -58,7 +58,7 @@ export class ApiTarget {
       const store = await openStoppedCluster(databaseUrl)
       return ApiTarget.#serving({ store }, () => store.close())
     }
-    // Opening it would make it.
+    // Opening the store would make the folder, so a folder that is not there is refused before.
     if (!existsSync(dataFolder))
       throw new WeftError(
         'invalid-configuration',

@@ -23,7 +23,7 @@ export function splitAddress(text: string): { readonly documentId: string; reado
         return { documentId: text.slice(0, index), at }
       }
     } catch {
-      // The @ belongs to the id.
+      // Without an address behind it, the @ belongs to the id.
     }
   }
   return { documentId: text, at: 'now' }

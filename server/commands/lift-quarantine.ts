@@ -28,7 +28,7 @@ export async function liftQuarantine({ documentId, databaseUrl, dataFolder, logg
 }
 
 async function openFolder(folder: string, logger: Logger): Promise<DocumentStore> {
-  // Opening it would make it.
+  // Opening the store would make the folder, so a folder that is not there is refused before.
   if (!existsSync(folder))
     throw new WeftError('invalid-configuration', `There is no data folder ${folder}; name it with --data (WEFT_DATA).`)
   return openLmdbStore({

@@ -39,12 +39,11 @@ export async function serve({ settings, readAgain, fail }: ServeOptions): Promis
     throw thrown
   }
   server.ready.catch((thrown) => {
-    // Cancelled by a signal, which ends the process by itself.
+    // A start that was cancelled by a signal is no failure: the signal ends the process by itself.
     if (!(thrown instanceof WeftError && thrown.code === 'draining')) fail(thrown)
   })
 
-  // Told to drain over the API.
-  // After whoever waits for the drain itself has heard whether it failed.
+  // Whoever is told to drain over the API ends as well: after the one who waits for the drain has heard whether it failed.
   void server.closed.then(() => systemClock.soon(() => process.exit(0)))
 
   const stop = (signal: NodeJS.Signals): void => {

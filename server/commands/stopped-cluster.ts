@@ -12,7 +12,7 @@ export async function openStoppedCluster(url: string): Promise<DocumentStore> {
   const { openPostgresStore } = await import('../../persistence/postgres/postgres-store.js')
   const store = await openPostgresStore({ url, logger: createLogger('error', 'auto'), random: systemRandom, migrate: false })
   try {
-    // It takes no shards by that, and the others see it leave.
+    // A node that is draining takes no shards, and the others see it leave.
     const self = {
       nodeId: `command-${randomId(systemRandom, 8)}`,
       boot: randomId(systemRandom, 16),

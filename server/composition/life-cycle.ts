@@ -56,7 +56,7 @@ export class LifeCycle {
       }
       return next.value
     } catch (thrown) {
-      // The log says what failed in this; whoever waits hears of what came first.
+      // What fails while it is taken down is in the log; whoever waits hears of what ended the start.
       await this.stop().catch(() => {})
       throw thrown
     } finally {

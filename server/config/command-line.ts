@@ -153,7 +153,7 @@ export function parseCommand(
     if (thrown.code === 'commander.helpDisplayed' || thrown.code === 'commander.help') return { kind: 'help', text: shown }
     throw invalid(`${inOurWords(thrown)} See weft --help.`)
   }
-  // Whoever wants help and said something else besides.
+  // Nothing was parsed, since help was asked for beside something else.
   return parsed ?? { kind: 'help', text: shown }
 }
 
@@ -206,7 +206,7 @@ function addSettings(command: Command, names: readonly SettingName[], shown: 'mo
   for (const name of names) {
     const { flag, kind, secret, group } = settingOf(name)
     const option = new Option(`${flag} ${kind.placeholder}`.trim(), helpOf(name)).helpGroup(heading(group))
-    // A list stands as often as one likes.
+    // The flag of a list may stand as often as one likes: its values are collected.
     if (Array.isArray(settingOf(name).fallback)) option.argParser((value, before: string[] | undefined) => [...(before ?? []), value])
     command.addOption(shown === 'most' && group === 'limits' ? option.hideHelp() : option)
     if (secret)

@@ -30,7 +30,7 @@ export function* admitting(
     inspected = bytes.length <= INSPECTED_AT_ONCE_BYTES_MAX ? inspectUpdate(bytes, limits) : yield* inspecting(bytes, limits)
     const fresh = inspected.structCount + inspected.deletes.length === 1 ? known.subtract(inspected) : yield* known.subtracting(inspected)
     if (fresh === null) return { kind: 'repeat' }
-    // What is logged is told of, not what was sent.
+    // From here on what counts is what will be logged, not what was sent.
     if (fresh !== bytes) inspected = yield* inspecting(fresh, storedBounds)
     if (!isNormal(inspected)) inspected = yield* inspecting(yield* normalizing(inspected), storedBounds)
   } catch (thrown) {

@@ -9,7 +9,7 @@ import type { KnownState } from '../../protocol/updates/known-state.js'
 /** `storedBytes`: base, tail and what waits to be stored. `added`: an update of which nothing is known. Why it is refused, or null. */
 export function* refusing(added: InspectedUpdate, known: KnownState, limits: Limits, storedBytes: number): Sliced<WeftError | null> {
   const { documentBytesMax, structsPerDocumentMax } = limits
-  // Deletes cut what they delete from; the document has to fit once they did.
+  // Deletes cut structs into parts, each of which costs bytes: the document has to fit with these as well.
   if (storedBytes + known.cutBytes + added.bytes.length > documentBytesMax) return tooLarge(`${documentBytesMax} bytes`)
   if (added.structCount > 0 && known.structCount + added.structCount > structsPerDocumentMax)
     return tooLarge(`${structsPerDocumentMax} structs`)

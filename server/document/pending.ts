@@ -104,7 +104,7 @@ export class Pending {
     this.#items += itemsOf(edit)
     for (const { client, ranges } of edit.blocks) this.#noteFirst(client, ranges[0])
     addUpdate(this.counts, edit)
-    // A few bytes of a message would keep all of it.
+    // Bytes that are a small part of the message that they came in are copied: they would keep all of it in memory.
     this.#push({ update: inAlmostOwnBuffer(edit.bytes), level: 0 })
     while (!this.#unmergeable && this.#topIsFull()) this.#mergeTop(FAN_IN)
   }

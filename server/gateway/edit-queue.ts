@@ -83,7 +83,7 @@ export class EditQueue {
   }
 
   #run(): void {
-    // Accepting one may pause the document, or resume it.
+    // Accepting an edit may pause the document, or resume it, which leads here again: the run that is under way goes on with it.
     if (this.#running) return
     this.#running = true
     for (let edit = this.#edits[this.#next]; edit !== undefined && this.#isDoneWith(edit); edit = this.#edits[this.#next]);
@@ -112,7 +112,7 @@ export class EditQueue {
     } catch (thrown) {
       refusal = asWeftError(thrown)
     }
-    // Dropped meanwhile.
+    // If the queue was dropped while the edit was looked at, nothing of it goes on.
     if (this.#edits[this.#next] !== edit) return
     this.#first = 'answered'
     if (refusal !== null) {

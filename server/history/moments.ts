@@ -72,7 +72,7 @@ export class Moments {
     try {
       stored = await this.#store.readAt(documentId, point)
     } catch (thrown) {
-      // What lies in the window has to be there.
+      // What lies in the window has to be there: that it is missing is a failure of the store, not an answer.
       const isGone = thrown instanceof WeftError && (thrown.code === 'no-such-document' || thrown.code === 'document-corrupt')
       if (!isGone || inWindow) throw thrown
       const from = new Date(window.at ?? 0).toISOString()

@@ -27,7 +27,7 @@ export async function submitEdit(
       return await submitOnce(directory, documentId, updates, user, attempt === 1 ? check : () => {})
     } catch (thrown) {
       const code = (thrown as Partial<WeftError>).code
-      // The owner closed the document, or lost it, in the middle.
+      // If the owner closed the document, or lost it, in the middle, the edit is submitted to the next one.
       if (code !== 'owner-moved' || attempt === TRIES_MAX) throw thrown
     }
   }

@@ -53,7 +53,7 @@ export class InProcessWebSocket {
 
   send(data: Uint8Array): void {
     if (this.#state !== 'open') return
-    // The caller may go on using its buffer.
+    // The bytes are copied: the caller may go on using its buffer.
     this.#sent.push(Uint8Array.from(data))
     this.#deliver()
   }

@@ -101,7 +101,7 @@ export class ChannelKeeper {
       batch.push(channel)
       this.#dirty.delete(channel)
     }
-    // Given up and wanted again before Redis heard of it.
+    // A channel that was given up and is wanted again before Redis heard of it stays subscribed.
     const kept = batch.filter((channel) => this.#wanted.has(channel) && this.#held.has(channel))
     if (kept.length > 0) this.#events.subscribed(kept)
     const added = batch.filter((channel) => this.#wanted.has(channel) && !this.#held.has(channel))

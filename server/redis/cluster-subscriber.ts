@@ -105,7 +105,7 @@ export class ClusterSubscriber {
       ...events,
       failed: (error) => {
         events.failed(error)
-        // MOVED, or a master that is one no more.
+        // Redis answered MOVED, or a master is none any more: where the slots are now has to be asked anew.
         this.#refreshSoon()
       },
     })

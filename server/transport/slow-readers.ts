@@ -36,7 +36,7 @@ export class SlowReaders {
     this.#readers = readers
     this.#onGivenUp = onGivenUp
     this.#endListening = budget.onLevel((level) => {
-      // When it is full there are figures of a moment before to tell slow from fast.
+      // Measured before memory is full, since slow readers are told from fast ones by what they had a moment ago.
       if (level === 'tight') this.#lookAfter(LOOK_MS)
       if (level === 'full') this.#lookAfter(0)
     })

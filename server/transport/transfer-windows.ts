@@ -82,7 +82,7 @@ export class TransferWindows {
     if (last === undefined) return
     this.#inFlight = this.#inFlight.slice(confirmed.length)
     const tookMs = this.#options.clock.monotonic() - last.sentAt
-    // What was smaller than it might have been proves nothing.
+    // A piece that was smaller than it might have been says nothing about how much the link takes.
     if (tookMs <= last.fastMs && last.bytes * 2 >= this.#bytes) this.#bytes *= tookMs * VERY_FAST_FACTOR <= last.fastMs ? 8 : 2
     else if (tookMs > last.fastMs * SLOW_FACTOR) this.#bytes = Math.max(BYTES_MIN, this.#bytes / 2)
     this.#timer?.cancel()

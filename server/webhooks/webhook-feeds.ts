@@ -97,7 +97,7 @@ export class WebhookFeeds {
       one.quietMs === quietMs && one.waitMsMax === waitMsMax && webhooks.some((webhook) => webhook.equals(one.webhook))
     const going = this.#running.filter((one) => !asks(one))
     this.#running = this.#running.filter(asks)
-    // Before another feed tells the same address, so that it is told in order.
+    // A feed that goes is closed before another one tells the same address, so that it is told in order.
     await this.#closeAll(going)
     for (const webhook of webhooks) {
       if (this.#closed !== null) return

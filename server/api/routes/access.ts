@@ -188,7 +188,7 @@ export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessCont
   const { keys, tickets, revocations, sessions } = accessControl
   app.openapi(ticketRoute, async (context) => {
     const wanted = context.req.valid('json')
-    // Nobody gives what they do not have.
+    // Whoever makes a key or a ticket can give only rights that they have themselves.
     for (const pattern of Object.keys(wanted.documents))
       if (pattern.includes('*')) await admitToAll(access, context, pattern.slice(0, pattern.indexOf('*')), 'admin')
       else await admit(access, context, pattern, 'admin')
@@ -210,7 +210,7 @@ export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessCont
     await admitToAll(access, context, '', 'admin')
     const { id } = context.req.valid('param')
     const removed = await keys.remove(id)
-    // Sessions that it opened.
+    // Sessions that were opened with the key end with it.
     if (removed) await revocations.revoke('token', id, DAY_MS)
     return json(context, { removed })
   })

@@ -72,7 +72,7 @@ export function addArchive(app: OpenAPIHono<ApiEnvironment>, options: ArchiveRou
     const { documentId, history, asker } = await admitted(options, context, 'admin')
     const { body } = context.req.raw
     if (body === null) throw new WeftError('malformed', `The body is empty; send an archive, with the content type ${GZIP}.`)
-    // It is read twice: nothing is written before all of it was found to be whole.
+    // The archive is read twice: nothing is written before all of it was found to be whole.
     const folder = await mkdtemp(path.join(tmpdir(), 'weft-archive-'))
     try {
       const file = path.join(folder, 'archive')

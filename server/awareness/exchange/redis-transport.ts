@@ -154,7 +154,7 @@ export class RedisTransport implements FrameTransport {
   #failed(error: unknown): void {
     if (this.#flow === 'closed') return
     const refusal = refusalOf(error, this.#options.target)
-    // Retried for as long as it lasts: said once.
+    // It is retried for as long as the failure lasts, so the log says it once.
     if (refusal !== null && refusalOf(this.#lastError, this.#options.target) === null) {
       this.#options.logger.error({ code: refusal.code }, refusal.message)
     }

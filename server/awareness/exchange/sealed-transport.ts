@@ -52,7 +52,7 @@ export class SealedTransport implements FrameTransport {
   #refuse(documentId: string): void {
     const { counters, logger } = this.#options
     counters.add('awareness_bus_frames_forged')
-    // There may be many of them, and one says it all.
+    // There may be many such frames, and one line of the log says it all.
     if (!this.#told)
       logger.warn({ documentId }, 'Somebody without the cluster secret publishes on the Redis channels of this cluster; it is ignored.')
     this.#told = true

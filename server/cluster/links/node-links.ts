@@ -82,7 +82,7 @@ export class NodeLinks {
     const { clock, random } = this.#options
     const now = clock.monotonic()
     const last = this.#failures.get(key)
-    // A link that held for a while has made up for what was before.
+    // A link that held for a while starts anew: its earlier failures no longer make the next dial wait.
     const count = last !== undefined && now - last.retryAt < RETRY_MS_MAX * 2 ? last.count + 1 : 0
     const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(count, 16)) * (0.5 + random.fraction() / 2)
     this.#failures.set(key, { count, retryAt: now + delayMs })

@@ -61,7 +61,7 @@ export class WsDialer implements NodeDialer {
     return new Promise((resolve, reject) => {
       const ws = new WebSocket(`ws://${advertise}/`, [...weftNodeSubprotocols], {
         perMessageDeflate: false,
-        // A document comes as one message.
+        // Nodes send each other a document as one message, so that it has to fit into one.
         maxPayload: Math.max(2 * limits.documentBytesMax, limits.messageBytesMax),
         // Masks protect the caches of others from what a web page sends; a mask of zeros spares a pass over every byte.
         generateMask: (mask) => mask.fill(0),

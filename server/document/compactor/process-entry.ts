@@ -21,7 +21,7 @@ function offerItself(): void {
   try {
     writeFileSync('/proc/self/oom_score_adj', '1000')
   } catch {
-    // Not on Linux, or not permitted: then the kernel decides by itself.
+    // Where the file is missing (not on Linux) or may not be written, the kernel decides by itself.
   }
 }
 

@@ -30,7 +30,7 @@ export class CompactionProcess implements CompactionPlace {
       child.on('error', (error) => resolve(`it could not be started: ${error.message}`))
       child.on('close', (code, signal) => resolve(this.#causeOf(code, signal)))
     })
-    // Pipes of a process that has ended break; its end says it all.
+    // When the process has ended its pipes break, which is no further news: its end is told elsewhere.
     child.stdin?.on('error', () => {})
     child.stdout?.on('error', () => {})
   }

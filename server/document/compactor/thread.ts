@@ -24,7 +24,7 @@ export class CompactionThread implements CompactionPlace {
       // Nothing of the process's settings is needed there.
       env: {},
     })
-    // Between two requests its end is noticed by the next one.
+    // A thread that ends between two requests is noticed by the next one.
     this.#worker.on('error', () => {})
     this.#worker.unref()
   }

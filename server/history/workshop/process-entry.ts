@@ -17,6 +17,6 @@ if (process.send !== undefined) {
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   watch()
   process.on('message', (request: WorkRequest) => process.send?.(answerTo(request), () => process.exit(0)))
-  // The server is gone.
+  // Without the server that asked nobody waits for an answer.
   process.on('disconnect', () => process.exit(1))
 }

@@ -102,7 +102,7 @@ export class Workshop {
     } catch (thrown) {
       if (place === this.#thread) this.#thread = null
       if (this.#state === 'closed') throw closed()
-      // It passed a bound of memory or time.
+      // A task that passed its bound of memory or time is refused; others are not.
       throw new WeftError('document-too-large', tooLarge().message, { cause: thrown })
     } finally {
       tooLong.cancel()
