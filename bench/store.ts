@@ -1,5 +1,6 @@
 // What a store costs by itself: rows per second in batches, and the latency of one quiet commit.
 // Run alone: node dist/bench/store.js [folder]. The folder decides which disk is measured; the default is a new one in the system's temporary folder.
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -77,6 +78,39 @@ async function measureQuietCommits(store: DocumentStore): Promise<void> {
   console.log(`${store.kind.padEnd(7)} one quiet commit: p50 ${latenciesMs[100]?.toFixed(2)} ms, p99 ${latenciesMs[198]?.toFixed(2)} ms`)
 }
 
+/** Five rows of twenty bytes in each commit, over 200 documents, some 200 commits a second: many small documents in which people type. */
+async function measureSmallCommits(store: DocumentStore): Promise<void> {
+  const writers = await claimDocuments(store, 'small', 200)
+  const update = new Uint8Array(20)
+  let next = 0
+  const commit = async (): Promise<number> => {
+    await new Promise<void>((resolve) => void systemClock.after(3, resolve))
+    const before = systemClock.monotonic()
+    const entries = Array.from({ length: 5 }, () => nextEntry(writers[next++ % writers.length] as Writer, update))
+    await store.append(entries)
+    return systemClock.monotonic() - before
+  }
+  const commits = 2_000
+  for (let warm = 0; warm < 300; warm++) await commit()
+  const latenciesMs: number[] = []
+  const [cpu, written] = [process.cpuUsage(), bytesWritten()]
+  for (let count = 0; count < commits; count++) latenciesMs.push(await commit())
+  const { user, system } = process.cpuUsage(cpu)
+  latenciesMs.sort((a, b) => a - b)
+  const at = (part: number) => (latenciesMs[Math.floor(latenciesMs.length * part)] ?? 0).toFixed(2)
+  const kib = (bytesWritten() - written) / commits / 1024
+  console.log(
+    `${store.kind.padEnd(7)} five rows of 20 bytes over 200 documents: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ` +
+      `${((user + system) / commits).toFixed(0)} µs of CPU and ${kib.toFixed(1)} KiB to the disk a commit`,
+  )
+}
+
+/** What this process has given the disk so far, by the kernel's count; NaN where there is none. */
+function bytesWritten(): number {
+  const counts = existsSync('/proc/self/io') ? readFileSync('/proc/self/io', 'utf8') : ''
+  return Number(/^write_bytes: (\d+)$/m.exec(counts)?.[1])
+}
+
 async function measureLargeDocument(store: DocumentStore): Promise<void> {
   const [writer] = await claimDocuments(store, 'large', 1)
   if (writer === undefined) return
@@ -106,6 +140,7 @@ const stores = [
 ]
 for (const store of stores) {
   await measureQuietCommits(store)
+  await measureSmallCommits(store)
   await measureBatches(store, 1, 2000)
   await measureBatches(store, 10, 1000)
   await measureBatches(store, 100, 300)

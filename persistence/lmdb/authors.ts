@@ -19,12 +19,25 @@ import { checked, readRowUsers } from './reading.js'
 /** Above every client id. */
 const CLIENT_ID_END = Number.MAX_SAFE_INTEGER
 
+/** So many numbers are kept in memory. */
+const KNOWN_NUMBERS_MAX = 10_000
+
 /** The users' numbers; who has none gets one. Called inside a write transaction. */
 export function numbersOf(environment: Environment, users: readonly string[]): readonly number[] {
   return users.map((user) => numberOf(environment, user))
 }
 
 function numberOf(environment: Environment, user: string): number {
+  const { knownNumbers } = environment
+  const known = knownNumbers.get(user)
+  if (known !== undefined) return known
+  const number = lookUp(environment, user)
+  if (knownNumbers.size >= KNOWN_NUMBERS_MAX) knownNumbers.clear()
+  knownNumbers.set(user, number)
+  return number
+}
+
+function lookUp(environment: Environment, user: string): number {
   const id = Buffer.from(user, 'utf8')
   const known = environment.userNumbers.get(id)
   if (known !== undefined) return unsealUserNumber(id, known)

@@ -4,6 +4,7 @@ import { type ChangeCursors, type DocumentBehind, isSubscriber, LOOKED_AT_PER_PA
 import type { CommitQueue } from './commit-queue.js'
 import type { Environment } from './environment.js'
 import { cursorKey, documentKey, rowPrefix, sealCursor, unsealCursor, unsealDocument } from './layout.js'
+import { readDocument } from './reading.js'
 
 const CURSOR_BYTES = 1024
 
@@ -18,24 +19,25 @@ export class LmdbChangeCursors implements ChangeCursors {
 
   async toldOf(subscriber: string, documentId: string): Promise<number | null> {
     this.#queue.check()
-    if (!this.#environment.documents.doesExist(documentKey(documentId))) return null
+    if (readDocument(this.#environment, documentId) === null) return null
     return this.#read(cursorKey(rowPrefix(documentId), subscriber))
   }
 
   advance(subscriber: string, documentId: string, seq: number): Promise<void> {
     assert(isSubscriber(subscriber), 'a subscriber has a short name')
-    return this.#queue.run(CURSOR_BYTES, () => {
+    const decide = (): (() => void) => {
       const key = cursorKey(rowPrefix(documentId), subscriber)
       const isThere = this.#environment.documents.doesExist(documentKey(documentId))
       const isNews = isThere && seq > this.#read(key)
       return () => {
         if (isNews) void this.#environment.changeCursors.put(key, sealCursor(key, seq))
       }
-    })
+    }
+    return this.#queue.run(CURSOR_BYTES, decide, [documentId])
   }
 
   async behind(subscriber: string, { after, since }: { readonly after?: string; readonly since: number }) {
-    this.#queue.check()
+    await this.#queue.applyAll()
     const { documents } = this.#environment
     const range = after === undefined ? {} : { start: documentKey(after), exclusiveStart: true }
     const items: DocumentBehind[] = []

@@ -1,30 +1,43 @@
-// Runs write transactions one after the other, many writes to a commit, and decides what a failed commit means (D7).
-import { statfsSync } from 'node:fs'
-import { constants } from 'node:os'
-import type { Clock } from '../../core/clock.js'
-import { WeftError } from '../../core/errors.js'
+// The order of all writes of the store, one at a time. Small appends become durable in the journal, many in one record. Everything else is a transaction of the LMDB
+// file, many in one; a write that is about a document brings the rows of that document along. The rows of others follow when there are many, or when nothing else is to
+// be done, in slices, with appends between them.
+import type { Clock, Timer } from '../../core/clock.js'
+import type { WeftError } from '../../core/errors.js'
 import { storeClosed } from '../failures.js'
+import type { AppendEntry, AppendResult } from '../store.js'
+import { DiskRoom, diskFull } from './disk-room.js'
 import type { Environment } from './environment.js'
+import type { Journal } from './journal.js'
+import { JournaledRows } from './journaled-rows.js'
+import type { KeptStoreTime } from './kept-time.js'
+import { type Decide, Transactions, type Write } from './transactions.js'
+import { planAppend, putRows } from './writing.js'
 
 /** One transaction takes no more than this, unless a single write is larger. LMDB holds a transaction's pages in memory. */
 const COMMIT_BYTES_MAX = 64 * 1024 * 1024
-const NEARLY_FULL_BYTES = 1024 * 1024
-const MDB_MAP_FULL = -30792
-const { ENOSPC, EDQUOT, EFBIG, EIO } = constants.errno
-const outOfSpace = new Set<unknown>([ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL])
+/** Larger appends go to the LMDB file at once, instead of being written twice. */
+const JOURNALED_BYTES_MAX = 512 * 1024
+/** One record of the journal takes no more than this beside one append. */
+const RECORD_BYTES_MAX = 1024 * 1024
+/** Pending rows are put into the file when nothing was written for so long. */
+const QUIET_MS = 500
+/** How long after a transaction without room the next slice is tried that nobody waits for. */
+const ROOM_RETRY_MS = 1_000
 
-/**
- * A write: `decide` reads inside the transaction and may throw, which rejects this write alone; what it returns is run at once and makes the changes.
- * A throw out of the second part rolls the commit back; then each write of it is committed alone.
- */
-export type Decide<Result> = () => () => Result
-
-/** What a commit was at when it failed: running somebody's change, or anything else. */
-type Stage = 'changing' | 'committing'
-
-interface Write {
+interface Append {
+  readonly entries: readonly AppendEntry[]
   readonly bytes: number
-  decide(): () => void
+  readonly documentIds: readonly string[]
+  resolve(result: AppendResult): void
+  reject(error: unknown): void
+}
+
+interface FileWrite extends Write {
+  readonly documentIds: readonly string[]
+}
+
+interface Waiter {
+  readonly position: number
   resolve(): void
   reject(error: unknown): void
 }
@@ -32,26 +45,43 @@ interface Write {
 type QueueState =
   | { readonly kind: 'open' }
   | { readonly kind: 'closed' }
-  /** A commit failed in a way that leaves the disk's state unknown: nothing is acknowledged from here on. */
+  /** A write failed in a way that leaves the disk's state unknown: nothing is acknowledged from here on. */
   | { readonly kind: 'failed'; readonly error: WeftError }
 
 export interface CommitQueueOptions {
   readonly environment: Environment
+  readonly journal: Journal
   readonly folder: string
   /** Growing writes are refused when the file system has less than this left, so that deleting and pruning, which also need pages, still can. */
   readonly reserveBytes: number
   readonly clock: Clock
+  readonly time: KeptStoreTime
   onFatal(error: WeftError): void
 }
 
 export class CommitQueue {
   readonly #options: CommitQueueOptions
+  readonly #transactions: Transactions
+  readonly #rows: JournaledRows
   #state: QueueState = { kind: 'open' }
-  #waiting: Write[] = []
+  #appends: Append[] = []
+  #writes: FileWrite[] = []
   #running: Promise<void> | null = null
+  /** The mark is to come to this position. */
+  #wantedThrough = 0
+  #waiters: Waiter[] = []
+  #quiet: Timer | null = null
+  /** Until then, by monotonic time, rows that nobody waits for are not put into a file that had no room. */
+  #retryAt = Number.NEGATIVE_INFINITY
 
   constructor(options: CommitQueueOptions) {
+    const { environment, journal, folder, reserveBytes, clock, time } = options
+    const failed = (error: WeftError): void => this.#fail(error)
     this.#options = options
+    const room = new DiskRoom(folder, reserveBytes, clock)
+    this.#transactions = new Transactions({ environment, folder, room, clock, failed })
+    this.#rows = new JournaledRows({ environment, journal, folder, room, time, failed, transact: (change) => this.#transact(change) })
+    this.#awaitQuiet()
   }
 
   /** Throws unless reads and writes are still welcome. */
@@ -60,176 +90,250 @@ export class CommitQueue {
     if (this.#state.kind === 'closed') throw storeClosed()
   }
 
-  /** Runs a write in the next commit, and resolves with its result once that is durable. `bytes` says how much it adds; 0 if it frees space. */
-  async run<Result>(bytes: number, decide: Decide<Result>): Promise<Result> {
+  /** See `DocumentStore.append`. `bytes` says how much it adds. */
+  async append(entries: readonly AppendEntry[], bytes: number): Promise<AppendResult> {
     this.check()
-    return new Promise<Result>((resolve, reject) => {
-      let settle = (): void => {}
-      this.#waiting.push({
-        bytes,
-        decide() {
-          const write = decide()
-          return () => {
-            const result = write()
-            settle = () => resolve(result)
-          }
-        },
-        resolve: () => settle(),
-        reject,
-      })
-      this.#running ??= this.#commitAll()
+    return new Promise((resolve, reject) => {
+      const documentIds = entries.map(({ documentId }) => documentId)
+      this.#appends.push({ entries, bytes, documentIds, resolve, reject })
+      this.#start()
     })
-  }
-
-  /** Refuses new writes and resolves when those that were accepted are settled. */
-  async close(): Promise<void> {
-    if (this.#state.kind === 'open') this.#state = { kind: 'closed' }
-    await this.#running
-  }
-
-  async #commitAll(): Promise<void> {
-    // The callers of this turn of the event loop share the first commit.
-    await Promise.resolve()
-    while (this.#waiting.length > 0) await this.#commit(this.#take())
-    this.#running = null
-  }
-
-  #take(): Write[] {
-    let bytes = 0
-    const end = this.#waiting.findIndex((write) => {
-      bytes += write.bytes
-      return bytes > COMMIT_BYTES_MAX
-    })
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(1, end))
-  }
-
-  async #commit(batch: readonly Write[]): Promise<void> {
-    const fitting = this.#refuseWithoutRoom(batch)
-    const written: Write[] = []
-    if (fitting.length === 0) return
-    let stage: Stage = 'committing'
-    try {
-      // A child transaction, because only that is rolled back when the callback throws.
-      await this.#options.environment.root.childTransaction(() => {
-        for (const write of fitting) {
-          const change = attempt(write)
-          if (change === null) continue
-          stage = 'changing'
-          change()
-          stage = 'committing'
-          written.push(write)
-        }
-      })
-    } catch (thrown) {
-      await this.#failed(fitting, thrown, stage)
-      return
-    }
-    for (const write of written) write.resolve()
-  }
-
-  #refuseWithoutRoom(batch: readonly Write[]): readonly Write[] {
-    const bytes = bytesOf(batch)
-    if (bytes === 0) return batch
-    // Twice: beside the values themselves a commit rewrites the pages on the way to them.
-    if (this.#availableBytes() >= this.#options.reserveBytes + 2 * bytes) return batch
-    for (const write of batch) if (write.bytes > 0) write.reject(this.#full())
-    return batch.filter((write) => write.bytes === 0)
-  }
-
-  async #failed(batch: readonly Write[], thrown: unknown, stage: Stage): Promise<void> {
-    const cause = await causeOf(thrown)
-    if (this.#isOutOfSpace(batch, cause) && (await this.#isUsable())) {
-      for (const write of batch) write.reject(this.#full(cause))
-      return
-    }
-    if (stage === 'changing') {
-      // Rolled back before anything went to the disk.
-      await this.#isolate(batch, cause)
-      return
-    }
-    const error = new WeftError(
-      'store-failed',
-      `A commit to ${this.#options.folder} failed: ${messageOf(cause)}. The store takes nothing more.`,
-      { cause },
-    )
-    this.#state = { kind: 'failed', error }
-    // First, so that a process that exits here has told nobody anything.
-    this.#options.onFatal(error)
-    for (const write of [...batch, ...this.#waiting]) write.reject(error)
-    this.#waiting = []
-  }
-
-  /** LMDB did not take a change of one of them: the others must not suffer for it. */
-  async #isolate(batch: readonly Write[], cause: unknown): Promise<void> {
-    if (batch.length > 1) {
-      for (const write of batch) await this.#commit([write])
-      return
-    }
-    for (const write of batch)
-      write.reject(
-        new WeftError('store-refused', `The data file in ${this.#options.folder} did not take a change: ${messageOf(cause)}.`, { cause }),
-      )
   }
 
   /**
-   * LMDB reports a write that the kernel cut short as EIO, and that is how a disk fills up as often as not; so an EIO on a disk without room for the batch counts as
-   * full too. A repeat is sound even if a sync had failed: nothing refers to the pages of a failed commit, and the repeat writes all of its own anew.
+   * Runs a write of the LMDB file in the next transaction, and resolves with its result once that is durable. `bytes` says how much it adds; 0 if it frees space. Of
+   * the documents that it is about it finds all rows there that were appended before.
    */
-  #isOutOfSpace(batch: readonly Write[], cause: unknown): boolean {
-    const code = codeOf(cause)
-    return outOfSpace.has(code) || (code === EIO && this.#availableBytes() < NEARLY_FULL_BYTES + 2 * bytesOf(batch))
+  async run<Result>(bytes: number, decide: Decide<Result>, documentIds: readonly string[] = []): Promise<Result> {
+    this.check()
+    return new Promise<Result>((resolve, reject) => {
+      this.#writes.push(this.#fileWrite(bytes, documentIds, decide, resolve, reject))
+      this.#start()
+    })
   }
 
-  #availableBytes(): number {
-    const { bavail, bsize } = statfsSync(this.#options.folder)
-    return bavail * bsize
+  /** Within a write that removes a document: the journal, read again, does not bring it back. */
+  bury(documentId: string): void {
+    this.#rows.bury(documentId)
   }
 
-  /** LMDB gives up on a file whose meta page it could not write; asking it for another write would then never be answered. */
-  async #isUsable(): Promise<boolean> {
-    await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
-    try {
-      this.#options.environment.root.transactionSync(() => {})
-      return true
-    } catch {
-      return false
+  /** Resolves when all rows that were appended before are in the LMDB file. */
+  async applyAll(): Promise<void> {
+    this.check()
+    await this.#applied()
+  }
+
+  /** Refuses new writes, and resolves when those that were accepted are settled and, unless there is no room, the journal is no longer needed. */
+  async close(): Promise<void> {
+    if (this.#state.kind === 'open') this.#state = { kind: 'closed' }
+    this.#quiet?.cancel()
+    await this.#applied().catch(() => {})
+    await this.#running
+    const farewell = this.#rows.farewell()
+    if (farewell !== null && this.#state.kind !== 'failed') await this.#transactions.commit([farewell.write])
+  }
+
+  #fileWrite<Result>(
+    bytes: number,
+    documentIds: readonly string[],
+    decide: Decide<Result>,
+    resolve: (result: Result) => void,
+    reject: (error: unknown) => void,
+  ): FileWrite {
+    let settle = (): void => {}
+    return {
+      bytes,
+      documentIds,
+      decide: () => {
+        // A slice that was in the same transaction, and had to go alone, found no room.
+        if (this.#rows.arePending(documentIds)) throw diskFull(this.#options.folder)
+        const write = decide()
+        return () => {
+          const result = write()
+          settle = () => resolve(result)
+        }
+      },
+      resolve: () => settle(),
+      reject,
     }
   }
 
-  #full(cause?: unknown): WeftError {
-    return new WeftError('store-full', `The disk that holds ${this.#options.folder} is full; nothing was written.`, { cause })
+  async #transact(change: () => void): Promise<void> {
+    let failure: unknown = null
+    await this.#transactions.commit([
+      {
+        bytes: 0,
+        decide: () => change,
+        resolve: () => {},
+        reject: (error) => {
+          failure = error
+        },
+      },
+    ])
+    if (failure !== null) throw failure
   }
-}
 
-function bytesOf(batch: readonly Write[]): number {
-  return batch.reduce((sum, write) => sum + write.bytes, 0)
-}
-
-/** The change that a write decided on, or null if it was refused, which it has then been told. */
-function attempt(write: Write): (() => void) | null {
-  try {
-    return write.decide()
-  } catch (thrown) {
-    write.reject(thrown)
-    return null
+  /** Resolves when what is pending now is in the file. */
+  #applied(): Promise<void> {
+    if (this.#rows.count === 0) return Promise.resolve()
+    const position = this.#rows.lastPosition
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ position, resolve, reject })
+      this.#start()
+    })
   }
-}
 
-/** lmdb-js rejects a failed commit with a general error, which carries a promise that rejects with the real one. */
-async function causeOf(thrown: unknown): Promise<unknown> {
-  if (!(thrown instanceof Error) || !('commitError' in thrown)) return thrown
-  try {
-    await thrown.commitError
-    return thrown
-  } catch (cause) {
-    return cause
+  #start(): void {
+    this.#running ??= this.#work()
   }
-}
 
-function codeOf(cause: unknown): unknown {
-  return cause instanceof Error && 'code' in cause ? cause.code : undefined
-}
+  async #work(): Promise<void> {
+    this.#quiet?.cancel()
+    this.#quiet = null
+    // The callers of this turn of the event loop share the first commit.
+    await Promise.resolve()
+    while (this.#state.kind !== 'failed') {
+      if (this.#appends.length > 0) await this.#appendSome()
+      if (this.#writes.length > 0 || this.#isRoundDue()) await this.#writeSome()
+      else if (this.#appends.length === 0) break
+    }
+    this.#running = null
+    this.#awaitQuiet()
+  }
 
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
+  #awaitQuiet(): void {
+    if (this.#state.kind !== 'open' || this.#rows.count === 0) return
+    const { clock } = this.#options
+    const delayMs = Math.max(QUIET_MS, this.#retryAt - clock.monotonic())
+    this.#quiet = clock.after(
+      delayMs,
+      () => {
+        this.#wantedThrough = this.#rows.lastPosition
+        this.#start()
+      },
+      { unref: true },
+    )
+  }
+
+  #isRoundDue(): boolean {
+    if (this.#waiters.length > 0) return true
+    if (this.#rows.count === 0 || this.#options.clock.monotonic() < this.#retryAt) return false
+    if (this.#rows.areMany) this.#wantedThrough = this.#rows.lastPosition
+    return this.#rows.marked < this.#wantedThrough
+  }
+
+  /** The next appends: small ones in one record of the journal, a large one in a transaction. */
+  async #appendSome(): Promise<void> {
+    const [first] = this.#appends
+    if (first !== undefined && first.bytes > JOURNALED_BYTES_MAX) {
+      this.#appends.shift()
+      await this.#appendLarge(first)
+      return
+    }
+    const planned = this.#takeSmall().flatMap((append) => {
+      try {
+        return [{ append, plan: this.#plan(append) }]
+      } catch (thrown) {
+        append.reject(thrown)
+        return []
+      }
+    })
+    const error = await this.#rows.append(planned.flatMap(({ plan }) => plan.rows))
+    for (const { append, plan } of planned) {
+      if (error === null) append.resolve(plan.result)
+      else append.reject(error)
+    }
+  }
+
+  #plan({ entries }: Append) {
+    return planAppend(this.#options.environment, entries, this.#options.clock.now())
+  }
+
+  async #appendLarge(append: Append): Promise<void> {
+    const decide = () => {
+      const { result, rows } = this.#plan(append)
+      return () => {
+        putRows(this.#options.environment, rows)
+        return result
+      }
+    }
+    const write = this.#fileWrite(append.bytes, append.documentIds, decide, append.resolve, append.reject)
+    while ((await this.#commit([write])) === 'rows first');
+  }
+
+  /** Appends from the front of the queue, of different documents, so that what one decides does not depend on another. */
+  #takeSmall(): Append[] {
+    const seen = new Set<string>()
+    let bytes = 0
+    let end = 0
+    for (const append of this.#appends) {
+      if (append.bytes > JOURNALED_BYTES_MAX || (end > 0 && bytes + append.bytes > RECORD_BYTES_MAX)) break
+      if (append.documentIds.some((documentId) => seen.has(documentId))) break
+      for (const documentId of append.documentIds) seen.add(documentId)
+      bytes += append.bytes
+      end += 1
+    }
+    return this.#appends.splice(0, end)
+  }
+
+  /** One transaction: a step of a round that is due, or writes that wait and the rows of their documents. */
+  async #writeSome(): Promise<void> {
+    const writes = this.#takeWrites()
+    if (writes.length > 0 && (await this.#commit(writes)) === 'rows first') this.#writes = [...writes, ...this.#writes]
+    if (this.#isRoundDue()) await this.#stepOfRound()
+  }
+
+  #takeWrites(): FileWrite[] {
+    let bytes = 0
+    const end = this.#writes.findIndex((write) => {
+      bytes += write.bytes
+      return bytes > COMMIT_BYTES_MAX
+    })
+    return this.#writes.splice(0, end === -1 ? this.#writes.length : Math.max(1, end))
+  }
+
+  /** Writes, after the rows of their documents. `rows first`: these were too many for one transaction, and the writes are to come again. */
+  async #commit(writes: readonly FileWrite[]): Promise<'done' | 'rows first'> {
+    const slice = this.#rows.sliceOf(writes.flatMap(({ documentIds }) => documentIds))
+    if (slice === null) {
+      await this.#transactions.commit(writes)
+      return 'done'
+    }
+    await this.#transactions.commit(slice.isLast ? [slice.write, ...writes] : [slice.write])
+    if (slice.isLast) return 'done'
+    if (slice.isDone()) return 'rows first'
+    for (const write of writes) write.reject(this.#whyNot())
+    return 'done'
+  }
+
+  async #stepOfRound(): Promise<void> {
+    const slice = this.#rows.sliceOfRound()
+    await this.#transactions.commit([slice.write])
+    if (slice.isDone()) {
+      this.#tellWaiters()
+      return
+    }
+    this.#rows.endRound()
+    this.#retryAt = this.#options.clock.monotonic() + ROOM_RETRY_MS
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#whyNot())
+  }
+
+  #whyNot(): WeftError {
+    return this.#state.kind === 'failed' ? this.#state.error : diskFull(this.#options.folder)
+  }
+
+  #tellWaiters(): void {
+    const { marked } = this.#rows
+    const reached = this.#waiters.filter(({ position }) => position <= marked)
+    this.#waiters = this.#waiters.filter(({ position }) => position > marked)
+    for (const waiter of reached) waiter.resolve()
+  }
+
+  #fail(error: WeftError): void {
+    if (this.#state.kind === 'failed') return
+    this.#state = { kind: 'failed', error }
+    // First, so that a process that exits here has told nobody anything.
+    this.#options.onFatal(error)
+    for (const waiting of [...this.#appends.splice(0), ...this.#writes.splice(0), ...this.#waiters.splice(0)]) waiting.reject(error)
+  }
 }

@@ -199,3 +199,11 @@ export function damaged(folder: string, what: string): WeftError {
       `To begin anew all the same, remove the data file and ${MARKER_FILE}.`,
   )
 }
+
+export function damagedJournal(folder: string, name: string, what: string): WeftError {
+  return new WeftError(
+    'data-folder-damaged',
+    `The file ${path.join(folder, name)}, which belongs to the data file, ${what}. Edits that were saved may be in it: restore the folder from a backup. ` +
+      'Nothing was changed in it.',
+  )
+}

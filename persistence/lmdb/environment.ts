@@ -1,5 +1,5 @@
 // Opens the data folder: its lock, the LMDB file in it, and the tables of that file.
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { WeftError } from '../../core/errors.js'
@@ -7,20 +7,30 @@ import { DATA_FILE } from '../data-folder.js'
 import { checkDataFile, damaged, isMarked, markFolder } from './data-file.js'
 import { newer, unwritable } from './folder-errors.js'
 import { lockFolder } from './folder-lock.js'
+import { putMark, readMark } from './journal-mark.js'
+import { PendingRows } from './pending-rows.js'
 
 /**
  * What this version of Weft writes. A folder with a higher number is refused, never guessed at; one with a lower number becomes one of this version when it is
  * opened, and programs from before refuse it then. Since 2, rows of the log name their users: what was written before is read as it is.
+ * Since 3, rows may be in a journal beside the file.
  */
-export const FORMAT_VERSION = 2
+export const FORMAT_VERSION = 3
 
 const FORMAT_KEY = Buffer.from('format')
 /** Address space, not disk or memory. LMDB doubles it when the file outgrows it. */
 const INITIAL_MAP_BYTES = 256 * 1024 * 1024
 
+/** Keys and values are bytes, as they are. */
+const encodings = { encoding: 'binary', keyEncoding: 'binary' } as const
+
 export type Table = Database<Buffer, Buffer>
 
 export interface Environment {
+  /** Rows that only the journal has. */
+  readonly pending: PendingRows
+  /** The numbers of users that were looked up, some of them perhaps in a transaction that is not committed: one that fails clears it. */
+  readonly knownNumbers: Map<string, number>
   readonly root: RootDatabase<Buffer, Buffer>
   /** names of our own */
   readonly meta: Table
@@ -71,6 +81,19 @@ export async function openEnvironment(folder: string): Promise<Environment> {
   }
 }
 
+/** Makes a copy of the data file one that stands alone: the journal beside the original is not copied, and all that the copy is to hold is in it. */
+export async function forgetJournal(file: string): Promise<void> {
+  const root = open<Buffer, Buffer>({ path: file, noSubdir: true, maxDbs: 16, ...encodings, overlappingSync: false })
+  try {
+    const meta = root.openDB<Buffer, Buffer>({ name: 'meta', ...encodings })
+    const { applied } = readMark({ meta })
+    root.transactionSync(() => putMark({ meta }, { applied, segments: [] }))
+  } finally {
+    await root.close()
+    rmSync(`${file}-lock`, { force: true })
+  }
+}
+
 /** Makes the folder if need be, and locks it. */
 async function prepareFolder(folder: string): Promise<number> {
   try {
@@ -100,8 +123,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
       noSubdir: true,
       maxDbs: 16,
       mapSize: INITIAL_MAP_BYTES,
-      encoding: 'binary',
-      keyEncoding: 'binary',
+      ...encodings,
       // A commit then includes its fdatasync, before the promise resolves: see docs/decisions/0002-lmdb-commit-includes-sync.md
       overlappingSync: false,
       eventTurnBatching: false,
@@ -110,10 +132,12 @@ function openTables(folder: string): Omit<Environment, 'close'> {
     throw unopened(folder, cause)
   }
   try {
-    const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' })
+    const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, ...encodings })
     const meta = table('meta')
     checkFormat(folder, meta)
     const tables = {
+      pending: new PendingRows(),
+      knownNumbers: new Map<string, number>(),
       root,
       meta,
       owners: table('owners'),

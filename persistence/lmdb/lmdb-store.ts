@@ -2,6 +2,7 @@
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
+import { type Random, systemRandom } from '../../core/random.js'
 import type { AccessRecords } from '../access-records.js'
 import type { ChangeCursors } from '../change-cursors.js'
 import { noSuchDocument } from '../failures.js'
@@ -33,12 +34,16 @@ import { LmdbAccessRecords } from './access-records.js'
 import { readAuthors, readFirstUses } from './authors.js'
 import { LmdbChangeCursors } from './change-cursors.js'
 import { CommitQueue } from './commit-queue.js'
-import { type Environment, openEnvironment } from './environment.js'
+import { damagedJournal } from './data-file.js'
+import { type Environment, forgetJournal, openEnvironment } from './environment.js'
+import { Journal } from './journal.js'
+import { journalDisk } from './journal-disk.js'
+import { readMark } from './journal-mark.js'
 import { KeptStoreTime } from './kept-time.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, type SnapshotRecord, sealOwner, sealSnapshot } from './layout.js'
 import { readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
 import { SnapshotWriter } from './snapshot-writer.js'
-import { assertShard, decideAppend, decidePrune, decideQuarantine, isCurrent, removeDocument } from './writing.js'
+import { assertShard, decidePrune, decideQuarantine, isCurrent, removeDocument } from './writing.js'
 
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
 /** What a row costs beside its update: its key and header, and the document's record. */
@@ -60,11 +65,26 @@ export interface LmdbStoreOptions {
   onFatal(error: WeftError): void
   /** Free space that appends and snapshots leave alone, so that deleting and pruning still can work on a full disk. Default 16 MiB. */
   readonly reserveBytes?: number
+  /** Default: the system's. */
+  readonly random?: Random
 }
 
 /** Opens the store in a folder. Rejects with `data-folder-in-use`, `data-folder-newer`, `data-folder-unwritable` or `store-failed`. */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<DocumentStore> {
-  return new LmdbStore(await openEnvironment(options.folder), options)
+  const { folder, random = systemRandom } = options
+  const environment = await openEnvironment(folder)
+  try {
+    const journal = new Journal({
+      disk: journalDisk(folder),
+      random,
+      mark: readMark(environment),
+      damaged: (name, what) => damagedJournal(folder, name, what),
+    })
+    return new LmdbStore(environment, journal, options)
+  } catch (thrown) {
+    await environment.close()
+    throw thrown
+  }
 }
 
 class LmdbStore implements DocumentStore {
@@ -74,20 +94,18 @@ class LmdbStore implements DocumentStore {
   readonly #environment: Environment
   readonly #queue: CommitQueue
   readonly #snapshots: SnapshotWriter
-  readonly #clock: Clock
   readonly #logger: Logger
   readonly #time: KeptStoreTime
   #closed: Promise<void> | null = null
 
-  constructor(environment: Environment, options: LmdbStoreOptions) {
+  constructor(environment: Environment, journal: Journal, options: LmdbStoreOptions) {
     const { folder, clock, logger, onFatal, reserveBytes = DEFAULT_RESERVE_BYTES } = options
     this.#environment = environment
-    this.#queue = new CommitQueue({ environment, folder, reserveBytes, clock, onFatal })
+    this.#time = new KeptStoreTime(environment, clock)
+    this.#queue = new CommitQueue({ environment, journal, folder, reserveBytes, clock, time: this.#time, onFatal })
     this.#snapshots = new SnapshotWriter(environment, this.#queue, clock)
     this.changeCursors = new LmdbChangeCursors(environment, this.#queue)
-    this.#clock = clock
     this.#logger = logger
-    this.#time = new KeptStoreTime(environment, clock)
     this.accessRecords = new LmdbAccessRecords({ table: environment.accessRecords, queue: this.#queue, clock, time: this.#time })
   }
 
@@ -118,14 +136,10 @@ class LmdbStore implements DocumentStore {
   }
 
   async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
-    const bytes = entries.reduce((sum, entry) => sum + bytesOf(entry), 0)
-    return this.#queue.run(bytes, () => {
-      const change = decideAppend(this.#environment, entries, this.#clock.now())
-      return () => {
-        this.#time.writeIfDue()
-        return change()
-      }
-    })
+    return this.#queue.append(
+      entries,
+      entries.reduce((sum, entry) => sum + bytesOf(entry), 0),
+    )
   }
 
   async probe(): Promise<void> {
@@ -156,13 +170,13 @@ class LmdbStore implements DocumentStore {
   }
 
   async readAuthors(documentId: string, query: { readonly afterSeq: number; readonly limit: number }): Promise<Page<RowAuthors, number>> {
-    this.#queue.check()
+    await this.#queue.applyAll()
     const document = readDocument(this.#environment, documentId)
     return document === null ? { items: [], next: null } : readAuthors(this.#environment, documentId, document, query)
   }
 
   async readFirstUses(documentId: string, query: { readonly after?: number; readonly limit: number }): Promise<Page<FirstUse, number>> {
-    this.#queue.check()
+    await this.#queue.applyAll()
     return readFirstUses(this.#environment, documentId, query)
   }
 
@@ -172,7 +186,7 @@ class LmdbStore implements DocumentStore {
 
   async saveQuarantine(write: QuarantineWrite): Promise<FencedWrite> {
     // Nothing that a full disk should keep from being remembered.
-    return this.#queue.run<FencedWrite>(0, () => decideQuarantine(this.#environment, write))
+    return this.#queue.run<FencedWrite>(0, () => decideQuarantine(this.#environment, write), [write.documentId])
   }
 
   async liftQuarantine(documentId: string): Promise<boolean> {
@@ -199,7 +213,7 @@ class LmdbStore implements DocumentStore {
     readonly after?: string
     readonly limit: number
   }): Promise<Page<DocumentInfo, string>> {
-    this.#queue.check()
+    await this.#queue.applyAll()
     const prefix = Buffer.from(query.prefix ?? '', 'utf8')
     const after = query.after === undefined ? null : documentKey(query.after)
     const startsAfter = after !== null && Buffer.compare(after, prefix) >= 0
@@ -243,27 +257,30 @@ class LmdbStore implements DocumentStore {
   }
 
   async deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite> {
-    return this.#queue.run<FencedWrite>(0, () => {
+    const decide = (): (() => FencedWrite) => {
       assertShard(documentId, fence)
       if (!isCurrent(this.#environment, fence)) return () => 'fenced'
       return () => {
         removeDocument(this.#environment, documentId)
+        this.#queue.bury(documentId)
         return 'written'
       }
-    })
+    }
+    return this.#queue.run(0, decide, [documentId])
   }
 
   async prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult> {
-    return this.#queue.run(0, () =>
-      decidePrune(this.#environment, documentId, policy, this.#time.credible(), this.#snapshots.isSaving(documentId)),
-    )
+    const decide = (): (() => PruneResult) =>
+      decidePrune(this.#environment, documentId, policy, this.#time.credible(), this.#snapshots.isSaving(documentId))
+    return this.#queue.run(0, decide, [documentId])
   }
 
   /** The copy is without the free pages. Rejects with `store-full` where there is no room for it. */
   async backup(file: string): Promise<void> {
-    this.#queue.check()
+    await this.#queue.applyAll()
     try {
       await this.#environment.root.backup(file, true)
+      await forgetJournal(file)
     } catch (cause) {
       throw new WeftError('store-full', `The copy could not be written: ${cause instanceof Error ? cause.message : String(cause)}.`, {
         cause,

@@ -37,6 +37,25 @@ export interface StoredSnapshotRecord {
 
 /** The document's record, or null if it was never written (or was deleted). A missing record beside rows is damage, not absence (D4). */
 export function readDocument(environment: Environment, documentId: string): DocumentRecord | null {
+  const newest = environment.pending.newest(documentId)
+  const stored = readStoredDocument(environment, documentId)
+  if (newest === null) return stored
+  const { incarnation, seq } = newest.entry
+  return { incarnation, head: seq, logStart: stored?.logStart ?? 1, updatedAt: newest.committedAt }
+}
+
+/** The end of a document's log, or null if it was never written: as `readDocument`, and from memory where rows were appended a moment ago. */
+export function readHead(
+  environment: Environment,
+  documentId: string,
+): { readonly incarnation: string; readonly head: number; readonly updatedAt: number } | null {
+  const newest = environment.pending.newest(documentId)
+  if (newest === null) return readStoredDocument(environment, documentId)
+  return { incarnation: newest.entry.incarnation, head: newest.entry.seq, updatedAt: newest.committedAt }
+}
+
+/** As `readDocument`, without the rows that only the journal has. */
+export function readStoredDocument(environment: Environment, documentId: string): DocumentRecord | null {
   const key = documentKey(documentId)
   const value = environment.documents.get(key)
   if (value !== undefined) return checked(documentId, 'its record', () => unsealDocument(key, value))
@@ -67,6 +86,8 @@ export function readOwner(environment: Environment, shard: number): OwnerRecord 
 
 /** One row of the log. Throws `document-corrupt` when it is missing or damaged (D5). */
 export function readRow(environment: Environment, documentId: string, prefix: Buffer, seq: number): LogRow {
+  const pending = environment.pending.row(documentId, seq)
+  if (pending !== null) return { seq, epoch: pending.entry.fence.epoch, update: pending.entry.update, committedAt: pending.committedAt }
   const key = rowKey(prefix, seq)
   return rowValue(environment, documentId, key, seq, (value) => unsealRow(key, value))
 }

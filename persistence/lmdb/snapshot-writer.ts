@@ -45,24 +45,24 @@ export class SnapshotWriter {
   }
 
   #saveAtOnce(write: SnapshotWrite, label: VersionLabel | null): Promise<FencedWrite> {
-    return this.#queue.run<FencedWrite>(write.state.length + OVERHEAD_BYTES, () =>
-      decideSnapshot(this.#environment, write, label, this.#clock.now(), 'with its state'),
-    )
+    const decide = (): (() => FencedWrite) => decideSnapshot(this.#environment, write, label, this.#clock.now(), 'with its state')
+    return this.#queue.run(write.state.length + OVERHEAD_BYTES, decide, [write.documentId])
   }
 
   async #saveInSteps(write: SnapshotWrite, label: VersionLabel | null): Promise<FencedWrite> {
     const { documentId, seq, state } = write
-    const prepared = await this.#queue.run(0, () => prepareState(this.#environment, write))
+    const prepared = await this.#queue.run(0, () => prepareState(this.#environment, write), [documentId])
     if (prepared === 'fenced') return 'fenced'
     let outcome: FencedWrite = 'fenced'
     try {
       for (let offset = 0; prepared === 'wanted' && offset < state.length; offset += STEP_BYTES) {
         const end = Math.min(offset + STEP_BYTES, state.length)
-        if ((await this.#queue.run(end - offset, () => putPieces(this.#environment, write, offset, end))) === 'fenced') return 'fenced'
+        if ((await this.#queue.run(end - offset, () => putPieces(this.#environment, write, offset, end), [documentId])) === 'fenced')
+          return 'fenced'
       }
-      outcome = await this.#queue.run<FencedWrite>(OVERHEAD_BYTES, () =>
-        decideSnapshot(this.#environment, write, label, this.#clock.now(), prepared === 'wanted' ? 'its state is there' : 'with its state'),
-      )
+      const how = prepared === 'wanted' ? 'its state is there' : 'with its state'
+      const decide = (): (() => FencedWrite) => decideSnapshot(this.#environment, write, label, this.#clock.now(), how)
+      outcome = await this.#queue.run(OVERHEAD_BYTES, decide, [documentId])
       return outcome
     } finally {
       // The document was deleted, or there was no room.

@@ -32,7 +32,18 @@ import {
   seqOfStateKey,
   stateKey,
 } from './layout.js'
-import { lastSeqCommittedBy, readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readState, rowKeys } from './reading.js'
+import {
+  lastSeqCommittedBy,
+  readDocument,
+  readHead,
+  readOwner,
+  readRow,
+  readSnapshotRecord,
+  readSnapshots,
+  readState,
+  readStoredDocument,
+  rowKeys,
+} from './reading.js'
 
 export function isCurrent(environment: Environment, fence: Fence): boolean {
   const { epoch, owner } = readOwner(environment, fence.shard)
@@ -43,10 +54,23 @@ export function assertShard(documentId: string, fence: Fence): void {
   assert(fence.shard === shardOf(documentId), 'a write is fenced by the shard of its document')
 }
 
-/** Checks a batch (O1, D5) and answers the change that writes what may be written. Throws `document-corrupt` for a gap. */
-export function decideAppend(environment: Environment, entries: readonly AppendEntry[], now: number): () => AppendResult {
+/** A row that may be written: its fence is current, and it follows the head. */
+export interface DecidedRow {
+  readonly entry: AppendEntry
+  /** See `LogRow`. */
+  readonly committedAt: number
+}
+
+/** What becomes of an append: what is to be written, and the answer once that is durable. */
+export interface AppendPlan {
+  readonly rows: readonly DecidedRow[]
+  readonly result: AppendResult
+}
+
+/** Checks a batch (O1, D5). Throws `document-corrupt` for a gap. */
+export function planAppend(environment: Environment, entries: readonly AppendEntry[], now: number): AppendPlan {
   const fencedShards = staleShards(environment, entries)
-  const missing: { readonly entry: AppendEntry; readonly document: DocumentRecord }[] = []
+  const missing: DecidedRow[] = []
   const documentIds = new Set<string>()
   for (const entry of entries) {
     const { documentId, fence, incarnation, seq } = entry
@@ -54,16 +78,17 @@ export function decideAppend(environment: Environment, entries: readonly AppendE
     assert(!documentIds.has(documentId), 'a batch has one entry per document')
     documentIds.add(documentId)
     if (fencedShards.has(fence.shard)) continue
-    const document = readDocument(environment, documentId) ?? { incarnation, head: 0, logStart: 1, updatedAt: 0 }
+    const document = readHead(environment, documentId) ?? newDocument(incarnation)
     if (document.incarnation !== incarnation) fencedShards.add(fence.shard)
     else if (seq > document.head + 1) throw documentCorrupt(documentId, `row ${seq} would follow row ${document.head}`)
-    else if (seq === document.head + 1) missing.push({ entry, document })
-    else if (!isWritten(environment, entry, document)) fencedShards.add(fence.shard)
+    else if (seq === document.head + 1) missing.push({ entry, committedAt: Math.max(now, document.updatedAt) })
+    else if (!isWritten(environment, entry)) fencedShards.add(fence.shard)
   }
-  return () => {
-    for (const { entry, document } of missing) if (!fencedShards.has(entry.fence.shard)) putRow(environment, entry, document, now)
-    return { fencedShards }
-  }
+  return { rows: missing.filter(({ entry }) => !fencedShards.has(entry.fence.shard)), result: { fencedShards } }
+}
+
+function newDocument(incarnation: string): DocumentRecord {
+  return { incarnation, head: 0, logStart: 1, updatedAt: 0 }
 }
 
 function staleShards(environment: Environment, entries: readonly AppendEntry[]): Set<number> {
@@ -78,19 +103,28 @@ function staleShards(environment: Environment, entries: readonly AppendEntry[]):
   return stale
 }
 
-function isWritten(environment: Environment, entry: AppendEntry, document: DocumentRecord): boolean {
-  if (entry.seq < document.logStart) return false
+function isWritten(environment: Environment, entry: AppendEntry): boolean {
+  const document = readDocument(environment, entry.documentId)
+  if (document === null || entry.seq < document.logStart) return false
   const row = readRow(environment, entry.documentId, rowPrefix(entry.documentId), entry.seq)
   return row.epoch === entry.fence.epoch && Buffer.compare(row.update, entry.update) === 0
 }
 
-function putRow(environment: Environment, entry: AppendEntry, document: DocumentRecord, now: number): void {
-  const { documentId, fence, seq, update, users = [] } = entry
-  const committedAt = Math.max(now, document.updatedAt)
-  const key = rowKey(rowPrefix(documentId), seq)
-  void environment.log.put(key, sealRow(key, { epoch: fence.epoch, update, committedAt }, numbersOf(environment, users)))
-  putFirstUses(environment, entry, committedAt)
-  putDocument(environment, documentId, { ...document, head: seq, updatedAt: committedAt })
+/** Puts rows into the file, in order, but for those that are there. Throws `document-corrupt` for one that does not follow: then the journal is not this file's. */
+export function putRows(environment: Environment, rows: readonly DecidedRow[]): void {
+  const documents = new Map<string, DocumentRecord>()
+  for (const { entry, committedAt } of rows) {
+    const { documentId, fence, incarnation, seq, update, users = [] } = entry
+    const document = documents.get(documentId) ?? readStoredDocument(environment, documentId) ?? newDocument(incarnation)
+    if (document.incarnation === incarnation && seq <= document.head) continue
+    if (document.incarnation !== incarnation || document.head !== seq - 1)
+      throw documentCorrupt(documentId, `row ${seq} of the journal does not follow row ${document.head} of the data file`)
+    const key = rowKey(rowPrefix(documentId), seq)
+    void environment.log.put(key, sealRow(key, { epoch: fence.epoch, update, committedAt }, numbersOf(environment, users)))
+    putFirstUses(environment, entry, committedAt)
+    documents.set(documentId, { ...document, head: seq, updatedAt: committedAt })
+  }
+  for (const [documentId, document] of documents) putDocument(environment, documentId, document)
 }
 
 function putDocument(environment: Environment, documentId: string, document: DocumentRecord): void {

@@ -1,5 +1,5 @@
 // A process that appends to an LMDB store and reports each acknowledged row on stdout, for tests that kill it or break its disk.
-// Arguments: folder, rows to append (0: until killed), what happens to the disk after the third row ('sound', 'failing-sync', 'failing-meta').
+// Arguments: folder, rows to append (0: until killed), what happens to the disk after the third row ('sound', 'failing-sync', 'failing-meta', 'failing-journal').
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs'
 import { systemClock } from '../../core/clock.js'
 import { asWeftError } from '../../core/errors.js'
@@ -11,11 +11,11 @@ import { rowText } from './store-lmdb-rows.js'
 const [folder = '', rows = '0', disk = 'sound'] = process.argv.slice(2)
 const documentIds = ['a', 'b', 'c/ü']
 
-/** Puts a device file in the place of the data file's descriptor: the ordinary one, or the one that meta pages are written through (O_DSYNC). */
-function replaceDescriptor(device: string, isSynchronous: boolean): void {
+/** Puts a device file in the place of a file's descriptor: the ordinary one, or the one that is written through (O_DSYNC), as meta pages and the journal are. */
+function replaceDescriptor(file: RegExp, device: string, isSynchronous: boolean): void {
   for (const name of readdirSync('/proc/self/fd')) {
     const descriptor = Number(name)
-    if (!linkOf(descriptor).endsWith('weft.mdb')) continue
+    if (!file.test(linkOf(descriptor))) continue
     const flags = Number.parseInt(/flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'))?.[1] ?? '0', 8)
     if (((flags & 0o10000) !== 0) !== isSynchronous) continue
     closeSync(descriptor)
@@ -23,7 +23,7 @@ function replaceDescriptor(device: string, isSynchronous: boolean): void {
     for (let attempt = 0; attempt < 100; attempt++) if (openSync(device, 'r+') === descriptor) return
     throw new Error('the descriptor was not reused')
   }
-  throw new Error('the data file is not open')
+  throw new Error('the file is not open')
 }
 
 function linkOf(descriptor: number): string {
@@ -52,8 +52,9 @@ for (const documentId of documentIds) {
 writeSync(1, 'READY\n')
 
 for (let round = 1; rows === '0' || round <= Number(rows); round++) {
-  if (round === 4 && disk === 'failing-sync') replaceDescriptor('/dev/null', false)
-  if (round === 4 && disk === 'failing-meta') replaceDescriptor('/dev/full', true)
+  if (round === 4 && disk === 'failing-sync') replaceDescriptor(/weft\.mdb$/, '/dev/null', false)
+  if (round === 4 && disk === 'failing-meta') replaceDescriptor(/weft\.mdb$/, '/dev/full', true)
+  if (round === 4 && disk === 'failing-journal') replaceDescriptor(/weft\.journal-\d+$/, '/dev/full', true)
   const entries = writers.map(({ documentId, fence, incarnation, head }) => {
     const update = new TextEncoder().encode(rowText(documentId, head + 1))
     return { documentId, fence, seq: head + 1, incarnation, update }
