@@ -106,7 +106,7 @@ function segmentOf(records: readonly (readonly JournalRow[])[]): Buffer {
   return Buffer.concat([encodeHeader(id, records[0]?.[0]?.position ?? 1), ...records.map((rows) => encodeRecord(id, rows))])
 }
 
-test('D6: a segment that was cut anywhere has its whole records, in order', () => {
+test('a segment that was cut anywhere has its whole records, in order', () => {
   const records = [rowsOf(1, 2), rowsOf(3, 1), rowsOf(4, 3)]
   const whole = segmentOf(records)
   const headerBytes = encodeHeader(id, 1).length
