@@ -117,6 +117,12 @@ export class CommitQueue {
     this.#rows.bury(documentId)
   }
 
+  /** Resolves when the rows of this document that were appended before are in the LMDB file. */
+  async apply(documentId: string): Promise<void> {
+    this.check()
+    if (this.#rows.arePending([documentId])) await this.run(0, () => () => {}, [documentId])
+  }
+
   /** Resolves when all rows that were appended before are in the LMDB file. */
   async applyAll(): Promise<void> {
     this.check()

@@ -41,7 +41,7 @@ import { journalDisk } from './journal-disk.js'
 import { readMark } from './journal-mark.js'
 import { KeptStoreTime } from './kept-time.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, type SnapshotRecord, sealOwner, sealSnapshot } from './layout.js'
-import { readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
+import { listedKeys, readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
 import { SnapshotWriter } from './snapshot-writer.js'
 import { assertShard, decidePrune, decideQuarantine, isCurrent, removeDocument } from './writing.js'
 
@@ -170,13 +170,13 @@ class LmdbStore implements DocumentStore {
   }
 
   async readAuthors(documentId: string, query: { readonly afterSeq: number; readonly limit: number }): Promise<Page<RowAuthors, number>> {
-    await this.#queue.applyAll()
+    await this.#queue.apply(documentId)
     const document = readDocument(this.#environment, documentId)
     return document === null ? { items: [], next: null } : readAuthors(this.#environment, documentId, document, query)
   }
 
   async readFirstUses(documentId: string, query: { readonly after?: number; readonly limit: number }): Promise<Page<FirstUse, number>> {
-    await this.#queue.applyAll()
+    await this.#queue.apply(documentId)
     return readFirstUses(this.#environment, documentId, query)
   }
 
@@ -213,19 +213,8 @@ class LmdbStore implements DocumentStore {
     readonly after?: string
     readonly limit: number
   }): Promise<Page<DocumentInfo, string>> {
-    await this.#queue.applyAll()
-    const prefix = Buffer.from(query.prefix ?? '', 'utf8')
-    const after = query.after === undefined ? null : documentKey(query.after)
-    const startsAfter = after !== null && Buffer.compare(after, prefix) >= 0
-    const keys = Array.from(
-      this.#environment.documents.getKeys({
-        ...(startsAfter ? { start: after, exclusiveStart: true } : prefix.length > 0 ? { start: prefix } : {}),
-        // No UTF-8 text has a byte 0xff.
-        end: Buffer.concat([prefix, Buffer.of(0xff)]),
-        limit: query.limit + 1,
-      }),
-      (key) => Buffer.from(key),
-    )
+    this.#queue.check()
+    const keys = listedKeys(this.#environment, query.prefix ?? '', query.after ?? null, query.limit + 1)
     const items = keys.slice(0, query.limit).map((key): DocumentInfo => this.#documentInfo(key))
     return { items, next: keys.length > items.length ? (items.at(-1)?.documentId ?? null) : null }
   }

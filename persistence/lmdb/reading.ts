@@ -64,6 +64,24 @@ export function readStoredDocument(environment: Environment, documentId: string)
   return null
 }
 
+/** The keys of documents whose ids start with `prefix` and come after `after`, in their order, those among them of which only the journal knows. */
+export function listedKeys(environment: Environment, prefix: string, after: string | null, limit: number): readonly Buffer[] {
+  const start = Buffer.from(prefix, 'utf8')
+  // No UTF-8 text has a byte 0xff.
+  const end = Buffer.concat([start, Buffer.of(0xff)])
+  const afterKey = after === null ? null : documentKey(after)
+  const startsAfter = afterKey !== null && Buffer.compare(afterKey, start) >= 0
+  const range = { ...(startsAfter ? { start: afterKey, exclusiveStart: true } : start.length > 0 ? { start } : {}), end, limit }
+  const stored = Array.from(environment.documents.getKeys(range), (key) => Buffer.from(key))
+  const fresh = environment.pending
+    .documentIds()
+    .filter((documentId) => documentId.startsWith(prefix) && !environment.documents.doesExist(documentKey(documentId)))
+    .map(documentKey)
+    .filter((key) => !startsAfter || Buffer.compare(key, afterKey) > 0)
+  if (fresh.length === 0) return stored
+  return [...stored, ...fresh].sort(Buffer.compare).slice(0, limit)
+}
+
 /** What was found to be unusable in the document, or null. */
 export function readQuarantine(environment: Environment, documentId: string, { incarnation }: DocumentRecord): Quarantine | null {
   const key = documentKey(documentId)

@@ -203,3 +203,25 @@ test('a backup that is taken while rows are in the journal stands alone', () =>
     writer.check(await copy.openDocument('a'))
     await copy.close()
   }))
+
+test('documents of which only the journal knows are listed in their places, page by page', () =>
+  withFolder(async (folder) => {
+    const store = await open(path.join(folder, 'data'))
+    const names = ['a', 'b/1', 'b/2', 'b/3', 'b/é', 'b/😀', 'c', 'd']
+    for (const [index, name] of names.entries()) {
+      await (await Writer.claim(store, name)).appendMany(2)
+      // The rows of every other one are brought to the data file.
+      if (index % 2 === 0) await store.readAuthors(name, { afterSeq: 0, limit: 1 })
+    }
+    for (const limit of [1, 2, 3, 100]) {
+      const listed: string[] = []
+      for (let after: string | null = null; ; ) {
+        const page = await store.listDocuments({ prefix: 'b/', limit, ...(after === null ? {} : { after }) })
+        for (const { documentId, head } of page.items) listed.push(`${documentId} ${head}`)
+        after = page.next
+        if (after === null) break
+      }
+      assert.deepEqual(listed, ['b/1 2', 'b/2 2', 'b/3 2', 'b/é 2', 'b/😀 2'])
+    }
+    await store.close()
+  }))
