@@ -54,6 +54,8 @@ export class Delivery {
   #stateVector = emptyStateVector
   /** Whether the connection will tell when a piece may follow. */
   #room: 'unasked' | 'awaited' = 'unasked'
+  /** It has its turns to send pieces. */
+  #sending = false
 
   constructor(options: DeliveryOptions) {
     this.#options = options
@@ -192,28 +194,41 @@ export class Delivery {
     return { kind: 'seq', incarnation, seq: this.#seq, stateVector: this.#stateVector }
   }
 
-  /** Sends pieces while there is room for them, and what completes them after the last. */
+  /** Sends pieces while there is room for them, in turn with all other sessions, and what completes them after the last. */
   #sendPieces(): void {
+    if (this.#flow.kind !== 'taking' || this.#sending) return
+    this.#sending = true
+    this.#options.connection.sending.add(() => {
+      this.#sending = this.#sendPiece()
+      return this.#sending
+    })
+  }
+
+  /** True if another one may follow at once. */
+  #sendPiece(): boolean {
     const { connection, dialect } = this.#options
     const { manner } = dialect
     const flow = this.#flow
-    if (flow.kind !== 'taking' || manner === null) return
-    const bytesMax = manner.pieceBytesMax(flow.transfer.bytes)
-    while (this.#flow === flow && !this.#outbox.isLagging) {
-      const { room } = connection.windows
-      if (room === 0) {
-        this.#awaitRoom()
-        return
-      }
-      const piece = flow.transfer.next(Math.min(room, bytesMax))
-      if (piece === null) {
-        this.#completeTransfer(flow)
-        return
-      }
-      this.#outbox.send(dialect.piece(piece))
-      this.#options.services.counters.add('transfer_bytes_sent', piece.length)
-      connection.windows.sent(piece.length, manner.fastShare)
+    if (flow.kind !== 'taking' || manner === null || this.#outbox.isLagging) return false
+    const { room } = connection.windows
+    if (room === 0) {
+      this.#awaitRoom()
+      return false
     }
+    const piece = flow.transfer.next(Math.min(room, manner.pieceBytesMax(flow.transfer.bytes)))
+    if (piece === null) {
+      this.#completeTransfer(flow)
+      // What came meanwhile may be as large.
+      return this.#isTaking()
+    }
+    this.#outbox.send(dialect.piece(piece))
+    this.#options.services.counters.add('transfer_bytes_sent', piece.length)
+    connection.windows.sent(piece.length, manner.fastShare)
+    return !this.#outbox.isLagging
+  }
+
+  #isTaking(): boolean {
+    return this.#flow.kind === 'taking'
   }
 
   #awaitRoom(): void {

@@ -10,6 +10,7 @@ import { Heartbeat } from './heartbeat.js'
 import type { Message, OutboxCarrier } from './outbox.js'
 import type { OutboxMemory } from './outbox-memory.js'
 import { connectionRates, type RateName, RatePause, Rates, sessionRates } from './rates.js'
+import type { SendingTurns } from './sending-turns.js'
 import type { Socket, SocketEvents } from './socket.js'
 import { TransferWindows } from './transfer-windows.js'
 
@@ -138,6 +139,11 @@ export class Connection implements SocketEvents, OutboxCarrier {
   /** Whether another node is at its other end. */
   get isLink(): boolean {
     return !this.#options.mayHoldReading
+  }
+
+  /** Whose turn it is to send pieces, of all connections. */
+  get sending(): SendingTurns {
+    return this.#options.share.sending
   }
 
   get waitingBytes(): number {

@@ -2,6 +2,7 @@
 // where those who took least lately come first. So a client that sends without pause, or a thousand of them, do not make all others wait (G7). A socket hands over up
 // to megabytes in one turn.
 import type { Clock } from '../../core/clock.js'
+import { SendingTurns } from './sending-turns.js'
 import { RecentUse, Turns } from './turns.js'
 
 /** What is handled of one turn as it comes in, and what of it after that, of all that waits. */
@@ -14,9 +15,11 @@ const SLICE_MS = 0.5
 /** Who took less lately counts as having taken nothing. */
 const LITTLE_MS = 1
 
-/** What the inboxes of a process share. */
+/** What the connections of a process share. */
 export class LoopShare {
   readonly clock: Clock
+  /** For what is sent in pieces. */
+  readonly sending: SendingTurns
   readonly #turns = new Turns<FairInbox>(LITTLE_MS)
   #turn = 0
   #turnEnds: 'unseen' | 'awaited' = 'unseen'
@@ -25,6 +28,7 @@ export class LoopShare {
 
   constructor(clock: Clock) {
     this.clock = clock
+    this.sending = new SendingTurns(clock)
   }
 
   /** Names the present turn of the event loop. */

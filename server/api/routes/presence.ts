@@ -18,8 +18,9 @@ export interface PresenceOptions {
   readonly presence: () => PresenceRegistry | null
 }
 
-/** A large answer takes milliseconds to be put into words, and a hundred may be asked for at once (G7). */
+/** A large answer takes milliseconds to be put together, to be put into words, and to be handed to each who asked, and a hundred may be asked for at once (G7). */
 const ANSWERS_AT_ONCE = 4
+const STEPS_AT_ONCE = 1
 
 const presenceSchema = z
   .object({
@@ -48,18 +49,45 @@ const route = createRoute({
 
 export function addPresence(app: OpenAPIHono<ApiEnvironment>, { access, clock, limits, presence }: PresenceOptions): void {
   const turnstile = new Turnstile(ANSWERS_AT_ONCE, clock)
+  const steps = new Turnstile(STEPS_AT_ONCE, clock)
+  /** Answers that are not begun: whoever asks the same meanwhile gets the same. */
+  const waiting = new Map<string, Promise<Buffer<ArrayBuffer>>>()
+
+  const makeAnswer = async (registry: PresenceRegistry, documentId: string): Promise<Buffer<ArrayBuffer>> => {
+    const leave = await turnstile.enter()
+    waiting.delete(documentId)
+    try {
+      const present = await registry.documentPresence(documentId)
+      const done = await steps.enter()
+      try {
+        return Buffer.from(`${JSON.stringify(present)}\n`)
+      } finally {
+        done()
+      }
+    } finally {
+      leave()
+    }
+  }
+  const answer = (registry: PresenceRegistry, documentId: string): Promise<Buffer<ArrayBuffer>> => {
+    const shared = waiting.get(documentId)
+    if (shared !== undefined) return shared
+    const made = makeAnswer(registry, documentId)
+    waiting.set(documentId, made)
+    return made
+  }
+
   app.openapi(route, async (context) => {
     const documentId = documentIdOf(context, limits.documentIdBytesMax)
     const registry = presence()
     if (registry === null) throw new WeftError('overloaded', 'This node is not serving yet.')
     await admit(access, context, documentId, 'read')
-    const leave = await turnstile.enter()
+    const body = await answer(registry, documentId)
+    const done = await steps.enter()
     try {
-      const body = Buffer.from(`${JSON.stringify(await registry.documentPresence(documentId))}\n`)
       // The length lets the listener count it while nobody takes it.
       return context.body(body, 200, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': String(body.length) }) as never
     } finally {
-      leave()
+      done()
     }
   })
 }
