@@ -10,7 +10,7 @@ import { Heartbeat } from './heartbeat.js'
 import type { Message, OutboxCarrier } from './outbox.js'
 import type { OutboxMemory } from './outbox-memory.js'
 import { connectionRates, type RateName, RatePause, Rates, sessionRates } from './rates.js'
-import type { SendingTurns } from './sending-turns.js'
+import type { SharedTurns } from './shared-turns.js'
 import type { Socket, SocketEvents } from './socket.js'
 import { TransferWindows } from './transfer-windows.js'
 
@@ -142,8 +142,13 @@ export class Connection implements SocketEvents, OutboxCarrier {
   }
 
   /** Whose turn it is to send pieces, of all connections. */
-  get sending(): SendingTurns {
+  get sending(): SharedTurns {
     return this.#options.share.sending
+  }
+
+  /** The same for sessions that leave. */
+  get leaving(): SharedTurns {
+    return this.#options.share.leaving
   }
 
   get waitingBytes(): number {

@@ -2,7 +2,7 @@
 // where those who took least lately come first. So a client that sends without pause, or a thousand of them, do not make all others wait (G7). A socket hands over up
 // to megabytes in one turn.
 import type { Clock } from '../../core/clock.js'
-import { SendingTurns } from './sending-turns.js'
+import { SharedTurns } from './shared-turns.js'
 import { RecentUse, Turns } from './turns.js'
 
 /** What is handled of one turn as it comes in, and what of it after that, of all that waits. */
@@ -18,8 +18,9 @@ const LITTLE_MS = 1
 /** What the connections of a process share. */
 export class LoopShare {
   readonly clock: Clock
-  /** For what is sent in pieces. */
-  readonly sending: SendingTurns
+  /** For what is sent in pieces, and for sessions that leave. */
+  readonly sending: SharedTurns
+  readonly leaving: SharedTurns
   readonly #turns = new Turns<FairInbox>(LITTLE_MS)
   #turn = 0
   #turnEnds: 'unseen' | 'awaited' = 'unseen'
@@ -28,7 +29,8 @@ export class LoopShare {
 
   constructor(clock: Clock) {
     this.clock = clock
-    this.sending = new SendingTurns(clock)
+    this.sending = new SharedTurns(clock)
+    this.leaving = new SharedTurns(clock)
   }
 
   /** Names the present turn of the event loop. */
@@ -119,7 +121,12 @@ export class FairInbox {
 
   /** The messages that wait, in order. */
   get waiting(): readonly Uint8Array[] {
-    return this.#work.slice(this.#next).flatMap(({ message }) => (message === null ? [] : [message]))
+    const messages: Uint8Array[] = []
+    for (let index = this.#next; index < this.#work.length; index++) {
+      const message = this.#work[index]?.message ?? null
+      if (message !== null) messages.push(message)
+    }
+    return messages
   }
 
   /** Drops those that wait and do not count. */

@@ -85,8 +85,8 @@ const REFUSALS_SHARE = 64
 /** Far more than a client has under way that waits for its answers. */
 const PONGS_OWED_MAX = 100
 
-/** Sessions that leave in one turn of the event loop when their connection is gone. */
-const LEFT_PER_TURN = 64
+/** Sessions that leave in one step when their connection is gone. */
+const LEFT_PER_STEP = 16
 
 const pong = encodeWeftServer({ type: 'pong' })
 
@@ -177,17 +177,17 @@ export class WeftDriver implements Driver {
     const left = [...this.#channels.values()]
     this.#room.clear()
     this.#channels.clear()
-    this.#leave(left)
+    this.#options.connection.leaving.add(() => this.#leaveSome(left))
   }
 
-  /** Some in each turn of the event loop: a connection may have had a thousand documents open (G7). */
-  #leave(left: OpenChannel[]): void {
-    for (const { session, parts } of left.splice(0, LEFT_PER_TURN)) {
+  /** In turns of the event loop: a connection may have had a thousand documents open, and a thousand of them close at once (G7). True if some are left. */
+  #leaveSome(left: OpenChannel[]): boolean {
+    for (const { session, parts } of left.splice(-LEFT_PER_STEP)) {
       parts.drop()
       session.leave()
     }
     this.#room.left(left.length)
-    if (left.length > 0) this.#options.services.clock.soon(() => this.#leave(left))
+    return left.length > 0
   }
 
   #welcome(): void {

@@ -1,7 +1,7 @@
-// Those who send something large share the event loop, however many they are.
+// Those who send something large, or leave, share the event loop, however many they are.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { SendingTurns, type SendPiece } from '../../server/transport/sending-turns.js'
+import { SharedTurns, type Step } from '../../server/transport/shared-turns.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const PIECE_MS = 1.5
@@ -16,7 +16,7 @@ class WorkingClock extends ManualClock {
 }
 
 /** Somebody who sends so many pieces in a row. */
-function sender(clock: WorkingClock, name: string, pieces: number, sent: string[]): SendPiece {
+function sender(clock: WorkingClock, name: string, pieces: number, sent: string[]): Step {
   return () => {
     clock.workedMs += PIECE_MS
     sent.push(name)
@@ -27,7 +27,7 @@ function sender(clock: WorkingClock, name: string, pieces: number, sent: string[
 
 test('G7: pieces of many readers are made ready a few in each turn of the event loop, for one after the other, until all have theirs', () => {
   const clock = new WorkingClock()
-  const turns = new SendingTurns(clock)
+  const turns = new SharedTurns(clock)
   const sent: string[] = []
   const names = Array.from({ length: 40 }, (_, index) => `reader ${index}`)
   for (const name of names) turns.add(sender(clock, name, 3, sent))
@@ -44,7 +44,7 @@ test('G7: pieces of many readers are made ready a few in each turn of the event 
 
 test('a single reader gets its pieces at once, also one that is added while another one sends', () => {
   const clock = new WorkingClock()
-  const turns = new SendingTurns(clock)
+  const turns = new SharedTurns(clock)
   const sent: string[] = []
   turns.add(() => {
     turns.add(sender(clock, 'second', 1, sent))
@@ -55,7 +55,7 @@ test('a single reader gets its pieces at once, also one that is added while anot
 
 test('G7: a sender that fails does not keep the others from sending', () => {
   const clock = new WorkingClock()
-  const turns = new SendingTurns(clock)
+  const turns = new SharedTurns(clock)
   const sent: string[] = []
   assert.throws(() =>
     turns.add(() => {
