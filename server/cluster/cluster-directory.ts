@@ -31,6 +31,8 @@ export interface ClusterDirectoryOptions {
   /** The documents that this process owns. Not closed with this directory. */
   readonly local: DocumentDirectory & DocumentCommands
   readonly locate: (shard: number) => Location
+  /** This node, which was asked for a document of the shard, says that it does not own it. */
+  readonly disowned: (shard: number, node: NodeAddress) => void
   /** Asks for a look at who owns what, soon. `looked` follows. */
   readonly lookSoon: () => void
   /** Closed with the directory. */
@@ -206,7 +208,10 @@ export class ClusterDirectory implements DocumentDirectory, DocumentCommands {
           return unreachable(location)
       }
     } catch (thrown) {
-      if (thrown instanceof WeftError && thrown.code === 'owner-moved') this.#lookSoon()
+      if (thrown instanceof WeftError && thrown.code === 'owner-moved') {
+        if (location.kind === 'node') this.#options.disowned(shardOf(documentId), location.node)
+        this.#lookSoon()
+      }
       throw thrown
     }
   }

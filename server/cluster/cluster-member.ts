@@ -96,6 +96,7 @@ export class ClusterMember {
     this.directory = new ClusterDirectory({
       ...services,
       locate: (shard) => this.#shards.locate(shard),
+      disowned: (shard, { boot }) => this.#shards.disowned(shard, boot),
       lookSoon: () => void this.#shards.look(),
       links: new NodeLinks({ ...services, dialer, agent: self.nodeId, waitingBytesHigh: limits.pendingBytesPerDocumentMax }),
       times: defaultDirectoryTimes,

@@ -51,6 +51,8 @@ export class ShardManager {
   readonly #releasing = new Map<number, number>()
   /** By shard; several looks a second fill it. */
   #ownership: (ShardOwnership | undefined)[] = []
+  /** Shards whose owner, as it was read last, says that it is not. */
+  readonly #disowned = new Set<number>()
   readonly #winners = new RendezvousWinners(SHARD_COUNT)
   /** Boots that this node has seen alive. */
   readonly #seenAlive = new Set<string>()
@@ -88,8 +90,10 @@ export class ShardManager {
     if (this.#grants.has(shard)) return { kind: 'here' }
     const owner = this.#ownership[shard]?.owner
     const node = owner === null || owner === undefined ? undefined : this.#alive(owner)
-    if (node !== undefined && node.boot !== this.#options.claimant.boot) return { kind: 'node', node }
-    return this.#options.membership.state.kind === 'quarantined' ? this.#successor(shard) : { kind: 'nobody' }
+    const isCutOff = this.#options.membership.state.kind === 'quarantined'
+    const isOutOfDate = isCutOff && this.#disowned.has(shard)
+    if (node !== undefined && node.boot !== this.#options.claimant.boot && !isOutOfDate) return { kind: 'node', node }
+    return isCutOff ? this.#successor(shard) : { kind: 'nobody' }
   }
 
   /**
@@ -104,6 +108,16 @@ export class ShardManager {
     )
     const node = others.find(({ nodeId }) => nodeId === winner)
     return node === undefined ? { kind: 'nobody' } : { kind: 'node', node }
+  }
+
+  /**
+   * A node that was asked says that it does not own a shard, or cannot be reached. While the store does not answer, that may be newer than what was read of
+   * it: then whoever the shard falls to is asked instead, and if that one does not own it either, the first one again.
+   */
+  disowned(shard: number, boot: string): void {
+    if (this.#options.membership.state.kind !== 'quarantined') return
+    if (this.#ownership[shard]?.owner?.boot === boot) this.#disowned.add(shard)
+    else this.#disowned.delete(shard)
   }
 
   /** Looks at the store now, or once more if it is looking already. Resolves when that look is over. */
@@ -227,6 +241,7 @@ export class ShardManager {
     const ownership = new Array<ShardOwnership | undefined>(SHARD_COUNT).fill(undefined)
     for (const row of rows) ownership[row.shard] = row
     this.#ownership = ownership
+    this.#disowned.clear()
     const lost = new Set<number>()
     for (const [shard, epoch] of [...this.#grants, ...this.#releasing]) if (ownership[shard]?.epoch !== epoch) lost.add(shard)
     this.drop(lost)

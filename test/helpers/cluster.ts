@@ -183,6 +183,7 @@ export class ClusterNode {
       ...common,
       local: this.local,
       locate: (shard) => this.manager.locate(shard),
+      disowned: (shard, { boot }) => this.manager.disowned(shard, boot),
       lookSoon: () => void this.manager.look(),
       links: this.links,
       store,

@@ -23,6 +23,8 @@ class Bench {
   readonly directory: ClusterDirectory
   location: Location = { kind: 'nobody' }
   looks = 0
+  /** Who said that it does not own a document. */
+  readonly disowned: string[] = []
 
   static async start(): Promise<Bench> {
     return new Bench(await OwnerBench.start())
@@ -36,6 +38,7 @@ class Bench {
       ...common,
       local: near.directory,
       locate: () => this.location,
+      disowned: (_shard, { nodeId }) => void this.disowned.push(nodeId),
       lookSoon: () => {
         this.looks += 1
       },
@@ -177,6 +180,7 @@ test('O5: a node that cannot be reached is dialled less and less often', async (
   await bench.near.clock.advanceAsync(defaultDirectoryTimes.attachMsMax + 1_000)
   await assert.rejects(joined, /lost/)
   assert.ok(bench.far.dials >= 5 && bench.far.dials <= 20, `${bench.far.dials} dials`)
+  assert.ok(bench.disowned.length >= 5 && bench.disowned.every((nodeId) => nodeId === 'far'), 'others may be asked instead')
 })
 
 test('G5: what the owner says against a join is passed on at once', async () => {

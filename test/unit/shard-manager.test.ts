@@ -181,6 +181,40 @@ test('O3: a node that cannot confirm its heartbeat owns nothing before anybody e
   assert.equal(total([a, b]), SHARD_COUNT)
 })
 
+test('O2: a node that is cut off in mid-move, and told that an owner is none any more, looks where the shard falls to, and back if that is too early', async () => {
+  const cluster = new Cluster()
+  const a = cluster.node('a')
+  const b = cluster.node('b')
+  await cluster.clock.advanceAsync(10_000)
+  const c = cluster.node('c')
+  while (!a.membership.view.some(({ nodeId }) => nodeId === 'c')) await cluster.clock.advanceAsync(10)
+  const nodeOf = (shard: number): string | null => {
+    const location = a.shards.locate(shard)
+    return location.kind === 'node' ? location.node.nodeId : location.kind
+  }
+  const seenAtB = Array.from({ length: SHARD_COUNT }, (_, shard) => shard).filter((shard) => nodeOf(shard) === 'b')
+  a.reachable = false
+  const shard = seenAtB[0] ?? -1
+  a.shards.disowned(shard, 'b-boot')
+  assert.equal(nodeOf(shard), 'b', 'as long as the store may answer, that is what counts')
+  await cluster.clock.advanceAsync(10_000)
+  assert.equal(a.membership.state.kind, 'quarantined')
+  const moved = seenAtB.filter((seen) => c.shards.locate(seen).kind === 'here')
+  assert.ok(moved.length > 0 && total([b, c]) === SHARD_COUNT)
+  for (const one of moved) {
+    assert.equal(nodeOf(one), 'b', 'it cannot read that it moved')
+    a.shards.disowned(one, 'b-boot')
+    assert.equal(nodeOf(one), 'c')
+    a.shards.disowned(one, 'c-boot')
+    assert.equal(nodeOf(one), 'b')
+    a.shards.disowned(one, 'b-boot')
+  }
+  a.reachable = true
+  await cluster.clock.advanceAsync(10_000)
+  assert.equal(total([a, b, c]), SHARD_COUNT)
+  for (const node of [a, b, c]) node.shards.stop()
+})
+
 test('O3: a node that was cut off only briefly takes its own shards back under new epochs', async () => {
   const cluster = new Cluster()
   const a = cluster.node('a')
