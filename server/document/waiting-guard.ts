@@ -36,8 +36,8 @@ export class WaitingGuard {
     if (this.#waiting.leavesNothing(added, this.#known)) return null
     const plan = yield* this.#waiting.judging(added, this.#known)
     const { waitingClientsPerDocumentMax: clientsMax } = this.#limits
-    const more = plan.waiting.size > this.#waiting.count || plan.needCount > this.#waiting.needCount
-    if (more && (plan.waiting.size > clientsMax || plan.needCount > clientsMax * NEEDS_PER_CLIENT_MAX))
+    const more = plan.count > this.#waiting.count || plan.needCount > this.#waiting.needCount
+    if (more && (plan.count > clientsMax || plan.needCount > clientsMax * NEEDS_PER_CLIENT_MAX))
       return new WeftError(
         'dependencies-missing',
         `With this update edits of more than ${clientsMax} client ids would wait for others that have not come; send those first.`,

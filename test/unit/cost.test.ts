@@ -6,11 +6,12 @@ import { runAtOnce } from '../../core/slices.js'
 import { decodeAwareness, encodeAwareness } from '../../protocol/awareness.js'
 import { decodeWeftClient, encodeWeftClient } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket, encodeYWebsocket } from '../../protocol/dialects/y-websocket.js'
-import { structFrom } from '../../protocol/updates/encoding.js'
+import { encodeVarUints, structFrom } from '../../protocol/updates/encoding.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { PieceStream } from '../../protocol/updates/piece-stream.js'
 import { decodeStateVector } from '../../protocol/updates/state-vector.js'
+import { WaitingClients } from '../../protocol/updates/waiting-clients.js'
 import { admitting } from '../../server/document/admission.js'
 import { encodedUpdate } from '../../server/document/view/transfers.js'
 import { assertCostGrowsWithBytes, assertCostStays, assertMemoryGrowsWithBytes, costSlope, type Measured } from '../helpers/cost-harness.js'
@@ -96,6 +97,33 @@ for (const [shape, make] of shapes) {
   test(`G7: a keystroke costs the same in a document of however many ${shape}`, () => {
     const keystroke = editOf('x', 2 ** 31)
     assertCostStays((factor) => repeated(admission(keystroke, make(COUNT * factor))))
+  })
+}
+
+/** The struct (1, 9) is what they wait for in the end. */
+const waitsForIt = (client: number): Uint8Array => joined([encodeVarUints([1, client, 0]), Uint8Array.of(0x84, 1, 9, 1, 97)])
+/** So many clients wait: each for the next one, or all for the same. */
+const waitFor = {
+  'one another': updateShapes['clients that wait for one another'],
+  'the same': (count: number): Uint8Array =>
+    joined([encodeVarUints([count]), ...Array.from({ length: count }, (_, index) => waitsForIt(count - index + 1)), Uint8Array.of(0)]),
+}
+
+for (const [whom, make] of Object.entries(waitFor)) {
+  test(`G7: an update costs the same beside however many clients that wait for ${whom}`, () => {
+    assertCostStays((factor) => {
+      const waits = inspect(make(COUNT * factor))
+      const waiting = new WaitingClients()
+      waiting.take(runAtOnce(waiting.judging(waits, new KnownState())))
+      assert.equal(waiting.count, COUNT * factor)
+      const known = knownOf(waits.bytes)
+      // A keystroke, and one more that waits.
+      const updates = [editOf('x', 2 ** 31), joined([Uint8Array.of(1), waitsForIt(2 ** 30), Uint8Array.of(0)])].map(inspect)
+      const judge = (): void => {
+        for (const update of updates) assert.equal(runAtOnce(waiting.judging(update, known)).tracks.size, 1)
+      }
+      return { bytes: waits.bytes.length, run: () => repeatedly(judge) }
+    })
   })
 }
 
