@@ -24,6 +24,7 @@ export const counterNames = [
   'updates_received',
   'updates_already_known',
   'updates_refused',
+  'updates_over_quota',
   'commits',
   'commit_failures',
   'log_rows_committed',

@@ -25,6 +25,7 @@ const untraced: ReadonlySet<string> = new Set([
   'forbidden',
   'message-too-large',
   'document-too-large',
+  'quota-exceeded',
   'too-many-sessions',
   'overloaded',
   'owner-moved',
@@ -52,6 +53,8 @@ const errorKinds = {
   superseded: kind(closeCodes.superseded, false, 'info'),
   'message-too-large': kind(closeCodes.tooLarge, false, 'info'),
   'nested-too-deeply': kind(closeCodes.malformed, false, 'info'),
+  /** Writing is refused, and reading goes on. */
+  'quota-exceeded': kind(closeCodes.forbidden, false, 'info'),
   'document-too-large': kind(closeCodes.tooLarge, false, 'warn'),
   'dependencies-missing': kind(closeCodes.tooLarge, false, 'warn'),
   // What the server cannot do now.
@@ -92,6 +95,11 @@ const errorKinds = {
 } as const satisfies Record<string, ErrorKind>
 
 export type WeftErrorCode = keyof typeof errorKinds
+
+/** Whether a client whose edit was refused with this code may go on reading, though it has something that nobody else has. */
+export function leavesReading(code: WeftErrorCode): boolean {
+  return code === 'forbidden' || code === 'quota-exceeded'
+}
 
 /** Whether a code that came over the wire is one of ours. */
 export function isErrorCode(code: string): code is WeftErrorCode {

@@ -11,6 +11,7 @@ import { NodeGatekeeper } from '../access/node-credentials.js'
 import { readStaticFiles } from '../api/routes/static-files.js'
 import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
 import type { Settings } from '../config/settings.js'
+import { quotaRule } from '../document/quota-rule.js'
 import { defaultTuning } from '../document/tuning.js'
 import { AuditLog } from '../logging/audit-log.js'
 import { LimitedLogger } from '../logging/limited-logger.js'
@@ -66,6 +67,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     broadcast: settings.broadcast,
     stampUser: settings['access.stampUser'],
     keepDeleted: options.keepDeleted ?? (() => false),
+    quotas: settings.quotas.map((quota) => quotaRule(quota, 'quotas')),
     tuning,
     onFatal: (error) => server.fail(error),
   }

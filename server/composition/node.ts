@@ -16,6 +16,7 @@ import { ClusterMember, type ClusterMemberOptions } from '../cluster/cluster-mem
 import type { Compactor } from '../document/compaction.js'
 import { LocalDirectory } from '../document/local-directory.js'
 import type { DocumentObserver } from '../document/observer.js'
+import type { QuotaRule } from '../document/quota-rule.js'
 import type { DocumentTuning } from '../document/tuning.js'
 import type { EditGuard } from '../events/hooks.js'
 import { Gateway } from '../gateway/gateway.js'
@@ -47,6 +48,8 @@ export interface NodeOptions {
   readonly tuning: DocumentTuning
   /** Whether compaction keeps deleted content. Default: it does not. */
   readonly keepDeleted?: (documentId: string) => boolean
+  /** How much documents may have. Default: no bounds but the limits. */
+  readonly quotas?: readonly QuotaRule[]
   /** Hooks of the program. Default: none. */
   readonly editGuard?: EditGuard | null
   readonly observer?: DocumentObserver | null
@@ -114,6 +117,7 @@ export class ServerNode {
       },
       tuning,
       keepDeleted: options.keepDeleted ?? (() => false),
+      quotas: options.quotas ?? [],
       observer: this.#observer(options.observer ?? null),
     })
     this.awareness = new DocumentAwarenesses({ clock, limits, counters, logger, bus, stampUser: options.stampUser ?? null })

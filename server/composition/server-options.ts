@@ -59,6 +59,8 @@ export interface ServerOptions {
   readonly metricsHost?: string
   /** A file that gets a line of JSON for each change over the API, each export, and each refusal. Default: none. */
   readonly auditLog?: string | null
+  /** How much documents may have, such as `users/{user}/** documents=100 document-bytes=8MiB log-bytes-per-day=256MiB`; see docs/operations.md. Default: none. */
+  readonly quotas?: readonly string[]
   readonly tuning?: Partial<DocumentTuning>
   /** The longest time over which a drain spreads the closes. Default 5 s; with few connections it takes much less. */
   readonly drainWindowMs?: number

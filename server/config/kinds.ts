@@ -3,6 +3,7 @@ import { basePathOf } from '../../core/document-path.js'
 import { WeftError } from '../../core/errors.js'
 import { trustedProxiesOf } from '../access/addresses.js'
 import { originsOf } from '../access/origins.js'
+import { quotaRule } from '../document/quota-rule.js'
 import { parseRedisUrl } from '../redis/redis-url.js'
 
 export interface Kind<Value> {
@@ -190,6 +191,9 @@ export function list(
 }
 
 export const patterns = list('<pattern>', null, () => {})
+export const quotas = list('<quota>', null, (values, name) => {
+  for (const value of values) quotaRule(value, name)
+})
 export const texts = list('<list>', ',', () => {})
 export const origins = list('<list>', ',', (values, name) => void originsOf(values, name))
 export const proxies = list('<list>', ',', (values, name) => void trustedProxiesOf(values, name))

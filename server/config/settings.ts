@@ -246,6 +246,15 @@ export const settings = {
       "keep what is deleted in documents of these names, for Yjs's own snapshots; may be given several times; " +
       '* stands for anything within a segment of the path, ** for anything at all',
   }),
+  quotas: setting(kinds.quotas, [], {
+    group: 'documents',
+    flag: '--quota',
+    variable: 'WEFT_QUOTA',
+    help:
+      'what documents of these names may have: a pattern, and documents=NUMBER, document-bytes=BYTES, log-bytes-per-day=BYTES or some of these; may be given several ' +
+      'times; past it edits are refused and reading goes on',
+    otherwise: 'none',
+  }),
   'tuning.idleMs': setting(kinds.duration(), defaultTuning.idleMs, {
     group: 'documents',
     reloads: true,

@@ -39,9 +39,11 @@ export class DocumentLoader {
       if (fence === null) throw ownerMoved()
       throwIf(givenUp())
       const opened = await openInTurns(documentId, await store.openDocument(documentId), random, clock, givenUp)
+      const quota = (await environment.quotas?.of(documentId, opened.head === 0)) ?? null
+      throwIf(givenUp())
       const current = fenceOf(documentId)
       if (current === null || current.epoch !== fence.epoch || current.boot !== fence.boot) throw ownerMoved()
-      const owner = new DocumentOwner(documentId, fence, opened, environment, events)
+      const owner = new DocumentOwner(documentId, fence, opened, environment, events, quota)
       if (owner.blank) await this.#begin(owner, givenUp)
       return owner
     } catch (thrown) {

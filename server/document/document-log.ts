@@ -24,7 +24,7 @@ export interface DocumentLogOptions {
   /** How much is held has changed. */
   readonly measured: () => void
   /** An entry is durable: it was shown, and its submitters were told. */
-  readonly committed: (users: readonly string[]) => void
+  readonly committed: (entry: AppendEntry) => void
   /** Nobody waits for that entry any more, and the next one is asked for. */
   readonly settled: () => void
   /** The store refused the shard. */
@@ -114,7 +114,7 @@ export class DocumentLog implements LogSource {
     if (environment.broadcast === 'after-commit') this.#show(entry.seq, entry.update, pending.since)
     for (const [session, through] of pending.submitters) sessions.acknowledge(session, through, entry.seq)
     environment.counters.observe('acknowledgement_seconds', (environment.clock.monotonic() - pending.since) / 1000)
-    this.#options.committed(entry.users ?? [])
+    this.#options.committed(entry)
     pending.settle()
     if (!uncommitted.nothingWaits) this.requestCommit()
     this.#options.settled()

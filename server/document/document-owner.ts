@@ -15,6 +15,7 @@ import type { OpenedDocument } from './open-document.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import { OwnerLife } from './owner-life.js'
 import type { Attachment, AttachRequest, Known, PieceWish } from './port.js'
+import type { DocumentQuota } from './quotas.js'
 import { Uncommitted } from './uncommitted.js'
 import { type AttachmentOwner, SessionAttachment } from './view/attachment.js'
 import { DocumentPressure } from './view/back-pressure.js'
@@ -60,8 +61,17 @@ export class DocumentOwner implements AttachmentOwner {
   /** What is known beyond the image. */
   readonly #uncommitted: Uncommitted
   readonly #log: DocumentLog
+  readonly #quota: DocumentQuota | null
 
-  constructor(documentId: string, fence: Fence, opened: OpenedDocument, environment: OwnerEnvironment, events: OwnerEvents) {
+  constructor(
+    documentId: string,
+    fence: Fence,
+    opened: OpenedDocument,
+    environment: OwnerEnvironment,
+    events: OwnerEvents,
+    quota: DocumentQuota | null = null,
+  ) {
+    this.#quota = quota
     this.documentId = documentId
     this.fence = fence
     this.incarnation =
@@ -88,7 +98,10 @@ export class DocumentOwner implements AttachmentOwner {
       uncommitted: this.#uncommitted,
       sessions: this.#sessions,
       measured: () => this.#measurePressure(),
-      committed: (users) => this.#events.committed(this, users),
+      committed: ({ update, users = [] }) => {
+        quota?.logged(update.length)
+        this.#events.committed(this, users)
+      },
       settled: () => this.#committed(),
       fenced: () => this.stop(ownerMoved()),
       failed: (error) => this.stop(error),
@@ -99,6 +112,7 @@ export class DocumentOwner implements AttachmentOwner {
       uncommitted: this.#uncommitted,
       sessions: this.#sessions,
       pressure: this.#pressure,
+      quota,
       refusal: () => this.#life.refusal,
       durableSeq: () => this.#log.head,
       added: () => {
@@ -249,6 +263,7 @@ export class DocumentOwner implements AttachmentOwner {
     this.#pressure.set(0)
     this.#sessions.detachAll(error)
     this.#memory.release()
+    this.#quota?.end()
     this.#uncommitted.settle()
     this.#events.stopped(this)
   }

@@ -10,6 +10,7 @@ import { AdmissionQueue } from './admission-queue.js'
 import { NestingGuard } from './nesting-guard.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import { Repeats, type Submitter } from './pending.js'
+import type { DocumentQuota } from './quotas.js'
 import type { Uncommitted } from './uncommitted.js'
 import type { DocumentPressure } from './view/back-pressure.js'
 import type { Image } from './view/image.js'
@@ -24,6 +25,8 @@ export interface IntakeOptions {
   readonly uncommitted: Uncommitted
   readonly sessions: SessionSlots
   readonly pressure: DocumentPressure
+  /** Null: none bounds the document. */
+  readonly quota: DocumentQuota | null
   /** Why writes are refused, or null. */
   readonly refusal: () => WeftError | null
   /** The seq through which everything is durable. */
@@ -101,7 +104,8 @@ export class Intake {
     switch (admission.kind) {
       case 'refused':
         // The tail may be what makes it too large.
-        if (admission.error.code === 'document-too-large') this.#options.tooLarge()
+        if (admission.error.code === 'document-too-large' || admission.error.code === 'quota-exceeded') this.#options.tooLarge()
+        if (admission.error.code === 'quota-exceeded') environment.counters.add('updates_over_quota')
         sessions.refuse(session, submission, admission.error)
         return
       case 'repeat':
@@ -128,12 +132,29 @@ export class Intake {
     const { environment, image, known, uncommitted, pressure, refusal } = this.#options
     const before = refusal()
     if (before !== null) return { kind: 'refused', error: before }
-    const admission = yield* admitting(bytes, known, environment.limits, image.bytes + uncommitted.bytes, pressure)
+    const documentBytes = image.bytes + uncommitted.bytes
+    const admission = yield* admitting(bytes, known, environment.limits, documentBytes, pressure)
     // It may have been quarantined meanwhile.
     if (admission.kind !== 'new') return admission
     const { added } = admission
-    const since = (yield* this.#waiting.admitting(added)) ?? (yield* this.#nesting.admitting(added)) ?? refusal()
+    const since =
+      (yield* this.#waiting.admitting(added)) ??
+      (yield* this.#nesting.admitting(added)) ??
+      refusal() ??
+      this.#overQuota(added, documentBytes)
     return since === null ? admission : { kind: 'refused', error: since }
+  }
+
+  #overQuota(added: InspectedUpdate, documentBytes: number): WeftError | null {
+    const { quota, known, uncommitted, durableSeq } = this.#options
+    // Whoever deletes makes room.
+    if (quota === null || added.structCount === 0) return null
+    const addedBytes = added.bytes.length
+    return quota.admit({
+      begins: durableSeq() === 0 && uncommitted.last === null,
+      documentBytes: documentBytes + known.cutBytes + addedBytes,
+      addedBytes,
+    })
   }
 
   /** Client ids of which nothing is known yet, and which the submitter is taken to have used: not those of a whole document that somebody brings in. */

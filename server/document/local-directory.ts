@@ -12,11 +12,15 @@ import { LogWriter } from './log-writer.js'
 import type { DocumentObserver } from './observer.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from './port.js'
+import type { QuotaRule } from './quota-rule.js'
+import { Quotas } from './quotas.js'
 import { ProcessPressure } from './view/back-pressure.js'
 import { ownerMoved } from './view/session-slots.js'
 
 /** The compactor is not closed with the directory. */
-export interface LocalDirectoryOptions extends Omit<OwnerEnvironment, 'writer' | 'pressure'> {
+export interface LocalDirectoryOptions extends Omit<OwnerEnvironment, 'writer' | 'pressure' | 'quotas'> {
+  /** How much documents may have. Default: no more bounds than the limits. */
+  readonly quotas?: readonly QuotaRule[]
   /** The fence under which this process owns the document's shard; null if it does not. */
   readonly fenceOf: (documentId: string) => Fence | null
   /** The store refused these shards: their documents were stopped. */
@@ -61,6 +65,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   readonly #commands: LocalCommands
   readonly #idle: IdleDocuments
   readonly #loader: DocumentLoader
+  readonly #quotas: Quotas | null
   /** What is being read is in no account yet, so only so much is read at a time. */
   readonly #loads: Turnstile
   #state: DirectoryState = { kind: 'serving' }
@@ -84,7 +89,9 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
     const pressure = new ProcessPressure(limits.pendingBytesMax, budget, () => {
       for (const owner of this.#owners()) owner.updatePause()
     })
-    const environment: OwnerEnvironment = { ...options, writer: this.#writer, pressure }
+    const { quotas: rules = [] } = options
+    this.#quotas = rules.length === 0 ? null : new Quotas({ rules, store, records: store.accessRecords ?? null, clock, logger })
+    const environment: OwnerEnvironment = { ...options, writer: this.#writer, pressure, quotas: this.#quotas }
     this.#loader = new DocumentLoader({ fenceOf, environment, events: this.#events, observer })
   }
 
@@ -174,6 +181,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
     this.#stopAll(error)
     this.#idle.stop()
     await this.#writer.close()
+    await this.#quotas?.close()
   }
 
   #owners(): DocumentOwner[] {

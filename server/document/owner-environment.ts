@@ -4,6 +4,7 @@ import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { CompactionEnvironment } from './compaction-cycle.js'
 import type { LogWriter } from './log-writer.js'
+import type { Quotas } from './quotas.js'
 import type { ProcessPressure } from './view/back-pressure.js'
 
 /** Whether a beat leaves after its commit (D2), or before it. Acknowledgements always wait for the commit. */
@@ -16,4 +17,6 @@ export interface OwnerEnvironment extends CompactionEnvironment {
   readonly writer: LogWriter
   readonly pressure: ProcessPressure
   readonly broadcast: BroadcastOrder
+  /** Null: there are none. */
+  readonly quotas: Quotas | null
 }

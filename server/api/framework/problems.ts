@@ -33,6 +33,7 @@ const statuses: Partial<Record<WeftErrorCode, number>> = {
   superseded: 412,
   'document-quarantined': 422,
   'document-too-large': 413,
+  'quota-exceeded': 403,
   'dependencies-missing': 413,
   'message-too-large': 413,
   overloaded: 503,

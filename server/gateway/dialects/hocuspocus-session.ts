@@ -1,6 +1,6 @@
 // How the dialect of Hocuspocus' provider words what happens to one session, at the address that the provider gave it.
 import type { Clock, Timer } from '../../../core/clock.js'
-import type { WeftError } from '../../../core/errors.js'
+import { leavesReading, type WeftError } from '../../../core/errors.js'
 import type { Permission } from '../../../core/permission.js'
 import { encodeHocuspocus, type HocuspocusServerMessage } from '../../../protocol/dialects/hocuspocus.js'
 import { emptyUpdate } from '../../../protocol/updates/merge.js'
@@ -98,9 +98,9 @@ export class HocuspocusSession implements SessionDialect {
   refused(submission: number, error: WeftError): { readonly message: Message; readonly fatal: boolean } {
     this.#refused.add(submission)
     // A reader's step 2 holds all deletions that it knows, whoever made them: a provider to which that is refused shows unsaved changes for ever.
-    const taken = this.#repeats.has(submission) && error.code === 'forbidden'
-    // A client without the right to write may go on reading; any other write that is lost would leave it apart from the document for good.
-    return { message: this.#encoded({ type: 'sync-status', taken }), fatal: error.code !== 'forbidden' }
+    const taken = this.#repeats.has(submission) && leavesReading(error.code)
+    // A client without the right to write, or over its quota, may go on reading; any other write that is lost would leave it apart from the document for good.
+    return { message: this.#encoded({ type: 'sync-status', taken }), fatal: !leavesReading(error.code) }
   }
 
   awareness(frame: AwarenessFrame): Message {

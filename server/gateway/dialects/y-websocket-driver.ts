@@ -2,7 +2,7 @@
 import { unreachable } from '../../../core/assert.js'
 import type { Timer } from '../../../core/clock.js'
 import { documentIdFromTarget } from '../../../core/document-path.js'
-import { WeftError } from '../../../core/errors.js'
+import { leavesReading, WeftError } from '../../../core/errors.js'
 import { decodeYWebsocket, encodeYWebsocket, hasUnknownType } from '../../../protocol/dialects/y-websocket.js'
 import type { Authorization } from '../../access/authorize.js'
 import { isTokenSubprotocol } from '../../access/visit.js'
@@ -149,8 +149,8 @@ export class YWebsocketDriver implements Driver, SessionDialect {
   }
 
   refused(_submission: number, error: WeftError): { readonly message: Message; readonly fatal: boolean } {
-    // A client without the right to write may go on reading; any other write that is lost would leave it apart from the document for good.
-    return { message: encodeYWebsocket({ type: 'auth-denied', reason: error.message }), fatal: error.code !== 'forbidden' }
+    // A client without the right to write, or over its quota, may go on reading; any other write that is lost would leave it apart from the document for good.
+    return { message: encodeYWebsocket({ type: 'auth-denied', reason: error.message }), fatal: !leavesReading(error.code) }
   }
 
   awareness(frame: AwarenessFrame): Message {
