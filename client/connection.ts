@@ -4,7 +4,7 @@ import type * as Y from 'yjs'
 import { unreachable } from '../core/assert.js'
 import type { Timer } from '../core/clock.js'
 import { closeCodes, WeftError } from '../core/errors.js'
-import { weftSubprotocol } from '../protocol/dialects/weft.js'
+import { resumptionSubprotocol, weftSubprotocol } from '../protocol/dialects/weft.js'
 import { Backoff } from './backoff.js'
 import { deferred } from './deferred.js'
 import { checkDocument } from './document-content.js'
@@ -53,6 +53,8 @@ export class WeftConnection {
   #offlineReason: string | null = null
   #status: ConnectionStatus = { state: 'connecting' }
   #closing: Promise<void> | null = null
+  /** What the server gave to show when coming back. */
+  #resumption: string | null = null
 
   constructor(url: string, options: ConnectOptions) {
     this.url = webSocketUrl(url)
@@ -165,7 +167,8 @@ export class WeftConnection {
     const token = await readToken(this.#settings.token)
     const WebSocket = this.#settings.WebSocket ?? (await findWebSocket())
     if (!isWanted()) return
-    const link: Link = new Link(new WebSocket(this.url, [weftSubprotocol]), {
+    const protocols = [weftSubprotocol, ...(this.#resumption === null ? [] : [resumptionSubprotocol(this.#resumption)])]
+    const link: Link = new Link(new WebSocket(this.url, protocols), {
       agent,
       token,
       clock,
@@ -174,6 +177,9 @@ export class WeftConnection {
       answerMsMax: heartbeat.answerMsMax,
       events: {
         welcome: () => this.#welcomed(link),
+        resumption: (resumption) => {
+          this.#resumption = resumption
+        },
         drain: (retryAfterMs) => this.#drainAnnounced(retryAfterMs),
         lost: (code, reason) => this.#lost(code, reason),
       },

@@ -13,6 +13,8 @@ export interface LinkEvents {
   welcome(): void
   /** The server will close soon; it asks to come back this long after that. */
   drain(retryAfterMs: number): void
+  /** What to show when coming back. */
+  resumption(resumption: string): void
   /** The socket is gone. Once; nothing follows it. */
   lost(code: number, reason: string): void
 }
@@ -199,6 +201,9 @@ export class Link {
         return
       case 'drain':
         this.#options.events.drain(message.retryAfterMs)
+        return
+      case 'resumption':
+        this.#options.events.resumption(message.resumption)
         return
       case 'pong':
         this.#pace.answered()

@@ -78,7 +78,7 @@ export const limitTable = {
   connectionsPerSecondMax: limit(
     500,
     'connections that one node lets in each second; two seconds of it may come at once after a quiet time',
-    'an upgrade is answered with HTTP 503 and Retry-After; clients come back by themselves',
+    'an upgrade is answered with HTTP 503 and Retry-After, and clients come back by themselves; not for clients of ours that come back to their documents, four times as many of which may come',
   ),
   connectionsMax: limit(100_000, 'sockets on one node', 'an upgrade is answered with HTTP 503'),
   connectionsPerAddressMax: limit(

@@ -7,6 +7,7 @@ import { USER_ID_BYTES_MAX } from '../../core/user-id.js'
 import { MessageReader, PartsWriter } from '../bytes.js'
 
 export const weftSubprotocol = 'weft.1'
+const RESUMPTION_PREFIX = 'weft.resume.'
 /** The same dialect between the nodes of a cluster. */
 export const weftNodeSubprotocol = 'weft-node.3'
 /** Newest first. Nodes offer all of them, and the other one takes the newest that it knows: 2 is without `command`, 1 also without `author`. */
@@ -82,6 +83,8 @@ export type WeftServerMessage =
   /** Something that the client sent had to be left out. The session goes on. */
   | ({ readonly type: 'notice'; readonly channel: number } & Refusal)
   | { readonly type: 'drain'; readonly retryAfterMs: number }
+  /** What to show as a subprotocol when the client comes back, see `resumptionSubprotocol`. */
+  | { readonly type: 'resumption'; readonly resumption: string }
   | { readonly type: 'pong' }
   /** What a `command` asked for is done. */
   | { readonly type: 'done'; readonly request: number }
@@ -121,6 +124,7 @@ const serverTypes = {
   'not-done': 47,
   expires: 48,
   message: 49,
+  resumption: 50,
 } as const
 
 const KNOWN_NOTHING = 0
@@ -299,6 +303,8 @@ function readServerMessage(reader: MessageReader): WeftServerMessage {
       return { type: 'expires', channel: reader.varUint(), inMs: reader.varUint() }
     case serverTypes.notice:
       return { type: 'notice', channel: reader.varUint(), ...readRefusal(reader) }
+    case serverTypes.resumption:
+      return { type: 'resumption', resumption: reader.varString(SHORT_STRING_BYTES_MAX) }
     case serverTypes.drain:
       return { type: 'drain', retryAfterMs: reader.varUint() }
     case serverTypes.pong:
@@ -345,6 +351,8 @@ export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Arra
       return writer.varUint(message.channel).varUint(message.inMs).finish()
     case 'notice':
       return writeRefusal(writer.varUint(message.channel), message).finish()
+    case 'resumption':
+      return writer.varString(message.resumption).finish()
     case 'drain':
       return writer.varUint(message.retryAfterMs).finish()
     case 'pong':
@@ -440,4 +448,14 @@ function writeRefusal(writer: PartsWriter, refusal: Refusal): PartsWriter {
     .varString(refusal.code)
     .varString(refusal.reason)
     .varUint(refusal.retryable ? 1 : 0)
+}
+
+/** The subprotocol, beside `weft.1`, by which a client says that it comes back. No server selects it. */
+export function resumptionSubprotocol(resumption: string): string {
+  return `${RESUMPTION_PREFIX}${resumption}`
+}
+
+/** What a client that comes back shows; null if it shows nothing. */
+export function resumptionIn(protocols: readonly string[]): string | null {
+  return protocols.find((name) => name.startsWith(RESUMPTION_PREFIX))?.slice(RESUMPTION_PREFIX.length) ?? null
 }

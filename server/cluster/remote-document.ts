@@ -151,7 +151,6 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
 
   submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
     if (session.state.kind === 'detached' || this.#state.kind === 'ended') return
-    this.#options.counters.add('updates_received')
     const number = this.#forwarded.add(session, submission, bytes.length)
     this.#channel.submit(number, bytes, user)
     this.#checkWindow()

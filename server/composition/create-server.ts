@@ -8,6 +8,7 @@ import { openingStore } from '../../core/public-words.js'
 import { systemRandom } from '../../core/random.js'
 import { auditedSessions } from '../access/audit-trail.js'
 import { NodeGatekeeper } from '../access/node-credentials.js'
+import { Resumptions } from '../access/resumptions.js'
 import { readStaticFiles } from '../api/routes/static-files.js'
 import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
 import type { Settings } from '../config/settings.js'
@@ -56,6 +57,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     budget: new MemoryBudget(limits.memoryBytesMax),
     audit,
     access: await accessControlOf(live, options, { clock, random, logger, counters, limits }, sessionEvents),
+    resumptions: new Resumptions(clock, random),
     editGuard: hooks.editGuard,
     observer: hooks.observer,
     mayPass: hooks.mayPass,

@@ -15,6 +15,11 @@ export interface Gauged {
 export function serverGauges({ node, started, budget, sessions }: Gauged): readonly Gauge[] {
   return [
     { name: 'connections', help: 'Open connections.', read: () => node()?.gateway.connectionCount ?? 0 },
+    {
+      name: 'lagging_sessions',
+      help: 'Sessions that take too little to be sent anything new now.',
+      read: () => node()?.gateway.laggingSessions ?? 0,
+    },
     { name: 'waiting_bytes', help: 'Bytes that wait for clients to take them.', read: () => node()?.gateway.waitingBytes ?? 0 },
     { name: 'open_documents', help: 'Documents in memory that this node owns.', read: () => node()?.documents.openDocuments ?? 0 },
     { name: 'redis_connected', help: 'Whether cursors cross to other nodes.', read: () => (started()?.crossesNodes() === true ? 1 : 0) },

@@ -9,6 +9,7 @@ import { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
+import type { Resumptions } from '../access/resumptions.js'
 import { SessionRegistry } from '../access/session-registry.js'
 import { type AwarenessBus, soloAwarenessBus } from '../awareness/bus.js'
 import { DocumentAwarenesses } from '../awareness/hub.js'
@@ -42,6 +43,8 @@ export interface NodeOptions {
   readonly authorize: (request: AuthorizeRequest) => Promise<Authorization>
   /** Where sessions are found by who has them. Default: nobody looks. */
   readonly sessions?: SessionRegistry
+  /** What clients show that come back. Default: nothing. */
+  readonly resumptions?: Resumptions | null
   readonly broadcast: 'after-commit' | 'before-commit'
   /** The store can never commit again (D7). The node has let go of everything and serves nobody; its process has to end. */
   readonly onFatal: (error: WeftError) => void
@@ -178,6 +181,7 @@ export class ServerNode {
         editGuard: options.editGuard ?? null,
         messages: this.messages,
         sessions,
+        resumptions: options.resumptions ?? null,
         serverId: ownership.boot,
       },
       documents,

@@ -62,7 +62,7 @@ export interface ServerOptions {
   /** How much documents may have, such as `users/{user}/** documents=100 document-bytes=8MiB log-bytes-per-day=256MiB`; see docs/operations.md. Default: none. */
   readonly quotas?: readonly string[]
   readonly tuning?: Partial<DocumentTuning>
-  /** The longest time over which a drain spreads the closes. Default 5 s; with few connections it takes much less. */
+  /** The longest time over which a drain spreads the closes. Default 20 s; with few connections it takes much less. */
   readonly drainWindowMs?: number
   /**
    * The server has stopped acting and must end: the store can no longer be trusted (D7), or another process has this node's id. Default: ends the

@@ -29,8 +29,12 @@ export interface StartedNode {
 }
 
 /** `shared`: other nodes write these records, too. */
-export function accessComponent({ access }: NodeBase, records: AccessRecords, shared: boolean): Component {
-  return { name: 'access control', start: () => access.start(records, shared), stop: () => access.stop() }
+export function accessComponent({ access, resumptions }: NodeBase, records: AccessRecords, shared: boolean): Component {
+  const start = async (): Promise<void> => {
+    await access.start(records, shared)
+    await resumptions?.start(records)
+  }
+  return { name: 'access control', start, stop: () => access.stop() }
 }
 
 /** What a node is given of a base, whatever it stands on. */

@@ -113,7 +113,7 @@ export const settings = {
       'limits for each client address follow it',
   }),
   demo: setting(kinds.flag, true, { group: 'server', flag: '--no-demo', variable: 'WEFT_DEMO', help: 'serve the demo at /' }),
-  drainWindowMs: setting(kinds.duration(), 5_000, {
+  drainWindowMs: setting(kinds.duration(), 20_000, {
     group: 'server',
     reloads: true,
     flag: '--drain-window',

@@ -17,7 +17,7 @@ export interface Sources {
 }
 
 export interface DeliveryOptions {
-  readonly services: Pick<GatewayServices, 'clock' | 'limits' | 'counters'>
+  readonly services: Pick<GatewayServices, 'clock' | 'limits' | 'counters' | 'lagging'>
   readonly connection: Connection
   readonly dialect: SessionDialect
   /** Null before the session is attached, and after it has ended. */
@@ -52,6 +52,8 @@ export class Delivery {
   #seq = 0
   /** The encoded state vector of what it has, where that is known. */
   #stateVector = emptyStateVector
+  /** Whether it is counted among those that lag. */
+  #isCounted = false
   /** Whether the connection will tell when a piece may follow. */
   #room: 'unasked' | 'awaited' = 'unasked'
   /** It has its turns to send pieces. */
@@ -163,6 +165,7 @@ export class Delivery {
   }
 
   close(): void {
+    this.#setLagging(false)
     this.#flow = { kind: 'unsynced' }
     this.#outbox.close()
   }
@@ -178,6 +181,7 @@ export class Delivery {
 
   #lag(): void {
     this.#options.services.counters.add('sessions_lagging')
+    this.#setLagging(true)
     if (this.#flow.kind === 'live') this.#fallBehind(null)
   }
 
@@ -254,7 +258,14 @@ export class Delivery {
     else this.#ask(attachment, this.#after(attachment))
   }
 
+  #setLagging(lagging: boolean): void {
+    if (lagging === this.#isCounted) return
+    this.#isCounted = lagging
+    this.#options.services.lagging?.add(lagging ? 1 : -1)
+  }
+
   #drained(): void {
+    this.#setLagging(false)
     const sources = this.#options.sources()
     if (this.#flow.kind !== 'lagging' || sources === null) {
       this.#sendOwedAcknowledgement()

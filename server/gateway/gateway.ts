@@ -3,6 +3,7 @@
 import { sleep } from '../../core/clock.js'
 import { asWeftError, closeCodes } from '../../core/errors.js'
 import { Rate } from '../../core/rate.js'
+import { Tally } from '../../core/tally.js'
 import { Addresses, type AddressUse } from '../access/addresses.js'
 import type { Visit } from '../access/visit.js'
 import type { DocumentDirectory } from '../document/port.js'
@@ -28,7 +29,9 @@ const SETTLE_MS_MAX = 10_000
 /** How long after the last close the gateway waits for the other sides to answer. */
 const CLOSED_MS_MAX = 10_000
 /** A small server closes at once; each further connection stretches the window up to what was asked for (G4). */
-const CLOSE_SPACING_MS = 2
+const CLOSE_SPACING_MS = 4
+/** Those who come back may be so many times as many as those who come: what somebody collected to show opens no flood. */
+const RESUMED_FACTOR = 4
 
 export class Gateway {
   readonly #services: GatewayServices
@@ -39,6 +42,8 @@ export class Gateway {
   readonly #openingTurns: OpeningTurns
   readonly #addresses = new Addresses()
   #rate: Rate
+  #resumedRate: Rate
+  readonly #lagging = new Tally()
   readonly #slowReaders: SlowReaders
   readonly #outboxMemory: OutboxMemory
   #lastId = 0
@@ -47,10 +52,11 @@ export class Gateway {
 
   /** `owned` holds the documents of this process only; it is what other nodes get to see. */
   constructor(services: GatewayServices, owned: DocumentDirectory = services.directory) {
-    this.#services = services
+    this.#services = { ...services, lagging: this.#lagging }
     this.#share = new LoopShare(services.clock)
     this.#openingTurns = new OpeningTurns(services.clock)
     this.#rate = new Rate(services.clock, services.limits.connectionsPerSecondMax, ADMISSION_BURST_S)
+    this.#resumedRate = new Rate(services.clock, services.limits.connectionsPerSecondMax * RESUMED_FACTOR, ADMISSION_BURST_S)
     this.#linkServices = linkServices(services, owned)
     const { clock, budget, counters } = services
     this.#outboxMemory = new OutboxMemory(budget.account('outboxes'))
@@ -66,6 +72,11 @@ export class Gateway {
     return this.#connections.size
   }
 
+  /** Sessions of clients that are over their high mark now. */
+  get laggingSessions(): number {
+    return this.#lagging.count
+  }
+
   /** Bytes that wait for clients to take them, all connections together. */
   get waitingBytes(): number {
     let bytes = 0
@@ -73,17 +84,23 @@ export class Gateway {
     return bytes
   }
 
-  /** Whether a further connection of this address may come, or why not. One that may is counted: it has to come. */
-  admission(address: string | null): 'admitted' | 'full' | 'address-full' | 'too-fast' | 'draining' {
+  /**
+   * Whether a further connection of this address may come, or why not. One that may is counted: it has to come. `resumption` is what a client shows that comes back, and
+   * which spares it the wait among those who come for the first time; null for nothing.
+   */
+  admission(address: string | null, resumption: string | null = null): 'admitted' | 'full' | 'address-full' | 'too-fast' | 'draining' {
     if (this.#state.kind !== 'accepting') return 'draining'
     const { limits, budget, clock } = this.#services
     // G8: what is held for those who are here comes first.
     if (this.#connections.size >= limits.connectionsMax || budget.level === 'full') return 'full'
     if (this.#addresses.connectionsOf(address) >= limits.connectionsPerAddressMax) return 'address-full'
     // The limit may change while the server runs.
-    if (this.#rate.perSecond !== limits.connectionsPerSecondMax)
+    if (this.#rate.perSecond !== limits.connectionsPerSecondMax) {
       this.#rate = new Rate(clock, limits.connectionsPerSecondMax, ADMISSION_BURST_S)
-    return this.#rate.admits() ? 'admitted' : 'too-fast'
+      this.#resumedRate = new Rate(clock, limits.connectionsPerSecondMax * RESUMED_FACTOR, ADMISSION_BURST_S)
+    }
+    const resumes = resumption !== null && this.#services.resumptions?.redeem(resumption) === true && this.#resumedRate.admits()
+    return resumes || this.#rate.admits() ? 'admitted' : 'too-fast'
   }
 
   /** Whether another node may come. A full node is still the owner of documents that others need. */
@@ -150,10 +167,11 @@ export class Gateway {
   }
 
   async #drain(windowMs: number): Promise<void> {
-    const { clock, random } = this.#services
+    const { clock } = this.#services
     const connections = [...this.#connections]
     const spreadMs = Math.min(windowMs, connections.length * CLOSE_SPACING_MS)
-    for (const connection of connections) connection.hintDrain(Math.floor(random.fraction() * spreadMs))
+    // Their closes are spread, and so they come back spread, each at once.
+    for (const connection of connections) connection.hintDrain(0)
     await Promise.all(
       connections.map(async (connection, index) => {
         const delayMs = (spreadMs * index) / connections.length

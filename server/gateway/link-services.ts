@@ -22,5 +22,6 @@ export function linkServices(services: GatewayServices, directory: DocumentDirec
     sessions: new SessionRegistry(),
     editGuard: null,
     messages: null,
+    resumptions: null,
   }
 }

@@ -5,7 +5,9 @@ import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
+import type { Tally } from '../../core/tally.js'
 import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
+import type { Resumptions } from '../access/resumptions.js'
 import type { SessionRegistry } from '../access/session-registry.js'
 import type { DocumentAwarenesses } from '../awareness/hub.js'
 import type { DocumentCommands } from '../document/commands.js'
@@ -53,6 +55,10 @@ export interface GatewayServices {
   readonly editGuard?: EditGuard | null
   /** Takes what clients say to each other. Null: nobody does. */
   readonly messages?: AppMessageRoute | null
+  /** What clients get that they can show when they come back. Null: nothing. */
+  readonly resumptions?: Resumptions | null
+  /** Sessions that lag now. */
+  readonly lagging?: Tally
   /** Where sessions are found by who has them. */
   readonly sessions: SessionRegistry
   /** Names this server process to weft clients. */

@@ -10,6 +10,7 @@ import type { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import { type Logger, silentLogger } from '../../core/log.js'
 import { type Random, systemRandom } from '../../core/random.js'
+import { resumptionIn } from '../../protocol/dialects/weft.js'
 import { clientAddressOf, type TrustedProxies } from '../access/addresses.js'
 import { challengeHeader, type NodeGatekeeper, proofHeader } from '../access/node-credentials.js'
 import type { Visit } from '../access/visit.js'
@@ -106,7 +107,13 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
       return
     }
     // Other nodes are let in whatever else comes: they have documents that others need, and documents that they own are needed here.
-    const admission = dialect.speaker === 'node' ? gateway.nodeAdmission() : gateway.admission(clientAddressOf(request, trustedProxies))
+    const admission =
+      dialect.speaker === 'node'
+        ? gateway.nodeAdmission()
+        : gateway.admission(
+            clientAddressOf(request, trustedProxies),
+            resumptionIn(offeredProtocols(request.headers['sec-websocket-protocol'])),
+          )
     switch (admission) {
       case 'too-fast':
         // Spread, so that they do not come back in step.

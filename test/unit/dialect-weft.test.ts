@@ -68,6 +68,7 @@ const serverMessage: fc.Arbitrary<WeftServerMessage> = fc.oneof(
   fc.record({ type: fc.constant('message' as const), channel, user: text, session: text, payload: text }),
   fc.record({ type: fc.constant('permission' as const), channel, permission }),
   fc.record({ type: fc.constant('drain' as const), retryAfterMs: number }),
+  fc.record({ type: fc.constant('resumption' as const), resumption: fc.string({ maxLength: 60 }) }),
   fc.constant({ type: 'pong' as const }),
 )
 
@@ -124,6 +125,7 @@ test('the examples in docs/protocol.md for weft are the bytes', () => {
     'piece',
     'pong',
     'refused',
+    'resumption',
     'state',
     'update',
     'welcome',

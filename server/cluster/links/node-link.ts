@@ -230,6 +230,8 @@ export class NodeLink {
     switch (message.type) {
       case 'welcome':
       case 'pong':
+      // For clients.
+      case 'resumption':
         return
       case 'drain':
         // It has handed its documents over first, and said so on every channel.

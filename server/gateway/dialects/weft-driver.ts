@@ -97,6 +97,8 @@ export class WeftDriver implements Driver {
   readonly #openings: Openings
   #state: WeftState
   #pongsOwed = 0
+  /** Whether the client has what it can show when it comes back. */
+  #resumption: 'owed' | 'given' = 'owed'
 
   constructor(options: WeftDriverOptions) {
     this.#options = options
@@ -273,7 +275,7 @@ export class WeftDriver implements Driver {
       dialect: new WeftChannel(
         channel,
         this.#options.manner,
-        () => this.#openings.ended(channel),
+        () => this.#opened(channel),
         (error) => this.#sessionEnded(channel, error),
       ),
       authorize: () => this.#options.authorize(documentId, token),
@@ -283,6 +285,15 @@ export class WeftDriver implements Driver {
     this.#room.take(documentId)
     session.sync(known)
     this.#openings.add(channel)
+  }
+
+  #opened(channel: number): void {
+    this.#openings.ended(channel)
+    const { resumptions, clock } = this.#options.services
+    if (this.#resumption === 'given' || resumptions === undefined || resumptions === null) return
+    this.#resumption = 'given'
+    // Behind what the document begins with.
+    clock.soon(() => this.#options.connection.send(encodeWeftServer({ type: 'resumption', resumption: resumptions.issue() })))
   }
 
   /** The channel is over. False if it was before. */
