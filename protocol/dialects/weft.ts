@@ -7,7 +7,6 @@ import { USER_ID_BYTES_MAX } from '../../core/user-id.js'
 import { MessageReader, PartsWriter } from '../bytes.js'
 
 export const weftSubprotocol = 'weft.1'
-const RESUMPTION_PREFIX = 'weft.resume.'
 /** The same dialect between the nodes of a cluster. */
 export const weftNodeSubprotocol = 'weft-node.3'
 /** Newest first. Nodes offer all of them, and the other one takes the newest that it knows: 2 is without `command`, 1 also without `author`. */
@@ -83,7 +82,7 @@ export type WeftServerMessage =
   /** Something that the client sent had to be left out. The session goes on. */
   | ({ readonly type: 'notice'; readonly channel: number } & Refusal)
   | { readonly type: 'drain'; readonly retryAfterMs: number }
-  /** What to show as a subprotocol when the client comes back, see `resumptionSubprotocol`. */
+  /** What to show as a subprotocol when the client comes back, see core/resumption.ts. */
   | { readonly type: 'resumption'; readonly resumption: string }
   | { readonly type: 'pong' }
   /** What a `command` asked for is done. */
@@ -448,14 +447,4 @@ function writeRefusal(writer: PartsWriter, refusal: Refusal): PartsWriter {
     .varString(refusal.code)
     .varString(refusal.reason)
     .varUint(refusal.retryable ? 1 : 0)
-}
-
-/** The subprotocol, beside `weft.1`, by which a client says that it comes back. No server selects it. */
-export function resumptionSubprotocol(resumption: string): string {
-  return `${RESUMPTION_PREFIX}${resumption}`
-}
-
-/** What a client that comes back shows; null if it shows nothing. */
-export function resumptionIn(protocols: readonly string[]): string | null {
-  return protocols.find((name) => name.startsWith(RESUMPTION_PREFIX))?.slice(RESUMPTION_PREFIX.length) ?? null
 }
