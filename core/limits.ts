@@ -193,7 +193,7 @@ export const limitTable = {
   hookMsMax: limit(
     10_000,
     'how long a hook of the program may take',
-    'the edit is refused, or the document does not open, and the client tries again',
+    'the edit or the connection is refused, or the document does not open, and the client tries again',
   ),
   authorizeMsMax: limit(10_000, 'how long `authorize` may take', 'the client is refused with 4503, and may try again'),
   pingPeriodMs: limit(25_000, 'the period of WebSocket pings', 'a ping is sent'),

@@ -59,6 +59,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     access: await accessControlOf(live, options, { clock, random, logger, counters, limits }, sessionEvents),
     resumptions: new Resumptions(clock, random),
     editGuard: hooks.editGuard,
+    connectGuard: hooks.connectGuard,
     observer: hooks.observer,
     mayPass: hooks.mayPass,
     beforeClose: () => hooks.close(),

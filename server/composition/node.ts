@@ -21,6 +21,7 @@ import type { QuotaRule } from '../document/quota-rule.js'
 import type { DocumentTuning } from '../document/tuning.js'
 import type { EditGuard } from '../events/hooks.js'
 import { Gateway } from '../gateway/gateway.js'
+import type { ConnectGuard } from '../gateway/services.js'
 import { History } from '../history/history.js'
 import { Workshop } from '../history/workshop/workshop.js'
 import { AppMessages, type AppMessagesOptions } from '../messages/app-messages.js'
@@ -55,6 +56,7 @@ export interface NodeOptions {
   readonly quotas?: readonly QuotaRule[]
   /** Hooks of the program. Default: none. */
   readonly editGuard?: EditGuard | null
+  readonly connectGuard?: ConnectGuard | null
   readonly observer?: DocumentObserver | null
   readonly mayPass?: AppMessagesOptions['mayPass']
   /** Addresses that are told of changes. Default: none. */
@@ -181,6 +183,7 @@ export class ServerNode {
         editGuard: options.editGuard ?? null,
         messages: this.messages,
         sessions,
+        connectGuard: options.connectGuard ?? null,
         resumptions: options.resumptions ?? null,
         serverId: ownership.boot,
       },

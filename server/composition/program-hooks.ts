@@ -8,6 +8,8 @@ import type { RegisteredSession, SessionEvents } from '../access/session-registr
 import type { DocumentObserver } from '../document/observer.js'
 import { ChangeWatch, type QuietChange } from '../events/change-watch.js'
 import {
+  type ConnectGuard,
+  connectGuardOf,
   type DocumentChange,
   type EditGuard,
   editGuardOf,
@@ -26,6 +28,7 @@ const CLOSE_MS_MAX = 10_000
 
 export class ProgramHooks {
   readonly editGuard: EditGuard | null
+  readonly connectGuard: ConnectGuard | null
   readonly observer: DocumentObserver
   /** Null where nobody is asked about what clients say. */
   readonly mayPass: ((message: ClientMessage) => boolean) | null
@@ -38,6 +41,7 @@ export class ProgramHooks {
     const { clock, logger, random } = environment
     const { onDocumentChanged, onDocumentIdle, onMessage, onSessionOpened, onSessionClosed } = hooks
     this.editGuard = editGuardOf(hooks, environment)
+    this.connectGuard = connectGuardOf(hooks, environment)
     const watch = onDocumentChanged === undefined ? null : changeWatchOf(hooks, onDocumentChanged, { clock, logger, random }, history)
     this.#watch = watch
     this.observer = {

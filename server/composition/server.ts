@@ -190,7 +190,7 @@ export class Server implements WeftServer {
       const gateway = this.node?.gateway ?? null
       const chosen = chooseDialect(dialects, protocols, null)?.dialect
       if (gateway === null || chosen === undefined || chosen.speaker === 'node' || gateway.admission(null) !== 'admitted') return null
-      return gateway.accept(socket, { dialect: chosen, target: '/', origin: null, address: null, protocols, headers: {} })
+      return gateway.accept(socket, { dialect: chosen, target: '/', origin: null, address: null, protocols, headers: {} }, 'program')
     }
     return { WebSocket: inProcessWebSocket(accept, this.#parts.base.clock), token: this.access.locals.admit(identity) }
   }

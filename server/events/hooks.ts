@@ -1,4 +1,5 @@
 // The hooks of the embedding program: what it may be asked and told. A hook that throws or hangs never stops the server; what becomes of it stands at each.
+import type { IncomingHttpHeaders } from 'node:http'
 import type * as Y from 'yjs'
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import { isErrorCode, WeftError } from '../../core/errors.js'
@@ -51,7 +52,27 @@ export interface MessageInfo {
   readonly payload: string
 }
 
+/** A connection of a client that comes: what its upgrade request says, before anything is asked for on it. */
+export interface ConnectionInfo {
+  /** `weft`, `y-websocket` or `hocuspocus`. */
+  readonly dialect: string
+  /** The client's address; null for this machine. */
+  readonly address: string | null
+  /** The `Origin` of the page; null outside of browsers. */
+  readonly origin: string | null
+  /** By their names in lower case. They may hold tokens. */
+  readonly headers: IncomingHttpHeaders
+  /** Of the URL. They may hold tokens. */
+  readonly parameters: URLSearchParams
+}
+
 export interface Hooks {
+  /**
+   * A connection of a client has come; nothing of it is read before this is done. Throw a `WeftError` (`forbidden`, `unauthenticated`) to refuse it: it is closed with that
+   * code, and with words that the client shows; whatever else it throws refuses it too, with neutral words. Past `hookMsMax` it is refused as `overloaded`, which
+   * clients try again. Not asked about clients of the program itself.
+   */
+  readonly onConnect?: (connection: ConnectionInfo) => void | Promise<void>
   /**
    * Sees every edit before it is accepted. Throw a `WeftError` (`forbidden`) to refuse it, with words that the client shows; whatever else it throws refuses it too,
    * with neutral words. Edits of a session wait for each other. Past `hookMsMax` the edit is refused as `overloaded`, which clients try again.
@@ -86,6 +107,9 @@ export interface Hooks {
 /** Whether an edit may be accepted: resolves, or rejects with a WeftError, within bounded time. */
 export type EditGuard = (edit: Edit) => Promise<void>
 
+/** Whether a connection may come: resolves, or rejects with a WeftError, within bounded time. */
+export type ConnectGuard = (visit: Omit<ConnectionInfo, 'dialect'>, dialect: string) => Promise<void>
+
 export interface HookEnvironment {
   readonly clock: Clock
   readonly logger: Logger
@@ -97,6 +121,16 @@ export function editGuardOf({ beforeEdit }: Hooks, environment: HookEnvironment)
   return async (edit) => {
     const refused = (): WeftError => new WeftError('forbidden', 'This edit was refused.')
     await bounded(environment, 'beforeEdit', edit.documentId, async () => beforeEdit(edit), refused)
+  }
+}
+
+export function connectGuardOf({ onConnect }: Hooks, environment: HookEnvironment): ConnectGuard | null {
+  if (onConnect === undefined) return null
+  return async ({ address, origin, headers, parameters }, dialect) => {
+    const refused = (): WeftError => new WeftError('forbidden', 'You may not connect to this server.')
+    // What it sees is its own to change.
+    const info = { dialect, address, origin, headers: { ...headers }, parameters: new URLSearchParams(parameters) }
+    await bounded(environment, 'onConnect', null, async () => onConnect(info), refused)
   }
 }
 
@@ -118,7 +152,7 @@ export function firstContentOf(
 async function bounded<Answer>(
   { clock, logger, limits }: HookEnvironment,
   hook: string,
-  documentId: string,
+  documentId: string | null,
   ask: () => Promise<Answer>,
   otherwise: () => WeftError,
 ): Promise<Answer> {

@@ -108,8 +108,8 @@ export class Gateway {
     return this.#state.kind === 'accepting' ? 'admitted' : 'draining'
   }
 
-  /** Takes over a socket that is open. The answer is what the socket has to tell. */
-  accept(socket: Socket, arrival: Arrival): SocketEvents {
+  /** Takes over a socket that is open, of a client elsewhere or of the program that the server is in. The answer is what the socket has to tell. */
+  accept(socket: Socket, arrival: Arrival, origin: 'elsewhere' | 'program' = 'elsewhere'): SocketEvents {
     const { clock, limits, counters, logger } = this.#servicesFor(arrival)
     this.#lastId++
     const connection = new Connection({
@@ -130,12 +130,33 @@ export class Gateway {
     this.#connections.add(connection)
     const addressUse = this.#addresses.connected(arrival.address)
     counters.add('connections_accepted')
-    try {
-      connection.start(this.#driverFor(connection, arrival, addressUse))
-    } catch (thrown) {
-      connection.fail(asWeftError(thrown))
+    const { connectGuard = null } = this.#servicesFor(arrival)
+    const visit = visitOf(arrival)
+    const start = (): void => {
+      try {
+        connection.start(this.#driverFor(connection, arrival, visit, addressUse))
+      } catch (thrown) {
+        connection.fail(asWeftError(thrown))
+      }
     }
+    if (connectGuard === null || origin === 'program') start()
+    else void this.#startOnceAllowed(connection, connectGuard(visit, arrival.dialect.name), start)
     return connection
+  }
+
+  /** Nothing is read before. Never rejects. */
+  async #startOnceAllowed(connection: Connection, allowed: Promise<void>, start: () => void): Promise<void> {
+    connection.holdReading()
+    try {
+      await allowed
+      if (connection.isOpen) start()
+    } catch (thrown) {
+      const error = asWeftError(thrown)
+      this.#services.counters.refused(error.code)
+      connection.fail(error)
+    } finally {
+      connection.releaseReading()
+    }
   }
 
   /**
@@ -197,12 +218,9 @@ export class Gateway {
     return dialect.speaker === 'node' ? this.#linkServices : this.#services
   }
 
-  #driverFor(connection: Connection, arrival: Arrival, addressUse: AddressUse | null): Driver {
-    const { target, dialect, protocols, origin, headers, address } = arrival
-    const query = target?.indexOf('?') ?? -1
-    const visit: Visit = { parameters: new URLSearchParams(query < 0 ? '' : target?.slice(query + 1)), protocols, origin, headers, address }
+  #driverFor(connection: Connection, arrival: Arrival, visit: Visit, addressUse: AddressUse | null): Driver {
     const services = this.#servicesFor(arrival)
-    return dialect.open({ services, connection, arrival, visit, openingTurns: this.#openingTurns, addressUse })
+    return arrival.dialect.open({ services, connection, arrival, visit, openingTurns: this.#openingTurns, addressUse })
   }
 
   #closed(connection: Connection): void {
@@ -212,4 +230,9 @@ export class Gateway {
     this.#emptyWaiters = []
     for (const tell of waiters) tell()
   }
+}
+
+function visitOf({ target, protocols, origin, headers, address }: Arrival): Visit {
+  const query = target?.indexOf('?') ?? -1
+  return { parameters: new URLSearchParams(query < 0 ? '' : target?.slice(query + 1)), protocols, origin, headers, address }
 }

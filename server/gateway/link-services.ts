@@ -22,6 +22,7 @@ export function linkServices(services: GatewayServices, directory: DocumentDirec
     sessions: new SessionRegistry(),
     editGuard: null,
     messages: null,
+    connectGuard: null,
     resumptions: null,
   }
 }

@@ -9,6 +9,7 @@ import type { Tally } from '../../core/tally.js'
 import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
 import type { Resumptions } from '../access/resumptions.js'
 import type { SessionRegistry } from '../access/session-registry.js'
+import type { Visit } from '../access/visit.js'
 import type { DocumentAwarenesses } from '../awareness/hub.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
@@ -38,6 +39,9 @@ export interface AppMessageSender {
   readonly user: string | null
 }
 
+/** Resolves if a connection may come; rejects with a WeftError, within bounded time, if not. */
+export type ConnectGuard = (visit: Visit, dialect: string) => Promise<void>
+
 export interface GatewayServices {
   readonly clock: Clock
   readonly random: Random
@@ -51,6 +55,8 @@ export interface GatewayServices {
   readonly commands?: DocumentCommands
   readonly awareness: Pick<DocumentAwarenesses, 'join'>
   authorize(request: AuthorizeRequest): Promise<Authorization>
+  /** Asked about each connection of a client before anything of it is read. Null: nobody is asked. */
+  readonly connectGuard?: ConnectGuard | null
   /** Asked about each edit of a client before it is accepted. Null: nobody is asked. */
   readonly editGuard?: EditGuard | null
   /** Takes what clients say to each other. Null: nobody does. */

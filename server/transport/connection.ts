@@ -268,7 +268,12 @@ export class Connection implements SocketEvents, OutboxCarrier {
   /** The polite end of a drain (G4): stops reading, waits until what was received is committed and acknowledged, and closes with 1012. */
   async leave(settleMsMax: number): Promise<void> {
     const driver = this.#driver
-    if (this.#state.kind !== 'open' || driver === null) return
+    if (this.#state.kind !== 'open') return
+    if (driver === null) {
+      // Nobody knows yet whether it may come; nothing was read of it.
+      this.close(closeCodes.restart, 'The server is restarting; connect again.')
+      return
+    }
     this.#isLeaving = true
     this.holdReading()
     this.#updateHandling()

@@ -7,8 +7,10 @@ import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { type ConnectOptions, connect, type DocumentSession } from '../../client/index.js'
 import { silentLogger } from '../../core/log.js'
-import { createServer, type DocumentChange, type Hooks, type ServerOptions, WeftError } from '../../server/index.js'
+import { type ConnectionInfo, createServer, type DocumentChange, type Hooks, type ServerOptions, WeftError } from '../../server/index.js'
+import { providerSocket } from '../helpers/hocuspocus.js'
 import { type LocalServer, startLocalServer } from '../helpers/local-server.js'
+import { RawClient } from '../helpers/raw-client.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 import { until } from '../helpers/until.js'
 
@@ -286,4 +288,62 @@ test('an agent in the process is a client like any: it types, has a cursor, and 
   await agent.close()
   await until(() => !person.awareness.getStates().has(doc.clientID), 'it is gone')
   doc.destroy()
+})
+
+test('onConnect sees who comes before anything is read, refuses in words on every dialect, and is not asked about the program itself', async (t) => {
+  const seen: ConnectionInfo[] = []
+  let mood: 'lets in' | 'refuses' | 'fails' | 'hangs' = 'lets in'
+  const local = await start(
+    t,
+    {
+      onConnect: async (info) => {
+        seen.push(info)
+        await new Promise((resolve) => setImmediate(resolve))
+        if (mood === 'refuses') throw new WeftError('forbidden', 'Not from where you are.')
+        if (mood === 'fails') throw new Error('a secret cause')
+        if (mood === 'hangs') await new Promise(() => {})
+      },
+    },
+    { limits: { hookMsMax: 500 } },
+  )
+  const first = open(t, { ...local, webSocketUrl: `${local.webSocketUrl}/?room=blue` }, 'notes')
+  first.doc.getText('body').insert(0, 'hello')
+  await first.saved()
+  const plain = stock(t, local, 'notes')
+  const socket = providerSocket(4, local.webSocketUrl)
+  t.after(() => socket.destroy())
+  const hocuspocus = socket.open('notes')
+  await until(() => plain.doc.getText('body').toString() === 'hello' && hocuspocus.synced, 'all of them are let in')
+  assert.deepEqual([...new Set(seen.map(({ dialect }) => dialect))].sort(), ['hocuspocus', 'weft', 'y-websocket'])
+  assert.equal(seen.find(({ dialect }) => dialect === 'weft')?.parameters.get('room'), 'blue')
+  assert.equal(seen[0]?.headers.upgrade, 'websocket')
+
+  mood = 'refuses'
+  const refused = open(t, local, 'notes')
+  await until(() => refused.status.state === 'refused', 'our client says so')
+  assert.equal(refused.status.state === 'refused' && refused.status.reason, 'Not from where you are.')
+  const codes: (number | undefined)[] = []
+  const outsider = stock(t, local, 'notes')
+  outsider.on('connection-close', (event) => codes.push(event?.code))
+  await until(() => codes.length > 0, 'a stock provider is closed')
+  assert.equal(codes[0], 4403)
+  mood = 'fails'
+  const failed = open(t, local, 'notes')
+  await until(() => failed.status.state === 'refused', 'a hook that fails refuses')
+  assert.equal(failed.status.state === 'refused' && failed.status.reason, 'You may not connect to this server.')
+  mood = 'hangs'
+  const late = await RawClient.connect(`${local.webSocketUrl}/notes`)
+  assert.equal((await late.closed).code, 4503)
+
+  const asked = seen.length
+  const { WebSocket: Inside, token } = local.server.asClient({ user: 'agent' })
+  const agent = connect('ws://inside', { WebSocket: Inside, token, logger: silentLogger })
+  const doc = new Y.Doc()
+  await agent.open('notes', doc).synced
+  assert.equal(doc.getText('body').toString(), 'hello')
+  await agent.close()
+  doc.destroy()
+  assert.equal(seen.length, asked)
+  first.doc.getText('body').insert(0, 'still, ')
+  await first.saved()
 })
