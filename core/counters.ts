@@ -72,6 +72,8 @@ export const counterNames = [
   'sessions_expired',
   'webhooks_delivered',
   'webhooks_failed',
+  'webhook_events_dead',
+  'webhook_events_lost',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]

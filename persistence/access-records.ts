@@ -9,7 +9,8 @@
 /**
  * `key`: an API key. `used`: a ticket that nobody may use again. `revocation`: who was let in before a moment is let in no more. `subscriber`: since when somebody wants
  * to be told of changes. `import`: a document that is being made out of an archive. `request`: what came of a request
- * that may be sent again; `request-running`: somebody is at it. `resumption-key`: what clients show that come back is signed with it. `usage`: how much was logged of a document today, for its quota.
+ * that may be sent again; `request-running`: somebody is at it. `resumption-key`: what clients show that come back is signed with it. `webhook`: an address that was made over the API. `event`: something that it is to be told;
+ * `event-claim`: somebody is at it. `usage`: how much was logged of a document today, for its quota.
  */
 export type AccessRecordKind =
   | 'key'
@@ -21,6 +22,9 @@ export type AccessRecordKind =
   | 'request-running'
   | 'usage'
   | 'resumption-key'
+  | 'webhook'
+  | 'event'
+  | 'event-claim'
 
 export interface AccessRecord {
   readonly kind: AccessRecordKind

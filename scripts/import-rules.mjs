@@ -19,7 +19,7 @@ export const importRules = {
   'persistence/postgres': ['core', store, 'persistence/postgres/migrations'],
   'persistence/index.ts': ['core', store, 'persistence/lmdb', 'persistence/memory'],
 
-  'server/config': ['core', 'server/access', 'server/document', 'server/redis'],
+  'server/config': ['core', 'server/access', 'server/document', 'server/redis', 'server/webhooks'],
   'server/logging': ['core', 'server/config'],
   'server/access': ['core', store],
   'server/redis': ['core'],
@@ -62,7 +62,16 @@ export const importRules = {
   'server/program': ['core', port, 'server/history', 'server/messages', 'server/transport'],
 
   'server/api/framework': [store, 'core', 'server/access'],
-  'server/api/routes': ['core', store, 'server/access', 'server/history', 'server/messages', 'server/presence', 'server/api/framework'],
+  'server/api/routes': [
+    'core',
+    store,
+    'server/access',
+    'server/history',
+    'server/messages',
+    'server/presence',
+    'server/webhooks',
+    'server/api/framework',
+  ],
   'server/api': ['core', 'server/access', 'server/presence', 'server/api/framework', 'server/api/routes'],
   // The stores of others, that documents are taken from.
   'server/imports': ['core'],

@@ -22,6 +22,7 @@ import { addMessages, type MessageRouteOptions } from './routes/messages.js'
 import { addPresence, type PresenceOptions } from './routes/presence.js'
 import { addProbes, type ProbeOptions, probePaths } from './routes/probes.js'
 import type { StaticFile } from './routes/static-files.js'
+import { addWebhooks, type WebhookRouteOptions } from './routes/webhooks.js'
 
 export interface ApplicationOptions
   extends ProbeOptions,
@@ -31,6 +32,7 @@ export interface ApplicationOptions
     BackupOptions,
     AccessRouteOptions,
     MessageRouteOptions,
+    WebhookRouteOptions,
     AdminOptions {
   readonly logger: Logger
   /** Null: nothing is noted. */
@@ -127,6 +129,7 @@ export function createApplication(options: ApplicationOptions): Application {
   addBackup(app, options)
   addAccess(app, options)
   addMessages(app, options)
+  addWebhooks(app, options)
   addAdmin(app, options)
   addApiDocs(app, options.version)
   addFiles(app, options.files)

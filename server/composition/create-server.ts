@@ -9,6 +9,7 @@ import { systemRandom } from '../../core/random.js'
 import { auditedSessions } from '../access/audit-trail.js'
 import { NodeGatekeeper } from '../access/node-credentials.js'
 import { Resumptions } from '../access/resumptions.js'
+import type { RegisteredSession, SessionEvents } from '../access/session-registry.js'
 import { readStaticFiles } from '../api/routes/static-files.js'
 import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
 import type { Settings } from '../config/settings.js'
@@ -19,6 +20,7 @@ import { LimitedLogger } from '../logging/limited-logger.js'
 import { createLogger } from '../logging/logger.js'
 import { accessControlOf } from './access.js'
 import { LiveSettings } from './live-settings.js'
+import type { ServerNode } from './node.js'
 import { ProgramHooks } from './program-hooks.js'
 import { Server, type StartNode } from './server.js'
 import type { ServerOptions } from './server-options.js'
@@ -47,7 +49,11 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const counters = new Counters()
   const hooks = new ProgramHooks(options.hooks ?? {}, { clock, random, logger, limits }, () => server.node?.history ?? null)
   const audit = settings.auditLog === null ? null : new AuditLog(settings.auditLog, logger, clock)
-  const sessionEvents = [hooks.sessionEvents, audit === null ? null : auditedSessions(audit, clock)].filter((events) => events !== null)
+  const sessionEvents = [
+    hooks.sessionEvents,
+    webhookSessions(() => server.node),
+    audit === null ? null : auditedSessions(audit, clock),
+  ].filter((events) => events !== null)
   const base: NodeBase = {
     clock,
     random,
@@ -92,6 +98,13 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     throw thrown
   }
   return server
+}
+
+/** Tells webhooks who comes and goes. */
+function webhookSessions(node: () => ServerNode | null): SessionEvents {
+  const tell = (type: 'session.opened' | 'session.closed', { sessionId, documentId, user, name, permission }: RegisteredSession): void =>
+    void node()?.webhooks.happened({ type, data: { documentId, sessionId, user, name, permission } })
+  return { opened: (session) => tell('session.opened', session), closed: (session) => tell('session.closed', session) }
 }
 
 /** Null: a server that is alone. Throws `invalid-configuration`. */

@@ -24,7 +24,11 @@ export function serverGauges({ node, started, budget, sessions }: Gauged): reado
     { name: 'open_documents', help: 'Documents in memory that this node owns.', read: () => node()?.documents.openDocuments ?? 0 },
     { name: 'redis_connected', help: 'Whether cursors cross to other nodes.', read: () => (started()?.crossesNodes() === true ? 1 : 0) },
     { name: 'owned_shards', help: 'Shards that this node owns, of 1024.', read: () => node()?.ownership.ownedShards ?? 0 },
-    { name: 'webhooks_waiting', help: 'Documents of which an address is still to be told.', read: () => node()?.webhooks.waiting ?? 0 },
+    {
+      name: 'webhooks_waiting',
+      help: 'Documents and events of which an address is still to be told.',
+      read: () => node()?.webhooks.waiting ?? 0,
+    },
     { name: 'nodes_alive', help: 'Nodes of the cluster that are alive, this one included.', read: () => node()?.ownership.nodesAlive ?? 0 },
     ...memoryGauges(budget),
     { name: 'sessions', help: 'Clients on documents: one for each document that a connection has open.', read: () => sessions.size },

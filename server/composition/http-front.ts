@@ -173,6 +173,7 @@ function applicationOf({ live, base, files, version, node, started, readiness, d
       trustedProxies: live.trustedProxies,
     },
     accessControl: access,
+    webhooks: () => node()?.webhooks ?? null,
     drain,
     version,
     presence: () => started()?.presence ?? null,

@@ -10,6 +10,7 @@ import { type SettingChanges, settingChanges } from '../config/reload.js'
 import type { Settings } from '../config/settings.js'
 import type { DocumentTuning } from '../document/tuning.js'
 import { Webhook } from '../webhooks/webhook.js'
+import { webhookEventsOf } from '../webhooks/webhook-events.js'
 import type { AskedWebhooks } from '../webhooks/webhook-feeds.js'
 
 export class LiveSettings {
@@ -75,6 +76,8 @@ function allowedOriginIn(settings: Settings): ((origin: string) => boolean) | nu
 }
 
 function webhooksIn(settings: Settings, clock: Clock): AskedWebhooks {
-  const { urls, secret, quietMs, waitMsMax } = settingsUnder(settings, 'webhooks')
-  return { webhooks: secret === null ? [] : urls.map((url) => new Webhook({ url, secret, clock })), quietMs, waitMsMax }
+  const { urls, secret, events, quietMs, waitMsMax, attemptsMax } = settingsUnder(settings, 'webhooks')
+  const told = new Set(webhookEventsOf(events, 'webhooks.events'))
+  const webhooks = secret === null ? [] : urls.map((url) => new Webhook({ url, secret, clock, events: told }))
+  return { webhooks, quietMs, waitMsMax, attemptsMax }
 }

@@ -25,8 +25,10 @@ import type { ConnectGuard } from '../gateway/services.js'
 import { History } from '../history/history.js'
 import { Workshop } from '../history/workshop/workshop.js'
 import { AppMessages, type AppMessagesOptions } from '../messages/app-messages.js'
+import type { PresenceRegistry } from '../presence/presence-registry.js'
 import { ProgramDocuments } from '../program/server-document.js'
-import { type AskedWebhooks, WebhookFeeds } from '../webhooks/webhook-feeds.js'
+import type { AskedWebhooks } from '../webhooks/webhook-feeds.js'
+import { Webhooks } from '../webhooks/webhooks.js'
 import type { Component } from './life-cycle.js'
 import type { Ownership } from './ownership.js'
 import { SoleOwnership } from './sole-ownership.js'
@@ -77,8 +79,6 @@ export interface NodeOptions {
 /** How long a node that stops tries to commit what the clients wrote that have been closed, while the store fails. */
 const LAST_COMMITS_MS_MAX = 5_000
 
-const noWebhooks: AskedWebhooks = { webhooks: [], quietMs: 0, waitMsMax: 0 }
-
 export class ServerNode {
   readonly counters: Counters
   readonly budget: MemoryBudget
@@ -91,7 +91,9 @@ export class ServerNode {
   readonly program: ProgramDocuments
   readonly messages: AppMessages
   readonly store: DocumentStore
-  readonly webhooks: WebhookFeeds
+  readonly webhooks: Webhooks
+  /** Who is on documents, through other nodes too; null before it is there. */
+  presence: Pick<PresenceRegistry, 'documentPresence'> | null = null
   readonly #workshop: Workshop
   readonly #options: NodeOptions
 
@@ -151,18 +153,18 @@ export class ServerNode {
       clock,
       limits,
       counters,
+      happened: (happening) => this.webhooks.happened(happening),
       editGuard: options.editGuard ?? null,
     })
     const sessions = options.sessions ?? new SessionRegistry()
     const { mayPass = null } = options
     this.messages = new AppMessages({ sessions, bus: bus.messages, clock, counters, logger, limits, mayPass })
     this.program = new ProgramDocuments({ directory: ownership.directory, history: this.history, messages: this.messages, random })
-    this.webhooks = new WebhookFeeds({
-      cursors: store.changeCursors,
-      records: store.accessRecords,
+    this.webhooks = new Webhooks({
       store,
-      owns: (documentId) => ownership.fenceOf(documentId) !== null,
+      owns: (documentId) => this.ownership.fenceOf(documentId) !== null,
       shardsClaimed: () => counters.get('shards_claimed'),
+      present: (documentId) => this.#present(documentId),
       clock,
       random,
       logger,
@@ -199,8 +201,26 @@ export class ServerNode {
         observer?.committed(documentId, seq, users)
         this.webhooks.committed(documentId, seq)
       },
-      becameIdle: (documentId) => observer?.becameIdle(documentId),
+      becameIdle: (documentId) => {
+        observer?.becameIdle(documentId)
+        void this.webhooks.happened({ type: 'document.idle', data: { documentId } })
+      },
     }
+  }
+
+  async #startWebhooks(): Promise<void> {
+    const { webhooks } = this.#options
+    // Whoever runs a node without them does not want the store to be asked for addresses.
+    if (webhooks !== undefined) await this.webhooks.start(webhooks)
+  }
+
+  /** Users on a document. */
+  async #present(documentId: string): Promise<ReadonlySet<string>> {
+    const users = new Set<string>()
+    for (const session of this.#options.sessions?.all ?? [])
+      if (session.documentId === documentId && session.user !== null) users.add(session.user)
+    for (const { user } of (await this.presence?.documentPresence(documentId))?.clients ?? []) if (user !== null) users.add(user)
+    return users
   }
 
   /** Serves nobody any more and lets go of everything, at once: the process has to end, and whoever stayed would wait without end. Idempotent. */
@@ -222,7 +242,7 @@ export class ServerNode {
       { name: 'awareness', stop: () => awareness.close() },
       {
         name: 'webhooks',
-        start: () => this.webhooks.start(this.#options.webhooks ?? noWebhooks),
+        start: () => this.#startWebhooks(),
         drain: () => this.webhooks.close(),
         stop: () => this.webhooks.close(),
       },

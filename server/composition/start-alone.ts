@@ -34,6 +34,7 @@ export async function startAlone(base: NodeBase, options: AloneOptions): Promise
     const node = new ServerNode({ ...nodeOptionsOf(base), store })
     yield* node.components
     const presence = new LocalPresenceRegistry(node.awareness, ALONE, true)
+    node.presence = presence
     return { node, presence, crossesNodes: () => false, stop: (windowMs) => lifeCycle.end(windowMs) }
   }
   return lifeCycle.start(components(), options.cancelled)

@@ -98,6 +98,7 @@ export function startMember(base: NodeBase, options: MemberOptions): Promise<Sta
     options.waiting(joiningCluster)
     yield* node.components
     const presence = presenceOf(node.awareness, bus, seal)
+    node.presence = presence
     yield { name: 'presence', stop: () => presence.close() }
     return { node, presence, crossesNodes: () => bus?.isConnected ?? false, stop: (windowMs) => lifeCycle.end(windowMs) }
   }

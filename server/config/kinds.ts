@@ -5,6 +5,7 @@ import { trustedProxiesOf } from '../access/addresses.js'
 import { originsOf } from '../access/origins.js'
 import { quotaRule } from '../document/quota-rule.js'
 import { parseRedisUrl } from '../redis/redis-url.js'
+import { webhookEventsOf } from '../webhooks/webhook-events.js'
 
 export interface Kind<Value> {
   /** How help writes it, such as `<number>`; empty for a switch, which takes no value. */
@@ -194,6 +195,7 @@ export const patterns = list('<pattern>', null, () => {})
 export const quotas = list('<quota>', null, (values, name) => {
   for (const value of values) quotaRule(value, name)
 })
+export const webhookEvents = list('<list>', ',', (values, name) => void webhookEventsOf(values, name))
 export const texts = list('<list>', ',', () => {})
 export const origins = list('<list>', ',', (values, name) => void originsOf(values, name))
 export const proxies = list('<list>', ',', (values, name) => void trustedProxiesOf(values, name))

@@ -3,6 +3,7 @@
 import { WeftError } from '../../core/errors.js'
 import { type LimitName, limitTable } from '../../core/limits.js'
 import { defaultTuning } from '../document/tuning.js'
+import { webhookEventNames } from '../webhooks/webhook-events.js'
 import * as kinds from './kinds.js'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -329,6 +330,18 @@ export const settings = {
     flag: '--webhook-wait',
     variable: 'WEFT_WEBHOOK_WAIT',
     help: 'after this long it is told though it is not quiet',
+  }),
+  'webhooks.events': setting(kinds.webhookEvents, ['document.changed'], {
+    group: 'webhooks',
+    flag: '--webhook-events',
+    variable: 'WEFT_WEBHOOK_EVENTS',
+    help: `what these addresses are told of, with commas between: ${webhookEventNames.join(', ')}`,
+  }),
+  'webhooks.attemptsMax': setting(kinds.count(1), 15, {
+    group: 'webhooks',
+    flag: '--webhook-attempts',
+    variable: 'WEFT_WEBHOOK_ATTEMPTS',
+    help: 'how often an event that no log tells of is tried, with longer and longer waits up to an hour, before it is put aside as a dead letter',
   }),
 
   'cluster.databaseUrl': setting(kinds.optional(kinds.databaseUrl), null, {

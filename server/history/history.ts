@@ -28,6 +28,11 @@ export interface HistoryOptions {
   readonly clock: Clock
   readonly limits: Limits
   readonly counters: Counters
+  /** Told, before it is answered, of what is done that no log tells of. Never rejects. Default: nobody is told. */
+  readonly happened?: (happening: {
+    readonly type: 'version.kept' | 'document.restored' | 'document.deleted'
+    readonly data: { readonly documentId: string } & Readonly<Record<string, unknown>>
+  }) => Promise<void>
   /** Asked about what somebody writes over the API. Default: nobody is asked. */
   readonly editGuard?: ((edit: { documentId: string; user: string | null; update: Uint8Array; from: 'api' }) => Promise<void>) | null
 }
@@ -102,6 +107,7 @@ export class History {
     await this.#options.documents.command(documentId, { kind: 'keep-version', seq, label: { name, description, author } })
     const [version] = (await this.#options.store.listVersions(documentId, { before: seq + 1, limit: 1 })).items
     if (version === undefined || version.seq !== seq) throw new WeftError('internal', 'The version that was kept is not there.')
+    await this.#options.happened?.({ type: 'version.kept', data: { documentId, seq, name, description, user: author } })
     return version
   }
 
@@ -116,6 +122,7 @@ export class History {
     let versions = 0
     for await (const page of this.#moments.versionPages(documentId)) versions += page.length
     await this.#options.documents.command(documentId, { kind: 'delete' })
+    await this.#options.happened?.({ type: 'document.deleted', data: { documentId, head, versions } })
     return { head, versions }
   }
 
@@ -214,6 +221,10 @@ export class History {
     await this.#keepBefore(documentId, keptBefore, `Before the restore of ${called.replace(/^@/, '')}`, author, present)
     const { seq } = await submitEdit(this.#options.documents, documentId, [update], author)
     this.#options.counters.add('restores')
+    await this.#options.happened?.({
+      type: 'document.restored',
+      data: { documentId, from: then.moment, root, keptBefore, seq, user: author },
+    })
     return { ...report, from: then.moment, keptBefore, seq }
   }
 

@@ -8,13 +8,15 @@ import type { AccessRecords } from '../../persistence/access-records.js'
 import type { ChangeCursors } from '../../persistence/change-cursors.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { ChangeWatch, type QuietChange } from '../events/change-watch.js'
-import type { Webhook } from './webhook.js'
+import type { ChangeEvent, Webhook } from './webhook.js'
 
 export interface WebhookFeedOptions {
   readonly webhook: Webhook
   readonly cursors: ChangeCursors
   readonly records: AccessRecords
-  readonly store: Pick<DocumentStore, 'readAuthors'>
+  readonly store: Pick<DocumentStore, 'readAuthors' | 'readFirstUses'>
+  /** Users who are on the document now. */
+  readonly present: (documentId: string) => Promise<ReadonlySet<string>>
   /** Whether this node owns the document: whoever does tells of it. */
   readonly owns: (documentId: string) => boolean
   /** How many shards this node ever claimed: when there are more, there may be documents that nobody told of. */
@@ -35,6 +37,8 @@ const WAITING_MAX = 10_000
 const PAUSE_MS_MIN = 1_000
 const PAUSE_MS_MAX = 60_000
 const AUTHORS_PAGE = 1_000
+/** Users that one message names as away. */
+const AWAY_MAX = 1_000
 const CLOSE_MS_MAX = 5_000
 
 export class WebhookFeed {
@@ -124,7 +128,9 @@ export class WebhookFeed {
     const rows = await this.#rowsAfter(documentId, told)
     if (rows === null) return
     try {
-      await webhook.tell({ documentId, created: told === 0, fromSeq: told + 1, ...rows })
+      const event = { documentId, created: told === 0, fromSeq: told + 1, ...rows }
+      if (webhook.events.has('document.changed')) await webhook.tell(event)
+      if (webhook.events.has('document.missed')) await this.#tellMissed(event)
     } catch (thrown) {
       counters.add('webhooks_failed')
       this.#failures += 1
@@ -137,6 +143,22 @@ export class WebhookFeed {
     counters.add('webhooks_delivered')
     if (wasAway) this.#watch.hurry()
     await cursors.advance(webhook.subscriber, documentId, rows.throughSeq)
+  }
+
+  /** Who has written in the document before, did not write this, and is not there now. */
+  async #tellMissed(event: ChangeEvent): Promise<void> {
+    const { webhook, store, present } = this.#options
+    const away = new Set<string>()
+    for (let after: number | null = -1; after !== null && away.size < AWAY_MAX; ) {
+      const page: Awaited<ReturnType<DocumentStore['readFirstUses']>> = await store.readFirstUses(event.documentId, {
+        limit: AUTHORS_PAGE,
+        ...(after < 0 ? {} : { after }),
+      })
+      for (const { user } of page.items) away.add(user)
+      after = page.next
+    }
+    for (const user of [...event.users, ...(await present(event.documentId))]) away.delete(user)
+    if (away.size > 0) await webhook.tell({ ...event, away: [...away].slice(0, AWAY_MAX) }, 'document.missed')
   }
 
   /** Through which seq; null if there is nothing more to tell, or no such document. */

@@ -14,6 +14,8 @@ export interface AskedWebhooks {
   readonly quietMs: number
   /** After this long it is told though it is not quiet. */
   readonly waitMsMax: number
+  /** How often an event that no log tells of is tried before it is put aside. */
+  readonly attemptsMax: number
 }
 
 export interface WebhookFeedsOptions extends Omit<WebhookFeedOptions, 'webhook' | 'cursors' | 'records' | 'quietMs' | 'waitMsMax'> {

@@ -32,6 +32,7 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
   })
   return createApplication({
     accessControl: access,
+    webhooks: () => null,
     audit: null,
     drain: async () => {},
     logger: silentLogger,
