@@ -21,6 +21,8 @@ const JOURNALED_BYTES_MAX = 512 * 1024
 const RECORD_BYTES_MAX = 1024 * 1024
 /** Pending rows are put into the file when nothing was written for so long. */
 const QUIET_MS = 500
+/** Between two slices of a round that nobody waits for. */
+const SLICE_PERIOD_MS = 10
 /** How long after a transaction without room the next slice is tried that nobody waits for. */
 const ROOM_RETRY_MS = 1_000
 
@@ -71,8 +73,8 @@ export class CommitQueue {
   #wantedThrough = 0
   #waiters: Waiter[] = []
   #quiet: Timer | null = null
-  /** Until then, by monotonic time, rows that nobody waits for are not put into a file that had no room. */
-  #retryAt = Number.NEGATIVE_INFINITY
+  /** Until then, by monotonic time, rows that nobody waits for are not put into the file: a slice was, or there was no room. */
+  #nextSliceAt = Number.NEGATIVE_INFINITY
 
   constructor(options: CommitQueueOptions) {
     const { environment, journal, folder, reserveBytes, clock, time } = options
@@ -210,11 +212,12 @@ export class CommitQueue {
   #awaitQuiet(): void {
     if (this.#state.kind !== 'open' || this.#rows.count === 0) return
     const { clock } = this.#options
-    const delayMs = Math.max(QUIET_MS, this.#retryAt - clock.monotonic())
+    const isInRound = this.#rows.marked < this.#wantedThrough
+    const delayMs = Math.max(isInRound ? 0 : QUIET_MS, this.#nextSliceAt - clock.monotonic())
     this.#quiet = clock.after(
       delayMs,
       () => {
-        this.#wantedThrough = this.#rows.lastPosition
+        if (!isInRound) this.#wantedThrough = this.#rows.lastPosition
         this.#start()
       },
       { unref: true },
@@ -223,7 +226,7 @@ export class CommitQueue {
 
   #isRoundDue(): boolean {
     if (this.#waiters.length > 0) return true
-    if (this.#rows.count === 0 || this.#options.clock.monotonic() < this.#retryAt) return false
+    if (this.#rows.count === 0 || this.#options.clock.monotonic() < this.#nextSliceAt) return false
     if (this.#rows.areMany) this.#wantedThrough = this.#rows.lastPosition
     return this.#rows.marked < this.#wantedThrough
   }
@@ -316,11 +319,12 @@ export class CommitQueue {
     const slice = this.#rows.sliceOfRound()
     await this.#transactions.commit([slice.write])
     if (slice.isDone()) {
+      this.#nextSliceAt = this.#options.clock.monotonic() + SLICE_PERIOD_MS
       this.#tellWaiters()
       return
     }
     this.#rows.endRound()
-    this.#retryAt = this.#options.clock.monotonic() + ROOM_RETRY_MS
+    this.#nextSliceAt = this.#options.clock.monotonic() + ROOM_RETRY_MS
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#whyNot())
   }
 

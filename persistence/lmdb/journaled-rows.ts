@@ -17,8 +17,11 @@ const PENDING_ROWS_MAX = 4_096
 const PENDING_BYTES_MAX = 2 * 1024 * 1024
 /** How many times as much is kept in memory while the file takes no rows. */
 const STUCK_FACTOR = 8
-/** One transaction puts no more of them, so that an append waits for a few milliseconds at most. */
-const SLICE_ROWS_MAX = 256
+/** One transaction puts about so many of them, so that an append waits for a few milliseconds at most. */
+const SLICE_ROWS_MIN = 64
+const SLICE_ROWS_MAX = 512
+/** A slice has this share of what is pending: where rows come fast, slices grow until they keep up. */
+const SLICE_SHARE = 1 / 64
 const SLICE_BYTES_MAX = 256 * 1024
 /** What a record of the journal costs beside the updates in it, at least. */
 const RECORD_OVERHEAD_BYTES = 4096
@@ -178,10 +181,12 @@ export class JournaledRows {
 
   /** Rows of a document for a slice that has these rows already. */
   #some(documentId: string, throughPosition: number, rows: readonly JournalRow[]): readonly JournalRow[] {
-    if (rows.length >= SLICE_ROWS_MAX) return []
+    const { pending } = this.#options.environment
+    const rowsMax = Math.min(SLICE_ROWS_MAX, Math.max(SLICE_ROWS_MIN, Math.ceil(pending.count * SLICE_SHARE)))
+    if (rows.length >= rowsMax) return []
     const bytes = rows.reduce((sum, { entry }) => sum + entry.update.length, 0)
     if (bytes >= SLICE_BYTES_MAX) return []
-    return this.#options.environment.pending.oldest(documentId, throughPosition, SLICE_ROWS_MAX - rows.length, SLICE_BYTES_MAX - bytes)
+    return pending.oldest(documentId, throughPosition, rowsMax - rows.length, SLICE_BYTES_MAX - bytes)
   }
 
   /** `marked`: where the file has come with it, or null to leave the mark as it is. */
