@@ -210,7 +210,7 @@ export class CommitQueue {
   }
 
   #awaitQuiet(): void {
-    if (this.#state.kind !== 'open' || this.#rows.count === 0) return
+    if (this.#state.kind !== 'open' || this.#rows.areAllMarked) return
     const { clock } = this.#options
     const isInRound = this.#rows.marked < this.#wantedThrough
     const delayMs = Math.max(isInRound ? 0 : QUIET_MS, this.#nextSliceAt - clock.monotonic())
@@ -226,7 +226,7 @@ export class CommitQueue {
 
   #isRoundDue(): boolean {
     if (this.#waiters.length > 0) return true
-    if (this.#rows.count === 0 || this.#options.clock.monotonic() < this.#nextSliceAt) return false
+    if (this.#rows.areAllMarked || this.#options.clock.monotonic() < this.#nextSliceAt) return false
     if (this.#rows.areMany) this.#wantedThrough = this.#rows.lastPosition
     return this.#rows.marked < this.#wantedThrough
   }

@@ -62,8 +62,17 @@ export class DiskRoom {
   }
 
   #look(now: number): void {
-    const { bavail, bsize } = statfsSync(this.#folder)
-    this.#availableBytes = bavail * bsize
+    this.#availableBytes = this.#ask()
     this.#figureEndsAt = now + FIGURE_MS_MAX
+  }
+
+  /** Where the system does not say, as when the folder was removed, the write itself has to find out. */
+  #ask(): number {
+    try {
+      const { bavail, bsize } = statfsSync(this.#folder)
+      return bavail * bsize
+    } catch {
+      return Number.POSITIVE_INFINITY
+    }
   }
 }

@@ -11,6 +11,9 @@ import { decodeSegment, encodeHeader, encodeRecord, HEADER_BYTES, type JournalRo
 /** A segment that is larger is followed by a new one. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024
 
+/** So many full segments are kept before the file is to be brought up to date. */
+const CLOSED_SEGMENTS_MAX = 2
+
 export interface JournalOptions {
   readonly disk: JournalDisk
   readonly random: Random
@@ -77,6 +80,11 @@ export class Journal {
   /** Rows through this position are in the file, and it says so. */
   get marked(): number {
     return this.#applied
+  }
+
+  /** It takes much of the disk, and of a start that reads it again. */
+  get isLong(): boolean {
+    return this.#closed.length >= CLOSED_SEGMENTS_MAX
   }
 
   /** The file names a segment. */

@@ -86,10 +86,16 @@ export class JournaledRows {
     return this.#options.journal.marked
   }
 
-  /** There are so many that they are to be put into the file. */
+  /** There are so many, or the journal is so long, that the file is to be brought up to date. */
   get areMany(): boolean {
-    const { count, bytes } = this.#options.environment.pending
-    return count >= PENDING_ROWS_MAX || bytes >= PENDING_BYTES_MAX
+    const { journal, environment } = this.#options
+    const { count, bytes } = environment.pending
+    return count >= PENDING_ROWS_MAX || bytes >= PENDING_BYTES_MAX || journal.isLong
+  }
+
+  /** The file has all rows, and says so. */
+  get areAllMarked(): boolean {
+    return this.marked === this.lastPosition
   }
 
   /** Whether there are rows of these documents that the file lacks. */

@@ -225,3 +225,28 @@ test('documents of which only the journal knows are listed in their places, page
     }
     await store.close()
   }))
+
+test('G1: the journal stays short, also where every row is brought to the data file by another write', () =>
+  withFolder(async (folder) => {
+    const data = path.join(folder, 'data')
+    const store = await open(data)
+    const writer = await Writer.claim(store, 'a')
+    let longest = 0
+    for (let count = 0; count < 60; count++) {
+      await writer.append(new Uint8Array(400_000).fill(count))
+      await store.changeCursors?.advance('webhook', 'a', writer.head)
+      longest = Math.max(longest, journalNames(data).length)
+    }
+    assert.ok(longest >= 2 && longest <= 4, `${longest} segments for 24 MB`)
+    writer.check(await store.openDocument('a'))
+    await store.close()
+  }))
+
+test('a store whose folder was removed while rows were in the journal still closes', () =>
+  withFolder(async (folder) => {
+    const data = path.join(folder, 'data')
+    const store = await open(data)
+    await (await Writer.claim(store, 'a')).appendMany(3)
+    await rm(data, { recursive: true })
+    await store.close()
+  }))
