@@ -1,15 +1,17 @@
 // The order of all writes of the store, one at a time. Small appends become durable in the journal, many in one record. Everything else is a transaction of the LMDB
 // file, many in one; a write that is about a document brings the rows of that document along. The rows of others follow when there are many, or when nothing else is to
 // be done, in slices, with appends between them.
-import type { Clock, Timer } from '../../core/clock.js'
-import type { WeftError } from '../../core/errors.js'
+import type { Clock } from '../../core/clock.js'
+import { WeftError } from '../../core/errors.js'
 import { storeClosed } from '../failures.js'
 import type { AppendEntry, AppendResult } from '../store.js'
-import { DiskRoom, diskFull } from './disk-room.js'
+import { DiskRoom } from './disk-room.js'
 import type { Environment } from './environment.js'
 import type { Journal } from './journal.js'
 import { JournaledRows } from './journaled-rows.js'
 import type { KeptStoreTime } from './kept-time.js'
+import { Rounds } from './rounds.js'
+import { diskFull, errorMessage } from './system-errors.js'
 import { type Decide, Transactions, type Write } from './transactions.js'
 import { planAppend, putRows } from './writing.js'
 
@@ -19,13 +21,6 @@ const COMMIT_BYTES_MAX = 64 * 1024 * 1024
 const JOURNALED_BYTES_MAX = 512 * 1024
 /** One record of the journal takes no more than this beside one append. */
 const RECORD_BYTES_MAX = 1024 * 1024
-/** Pending rows are put into the file when nothing was written for so long. */
-const QUIET_MS = 500
-/** Between two slices of a round that nobody waits for. */
-const SLICE_PERIOD_MS = 10
-/** How long after a transaction without room the next slice is tried that nobody waits for. */
-const ROOM_RETRY_MS = 1_000
-
 interface Append {
   readonly entries: readonly AppendEntry[]
   readonly bytes: number
@@ -36,12 +31,6 @@ interface Append {
 
 interface FileWrite extends Write {
   readonly documentIds: readonly string[]
-}
-
-interface Waiter {
-  readonly position: number
-  resolve(): void
-  reject(error: unknown): void
 }
 
 type QueueState =
@@ -65,16 +54,11 @@ export class CommitQueue {
   readonly #options: CommitQueueOptions
   readonly #transactions: Transactions
   readonly #rows: JournaledRows
+  readonly #rounds: Rounds
   #state: QueueState = { kind: 'open' }
   #appends: Append[] = []
   #writes: FileWrite[] = []
   #running: Promise<void> | null = null
-  /** The mark is to come to this position. */
-  #wantedThrough = 0
-  #waiters: Waiter[] = []
-  #quiet: Timer | null = null
-  /** Until then, by monotonic time, rows that nobody waits for are not put into the file: a slice was, or there was no room. */
-  #nextSliceAt = Number.NEGATIVE_INFINITY
 
   constructor(options: CommitQueueOptions) {
     const { environment, journal, folder, reserveBytes, clock, time } = options
@@ -82,8 +66,9 @@ export class CommitQueue {
     this.#options = options
     const room = new DiskRoom(folder, reserveBytes, clock)
     this.#transactions = new Transactions({ environment, folder, room, clock, failed })
-    this.#rows = new JournaledRows({ environment, journal, folder, room, time, failed, transact: (change) => this.#transact(change) })
-    this.#awaitQuiet()
+    this.#rows = new JournaledRows({ environment, journal, folder, room, time, failed, transactions: this.#transactions })
+    this.#rounds = new Rounds({ rows: this.#rows, transactions: this.#transactions, clock, whyNot: () => this.#whyNot() })
+    this.#sleep()
   }
 
   /** Throws unless reads and writes are still welcome. */
@@ -134,8 +119,9 @@ export class CommitQueue {
   /** Refuses new writes, and resolves when those that were accepted are settled and, unless there is no room, the journal is no longer needed. */
   async close(): Promise<void> {
     if (this.#state.kind === 'open') this.#state = { kind: 'closed' }
-    this.#quiet?.cancel()
-    await this.#applied().catch(() => {})
+    this.#rounds.awake()
+    // Of a store that failed, and of one without room, the next start reads the journal again.
+    if (this.#state.kind !== 'failed') await this.#applied().catch(() => {})
     await this.#running
     const farewell = this.#rows.farewell()
     if (farewell !== null && this.#state.kind !== 'failed') await this.#transactions.commit([farewell.write])
@@ -166,69 +152,37 @@ export class CommitQueue {
     }
   }
 
-  async #transact(change: () => void): Promise<void> {
-    let failure: unknown = null
-    await this.#transactions.commit([
-      {
-        bytes: 0,
-        decide: () => change,
-        resolve: () => {},
-        reject: (error) => {
-          failure = error
-        },
-      },
-    ])
-    if (failure !== null) throw failure
-  }
-
-  /** Resolves when what is pending now is in the file. */
   #applied(): Promise<void> {
-    if (this.#rows.count === 0) return Promise.resolve()
-    const position = this.#rows.lastPosition
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ position, resolve, reject })
-      this.#start()
-    })
+    const reached = this.#rounds.reached()
+    this.#start()
+    return reached
   }
 
   #start(): void {
     this.#running ??= this.#work()
   }
 
+  /** Never rejects: a queue that stopped without a word would leave those who wait for ever. */
   async #work(): Promise<void> {
-    this.#quiet?.cancel()
-    this.#quiet = null
+    this.#rounds.awake()
     // The callers of this turn of the event loop share the first commit.
     await Promise.resolve()
     while (this.#state.kind !== 'failed') {
-      if (this.#appends.length > 0) await this.#appendSome()
-      if (this.#writes.length > 0 || this.#isRoundDue()) await this.#writeSome()
-      else if (this.#appends.length === 0) break
+      try {
+        if (this.#appends.length > 0) await this.#appendSome()
+        if (this.#writes.length > 0 || this.#rounds.isStepDue) await this.#writeSome()
+        else if (this.#appends.length === 0) break
+      } catch (cause) {
+        this.#fail(new WeftError('store-failed', `Writing to ${this.#options.folder} failed: ${errorMessage(cause)}`, { cause }))
+      }
     }
+    // In the same step in which nothing was found to do: what comes later starts anew.
     this.#running = null
-    this.#awaitQuiet()
+    this.#sleep()
   }
 
-  #awaitQuiet(): void {
-    if (this.#state.kind !== 'open' || this.#rows.areAllMarked) return
-    const { clock } = this.#options
-    const isInRound = this.#rows.marked < this.#wantedThrough
-    const delayMs = Math.max(isInRound ? 0 : QUIET_MS, this.#nextSliceAt - clock.monotonic())
-    this.#quiet = clock.after(
-      delayMs,
-      () => {
-        if (!isInRound) this.#wantedThrough = this.#rows.lastPosition
-        this.#start()
-      },
-      { unref: true },
-    )
-  }
-
-  #isRoundDue(): boolean {
-    if (this.#waiters.length > 0) return true
-    if (this.#rows.areAllMarked || this.#options.clock.monotonic() < this.#nextSliceAt) return false
-    if (this.#rows.areMany) this.#wantedThrough = this.#rows.lastPosition
-    return this.#rows.marked < this.#wantedThrough
+  #sleep(): void {
+    if (this.#state.kind === 'open') this.#rounds.sleep(() => this.#start())
   }
 
   /** The next appends: small ones in one record of the journal, a large one in a transaction. */
@@ -289,7 +243,7 @@ export class CommitQueue {
   async #writeSome(): Promise<void> {
     const writes = this.#takeWrites()
     if (writes.length > 0 && (await this.#commit(writes)) === 'rows first') this.#writes = [...writes, ...this.#writes]
-    if (this.#isRoundDue()) await this.#stepOfRound()
+    if (this.#rounds.isStepDue) await this.#rounds.step()
   }
 
   #takeWrites(): FileWrite[] {
@@ -315,28 +269,8 @@ export class CommitQueue {
     return 'done'
   }
 
-  async #stepOfRound(): Promise<void> {
-    const slice = this.#rows.sliceOfRound()
-    await this.#transactions.commit([slice.write])
-    if (slice.isDone()) {
-      this.#nextSliceAt = this.#options.clock.monotonic() + SLICE_PERIOD_MS
-      this.#tellWaiters()
-      return
-    }
-    this.#rows.endRound()
-    this.#nextSliceAt = this.#options.clock.monotonic() + ROOM_RETRY_MS
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#whyNot())
-  }
-
   #whyNot(): WeftError {
     return this.#state.kind === 'failed' ? this.#state.error : diskFull(this.#options.folder)
-  }
-
-  #tellWaiters(): void {
-    const { marked } = this.#rows
-    const reached = this.#waiters.filter(({ position }) => position <= marked)
-    this.#waiters = this.#waiters.filter(({ position }) => position > marked)
-    for (const waiter of reached) waiter.resolve()
   }
 
   #fail(error: WeftError): void {
@@ -344,6 +278,7 @@ export class CommitQueue {
     this.#state = { kind: 'failed', error }
     // First, so that a process that exits here has told nobody anything.
     this.#options.onFatal(error)
-    for (const waiting of [...this.#appends.splice(0), ...this.#writes.splice(0), ...this.#waiters.splice(0)]) waiting.reject(error)
+    for (const waiting of [...this.#appends.splice(0), ...this.#writes.splice(0)]) waiting.reject(error)
+    this.#rounds.fail(error)
   }
 }

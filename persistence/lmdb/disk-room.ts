@@ -1,28 +1,9 @@
-// How much room the disk has for more, and when it says that it has none.
+// How much room the disk has for more.
 import { statfsSync } from 'node:fs'
-import { constants } from 'node:os'
 import type { Clock } from '../../core/clock.js'
-import { WeftError } from '../../core/errors.js'
 
-const MDB_MAP_FULL = -30792
-const { ENOSPC, EDQUOT, EFBIG } = constants.errno
-const outOfSpace = new Set<unknown>([ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL, 'ENOSPC', 'EDQUOT', 'EFBIG'])
 /** For so long a figure holds, less what was written since. */
 const FIGURE_MS_MAX = 250
-
-/** Whether an error of the system, or LMDB, by its number or name, says that there is no room. */
-export function isOutOfSpace(code: unknown): boolean {
-  return outOfSpace.has(code)
-}
-
-/** The code of an error of the system or of LMDB. */
-export function errorCode(thrown: unknown): unknown {
-  return thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
-}
-
-export function diskFull(folder: string, cause?: unknown): WeftError {
-  return new WeftError('store-full', `The disk that holds ${folder} is full; nothing was written.`, { cause })
-}
 
 export class DiskRoom {
   readonly #folder: string
@@ -42,8 +23,7 @@ export class DiskRoom {
   /** Whether so many bytes are free beside the reserve, by a figure of a moment ago: it is asked for each small write, which counts as made then. */
   takes(bytes: number): boolean {
     const now = this.#clock.monotonic()
-    if (now >= this.#figureEndsAt) this.#look(now)
-    if (this.#availableBytes - bytes < this.#reserveBytes) this.#look(now)
+    if (now >= this.#figureEndsAt || this.#availableBytes - bytes < this.#reserveBytes) this.#look(now)
     if (this.#availableBytes - bytes < this.#reserveBytes) return false
     this.#availableBytes -= bytes
     return true

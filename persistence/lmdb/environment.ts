@@ -1,5 +1,5 @@
 // Opens the data folder: its lock, the LMDB file in it, and the tables of that file.
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { WeftError } from '../../core/errors.js'
@@ -9,6 +9,8 @@ import { newer, unwritable } from './folder-errors.js'
 import { lockFolder } from './folder-lock.js'
 import { putMark, readMark } from './journal-mark.js'
 import { PendingRows } from './pending-rows.js'
+import { syncDirectory } from './sync-directory.js'
+import { errorMessage } from './system-errors.js'
 
 /**
  * What this version of Weft writes. A folder with a higher number is refused, never guessed at; one with a lower number becomes one of this version when it is
@@ -180,17 +182,8 @@ function checkFormat(folder: string, meta: Table): void {
   throw newer(folder, `its format is ${version}, this version reads ${FORMAT_VERSION}`)
 }
 
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
 function unopened(folder: string, cause: unknown): WeftError {
-  const text = cause instanceof Error ? cause.message : String(cause)
+  const text = errorMessage(cause)
   if (/permission denied|read-only|no space/i.test(text)) return unwritable(folder, cause)
   if (/VERSION_MISMATCH/.test(text)) return newer(folder, text)
   return new WeftError('store-failed', `The data file in ${folder} cannot be opened: ${text}.`, { cause })

@@ -1,8 +1,9 @@
 // The errors of a data folder, worded once.
 import { WeftError } from '../../core/errors.js'
+import { errorMessage } from './system-errors.js'
 
 export function unwritable(folder: string, cause: unknown): WeftError {
-  const why = cause instanceof Error ? cause.message : String(cause)
+  const why = errorMessage(cause)
   return new WeftError('data-folder-unwritable', `The data folder ${folder} cannot be written: ${why}.`, { cause })
 }
 

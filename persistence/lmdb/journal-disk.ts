@@ -14,6 +14,8 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { isJournalFile } from '../data-folder.js'
+import { syncDirectory } from './sync-directory.js'
 
 /** A file that is written from its beginning to its end. */
 export interface JournalFile {
@@ -32,29 +34,16 @@ export interface JournalDisk {
   remove(name: string): void
 }
 
-const NAME = /^weft\.journal-\d+$/
 const writeBytes = promisify(write)
 const syncData = promisify(fdatasync)
 /** A write through a descriptor of this kind includes its sync. Node has the flag on Linux alone. */
 const SYNCHRONOUS: number | undefined = process.platform === 'linux' ? constants.O_DSYNC : undefined
 
-export function journalFileName(number: number): string {
-  return `weft.journal-${String(number).padStart(6, '0')}`
-}
-
 export function journalDisk(folder: string): JournalDisk {
-  const syncFolder = (): void => {
-    const descriptor = openSync(folder, 'r')
-    try {
-      fsyncSync(descriptor)
-    } finally {
-      closeSync(descriptor)
-    }
-  }
   return {
     names: () =>
       readdirSync(folder)
-        .filter((name) => NAME.test(name))
+        .filter((name) => isJournalFile(name))
         .sort(),
     read: (name) => readFileSync(path.join(folder, name)),
     create(name, bytes) {
@@ -63,7 +52,7 @@ export function journalDisk(folder: string): JournalDisk {
       try {
         writeSync(descriptor, bytes)
         fsyncSync(descriptor)
-        syncFolder()
+        syncDirectory(folder)
       } catch (thrown) {
         closeSync(descriptor)
         unlinkSync(path.join(folder, name))

@@ -3,8 +3,9 @@
 import { assert } from '../../core/assert.js'
 import type { WeftError } from '../../core/errors.js'
 import type { Random } from '../../core/random.js'
+import { journalFile } from '../data-folder.js'
 import type { AppendEntry } from '../store.js'
-import { type JournalDisk, type JournalFile, journalFileName } from './journal-disk.js'
+import type { JournalDisk, JournalFile } from './journal-disk.js'
 import type { JournalMark } from './journal-mark.js'
 import { decodeSegment, encodeHeader, encodeRecord, HEADER_BYTES, type JournalRow, SEGMENT_ID_BYTES } from './journal-records.js'
 
@@ -111,7 +112,7 @@ export class Journal {
    */
   async begin(commit: (mark: JournalMark) => Promise<void>): Promise<void> {
     const { disk, random } = this.#options
-    const name = journalFileName(this.#nextNumber++)
+    const name = journalFile(this.#nextNumber++)
     const id = Buffer.from(random.bytes(SEGMENT_ID_BYTES))
     const header = encodeHeader(id, this.#lastPosition + 1)
     const file = disk.create(name, header)

@@ -2,14 +2,15 @@
 // once for many rows. A round puts all of them; then the mark says how far the file has come, and segments of the journal go. What a crash cut a round off from is put
 // again: rows that are in the file already are passed over.
 import { WeftError } from '../../core/errors.js'
-import { type DiskRoom, diskFull, errorCode, isOutOfSpace } from './disk-room.js'
+import type { DiskRoom } from './disk-room.js'
 import type { Environment } from './environment.js'
 import type { Journal } from './journal.js'
 import { putGrave, putMark, readGraves, removeGrave } from './journal-mark.js'
 import type { JournalRow } from './journal-records.js'
 import type { KeptStoreTime } from './kept-time.js'
 import { readStoredDocument } from './reading.js'
-import type { Write } from './transactions.js'
+import { diskFull, errorCode, errorMessage, isOutOfSpace } from './system-errors.js'
+import type { Transactions, Write } from './transactions.js'
 import { type DecidedRow, putRows } from './writing.js'
 
 /** Pending rows are put into the file when they are as many, or have as many bytes. */
@@ -35,8 +36,7 @@ export interface JournaledRowsOptions {
   readonly folder: string
   readonly room: DiskRoom
   readonly time: KeptStoreTime
-  /** Writes to the LMDB file; resolves when that is durable. */
-  transact(change: () => void): Promise<void>
+  readonly transactions: Transactions
   /** What is on the disk is unknown. Called before anybody is told of it. */
   failed(error: WeftError): void
 }
@@ -113,14 +113,14 @@ export class JournaledRows {
 
   /** Makes rows durable. Answers why that was not possible: then none of them is there. */
   async append(rows: readonly DecidedRow[]): Promise<WeftError | null> {
-    const { journal, environment, folder, room, transact } = this.#options
+    const { journal, environment, folder, room, transactions } = this.#options
     if (rows.length === 0) return null
     let bytes = 0
     for (const { entry } of rows) bytes += entry.update.length
     // Twice: in the journal, and then in the file.
     if (this.#areTooMany || !room.takes(2 * bytes + RECORD_OVERHEAD_BYTES)) return diskFull(folder)
     try {
-      if (journal.needsSegment) await journal.begin((mark) => transact(() => putMark(environment, mark)))
+      if (journal.needsSegment) await journal.begin((mark) => transactions.commitAlone(() => putMark(environment, mark)))
       this.#add(await journal.append(rows))
       return null
     } catch (thrown) {
@@ -143,15 +143,15 @@ export class JournaledRows {
   /** The next step of the round that puts all rows into the file, or of a new one. */
   sliceOfRound(): Slice {
     const { pending } = this.#options.environment
-    this.#round ??= { throughPosition: this.lastPosition, documentIds: [...pending.documentIds()] }
+    this.#round ??= { throughPosition: this.lastPosition, documentIds: pending.documentIds() }
     const { throughPosition, documentIds } = this.#round
     const rows: JournalRow[] = []
     while (documentIds.length > 0) {
       const documentId = documentIds.at(-1) ?? ''
-      const all = pending.oldest(documentId, throughPosition, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
       const some = this.#some(documentId, throughPosition, rows)
       rows.push(...some)
-      if (some.length < all.length) break
+      const isMore = pending.oldest(documentId, throughPosition, some.length + 1, Number.POSITIVE_INFINITY).length > some.length
+      if (isMore) break
       documentIds.pop()
     }
     const isLast = documentIds.length === 0
@@ -235,14 +235,8 @@ export class JournaledRows {
   #appendFailed(cause: unknown): WeftError {
     const { folder, journal, failed } = this.#options
     if (isOutOfSpace(errorCode(cause)) && clears(journal)) return diskFull(folder, cause)
-    const message = cause instanceof Error ? cause.message : String(cause)
-    const error = new WeftError(
-      'store-failed',
-      `The journal in ${folder} could not be written: ${message}. The store takes nothing more.`,
-      {
-        cause,
-      },
-    )
+    const words = `The journal in ${folder} could not be written: ${errorMessage(cause)}. The store takes nothing more.`
+    const error = new WeftError('store-failed', words, { cause })
     failed(error)
     return error
   }
@@ -265,6 +259,6 @@ function clears(journal: Journal): boolean {
 }
 
 function rowsRefused(folder: string, cause: unknown): WeftError {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  return new WeftError('store-failed', `The data file in ${folder} does not take what its journal holds: ${message}`, { cause })
+  const words = `The data file in ${folder} does not take what its journal holds: ${errorMessage(cause)}`
+  return new WeftError('store-failed', words, { cause })
 }

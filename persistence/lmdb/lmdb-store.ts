@@ -43,6 +43,7 @@ import { KeptStoreTime } from './kept-time.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, type SnapshotRecord, sealOwner, sealSnapshot } from './layout.js'
 import { listedKeys, readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
 import { SnapshotWriter } from './snapshot-writer.js'
+import { errorMessage } from './system-errors.js'
 import { assertShard, decidePrune, decideQuarantine, isCurrent, removeDocument } from './writing.js'
 
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
@@ -271,7 +272,7 @@ class LmdbStore implements DocumentStore {
       await this.#environment.root.backup(file, true)
       await forgetJournal(file)
     } catch (cause) {
-      throw new WeftError('store-full', `The copy could not be written: ${cause instanceof Error ? cause.message : String(cause)}.`, {
+      throw new WeftError('store-full', `The copy could not be written: ${errorMessage(cause)}.`, {
         cause,
       })
     }

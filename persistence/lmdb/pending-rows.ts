@@ -20,7 +20,7 @@ export class PendingRows {
     return this.#bytes
   }
 
-  documentIds(): readonly string[] {
+  documentIds(): string[] {
     return [...this.#byDocument.keys()]
   }
 

@@ -2,8 +2,9 @@
 import { constants } from 'node:os'
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
-import { type DiskRoom, diskFull, errorCode, isOutOfSpace } from './disk-room.js'
+import type { DiskRoom } from './disk-room.js'
 import type { Environment } from './environment.js'
+import { diskFull, errorCode, errorMessage, isOutOfSpace } from './system-errors.js'
 
 const NEARLY_FULL_BYTES = 1024 * 1024
 const EIO = constants.errno.EIO
@@ -74,6 +75,16 @@ export class Transactions {
     for (const write of written) write.resolve()
   }
 
+  /** Commits one change that takes next to no room. Rejects with why it was not. */
+  async commitAlone(change: () => void): Promise<void> {
+    let failure: unknown = null
+    const reject = (error: unknown): void => {
+      failure = error
+    }
+    await this.commit([{ bytes: 0, decide: () => change, resolve: () => {}, reject }])
+    if (failure !== null) throw failure
+  }
+
   #refuseWithoutRoom(batch: readonly Write[]): readonly Write[] {
     const bytes = bytesOf(batch)
     if (bytes === 0) return batch
@@ -100,7 +111,7 @@ export class Transactions {
     }
     const error = new WeftError(
       'store-failed',
-      `A commit to ${this.#options.folder} failed: ${messageOf(cause)}. The store takes nothing more.`,
+      `A commit to ${this.#options.folder} failed: ${errorMessage(cause)}. The store takes nothing more.`,
       { cause },
     )
     this.#options.failed(error)
@@ -115,7 +126,9 @@ export class Transactions {
     }
     for (const write of batch)
       write.reject(
-        new WeftError('store-refused', `The data file in ${this.#options.folder} did not take a change: ${messageOf(cause)}.`, { cause }),
+        new WeftError('store-refused', `The data file in ${this.#options.folder} did not take a change: ${errorMessage(cause)}.`, {
+          cause,
+        }),
       )
   }
 
@@ -163,8 +176,4 @@ async function causeOf(thrown: unknown): Promise<unknown> {
   } catch (cause) {
     return cause
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

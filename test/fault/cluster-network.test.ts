@@ -16,11 +16,20 @@ before(async () => {
   isStarted = true
 })
 after(async () => {
-  if (!isStarted || (await settlesWithin(systemClock, CLOSE_MS_MAX, scene.close()))) return
-  // Seen once in a whole run beside others, and not when it was repeated: what was proved stands, and the process is not kept for it.
-  console.error(`The scene did not close within ${CLOSE_MS_MAX / 1_000} s; its nodes are killed. ${scene.outputs().slice(-2_000)}`)
-  for (const node of scene.cluster.nodes) node.signal('SIGKILL')
-  process.exit(0)
+  if (!isStarted) return
+  const closing = scene.close()
+  const isClosed = await settlesWithin(systemClock, CLOSE_MS_MAX, closing)
+  if (isClosed) await closing
+  // In one of some fifteen runs the process went on after the last test, for a reason that is not known yet: what was proved stands, and what is left says where to look.
+  setTimeout(
+    () => {
+      console.error(`The scene ${isClosed ? 'closed' : 'did not close'}, and there is left: ${process.getActiveResourcesInfo().join(', ')}`)
+      console.error(scene.outputs().slice(-2_000))
+      for (const node of scene.cluster.nodes) node.signal('SIGKILL')
+      process.exit()
+    },
+    isClosed ? CLOSE_MS_MAX : 0,
+  ).unref()
 })
 
 test('D1 O1 O2 O3: a node without PostgreSQL acknowledges nothing, and loses its documents to others', async () => {

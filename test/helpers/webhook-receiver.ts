@@ -1,7 +1,17 @@
 // A real HTTP server that takes webhooks, checks their signatures, and can fail, hang or be away.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { TestContext } from 'node:test'
 import { Webhook } from 'standardwebhooks'
+
+export const webhookSecret = 'a secret of the receiver and the server'
+
+/** A receiver that is closed after the test. */
+export async function webhookReceiver(context: TestContext): Promise<WebhookReceiver> {
+  const receiver = await WebhookReceiver.start(webhookSecret)
+  context.after(() => receiver.close())
+  return receiver
+}
 
 export interface ReceivedEvent {
   readonly id: string

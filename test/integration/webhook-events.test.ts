@@ -1,33 +1,14 @@
 // Events that no log tells of, over real sockets: addresses made over the API, what they did not take, and the server killed between any two steps.
 import { strict as assert } from 'node:assert'
-import { type TestContext, test } from 'node:test'
-import * as Y from 'yjs'
-import { connect, type DocumentSession } from '../../client/index.js'
-import { silentLogger } from '../../core/log.js'
+import { test } from 'node:test'
 import { LocalCluster } from '../helpers/local-cluster.js'
 import { startLocalServer } from '../helpers/local-server.js'
+import { openSession } from '../helpers/open-session.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { until } from '../helpers/until.js'
-import { type ReceivedEvent, WebhookReceiver } from '../helpers/webhook-receiver.js'
+import { type ReceivedEvent, type WebhookReceiver, webhookReceiver, webhookSecret } from '../helpers/webhook-receiver.js'
 
-const secret = 'a secret of the receiver and the server'
 const adminKey = 'the-key-of-the-operator'
-
-async function receiverFor(context: TestContext): Promise<WebhookReceiver> {
-  const receiver = await WebhookReceiver.start(secret)
-  context.after(() => receiver.close())
-  return receiver
-}
-
-function open(context: TestContext, url: string, documentId: string, token = ''): DocumentSession {
-  const connection = connect(url, { token, logger: silentLogger })
-  const doc = new Y.Doc()
-  context.after(async () => {
-    await connection.close()
-    doc.destroy()
-  })
-  return connection.open(documentId, doc)
-}
 
 async function ask(url: string, path: string, method = 'GET', body?: object, key = adminKey) {
   const response = await fetch(`${url}/api/v1${path}`, {
@@ -56,7 +37,7 @@ const eventOf = (receiver: WebhookReceiver, type: string) =>
   receiver.events.find((event) => event.type === type) as (ReceivedEvent & Record<string, unknown>) | undefined
 
 test('E1: an address made over the API is told of versions, restores, deletions and sessions, and of users who were away while a document changed', async (context) => {
-  const receiver = await receiverFor(context)
+  const receiver = await webhookReceiver(context)
   const local = await startLocalServer({
     access: { adminKey },
     authorize: ({ token }) => ({ user: token, permission: 'read-write', admin: token !== 'somebody' }),
@@ -67,12 +48,12 @@ test('E1: an address made over the API is told of versions, restores, deletions 
   assert.equal((await ask(url, '/webhooks', 'GET', undefined, 'somebody')).status, 403)
   assert.equal((await ask(url, '/webhooks', 'POST', { url: 'ftp://nowhere' })).status, 400)
   assert.equal((await ask(url, '/webhooks', 'POST', { url: receiver.url, events: ['everything'] })).status, 400)
-  const made = await ask(url, '/webhooks', 'POST', { url: receiver.url, secret, events: everything })
+  const made = await ask(url, '/webhooks', 'POST', { url: receiver.url, secret: webhookSecret, events: everything })
   assert.equal(made.status, 201, JSON.stringify(made.body))
   const listed = await ask(url, '/webhooks')
   assert.deepEqual(listed.body.items, [{ id: made.body['id'], url: receiver.url, events: everything, createdAt: made.body['createdAt'] }])
 
-  const ada = open(context, local.webSocketUrl, 'notes', 'ada')
+  const ada = openSession(context, local.webSocketUrl, 'notes', 'ada')
   ada.doc.getText('body').insert(0, 'by Ada')
   await ada.saved()
   await until(() => typesOf(receiver.events).includes('document.changed'), 'the change is told')
@@ -81,7 +62,7 @@ test('E1: an address made over the API is told of versions, restores, deletions 
   await ada.close()
   await until(() => typesOf(receiver.events).includes('session.closed'), 'the end of the session is told')
 
-  const bob = open(context, local.webSocketUrl, 'notes', 'bob')
+  const bob = openSession(context, local.webSocketUrl, 'notes', 'bob')
   await bob.synced
   bob.doc.getText('body').insert(0, 'by Bob, ')
   await bob.saved()
@@ -105,13 +86,13 @@ test('E1: an address made over the API is told of versions, restores, deletions 
 })
 
 test('what an address does not take in the end is a dead letter, which can be delivered again or forgotten; the address can be given a secret of the server', async (context) => {
-  const receiver = await receiverFor(context)
+  const receiver = await webhookReceiver(context)
   const local = await startLocalServer({ access: { adminKey }, webhooks: { attemptsMax: 1 } })
   context.after(() => local.server.close())
   const { url } = local.server
-  const made = await ask(url, '/webhooks', 'POST', { url: receiver.url, secret, events: ['version.kept'] })
+  const made = await ask(url, '/webhooks', 'POST', { url: receiver.url, secret: webhookSecret, events: ['version.kept'] })
   assert.match(String((await ask(url, '/webhooks', 'POST', { url: 'http://127.0.0.1:9/x' })).body['secret']), /^whsec_/)
-  const session = open(context, local.webSocketUrl, 'notes', adminKey)
+  const session = openSession(context, local.webSocketUrl, 'notes', adminKey)
   session.doc.getText('body').insert(0, 'x')
   await session.saved()
   receiver.mood = 'fails'
@@ -139,12 +120,12 @@ test('what an address does not take in the end is a dead letter, which can be de
 })
 
 test('E1: kill -9 between any two steps loses no version that was answered as kept, and what a hanging receiver was told is told again', async (context) => {
-  const receiver = await receiverFor(context)
+  const receiver = await webhookReceiver(context)
   const server = await ServerProcess.start({ flags: ['--admin-key', adminKey] })
   context.after(() => server.dispose())
-  const { status } = await ask(server.url, '/webhooks', 'POST', { url: receiver.url, secret, events: ['version.kept'] })
+  const { status } = await ask(server.url, '/webhooks', 'POST', { url: receiver.url, secret: webhookSecret, events: ['version.kept'] })
   assert.equal(status, 201)
-  const session = open(context, server.webSocketUrl, 'notes', adminKey)
+  const session = openSession(context, server.webSocketUrl, 'notes', adminKey)
   const kept: string[] = []
   for (let round = 0; round < 8; round++) {
     receiver.mood = round % 3 === 1 ? 'hangs' : 'takes'
@@ -164,13 +145,16 @@ test('E1: kill -9 between any two steps loses no version that was answered as ke
 })
 
 test('E1: in a cluster an address that was made on one node is told by all of them, each event by one', async (context) => {
-  const receiver = await receiverFor(context)
+  const receiver = await webhookReceiver(context)
   const cluster = await LocalCluster.start({ nodes: 2, environment: { WEFT_ADMIN_KEY: adminKey } })
   context.after(() => cluster.stop())
   const [one, two] = cluster.nodes
   assert.ok(one !== undefined && two !== undefined)
-  assert.equal((await ask(one.url, '/webhooks', 'POST', { url: receiver.url, secret, events: ['version.kept'] })).status, 201)
-  const session = open(context, two.webSocketUrl, 'notes', adminKey)
+  assert.equal(
+    (await ask(one.url, '/webhooks', 'POST', { url: receiver.url, secret: webhookSecret, events: ['version.kept'] })).status,
+    201,
+  )
+  const session = openSession(context, two.webSocketUrl, 'notes', adminKey)
   let names = 0
   // Every node knows of it within seconds.
   await until(async () => {

@@ -1,34 +1,15 @@
 // Webhooks against a receiver that works, fails, hangs and is away, and with the server killed between any two steps.
 import { strict as assert } from 'node:assert'
-import { type TestContext, test } from 'node:test'
-import * as Y from 'yjs'
-import { connect, type DocumentSession } from '../../client/index.js'
+import { test } from 'node:test'
 import { silentLogger } from '../../core/log.js'
 import { createServer } from '../../server/index.js'
 import { LocalCluster } from '../helpers/local-cluster.js'
 import { startLocalServer } from '../helpers/local-server.js'
+import { openSession } from '../helpers/open-session.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 import { until } from '../helpers/until.js'
-import { WebhookReceiver } from '../helpers/webhook-receiver.js'
-
-const secret = 'a secret of the receiver and the server'
-
-async function receiverFor(context: TestContext): Promise<WebhookReceiver> {
-  const receiver = await WebhookReceiver.start(secret)
-  context.after(() => receiver.close())
-  return receiver
-}
-
-function open(context: TestContext, url: string, documentId: string, token = ''): DocumentSession {
-  const connection = connect(url, { token, logger: silentLogger })
-  const doc = new Y.Doc()
-  context.after(async () => {
-    await connection.close()
-    doc.destroy()
-  })
-  return connection.open(documentId, doc)
-}
+import { type WebhookReceiver, webhookReceiver, webhookSecret } from '../helpers/webhook-receiver.js'
 
 /** Told of every seq from 1 on, without a hole; some twice, if the server was killed between telling and remembering it. */
 function assertWhole(receiver: WebhookReceiver, documentId: string, throughSeq: number): void {
@@ -42,25 +23,25 @@ function assertWhole(receiver: WebhookReceiver, documentId: string, throughSeq: 
 }
 
 test('E1: a change is told once it is quiet, signed, with who made it, and never again', async (context) => {
-  const receiver = await receiverFor(context)
+  const receiver = await webhookReceiver(context)
   const dataDir = temporaryFolder(context)
   const options = {
     dataDir,
     demo: false as const,
     logger: silentLogger,
     authorize: ({ token }: { token: string }) => ({ user: token, permission: 'read-write' as const }),
-    webhooks: { urls: [receiver.url], secret, quietMs: 50 },
+    webhooks: { urls: [receiver.url], secret: webhookSecret, quietMs: 50 },
   }
   const before = await createServer({ ...options, webhooks: {} })
   await before.listen(0)
-  const old = open(context, before.url.replace('http', 'ws'), 'from before', 'ada')
+  const old = openSession(context, before.url.replace('http', 'ws'), 'from before', 'ada')
   old.doc.getText('body').insert(0, 'x')
   await old.saved()
   await before.close()
 
   const server = await createServer(options)
   await server.listen(0)
-  const session = open(context, server.url.replace('http', 'ws'), 'notes é', 'ada')
+  const session = openSession(context, server.url.replace('http', 'ws'), 'notes é', 'ada')
   session.doc.getText('body').insert(0, 'hello')
   await session.saved()
   await until(() => receiver.events.length === 1, 'it is told')
@@ -78,7 +59,7 @@ test('E1: a change is told once it is quiet, signed, with who made it, and never
       at: (event as unknown as { at: number }).at,
     },
   )
-  const bob = open(context, server.url.replace('http', 'ws'), 'notes é', 'bob')
+  const bob = openSession(context, server.url.replace('http', 'ws'), 'notes é', 'bob')
   await bob.synced
   for (let index = 0; index < 5; index++) {
     bob.doc.getText('body').insert(0, 'x')
@@ -91,7 +72,7 @@ test('E1: a change is told once it is quiet, signed, with who made it, and never
   const told = receiver.events.length
   const again = await createServer(options)
   await again.listen(0)
-  const marker = open(context, again.url.replace('http', 'ws'), 'marker', 'ada')
+  const marker = openSession(context, again.url.replace('http', 'ws'), 'marker', 'ada')
   marker.doc.getText('body').insert(0, 'x')
   await marker.saved()
   await until(() => receiver.events.at(-1)?.documentId === 'marker', 'what changed since is told')
@@ -100,19 +81,19 @@ test('E1: a change is told once it is quiet, signed, with who made it, and never
 })
 
 test('E2: a receiver that fails, hangs or is away is told everything once it is back, and nobody waits for it meanwhile', async (context) => {
-  const receiver = await receiverFor(context)
+  const receiver = await webhookReceiver(context)
   const lines: string[] = []
   const log = (fields: object, message: string): void =>
     void lines.push(JSON.stringify(fields, (_key, value) => (value instanceof Error ? value.stack : value)) + message)
   const local = await startLocalServer({
-    webhooks: { urls: [receiver.url], secret, quietMs: 10 },
+    webhooks: { urls: [receiver.url], secret: webhookSecret, quietMs: 10 },
     logger: { debug: log, info: log, warn: log, error: log },
   })
   context.after(() => local.server.close())
   receiver.mood = 'fails'
   const ids = Array.from({ length: 20 }, (_, number) => `doc/${number}`)
   for (const id of ids) {
-    const session = open(context, local.webSocketUrl, id)
+    const session = openSession(context, local.webSocketUrl, id)
     session.doc.getText('body').insert(0, 'x')
     await session.saved()
   }
@@ -131,12 +112,17 @@ test('E2: a receiver that fails, hangs or is away is told everything once it is 
 })
 
 test('E1: kill -9 between any two steps loses no change', async (context) => {
-  const receiver = await receiverFor(context)
+  const receiver = await webhookReceiver(context)
   const server = await ServerProcess.start({
-    environment: { WEFT_WEBHOOK_URLS: receiver.url, WEFT_WEBHOOK_SECRET: secret, WEFT_WEBHOOK_QUIET: '5ms', WEFT_WEBHOOK_WAIT: '20ms' },
+    environment: {
+      WEFT_WEBHOOK_URLS: receiver.url,
+      WEFT_WEBHOOK_SECRET: webhookSecret,
+      WEFT_WEBHOOK_QUIET: '5ms',
+      WEFT_WEBHOOK_WAIT: '20ms',
+    },
   })
   context.after(() => server.dispose())
-  const sessions = ['a', 'b', 'c'].map((id) => open(context, server.webSocketUrl, id))
+  const sessions = ['a', 'b', 'c'].map((id) => openSession(context, server.webSocketUrl, id))
   let letters = 0
   for (let round = 0; round < 8; round++) {
     // Sooner or later after the commits: before they are told, while they are, before that is remembered.
@@ -161,16 +147,16 @@ test('E1: kill -9 between any two steps loses no change', async (context) => {
 })
 
 test('E1: in a cluster whoever owns a document tells of it, and goes on where a node that was killed left off', async (context) => {
-  const receiver = await receiverFor(context)
+  const receiver = await webhookReceiver(context)
   const cluster = await LocalCluster.start({
     nodes: 2,
-    environment: { WEFT_WEBHOOK_URLS: receiver.url, WEFT_WEBHOOK_SECRET: secret, WEFT_WEBHOOK_QUIET: '200ms' },
+    environment: { WEFT_WEBHOOK_URLS: receiver.url, WEFT_WEBHOOK_SECRET: webhookSecret, WEFT_WEBHOOK_QUIET: '200ms' },
   })
   context.after(() => cluster.stop())
   const [one, two] = cluster.nodes
   assert.ok(one !== undefined && two !== undefined)
   const ids = Array.from({ length: 10 }, (_, number) => `doc/${number}`)
-  const sessions = ids.map((id) => open(context, one.webSocketUrl, id))
+  const sessions = ids.map((id) => openSession(context, one.webSocketUrl, id))
   for (const session of sessions) session.doc.getText('body').insert(0, 'x')
   await Promise.all(sessions.map((session) => session.saved()))
   // Before the quiet time is over: what it owned nobody has told of.

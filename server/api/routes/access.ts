@@ -8,6 +8,7 @@ import { revocationKinds } from '../../access/revocations.js'
 import { GRANTS_MAX, type Grants } from '../../access/rights.js'
 import { type ApiAccess, admit, admitToAll } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
+import { idParameter } from '../framework/id-parameter.js'
 import { answers, json } from '../framework/json-route.js'
 
 export interface AccessRouteOptions {
@@ -120,8 +121,6 @@ const createKeyRoute = createRoute({
   },
   responses: answers(keySchema.extend({ secret: z.string() }), 'The key. `secret` is the token to show, and is told this once.', 201),
 })
-
-const idParameter = z.object({ id: z.string().min(1).max(600) })
 
 const removeKeyRoute = createRoute({
   method: 'delete',

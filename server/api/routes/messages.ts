@@ -7,6 +7,7 @@ import type { AppMessages, Recipients } from '../../messages/app-messages.js'
 import { type ApiAccess, admit, admitToAll } from '../framework/api-access.js'
 import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
+import { idParameter } from '../framework/id-parameter.js'
 import { answers, json } from '../framework/json-route.js'
 
 export interface MessageRouteOptions {
@@ -20,7 +21,6 @@ const body = {
   content: { 'application/json': { schema: z.object({ payload: z.string().openapi({ description: 'What clients get, as it is.' }) }) } },
 }
 const sent = answers(z.object({ sent: z.literal(true) }), 'It is on its way to whoever is connected; nobody knows who gets it.')
-const idParameter = z.object({ id: z.string().min(1).max(600) })
 
 const documentRoute = createRoute({
   method: 'post',

@@ -5,6 +5,7 @@ import { webhookEventNames } from '../../webhooks/webhook-events.js'
 import type { Webhooks } from '../../webhooks/webhooks.js'
 import { type ApiAccess, admitToAll } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
+import { idParameter } from '../framework/id-parameter.js'
 import { answers, json } from '../framework/json-route.js'
 
 export interface WebhookRouteOptions {
@@ -70,8 +71,6 @@ const createWebhookRoute = createRoute({
   },
   responses: answers(endpointSchema.extend({ secret: z.string() }), 'The address. `secret` is told this once.', 201),
 })
-
-const idParameter = z.object({ id: z.string().min(1).max(600) })
 
 const removeRoute = createRoute({
   method: 'delete',
