@@ -66,7 +66,11 @@ export const limitTable = {
     'further clients are listed without their state',
   ),
   answerBytesMax: limit(64 * MiB, 'HTTP answers that nobody has taken yet, all together', 'further requests are answered with HTTP 503'),
-  answerMsMax: limit(30_000, 'how long one HTTP answer may take to be taken', 'the answer is dropped'),
+  answerMsMax: limit(
+    30_000,
+    'how long each 256 KiB, or the rest, of an HTTP request may take to come, and of its answer to be taken',
+    'the request, or the answer, is dropped',
+  ),
   sessionsPerDocumentMax: limit(10_000, 'sessions on one document', 'a further session is refused, 4503'),
   sessionsPerConnectionMax: limit(1_000, 'documents open over one connection', 'a further open is refused, 4503'),
   openingsPerConnectionMax: limit(32, 'documents that one connection is opening at the same time', 'further ones wait in order'),

@@ -10,6 +10,7 @@
 //  O1  The epoch is checked inside the write. A shard whose epoch is not current is answered as fenced and none of its rows are written.
 //  H3  Nothing that a kept version or the retention window needs is ever removed.
 
+import type { FileHandle } from 'node:fs/promises'
 import type { AccessRecords } from './access-records.js'
 import type { ChangeCursors } from './change-cursors.js'
 
@@ -289,10 +290,11 @@ export interface DocumentStore {
   readonly changeCursors?: ChangeCursors
 
   /**
-   * Writes a consistent copy of everything into a new file, while it is in use. Only a store that lives in one file has it; what runs a
-   * database has its own means.
+   * A consistent copy of everything, made while it is in use: a file without a name, open for reading, on the disk of `folder`, whose room
+   * comes back when it is closed. What a copy left there that was cut off is removed first. Rejects with `store-full`. Only a store that
+   * lives in one file has it; what runs a database has its own means.
    */
-  backup?(file: string): Promise<void>
+  backup?(folder: string): Promise<FileHandle>
 
   /** Finishes what runs and lets go of the engine. Idempotent; everything after it rejects with `store-unavailable`. */
   close(): Promise<void>

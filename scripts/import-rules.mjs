@@ -52,7 +52,7 @@ export const importRules = {
 
   'server/history/tasks': [],
   'server/history/workshop': ['core', 'protocol/updates', 'server/document/compactor', 'server/history/tasks'],
-  'server/history': ['core', store, port, commands, 'server/history/tasks', 'server/history/workshop'],
+  'server/history': ['core', 'protocol/updates', store, port, commands, 'server/history/tasks', 'server/history/workshop'],
 
   'server/events': ['core'],
   'server/webhooks': ['core', store, 'server/events'],

@@ -50,7 +50,7 @@ export function checkDataFile(folder: string): void {
     if (sizeOf(path.join(folder, UNFINISHED_COPY)) !== null)
       throw new WeftError(
         'data-folder-damaged',
-        `A backup was being restored into ${folder}, and that was cut off: restore it again with weft restore-backup, or remove ${UNFINISHED_COPY} to begin with nothing.`,
+        `A copy was being written into ${folder}, and that was cut off: ${UNFINISHED_COPY} is no whole store. Take the backup or restore it again (weft backup, weft restore-backup), or remove that file to begin with nothing.`,
       )
     // A first start may have been cut off before anything was in it.
     if (!isMarked(folder)) return

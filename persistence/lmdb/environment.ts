@@ -4,12 +4,12 @@ import path from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { WeftError } from '../../core/errors.js'
 import { DATA_FILE } from '../data-folder.js'
+import { syncDirectory } from '../sync-directory.js'
 import { checkDataFile, damaged, isMarked, markFolder } from './data-file.js'
 import { newer, unwritable } from './folder-errors.js'
 import { lockFolder } from './folder-lock.js'
 import { putMark, readMark } from './journal-mark.js'
 import { PendingRows } from './pending-rows.js'
-import { syncDirectory } from './sync-directory.js'
 import { errorMessage } from './system-errors.js'
 
 /**

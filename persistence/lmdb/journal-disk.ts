@@ -15,7 +15,7 @@ import {
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { isJournalFile } from '../data-folder.js'
-import { syncDirectory } from './sync-directory.js'
+import { syncDirectory } from '../sync-directory.js'
 
 /** A file that is written from its beginning to its end. */
 export interface JournalFile {

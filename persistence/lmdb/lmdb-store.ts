@@ -1,4 +1,5 @@
 // The embedded store: one LMDB file in a data folder, for a server on one machine. Fences with the same epochs as the cluster's store does.
+import type { FileHandle } from 'node:fs/promises'
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
@@ -34,6 +35,7 @@ import { LmdbAccessRecords } from './access-records.js'
 import { readAuthors, readFirstUses } from './authors.js'
 import { LmdbChangeCursors } from './change-cursors.js'
 import { CommitQueue } from './commit-queue.js'
+import { Copies } from './copies.js'
 import { damagedJournal } from './data-file.js'
 import { type Environment, forgetJournal, openEnvironment } from './environment.js'
 import { Journal } from './journal.js'
@@ -93,6 +95,7 @@ class LmdbStore implements DocumentStore {
   readonly accessRecords: AccessRecords
   readonly changeCursors: ChangeCursors
   readonly #environment: Environment
+  readonly #copies: Copies
   readonly #queue: CommitQueue
   readonly #snapshots: SnapshotWriter
   readonly #logger: Logger
@@ -102,6 +105,7 @@ class LmdbStore implements DocumentStore {
   constructor(environment: Environment, journal: Journal, options: LmdbStoreOptions) {
     const { folder, clock, logger, onFatal, reserveBytes = DEFAULT_RESERVE_BYTES } = options
     this.#environment = environment
+    this.#copies = new Copies(folder)
     this.#time = new KeptStoreTime(environment, clock)
     this.#queue = new CommitQueue({ environment, journal, folder, reserveBytes, clock, time: this.#time, onFatal })
     this.#snapshots = new SnapshotWriter(environment, this.#queue, clock)
@@ -266,11 +270,13 @@ class LmdbStore implements DocumentStore {
   }
 
   /** The copy is without the free pages. Rejects with `store-full` where there is no room for it. */
-  async backup(file: string): Promise<void> {
+  async backup(folder: string): Promise<FileHandle> {
     await this.#queue.applyAll()
     try {
-      await this.#environment.root.backup(file, true)
-      await forgetJournal(file)
+      return await this.#copies.make(folder, async (file) => {
+        await this.#environment.root.backup(file, true)
+        await forgetJournal(file)
+      })
     } catch (cause) {
       throw new WeftError('store-full', `The copy could not be written: ${errorMessage(cause)}.`, {
         cause,

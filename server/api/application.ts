@@ -4,12 +4,14 @@ import type { Context } from 'hono'
 import { behindBasePath } from '../../core/document-path.js'
 import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
+import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { AuditTrail } from '../access/audit-trail.js'
 import { refuseOutsiders } from './framework/api-access.js'
 import { auditing } from './framework/audit.js'
 import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
 import { isOctets } from './framework/octets.js'
 import { problem, statusOf } from './framework/problems.js'
+import { ReceivedBody } from './framework/received-body.js'
 import { type AccessRouteOptions, addAccess } from './routes/access.js'
 import { type AdminOptions, addAdmin } from './routes/admin.js'
 import { addApiDocs } from './routes/api-docs.js'
@@ -35,6 +37,8 @@ export interface ApplicationOptions
     WebhookRouteOptions,
     AdminOptions {
   readonly logger: Logger
+  /** Bodies of requests count into it. */
+  readonly memory: MemoryBudget
   /** Null: nothing is noted. */
   readonly audit: AuditTrail | null
   readonly limits: PresenceOptions['limits'] & ArchiveRouteOptions['limits']
@@ -105,7 +109,18 @@ export function createApplication(options: ApplicationOptions): Application {
     refuseOutsiders(options.access, context)
     const refusal = bodyRefusal(context, options.limits)
     if (refusal !== null) return refusal
-    return next()
+    const { raw } = context.req
+    const body = new ReceivedBody(raw.body as AsyncIterable<Uint8Array> | null, options.memory)
+    context.set('body', body)
+    try {
+      // What is described by a schema is read in front of its route.
+      if (raw.body !== null && !isOctets(context) && !archivePath.test(context.req.path))
+        context.req.raw = new Request(raw.url, { method: raw.method, headers: raw.headers, body: await body.bytes() })
+      await next()
+    } finally {
+      await body.release()
+    }
+    return undefined
   })
   app.onError((thrown, context) => {
     const error = asWeftError(thrown)

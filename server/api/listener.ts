@@ -5,9 +5,12 @@ import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import { boundIdleSockets } from './idle-sockets.js'
 
-/** How long a request may take to arrive: its head, and all of it. Nobody sends us more than a few lines. */
+/**
+ * How long a request may take to arrive: its head, and all of it, which may be an archive of a gigabyte. One that does not move is given up
+ * earlier, see `request-listener.ts`.
+ */
 const HEADERS_MS_MAX = 10_000
-const REQUEST_MS_MAX = 30_000
+const REQUEST_MS_MAX = 3_600_000
 
 export class HttpListener {
   readonly #server: Server

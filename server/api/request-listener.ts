@@ -15,7 +15,7 @@ export interface RequestListenerOptions {
   readonly memory: MemoryAccount
 }
 
-/** What has to be taken of an answer in `answerMsMax`. */
+/** What has to be taken of an answer, or to come of a body, in `answerMsMax`. */
 const PROGRESS_BYTES_MIN = 256 * 1024
 
 /** Answers requests; never throws. */
@@ -35,15 +35,22 @@ export function createRequestListener(
     { overrideGlobalObjects: false, hostname: 'localhost' },
   )
   return (request, response) => {
-    // A reader that takes an answer too slowly is not waited for; one that takes a long answer piece by piece is.
+    // A body that comes too slowly, and an answer that is taken too slowly, are not waited for; what moves piece by piece is. How long the
+    // work in between takes is bounded by whoever does it.
     const { socket } = request
+    const sentNow = (): number => socket.bytesRead
     const takenNow = (): number => socket.bytesWritten - socket.writableLength
+    let sent = sentNow()
     let taken = takenNow()
     const look = (): void => {
-      if (takenNow() - taken < PROGRESS_BYTES_MIN) {
+      const isTooSlow = response.headersSent
+        ? takenNow() - taken < PROGRESS_BYTES_MIN
+        : !request.complete && sentNow() - sent < PROGRESS_BYTES_MIN
+      if (isTooSlow) {
         socket.destroy()
         return
       }
+      sent = sentNow()
       taken = takenNow()
       timer = clock.after(limits.answerMsMax, look, { unref: true })
     }

@@ -2,6 +2,7 @@
 // folder, or the database of a cluster that is stopped.
 import { existsSync } from 'node:fs'
 import { Readable } from 'node:stream'
+import { checkDocumentId } from '../../core/document-id.js'
 import { WeftError } from '../../core/errors.js'
 import { randomId, systemRandom } from '../../core/random.js'
 import type { ServerOptions } from '../composition/server-options.js'
@@ -166,6 +167,8 @@ async function refusalIn(response: Response): Promise<Refused> {
   }
 }
 
+/** Throws `invalid-document-id` for what no URL can name; how long an id may be the server knows. */
 export function documentPath(documentId: string): string {
+  checkDocumentId(documentId, Number.MAX_SAFE_INTEGER)
   return `/documents/${encodeURIComponent(documentId)}`
 }

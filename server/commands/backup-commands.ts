@@ -10,6 +10,7 @@ import { WeftError } from '../../core/errors.js'
 import { silentLogger } from '../../core/log.js'
 import { DATA_FILE, LOCK_FILE, UNFINISHED_COPY } from '../../persistence/data-folder.js'
 import { openLmdbStore } from '../../persistence/index.js'
+import { syncDirectory } from '../../persistence/sync-directory.js'
 import type { DocumentCommandDefinition } from '../config/command-line.js'
 import { withApi } from './api-target.js'
 import { bytesText, printJson, printLine } from './output.js'
@@ -29,13 +30,16 @@ export const backupCommand: DocumentCommandDefinition = {
       await withApi(given, async (api) => {
         const { response } = await api.ask('GET', '/backup')
         if (response.body === null) throw new WeftError('internal', 'The server sent nothing.')
-        await pipeline(Readable.fromWeb(response.body as ReadableStream), createWriteStream(unfinished, { flush: true }))
-        const { size } = await stat(unfinished)
-        // A connection that breaks in the middle ends the file early.
-        if (String(size) !== response.headers.get('weft-backup-bytes'))
-          throw new WeftError('internal', 'The connection broke before all of the copy had come; try again.')
+        const source = Readable.fromWeb(response.body as ReadableStream)
+        await pipeline(source, createWriteStream(unfinished, { flush: true })).catch((thrown: unknown) => {
+          // What the disk says has a number; fetch says in its own words that it broke.
+          throw thrown instanceof Error && 'errno' in thrown ? notWritten(folder, thrown) : brokenOff(thrown)
+        })
+        // A connection that breaks in the middle may end the file early.
+        if (String((await stat(unfinished)).size) !== response.headers.get('weft-backup-bytes')) throw brokenOff()
       })
       await rename(unfinished, file)
+      syncFolder(folder)
     } finally {
       await rm(unfinished, { force: true })
     }
@@ -57,8 +61,7 @@ export const restoreBackupCommand: DocumentCommandDefinition = {
         'restore-backup makes a data folder on this machine; name it with --data, and leave --url out.',
       )
     const from = path.join(given.arguments['folder'] ?? '', DATA_FILE)
-    if (!existsSync(from))
-      throw new WeftError('invalid-configuration', `There is no backup in ${given.arguments['folder']}: it has no ${DATA_FILE}.`)
+    if (!existsSync(from)) throw noBackup(given.arguments['folder'] ?? '')
     const into = given.dataFolder
     // What one that was killed in the middle left is no data folder yet, and is written over; a server may have looked at it meanwhile.
     if (existsSync(into) && (await readdir(into)).some((name) => name !== UNFINISHED_COPY && name !== LOCK_FILE))
@@ -71,6 +74,7 @@ export const restoreBackupCommand: DocumentCommandDefinition = {
     await copy.sync()
     await copy.close()
     await rename(unfinished, file)
+    syncFolder(into)
     // What cannot be opened is told now, and not when the server is started in a hurry.
     const store = await openLmdbStore({ folder: into, clock: systemClock, logger: silentLogger, onFatal: () => {} })
     const { items } = await store.listDocuments({ limit: 1 })
@@ -78,4 +82,25 @@ export const restoreBackupCommand: DocumentCommandDefinition = {
     if (given.json) printJson({ dataFolder: into, empty: items.length === 0 })
     else printLine(`${into} is a data folder now: weft serve --data ${into}`)
   },
+}
+
+function brokenOff(cause?: unknown): WeftError {
+  return new WeftError('internal', 'The connection broke before all of the copy had come; try again.', { cause })
+}
+
+function notWritten(folder: string, cause: Error): WeftError {
+  return new WeftError('store-full', `The copy could not be written into ${folder}: ${cause.message}.`, { cause })
+}
+
+function noBackup(folder: string): WeftError {
+  const what = existsSync(path.join(folder, UNFINISHED_COPY))
+    ? `The backup into ${folder} was cut off: ${UNFINISHED_COPY} is no whole store. Take it again with weft backup ${folder}.`
+    : `There is no backup in ${folder}: it has no ${DATA_FILE}.`
+  return new WeftError('invalid-configuration', what)
+}
+
+/** The names of a folder that may be new, and of what is in it, survive a power cut from here on. */
+function syncFolder(folder: string): void {
+  syncDirectory(folder)
+  syncDirectory(path.dirname(path.resolve(folder)))
 }

@@ -159,6 +159,7 @@ function applicationOf({ live, base, files, version, node, started, readiness, d
   const { access, audit, budget, clock, counters, limits, logger } = base
   return createApplication({
     logger,
+    memory: budget,
     audit,
     counters,
     gauges: serverGauges({ node, started, budget, sessions: access.sessions }),

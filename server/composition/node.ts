@@ -151,6 +151,8 @@ export class ServerNode {
       documents: ownership.directory,
       workshop: this.#workshop,
       clock,
+      random,
+      account: budget.account('history'),
       limits,
       counters,
       happened: (happening) => this.webhooks.happened(happening),

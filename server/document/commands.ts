@@ -1,6 +1,6 @@
 // The seam beside `port.ts`: what can be asked of a document besides attaching to it. Only its owner may do these; they are routed to it
 // from any node.
-import type { VersionLabel } from '../../persistence/store.js'
+import type { ClientIdUse, VersionLabel } from '../../persistence/store.js'
 
 export type DocumentCommand =
   /**
@@ -21,6 +21,11 @@ export type DocumentCommand =
    * Rejects with `malformed` for a seq that is in no edit of its tail.
    */
   | { readonly kind: 'quarantine'; readonly seq: number; readonly reason: string }
+  /**
+   * Begins the document, which must not be there, with an edit that changes nothing and says who used which client ids first. Repeated for
+   * the same life of the document it adds to those: the first record of an id stays. Rejects with `document-exists`.
+   */
+  | { readonly kind: 'begin'; readonly incarnation: string; readonly firstUses: readonly ClientIdUse[] }
   /** Removes the document for good. Whoever has it open is told that it is gone (`no-such-document`). Repeating it changes nothing. */
   | { readonly kind: 'delete' }
 

@@ -8,6 +8,7 @@ import type { DocumentStore, Fence } from '../../persistence/store.js'
 import type { DocumentCommand } from './commands.js'
 import type { Compactor } from './compaction.js'
 import type { DocumentOwner } from './document-owner.js'
+import type { Quotas } from './quotas.js'
 import { ownerMoved } from './view/session-slots.js'
 import { wholeStateAt } from './whole-state.js'
 
@@ -21,7 +22,12 @@ export interface LocalCommandsOptions {
   readonly logger: Logger
   /** Whoever has the document in memory, once that is known; null for nobody. */
   readonly ownerOf: (documentId: string) => Promise<DocumentOwner | null>
+  /** Null: none bounds any document. */
+  readonly quotas: () => Quotas | null
 }
+
+/** An update of Yjs, v1, without structs or deletes. */
+const NOTHING = Uint8Array.of(0, 0)
 
 type CommandOf<Kind extends DocumentCommand['kind']> = DocumentCommand & { readonly kind: Kind }
 
@@ -50,6 +56,8 @@ export class LocalCommands {
         return this.#delete(documentId)
       case 'quarantine':
         return this.#aloneWith(documentId, () => this.#quarantine(documentId, command))
+      case 'begin':
+        return this.#aloneWith(documentId, () => this.#begin(documentId, command))
       default:
         unreachable(command)
     }
@@ -94,6 +102,23 @@ export class LocalCommands {
     if ((await store.saveQuarantine({ documentId, fence, incarnation, seq, reason })) === 'fenced') throw ownerMoved()
     counters.add('documents_quarantined')
     logger.error({ documentId, seq, reason }, 'A document was quarantined by command; it is read-only up to that seq')
+  }
+
+  async #begin(documentId: string, { incarnation, firstUses }: CommandOf<'begin'>): Promise<void> {
+    const { store, ownerOf, quotas } = this.#options
+    const fence = this.#fenceOf(documentId)
+    await (await ownerOf(documentId))?.handOver()
+    const stored = await store.openDocument(documentId)
+    if (stored.incarnation !== null && stored.incarnation !== incarnation)
+      throw new WeftError('document-exists', 'There is a document of that name already.')
+    if (stored.incarnation !== null && firstUses.length === 0) return
+    if (stored.incarnation === null) {
+      const quota = (await quotas()?.of(documentId, true)) ?? null
+      const refusal = quota?.admit({ begins: true, documentBytes: 0, addedBytes: 0 }) ?? null
+      if (refusal !== null) throw refusal
+    }
+    const entry = { documentId, fence, incarnation, seq: stored.head + 1, update: NOTHING, firstUses }
+    if ((await store.append([entry])).fencedShards.size > 0) throw ownerMoved()
   }
 
   async #deleteAnew(documentId: string): Promise<void> {

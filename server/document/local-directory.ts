@@ -85,7 +85,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
       onFatal: (error) => this.fail(error),
     })
     this.#idle = new IdleDocuments({ clock, budget, tuning, evict: (owner) => this.#evict(owner) })
-    this.#commands = new LocalCommands({ ...options, ownerOf: (documentId) => this.#ownerOf(documentId) })
+    this.#commands = new LocalCommands({ ...options, ownerOf: (documentId) => this.#ownerOf(documentId), quotas: () => this.#quotas })
     const pressure = new ProcessPressure(limits.pendingBytesMax, budget, () => {
       for (const owner of this.#owners()) owner.updatePause()
     })

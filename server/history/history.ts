@@ -3,6 +3,8 @@ import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
+import type { MemoryAccount } from '../../core/memory-budget.js'
+import type { Random } from '../../core/random.js'
 import type { DocumentInfo, DocumentStore, Page, Version, VersionQuery } from '../../persistence/store.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
@@ -12,7 +14,7 @@ import { firstUnsound } from './first-unsound.js'
 import { type ChangeQuery, lastChanged } from './last-changed.js'
 import { type DocumentHistory, type Moment, Moments, noSuchDocument } from './moments.js'
 import { addToSittings, type Sitting } from './sittings.js'
-import { expecting, submitEdit } from './submit-edit.js'
+import { expecting, submitEdits } from './submit-edit.js'
 import type { AttributedRoot } from './tasks/attribution.js'
 import type { RootDifference } from './tasks/difference.js'
 import type { PatchOperation, TextEdit } from './tasks/edit.js'
@@ -26,7 +28,10 @@ export interface HistoryOptions {
   readonly documents: DocumentDirectory & DocumentCommands
   readonly workshop: Workshop
   readonly clock: Clock
+  readonly random: Random
   readonly limits: Limits
+  /** Of what is held while a document is brought in. */
+  readonly account: MemoryAccount
   readonly counters: Counters
   /** Told, before it is answered, of what is done that no log tells of. Never rejects. Default: nobody is told. */
   readonly happened?: (happening: {
@@ -219,7 +224,7 @@ export class History {
     if (report.method === 'nothing' || dryRun) return { ...report, from: then.moment, keptBefore: null, seq: now.moment.seq }
     const keptBefore = now.moment.seq
     await this.#keepBefore(documentId, keptBefore, `Before the restore of ${called.replace(/^@/, '')}`, author, present)
-    const { seq } = await submitEdit(this.#options.documents, documentId, [update], author)
+    const { seq } = await submitEdits(this.#options.documents, documentId, [{ update, user: author }])
     this.#options.counters.add('restores')
     await this.#options.happened?.({
       type: 'document.restored',
@@ -269,7 +274,7 @@ export class History {
     const isNew = (seq: number): void => {
       if (seq > 0) throw new WeftError('document-exists', 'There is a document of that name already.')
     }
-    return submitEdit(this.#options.documents, documentId, [update], author, isNew)
+    return submitEdits(this.#options.documents, documentId, [{ update, user: author }], isNew)
   }
 
   /** Applies an update as a client's edit is applied. `expectedSeq`: rejects with `superseded` if the document is at another. */
@@ -280,7 +285,8 @@ export class History {
     expectedSeq: number | null = null,
   ): Promise<{ readonly seq: number }> {
     for (const update of updates) await this.#options.editGuard?.({ documentId, user: author, update, from: 'api' })
-    return submitEdit(this.#options.documents, documentId, updates, author, expecting(expectedSeq))
+    const edits = updates.map((update) => ({ update, user: author }))
+    return submitEdits(this.#options.documents, documentId, edits, expecting(expectedSeq))
   }
 
   /**

@@ -3,6 +3,12 @@
 import { WeftError } from '../../core/errors.js'
 import type { Attachment, DocumentDirectory, SessionSink } from '../document/port.js'
 
+/** A Yjs update, v1, and who wrote it; null when nobody knows. */
+export interface AuthoredUpdate {
+  readonly update: Uint8Array
+  readonly user: string | null
+}
+
 export interface SubmittedEdit {
   /** The document's durable seq when it was acknowledged. */
   readonly seq: number
@@ -11,20 +17,19 @@ export interface SubmittedEdit {
 const TRIES_MAX = 5
 
 /**
- * Resolves when the updates are committed (D1). `user` is who wrote them; null when nobody knows. `expectedSeq`: rejects with `superseded`
- * if the document is at another. Rejects also with what refuses a client's edit. Repeating it changes nothing, since what is known is not
+ * Resolves when the edits are committed (D1). `check` is told the seq that the document is at, and may throw: then it rejects with that,
+ * and nothing was submitted. Rejects also with what refuses a client's edit. Repeating it changes nothing, since what is known is not
  * written again.
  */
-export async function submitEdit(
+export async function submitEdits(
   directory: DocumentDirectory,
   documentId: string,
-  updates: readonly Uint8Array[],
-  user: string | null,
+  edits: readonly AuthoredUpdate[],
   check: (seq: number) => void = () => {},
 ): Promise<SubmittedEdit> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await submitOnce(directory, documentId, updates, user, attempt === 1 ? check : () => {})
+      return await submitOnce(directory, documentId, edits, attempt === 1 ? check : () => {})
     } catch (thrown) {
       const code = (thrown as Partial<WeftError>).code
       // If the owner closed the document, or lost it, in the middle, the edit is submitted to the next one.
@@ -36,13 +41,12 @@ export async function submitEdit(
 function submitOnce(
   directory: DocumentDirectory,
   documentId: string,
-  updates: readonly Uint8Array[],
-  user: string | null,
+  edits: readonly AuthoredUpdate[],
   check: (seq: number) => void,
 ): Promise<SubmittedEdit> {
   return new Promise((resolve, reject) => {
     let attachment: Attachment | null = null
-    let queue = updates.map((bytes, index) => ({ submission: index + 1, bytes }))
+    let queue = edits.map((edit, index) => ({ ...edit, submission: index + 1 }))
     let paused = false
     const fail = (error: unknown): void => {
       queue = []
@@ -53,14 +57,14 @@ function submitOnce(
       while (!paused && attachment !== null) {
         const next = queue.shift()
         if (next === undefined) return
-        attachment.submit(next.submission, next.bytes, user)
+        attachment.submit(next.submission, next.update, next.user)
       }
     }
     const sink: SessionSink = {
       catchUp: () => {},
       beat: () => {},
       acknowledged: (through, seq) => {
-        if (through < updates.length) return
+        if (through < edits.length) return
         attachment?.detach()
         resolve({ seq })
       },
@@ -82,7 +86,7 @@ function submitOnce(
         fail(thrown)
         return
       }
-      if (updates.length === 0) {
+      if (edits.length === 0) {
         attached.detach()
         resolve({ seq: attached.seq })
         return

@@ -7,12 +7,21 @@ const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
 
 export class StartedCommand {
   readonly #child: ChildProcess
+  #output = ''
   /** Its exit code; null if it was killed. */
   readonly ended: Promise<number | null>
 
   constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [mainFile, ...args], { stdio: 'ignore' })
+    this.#child = spawn(process.execPath, [mainFile, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#output += text
+    })
     this.ended = once(this.#child, 'close').then(([code]) => code as number | null)
+  }
+
+  /** What it wrote to stderr. */
+  get output(): string {
+    return this.#output
   }
 
   /** With SIGKILL; resolves when it is gone. */

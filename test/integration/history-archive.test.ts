@@ -7,7 +7,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import * as Y from 'yjs'
 import { silentLogger } from '../../core/log.js'
 import { seededRandom } from '../../core/random.js'
-import { readArchive } from '../../server/history/archive-format.js'
+import { type ArchiveEntry, readArchive, writeArchive } from '../../server/history/archive-format.js'
 import { rootsOf } from '../../server/history/tasks/roots.js'
 import { createServer, type WeftServer } from '../../server/index.js'
 import { ApiClient, documentPath } from '../helpers/api-client.js'
@@ -19,8 +19,12 @@ const ID = 'notes/today @ 10 — 文🧶'
 const ARCHIVE = `${documentPath(ID)}/archive`
 const users = ['ann', 'bob 文', 'cyd']
 
-async function start(context: TestContext, limits = {}): Promise<{ readonly server: WeftServer; readonly api: ApiClient }> {
-  const server = await createServer({ dataDir: temporaryFolder(context), demo: false, logger: silentLogger, limits })
+async function start(
+  context: TestContext,
+  limits = {},
+  quotas: readonly string[] = [],
+): Promise<{ readonly server: WeftServer; readonly api: ApiClient }> {
+  const server = await createServer({ dataDir: temporaryFolder(context), demo: false, logger: silentLogger, limits, quotas })
   await server.listen(0)
   context.after(() => server.close())
   return { server, api: new ApiClient(server.url) }
@@ -85,6 +89,89 @@ test('H5: an archive brings content, versions with their times, and who wrote it
   const third = await start(context)
   await historyOf(third.server).archives.import(ID, () => [short] as never, null)
   assert.equal((await historyOf(third.server).versions(ID, { limit: 10 })).items.length, length)
+})
+
+/** Three people's letters in one row, one of them unknown, and a deletion; before it a base by one of them. */
+function rowOfSeveral(): { readonly base: Uint8Array; readonly row: Uint8Array; readonly state: Uint8Array } {
+  const doc = new Y.Doc()
+  const text = doc.getText('body')
+  const write = (clientId: number, edit: () => void): Uint8Array => {
+    const before = Y.encodeStateVector(doc)
+    doc.clientID = clientId
+    edit()
+    return Y.encodeStateAsUpdate(doc, before)
+  }
+  const base = write(11, () => text.insert(0, 'base '))
+  const row = Y.mergeUpdates([
+    write(22, () => text.insert(5, 'bob ')),
+    write(33, () => text.insert(9, 'cyd ')),
+    write(44, () => text.insert(13, 'who ')),
+    write(11, () => text.insert(17, 'ann')),
+    write(22, () => text.delete(0, 1)),
+  ])
+  return { base, row, state: Y.encodeStateAsUpdate(doc) }
+}
+
+test('H5: authors of several people, and of what is older than the log, are kept as far as anybody can tell, and others are said to be unknown', async (context) => {
+  const { base, row, state } = rowOfSeveral()
+  const entries = async function* (): AsyncGenerator<ArchiveEntry> {
+    yield { entry: 'base', seq: 4, data: base }
+    yield { entry: 'edit', seq: 5, at: 1_000, users: ['bob 文', 'ann', 'cyd'], data: row }
+    for (const [clientId, user] of [
+      [11, 'ann'],
+      [22, 'bob 文'],
+      [33, 'cyd'],
+    ] as const)
+      yield { entry: 'author', clientId, user, seq: 1, at: 1_000 }
+    yield { entry: 'state', data: state }
+  }
+  const { server } = await start(context)
+  const history = historyOf(server)
+  const archive = await bytesOf(writeArchive({ documentId: ID, head: 5, versions: 0, logFrom: 5 }, entries()))
+  await history.archives.import(ID, () => [archive] as never, 'importer')
+  assert.equal((await history.text(ID, 'now', 'text', null)).text, 'ase bob cyd who ann')
+  const { users: known } = await history.attribution(ID, 'now')
+  assert.deepEqual(
+    [...known].sort(([a], [b]) => a - b),
+    [
+      [11, 'ann'],
+      [22, 'bob 文'],
+      [33, 'cyd'],
+    ],
+  )
+  const { items } = await history.changes(ID, { afterSeq: 0, limit: 10, gapMs: 3_600_000 })
+  assert.deepEqual(
+    items.map(({ users: wrote }) => [...wrote].sort()),
+    [['ann', 'bob 文', 'cyd']],
+  )
+  // And on to a third server, from a document of which nothing is known but what the import said.
+  const third = await start(context)
+  const again = await bytesOf(await history.archives.export(ID))
+  await historyOf(third.server).archives.import(ID, () => [again] as never, null)
+  assert.deepEqual((await historyOf(third.server).attribution(ID, 'now')).users, known)
+})
+
+test('An import counts against the quota of documents, and a document that somebody began meanwhile is left as it is', async (context) => {
+  const from = await start(context)
+  await write(from.server, 12, 20)
+  const archive = await bytesOf(await historyOf(from.server).archives.export(ID))
+  const { server, api } = await start(context, {}, ['** documents=1'])
+  await api.expect('POST', `${documentPath('other')}/updates`, { text: [{ root: 'body', at: 0, insert: 'x' }] })
+  assert.equal(await api.refusal('PUT', ARCHIVE, archive), '403 quota-exceeded')
+  assert.equal((await historyOf(server).documents({ limit: 10 })).items.length, 1)
+  const open = await start(context)
+  let readings = 0
+  const begunMeanwhile = async function* (): AsyncGenerator<Uint8Array> {
+    readings += 1
+    yield archive
+    // Between the look at the whole archive and the first edit of it.
+    if (readings === 1) await open.api.expect('POST', `${documentPath(ID)}/updates`, { text: [{ root: 'body', at: 0, insert: 'mine' }] })
+  }
+  await assert.rejects(
+    historyOf(open.server).archives.import(ID, begunMeanwhile, null),
+    (error: { code?: string }) => error.code === 'document-exists',
+  )
+  assert.equal(await open.api.expect('GET', `${documentPath(ID)}/content?format=text`), 'mine')
 })
 
 test('An import that was cut anywhere goes on when it is asked for again, and keeps no version twice', async (context) => {

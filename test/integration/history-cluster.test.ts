@@ -6,7 +6,7 @@ import { connect } from '../../client/index.js'
 import { silentLogger } from '../../core/log.js'
 import { seededRandom } from '../../core/random.js'
 import { rootsOf } from '../../server/history/tasks/roots.js'
-import { ApiClient, documentPath } from '../helpers/api-client.js'
+import { type ApiAnswer, ApiClient, documentPath } from '../helpers/api-client.js'
 import { LocalCluster } from '../helpers/local-cluster.js'
 import { randomHistory } from '../helpers/random-history.js'
 import { runCommand } from '../helpers/run-command.js'
@@ -83,6 +83,69 @@ test('D3, H4: commands go through while the node that owns the documents is kill
   for (const id of ids.slice(0, 6)) await untilServed(() => first.expect('DELETE', documentPath(id)))
   const left = (await second.expect('GET', '/documents?prefix=killed')).items.map((item: { documentId: string }) => item.documentId)
   assert.deepEqual(left.sort(), ids.slice(6).sort())
+})
+
+/** An archive of a document with a version after each tenth of its edits, all of them by one person. */
+async function archiveOf(api: ApiClient, documentId: string, seed: number): Promise<Uint8Array<ArrayBuffer>> {
+  const path = documentPath(documentId)
+  for (const [index, update] of randomHistory(seededRandom(seed), 60).updates.entries()) {
+    await api.expect('POST', `${path}/updates`, update)
+    if (index % 10 === 9) await api.expect('POST', `${path}/versions`, { name: `of ${seed}, after ${index + 1}` })
+  }
+  const answer = await fetch(`${api.url}/api/v1${path}/archive`)
+  return new Uint8Array(await answer.arrayBuffer())
+}
+
+async function seenOf(api: ApiClient, documentId: string): Promise<unknown> {
+  const path = documentPath(documentId)
+  const versions: { name: string; seq: number }[] = (await api.expect('GET', `${path}/versions?limit=100`)).items
+  const kept = await Promise.all(
+    versions.map(async ({ name, seq }) => [name, (await api.expect('GET', `${path}/content?at=v${seq}`)).roots]),
+  )
+  return [kept, (await api.expect('GET', `${path}/content`)).roots]
+}
+
+test('Of two nodes that import one document at once one does, the other is told, and nothing is mixed; a node that dies in the middle is made up for', {
+  timeout: 180_000,
+}, async () => {
+  const [first, second] = apis()
+  assert.ok(first !== undefined && second !== undefined)
+  const archives = [await archiveOf(first, 'from/1', 71), await archiveOf(second, 'from/2', 72)] as const
+  const seen = [await seenOf(first, 'from/1'), await seenOf(first, 'from/2')]
+  const send = (api: ApiClient, documentId: string, archive: Uint8Array) => api.ask('PUT', `${documentPath(documentId)}/archive`, archive)
+  for (let round = 0; round < 8; round++) {
+    const documentId = `into/${round}`
+    // In every other round both send the same one.
+    const [one, other] = [round % 2, round % 4 < 2 ? 1 - (round % 2) : round % 2]
+    const answers: readonly ApiAnswer[] = await Promise.all([
+      send(first, documentId, archives[one] ?? assert.fail()),
+      send(second, documentId, archives[other] ?? assert.fail()),
+    ])
+    const statuses = answers.map(({ status }) => status)
+    assert.deepEqual([...statuses].sort(), [201, 409], answers.map(({ text }) => text).join(''))
+    const refused = answers.find(({ status }) => status === 409)
+    assert.match(refused?.body.code, /^(document-exists|request-running)$/)
+    const winner = statuses[0] === 201 ? one : other
+    assert.deepEqual(await seenOf(second, documentId), seen[winner])
+  }
+  // One node dies while it is at it: the other may go on once it is known to be gone.
+  const dying = cluster.nodes[0] ?? assert.fail()
+  const cut = send(first, 'into/dead', archives[0]).catch(() => null)
+  await eventually('it has begun', async () => (await second.ask('GET', documentPath('into/dead'))).status === 200)
+  await dying.kill()
+  await cut
+  let answer = await send(second, 'into/dead', archives[0])
+  await eventually(
+    'the other node imports it, or it was whole',
+    async () => {
+      if (answer.status !== 201 && answer.body?.code !== 'document-exists') answer = await send(second, 'into/dead', archives[0])
+      return answer.status === 201 || answer.body?.code === 'document-exists'
+    },
+    60_000,
+  )
+  assert.deepEqual(await seenOf(second, 'into/dead'), seen[0])
+  await dying.restart()
+  await cluster.ready()
 })
 
 test('Commands work on the database of a stopped cluster, and are told which node to ask while one runs', async () => {

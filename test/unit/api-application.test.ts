@@ -7,6 +7,7 @@ import { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import { defaultLimits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
 import { systemRandom } from '../../core/random.js'
 import { AccessControl } from '../../server/access/access-control.js'
 import { trustedProxiesOf } from '../../server/access/addresses.js'
@@ -36,6 +37,7 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
     audit: null,
     drain: async () => {},
     logger: silentLogger,
+    memory: new MemoryBudget(defaultLimits.memoryBytesMax),
     counters: new Counters(),
     gauges: [],
     clock: systemClock,

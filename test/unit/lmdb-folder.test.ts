@@ -95,13 +95,13 @@ test('O6: a folder is made with the folders above it', () =>
     await (await open(path.join(folder, 'some', 'where', 'below'))).close()
   }))
 
-test('D4: a folder into which a backup was being restored is refused until that is done, and not taken for an empty one', () =>
+test('D4: a folder into which a backup was being written or restored is refused until that is done, and not taken for an empty one', () =>
   withFolder(async (folder) => {
     await writeFile(path.join(folder, UNFINISHED_COPY), 'the beginning of it')
     await assert.rejects(open(folder), {
       name: 'WeftError',
       code: 'data-folder-damaged',
-      message: /was being restored into .* restore it again/,
+      message: /was being written into .* was cut off.* is no whole store.*or restore it again/,
     })
     await rm(path.join(folder, UNFINISHED_COPY))
     await (await open(folder)).close()

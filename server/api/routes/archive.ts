@@ -1,10 +1,5 @@
 // A document as one file that says what it is: with its versions, and with the edits of its window and who made them.
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { WeftError } from '../../../core/errors.js'
 import type { Limits } from '../../../core/limits.js'
@@ -70,39 +65,11 @@ export function addArchive(app: OpenAPIHono<ApiEnvironment>, options: ArchiveRou
   app.openapi(writeRoute, async (context) => {
     // Whoever brings versions and authors along says who did what: that is for those who administer the document.
     const { documentId, history, asker } = await admitted(options, context, 'admin')
-    const { body } = context.req.raw
-    if (body === null) throw new WeftError('malformed', `The body is empty; send an archive, with the content type ${GZIP}.`)
+    if (context.req.raw.body === null)
+      throw new WeftError('malformed', `The body is empty; send an archive, with the content type ${GZIP}.`)
     // The archive is read twice: nothing is written before all of it was found to be whole.
-    const folder = await mkdtemp(path.join(tmpdir(), 'weft-archive-'))
-    try {
-      const file = path.join(folder, 'archive')
-      await pipeline(
-        Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]),
-        bounded(options.limits.archiveBytesMax),
-        createWriteStream(file),
-      )
-      const merge = context.req.valid('query').merge === 'true'
-      return json(context, await history.archives.import(documentId, () => createReadStream(file), asker.user, { merge }), 201)
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code === 'ENOSPC')
-        throw new WeftError('store-full', `There is no room for the archive in ${tmpdir()}; free space there, or set TMPDIR.`, {
-          cause: thrown,
-        })
-      throw thrown
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
+    const file = await context.get('body').file(options.limits.archiveBytesMax)
+    const merge = context.req.valid('query').merge === 'true'
+    return json(context, await history.archives.import(documentId, () => file.stream(), asker.user, { merge }), 201)
   })
-}
-
-function bounded(bytesMax: number): (pieces: AsyncIterable<Uint8Array>) => AsyncGenerator<Uint8Array> {
-  return async function* (pieces) {
-    let bytes = 0
-    for await (const piece of pieces) {
-      bytes += piece.length
-      if (bytes > bytesMax)
-        throw new WeftError('document-too-large', `The archive is longer than ${bytesMax} bytes, which is the most that is read.`)
-      yield piece
-    }
-  }
 }

@@ -1,7 +1,5 @@
 // A copy of the whole embedded store while it runs: one file, which is a data folder's.
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { Readable } from 'node:stream'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { WeftError } from '../../../core/errors.js'
@@ -36,7 +34,8 @@ export function addBackup(app: OpenAPIHono<ApiEnvironment>, { access, store: sto
       throw new WeftError('no-backup-here', 'The documents of this server are in a database; back that up with its own means.')
     // Of an answer without a body nothing is known beforehand: the copy is not made for it.
     if (context.req.method === 'HEAD') return new Response(null, { headers: { 'Content-Type': OCTETS } }) as never
-    const copy = await copyOf(store.backup.bind(store))
+    // Without a name it is gone with whoever holds it, also when the answer is cut off or this process is killed.
+    const copy = await store.backup(tmpdir())
     const { size } = await copy.stat()
     const { outgoing } = context.env
     if (outgoing?.destroyed === true) {
@@ -49,16 +48,4 @@ export function addBackup(app: OpenAPIHono<ApiEnvironment>, { access, store: sto
     const headers = { 'Content-Type': OCTETS, 'Weft-Backup-Bytes': String(size) }
     return new Response(Readable.toWeb(stream) as ReadableStream, { headers }) as never
   })
-}
-
-/** A file without a name: it is gone with whoever holds it, also when the answer is cut off or this process is killed. */
-async function copyOf(backup: (file: string) => Promise<void>): Promise<FileHandle> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'weft-backup-'))
-  try {
-    const file = path.join(folder, 'copy')
-    await backup(file)
-    return await open(file)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
 }

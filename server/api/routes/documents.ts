@@ -281,7 +281,7 @@ function octets(context: Context<ApiEnvironment>, bytes: Uint8Array, seq: number
 
 async function updateIn(context: Context<ApiEnvironment>): Promise<Uint8Array> {
   if (!isOctets(context)) throw new WeftError('malformed', `Send one Yjs update, with the content type ${OCTETS}.`)
-  const update = new Uint8Array(await context.req.arrayBuffer())
+  const update = await context.get('body').bytes()
   if (update.length === 0) throw new WeftError('malformed', 'The body is empty; send one Yjs update.')
   return update
 }

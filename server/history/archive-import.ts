@@ -1,0 +1,222 @@
+// A document made anew from an archive: read once to know that all of it is whole, and then written, edit by edit and version by version.
+import { createHash } from 'node:crypto'
+import { WeftError } from '../../core/errors.js'
+import type { MemoryCharge } from '../../core/memory-budget.js'
+import { randomId } from '../../core/random.js'
+import type { ClientIdUse } from '../../persistence/store.js'
+import { divideByClient } from '../../protocol/updates/by-client.js'
+import { type ArchiveEntry, readArchive } from './archive-format.js'
+import type { History, HistoryOptions } from './history.js'
+import { type AuthoredUpdate, submitEdits } from './submit-edit.js'
+
+export interface ImportRequest {
+  /**
+   * Into a document that is there: its content and the archive's are merged, and the versions are left out. Default: such a document is
+   * refused.
+   */
+  readonly merge?: boolean
+}
+
+export interface ImportResult {
+  /** The document's seq with the archive in it. */
+  readonly seq: number
+  readonly versions: number
+}
+
+/** What is imported, and for whom. */
+export interface ImportSubject {
+  readonly documentId: string
+  readonly file: () => AsyncIterable<Uint8Array>
+  readonly author: string | null
+  readonly request: ImportRequest
+  /** Of what is in memory meanwhile. */
+  readonly charge: MemoryCharge
+}
+
+/** What is known of an archive that was read to its end. */
+export interface KnownArchive {
+  readonly digest: string
+  /** Client id → the user who used it first. */
+  readonly users: ReadonlyMap<number, string>
+  /** Kept only where somebody has to see it; else null. */
+  readonly state: Uint8Array | null
+}
+
+const PAGE = 500
+/** Edits of the same people that are submitted together. */
+const BATCH_BYTES = 256 * 1024
+/** How long an import that was interrupted is remembered, so that it may go on. */
+const UNFINISHED_MS = 7 * 24 * 3_600_000
+/** What one command to the owner may carry to another node: ids of users are bounded where they are given. */
+const FIRST_USES_LENGTH_MAX = 32 * 1024
+const USE_BYTES = 100
+const INCARNATION_BYTES = 16
+
+type Edit = ArchiveEntry & { readonly entry: 'edit' }
+
+export class ArchiveImport {
+  readonly #options: HistoryOptions
+  readonly #history: History
+  readonly #subject: ImportSubject
+  readonly #reading: { readonly name: string; readonly entryBytesMax: number }
+
+  constructor(options: HistoryOptions, history: History, subject: ImportSubject) {
+    this.#options = options
+    this.#history = history
+    this.#subject = subject
+    this.#reading = { name: 'The archive', entryBytesMax: options.limits.documentBytesMax }
+  }
+
+  /** Rejects with `malformed`, and with what the program's guard of edits says. Nothing is written. */
+  async read(): Promise<KnownArchive> {
+    const { documentId, file, author, request, charge } = this.#subject
+    const { editGuard } = this.#options
+    const hash = createHash('sha256')
+    const { entries } = await readArchive(hashed(file(), hash), this.#reading)
+    const users = new Map<number, string>()
+    let state: Uint8Array | null = null
+    for await (const entry of entries) {
+      charge.set(heldBy(users) + ('data' in entry ? entry.data.length : 0))
+      if (entry.entry === 'author') users.set(entry.clientId, entry.user)
+      else if (entry.entry === 'state') state = entry.data
+    }
+    if (state === null) throw new WeftError('malformed', 'The archive has no state; export it again.')
+    await editGuard?.({ documentId, user: author, update: state, from: 'api' })
+    const kept = request.merge === true ? state : null
+    charge.set(heldBy(users) + (kept?.length ?? 0))
+    return { digest: hash.digest('hex'), users, state: kept }
+  }
+
+  /** `check` rejects if somebody else has taken over. Rejects with `document-exists`. */
+  async write({ digest, users, state }: KnownArchive, check: () => Promise<void>): Promise<ImportResult> {
+    const { store, documents, random } = this.#options
+    const { documentId, author } = this.#subject
+    const exists = (await store.listDocuments({ prefix: documentId, limit: 1 })).items[0]?.documentId === documentId
+    const unfinished = exists ? await this.#unfinished() : null
+    if (exists && unfinished?.digest !== digest) {
+      if (state !== null) return { seq: (await submitEdits(documents, documentId, [{ update: state, user: author }])).seq, versions: 0 }
+      throw new WeftError(
+        'document-exists',
+        unfinished === null
+          ? 'There is a document of that name already.'
+          : 'The import of another archive into this document was interrupted: import that one again, or delete the document.',
+      )
+    }
+    const incarnation = unfinished?.incarnation ?? randomId(random, INCARNATION_BYTES)
+    const record = { kind: 'import', id: documentId } as const
+    await store.accessRecords?.put({ ...record, value: JSON.stringify({ digest, incarnation }), lifetimeMs: UNFINISHED_MS })
+    // Before its first edit: the first record of who used a client id is the one that stays.
+    for (const firstUses of pagesOf(users)) await documents.command(documentId, { kind: 'begin', incarnation, firstUses })
+    const result = await this.#replay(users, check)
+    await store.accessRecords?.remove(record.kind, record.id)
+    return result
+  }
+
+  /** What is known of an import into the document that was interrupted, or null. */
+  async #unfinished(): Promise<{ readonly digest: string; readonly incarnation: string } | null> {
+    const found = (await this.#options.store.accessRecords?.find('import', this.#subject.documentId)) ?? null
+    return found === null ? null : JSON.parse(found.value)
+  }
+
+  async #replay(users: ReadonlyMap<number, string>, check: () => Promise<void>): Promise<ImportResult> {
+    const { documents } = this.#options
+    const { documentId, file, charge } = this.#subject
+    const { head, entries } = await readArchive(file(), this.#reading)
+    const kept = await this.#versionsKept()
+    let seq = 0
+    let batch: { people: string; edits: AuthoredUpdate[]; bytes: number } = { people: '', edits: [], bytes: 0 }
+    const submitBatch = async (): Promise<void> => {
+      if (batch.edits.length === 0) return
+      const { edits } = batch
+      batch = { people: '', edits: [], bytes: 0 }
+      seq = (await submitEdits(documents, documentId, edits)).seq
+    }
+    const add = async (people: string, edits: readonly AuthoredUpdate[], bytes: number): Promise<void> => {
+      if (batch.people !== people || batch.bytes + bytes > BATCH_BYTES) await submitBatch()
+      batch.people = people
+      batch.edits.push(...edits)
+      batch.bytes += bytes
+      charge.set(heldBy(users) + batch.bytes)
+    }
+    const addWhole = (update: Uint8Array): Promise<void> => add('', [{ update, user: null }], update.length)
+    for await (const entry of entries)
+      switch (entry.entry) {
+        case 'author':
+          break
+        case 'edit':
+          await add(peopleOf(entry), partsOf(entry, users), entry.data.length)
+          break
+        case 'base':
+        case 'state':
+          await addWhole(entry.data)
+          break
+        case 'version': {
+          const { name, description, author, createdAt } = entry
+          if (head.logFrom === null || entry.seq < head.logFrom) await addWhole(entry.data)
+          await submitBatch()
+          if (kept.has(keyOf(entry))) break
+          await check()
+          await documents.command(documentId, { kind: 'keep-version', seq, label: { name, description, author, createdAt } })
+        }
+      }
+    await submitBatch()
+    return { seq, versions: head.versions }
+  }
+
+  /** What an import that was interrupted had kept. */
+  async #versionsKept(): Promise<ReadonlySet<string>> {
+    const kept = new Set<string>()
+    for (let before: number | null | undefined; before !== null; ) {
+      const query = { limit: PAGE, ...(before === undefined ? {} : { before }) }
+      const page: Awaited<ReturnType<History['versions']>> = await this.#history.versions(this.#subject.documentId, query)
+      for (const version of page.items) kept.add(keyOf(version))
+      before = page.next
+    }
+    return kept
+  }
+}
+
+function peopleOf({ users }: Edit): string {
+  return JSON.stringify([...users].sort())
+}
+
+/** Of what several wrote together, that is whose client id it bears; of what they deleted, and of other ids, nobody can say whose it is. */
+function partsOf({ users, data }: Edit, known: ReadonlyMap<number, string>): readonly AuthoredUpdate[] {
+  const [only = null] = users
+  if (users.length <= 1) return [{ update: data, user: only }]
+  const { structs, deletes } = divideByClient(data, (clientId) => {
+    const user = known.get(clientId) ?? null
+    return user !== null && users.includes(user) ? user : null
+  })
+  return [...[...structs].map(([user, update]) => ({ update, user })), ...(deletes === null ? [] : [{ update: deletes, user: null }])]
+}
+
+/** At least one page, so that the document is begun. */
+function pagesOf(users: ReadonlyMap<number, string>): readonly (readonly ClientIdUse[])[] {
+  const pages: ClientIdUse[][] = [[]]
+  let length = 0
+  for (const [clientId, user] of users) {
+    length += JSON.stringify({ clientId, user }).length
+    if (length > FIRST_USES_LENGTH_MAX) {
+      pages.push([])
+      length = 0
+    }
+    pages.at(-1)?.push({ clientId, user })
+  }
+  return pages
+}
+
+function heldBy(users: ReadonlyMap<number, string>): number {
+  return users.size * USE_BYTES
+}
+
+function keyOf({ name, createdAt }: { readonly name: string | null; readonly createdAt: number }): string {
+  return `${createdAt} ${name}`
+}
+
+async function* hashed(file: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array> {
+  for await (const piece of file) {
+    hash.update(piece)
+    yield piece
+  }
+}
