@@ -116,7 +116,7 @@ interface GrowingDistribution {
 
 export const histogramNames = Object.keys(histogramTable) as HistogramName[]
 
-function emptyDistribution(name: HistogramName): GrowingDistribution {
+export function emptyDistribution(name: HistogramName): GrowingDistribution {
   const { buckets } = histogramTable[name]
   return { buckets, counts: Array<number>(buckets.length + 1).fill(0), sum: 0 }
 }

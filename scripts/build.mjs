@@ -1,4 +1,4 @@
-// Builds everything into dist/: the compiled TypeScript, its CommonJS form and the demo. `--if-stale` does nothing when dist/ is newer than every source.
+// Builds everything into dist/: the compiled TypeScript, its CommonJS form, the demo and the admin page. `--if-stale` does nothing when dist/ is newer than every source.
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const outDir = path.join(root, 'dist')
 const stamp = path.join(outDir, '.built')
-const sourceFolders = ['core', 'protocol', 'persistence', 'server', 'client', 'examples', 'bench', 'test', 'scripts']
+const sourceFolders = ['core', 'protocol', 'persistence', 'server', 'client', 'admin-page', 'examples', 'bench', 'test', 'scripts']
 const sourceFiles = ['package.json', 'package-lock.json', 'tsconfig.json']
 
 function newestChangeMs(entry) {
@@ -39,9 +39,13 @@ export async function build({ ifStale = false } = {}) {
   fs.rmSync(outDir, { recursive: true, force: true })
   compile()
   fs.chmodSync(path.join(outDir, 'server', 'main.js'), 0o755)
-  const [{ buildCommonJs }, { buildDemo }] = await Promise.all([import('./build-commonjs.mjs'), import('./build-demo.mjs')])
+  const [{ buildCommonJs }, { buildDemo, buildAdminPage }] = await Promise.all([
+    import('./build-commonjs.mjs'),
+    import('./build-pages.mjs'),
+  ])
   await buildCommonJs(outDir)
   await buildDemo(path.join(outDir, 'demo'))
+  await buildAdminPage(path.join(outDir, 'admin'))
   fs.writeFileSync(stamp, '')
 }
 

@@ -56,6 +56,8 @@ export const importRules = {
 
   'server/events': ['core'],
   'server/webhooks': ['core', store, 'server/events'],
+  // What operators are shown.
+  'server/operators': ['core'],
   // What applications say beside their edits.
   'server/messages': ['core', 'server/access', 'server/awareness'],
   // What the embedding program does with documents.

@@ -169,6 +169,14 @@ export class AccessControl {
     )
   }
 
+  /**
+   * Whether what is for operators is there for a request: once it is configured who may do what, and before that for this machine only, also where everything is
+   * open to everybody. Undefined: a request that did not come over a socket of ours, of which nobody knows from where it is.
+   */
+  servesOperators(request: IncomingMessage | undefined): boolean {
+    return this.isConfigured || (request !== undefined && this.#isThisMachine(request))
+  }
+
   /** Whether a page of that origin may read the answers of the API. */
   isAllowedOrigin(origin: string): boolean {
     return this.#options.allowedOrigin?.(origin) === true

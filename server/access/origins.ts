@@ -30,7 +30,7 @@ export function isLoopbackHost(host: string | undefined): boolean {
 }
 
 /** Whether the page that the request comes from is served under the same host. Null: it comes from no page, or nobody says. */
-export function isSameHost({ origin, headers }: Visit): boolean | null {
+export function isSameHost({ origin, headers }: Pick<Visit, 'origin' | 'headers'>): boolean | null {
   if (origin === null) return headers['sec-fetch-site'] === 'cross-site' ? false : null
   return URL.canParse(origin) && new URL(origin).host === headers.host?.toLowerCase()
 }

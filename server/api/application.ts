@@ -14,6 +14,7 @@ import { problem, statusOf } from './framework/problems.js'
 import { ReceivedBody } from './framework/received-body.js'
 import { type AccessRouteOptions, addAccess } from './routes/access.js'
 import { type AdminOptions, addAdmin } from './routes/admin.js'
+import { type AdminPageOptions, addAdminPage } from './routes/admin-page.js'
 import { addApiDocs } from './routes/api-docs.js'
 import { type ArchiveRouteOptions, addArchive } from './routes/archive.js'
 import { addBackup, type BackupOptions } from './routes/backup.js'
@@ -35,7 +36,8 @@ export interface ApplicationOptions
     AccessRouteOptions,
     MessageRouteOptions,
     WebhookRouteOptions,
-    AdminOptions {
+    AdminOptions,
+    Omit<AdminPageOptions, 'access'> {
   readonly logger: Logger
   /** Bodies of requests count into it. */
   readonly memory: MemoryBudget
@@ -146,6 +148,7 @@ export function createApplication(options: ApplicationOptions): Application {
   addMessages(app, options)
   addWebhooks(app, options)
   addAdmin(app, options)
+  addAdminPage(app, options)
   addApiDocs(app, options.version)
   addFiles(app, options.files)
 

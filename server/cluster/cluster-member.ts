@@ -8,7 +8,7 @@ import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import { failureInWords, waitingForDatabase } from '../../core/public-words.js'
 import type { Random } from '../../core/random.js'
-import type { MembershipStore, NodeSelf } from '../../persistence/membership.js'
+import type { MembershipStore, NodeRow, NodeSelf } from '../../persistence/membership.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
@@ -59,6 +59,7 @@ const LAST_ANSWERS_MS_MAX = 5_000
 
 export class ClusterMember {
   readonly boot: string
+  readonly nodeId: string
   readonly directory: ClusterDirectory
   readonly #membership: NodeMembership
   readonly #shards: ShardManager
@@ -70,6 +71,7 @@ export class ClusterMember {
     const { self, settings, dialer } = options
     const { local, limits } = services
     this.boot = self.boot
+    this.nodeId = self.nodeId
     this.#services = services
     this.#membership = new NodeMembership({
       ...services,
@@ -111,6 +113,12 @@ export class ClusterMember {
   /** Nodes that are alive, this one included. */
   get nodesAlive(): number {
     return this.#membership.view.length
+  }
+
+  /** Those that are alive, this one included, and what each owns. */
+  nodes(): readonly (Omit<NodeRow, 'ageMs'> & { readonly heartbeatAgeMs: number; readonly ownedShards: number })[] {
+    const owned = this.#shards.countByOwner()
+    return this.#membership.view.map(({ ageMs, ...node }) => ({ ...node, heartbeatAgeMs: ageMs, ownedShards: owned.get(node.boot) ?? 0 }))
   }
 
   /** Joins: resolves at the first confirmed heartbeat and a first look at who owns what. */

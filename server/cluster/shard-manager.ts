@@ -74,6 +74,16 @@ export class ShardManager {
     return this.#grants.size
   }
 
+  /** How many shards each boot owns, as this node read it last. */
+  countByOwner(): ReadonlyMap<string, number> {
+    const owned = new Map([[this.#options.claimant.boot, this.owned]])
+    for (const row of this.#ownership) {
+      const boot = row?.owner?.boot
+      if (boot !== undefined && boot !== this.#options.claimant.boot) owned.set(boot, (owned.get(boot) ?? 0) + 1)
+    }
+    return owned
+  }
+
   /** Whether every shard has an owner who is alive, as far as this node knows. */
   get settled(): boolean {
     for (let shard = 0; shard < SHARD_COUNT; shard++) if (this.locate(shard).kind === 'nobody') return false

@@ -21,6 +21,7 @@ import { createLogger } from '../logging/logger.js'
 import { accessControlOf } from './access.js'
 import { LiveSettings } from './live-settings.js'
 import type { ServerNode } from './node.js'
+import { OperatorNotes } from './operator-desk.js'
 import { ProgramHooks } from './program-hooks.js'
 import { Server, type StartNode } from './server.js'
 import type { ServerOptions } from './server-options.js'
@@ -31,6 +32,7 @@ import { packageVersion } from './version.js'
 import type { WeftServer } from './weft-server.js'
 
 const demoFolder = fileURLToPath(new URL('../../demo', import.meta.url))
+const adminFolder = fileURLToPath(new URL('../../admin', import.meta.url))
 
 /**
  * Opens the embedded store and takes ownership; a node of a cluster does that once it listens. Rejects with `data-folder-in-use`,
@@ -41,6 +43,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const settings = settingsFromOptions({ ...options })
   const cluster = clusterOf(settings, options)
   const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)
+  const adminFiles = settings.adminPage ? await readStaticFiles(adminFolder) : new Map()
   const clock = options.clock ?? systemClock
   const live = new LiveSettings(settings, { ...defaultTuning, ...options.tuning }, clock)
   const { limits, tuning } = live
@@ -49,6 +52,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const counters = new Counters()
   const hooks = new ProgramHooks(options.hooks ?? {}, { clock, random, logger, limits }, () => server.node?.history ?? null)
   const audit = settings.auditLog === null ? null : new AuditLog(settings.auditLog, logger, clock)
+  const notes = new OperatorNotes(clock)
   const sessionEvents = [
     hooks.sessionEvents,
     webhookSessions(() => server.node),
@@ -66,7 +70,8 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     resumptions: new Resumptions(clock, random),
     editGuard: hooks.editGuard,
     connectGuard: hooks.connectGuard,
-    observer: hooks.observer,
+    observer: notes.observing(hooks.observer),
+    refused: (refusal) => notes.refused(refusal),
     mayPass: hooks.mayPass,
     beforeClose: () => hooks.close(),
     // Whenever the node comes up.
@@ -87,7 +92,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
       ? (_, __, cancelled) => startAlone(base, { dataDir: settings.dataDir, store: options.store ?? null, cancelled })
       : (url, waiting, cancelled) => startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
   const onFatal = options.onFatal ?? (() => process.exit(1))
-  const server = new Server({ live, base, audit, files, gatekeeper, version, startNode, onFatal })
+  const server = new Server({ live, base, audit, files, adminFiles, notes, gatekeeper, version, startNode, onFatal })
   await server.open()
   if (cluster !== null) return server
   server.begin('', openingStore)

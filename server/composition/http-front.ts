@@ -8,12 +8,13 @@ import { HttpListener } from '../api/listener.js'
 import { createRequestListener } from '../api/request-listener.js'
 import { probePaths, type Readiness } from '../api/routes/probes.js'
 import type { StaticFile } from '../api/routes/static-files.js'
-import { serveUpgrades } from '../gateway/upgrade.js'
+import { answerUpgrades, serveUpgrades } from '../gateway/upgrade.js'
 import { dialects } from './dialects.js'
 import { serverGauges } from './gauges.js'
 import type { Component } from './life-cycle.js'
 import type { LiveSettings } from './live-settings.js'
 import type { ServerNode } from './node.js'
+import type { OperatorDesk, OperatorNotes } from './operator-desk.js'
 import type { NodeBase, StartedNode } from './started-node.js'
 
 export interface HttpFrontOptions {
@@ -23,6 +24,10 @@ export interface HttpFrontOptions {
   /** Lets other nodes in; null for a server that is alone. */
   readonly gatekeeper: NodeGatekeeper | null
   readonly version: string
+  /** What operators see. */
+  readonly desk: OperatorDesk
+  readonly notes: OperatorNotes
+  readonly adminFiles: ReadonlyMap<string, StaticFile>
   /** Null while there is none. */
   readonly node: () => ServerNode | null
   /** Null while it does not serve. */
@@ -38,7 +43,9 @@ export class HttpFront {
   readonly #requestListener: (request: IncomingMessage, response: ServerResponse) => void
   readonly #listener: HttpListener
   /** What is only for those who watch; null where that is with everything else. */
-  readonly #metrics: { readonly listener: HttpListener; readonly port: number; readonly host: string } | null
+  readonly #metrics: OwnPort | null
+  /** What is only for operators; null where that is with everything else. */
+  readonly #admin: OwnPort | null
   /** Takes what was attached off the program's own servers. */
   readonly #attached: (() => void)[] = []
 
@@ -46,28 +53,29 @@ export class HttpFront {
     this.#options = options
     const { base, live } = options
     const { clock, limits, budget } = base
-    const { basePath, metricsPort, metricsHost } = live.current
+    const { basePath, metricsPort, metricsHost, adminPort, adminHost } = live.current
     const application = applicationOf(options)
-    this.#application = application
+    const pathIn = (request: Request): string => behindBasePath(new URL(request.url).pathname, basePath) ?? new URL(request.url).pathname
+    this.#application = adminPort === null ? application : without(application, (request) => isForOperators(pathIn(request)))
     const answers = { clock, limits, memory: budget.account('answers') }
     const idle = { clock, idleSocketsMax: limits.idleSocketsMax }
-    const withoutMetrics: Application = (request, bindings) =>
-      application(
-        metricsPort !== null && ['/metrics', `${basePath}/metrics`].includes(new URL(request.url).pathname)
-          ? new Request(new URL('/nothing', request.url), request)
-          : request,
-        bindings,
-      )
+    const withoutMetrics =
+      metricsPort === null ? this.#application : without(this.#application, (request) => pathIn(request) === '/metrics')
     this.#requestListener = createRequestListener(withoutMetrics, answers)
     this.#listener = new HttpListener(this.#requestListener, (server) => void this.#serveUpgrades(server, 'refused'), idle)
-    const onlyProbes: Application = async (request, bindings) =>
-      probePaths.has(new URL(request.url).pathname)
-        ? application(request, bindings)
-        : new Response('Only /metrics, /healthz and /readyz are here.\n', { status: 404 })
-    this.#metrics =
-      metricsPort === null
-        ? null
-        : { listener: new HttpListener(createRequestListener(onlyProbes, answers), () => {}, idle), port: metricsPort, host: metricsHost }
+    const portOf = (port: number | null, host: string, isHere: (request: Request) => boolean, elsewhere: string): OwnPort | null => {
+      if (port === null) return null
+      const only: Application = async (request, bindings) =>
+        isHere(request) ? application(request, bindings) : new Response(`${elsewhere}\n`, { status: 404 })
+      return { listener: new HttpListener(createRequestListener(only, answers), answerUpgrades, idle), port, host }
+    }
+    const isProbe = (request: Request): boolean => probePaths.has(new URL(request.url).pathname)
+    this.#metrics = portOf(metricsPort, metricsHost, isProbe, 'Only /metrics, /healthz and /readyz are here.')
+    const isOfAdmin = (request: Request): boolean => {
+      const path = pathIn(request)
+      return isForOperators(path) || path.startsWith('/api/') || (isProbe(request) && !(path === '/metrics' && metricsPort !== null))
+    }
+    this.#admin = portOf(adminPort, adminHost, isOfAdmin, 'Only the admin page, at /admin/, and the API are here.')
   }
 
   /** Such as `http://127.0.0.1:1234`. Throws before `listen`. */
@@ -80,17 +88,24 @@ export class HttpFront {
     return this.#metrics?.listener.urlIfListening ?? null
   }
 
-  /** Listens, on both ports or on none. Rejects with `address-in-use`, or with `invalid-configuration` when the address is not this machine's or not allowed. */
+  /** Of the port of its own for the admin page; null without one, and before `listen`. */
+  get adminUrl(): string | null {
+    return this.#admin?.listener.urlIfListening ?? null
+  }
+
+  /** Listens, on all ports or on none. Rejects with `address-in-use`, or with `invalid-configuration` when the address is not this machine's or not allowed. */
   async listen(port: number, host: string): Promise<void> {
     const { logger } = this.#options.base
-    await this.#metrics?.listener.listen(this.#metrics.port, this.#metrics.host)
+    const own = [this.#metrics, this.#admin].filter((one) => one !== null)
     try {
+      for (const one of own) await one.listener.listen(one.port, one.host)
       await this.#listener.listen(port, host)
     } catch (thrown) {
-      await this.#metrics?.listener.close()
+      for (const one of own) if (one.listener.urlIfListening !== null) await one.listener.close()
       throw thrown
     }
     if (this.metricsUrl !== null) logger.info({ url: this.metricsUrl }, 'metrics are there')
+    if (this.adminUrl !== null) logger.info({ url: this.adminUrl }, 'the admin page is there')
     logger.info({ url: this.url }, 'listening')
   }
 
@@ -123,9 +138,12 @@ export class HttpFront {
 
   /** What there is to close. */
   get components(): readonly Component[] {
-    const metrics = this.#metrics
+    const own = [
+      { name: 'the port for metrics', port: this.#metrics },
+      { name: 'the port for the admin page', port: this.#admin },
+    ]
     return [
-      ...(metrics === null ? [] : [{ name: 'the port for metrics', stop: () => metrics.listener.close() }]),
+      ...own.flatMap(({ name, port }) => (port === null ? [] : [{ name, stop: () => port.listener.close() }])),
       { name: 'the port', stop: () => this.#listener.close() },
       {
         name: 'what is attached to the servers of the program',
@@ -150,17 +168,35 @@ export class HttpFront {
       logger,
       random,
       refusalOf: (visit, request) => access.refusalOf(visit, request),
+      refused: (address, code) => this.#options.notes.refused({ act: 'connection', code, user: null, address, documentId: null }),
       others,
     })
   }
 }
 
-function applicationOf({ live, base, files, version, node, started, readiness, drain }: HttpFrontOptions): Application {
+interface OwnPort {
+  readonly listener: HttpListener
+  readonly port: number
+  readonly host: string
+}
+
+/** Whether a path below the base path is the admin page's or its API's. */
+function isForOperators(path: string): boolean {
+  return ['/admin', '/api/v1/admin'].some((one) => path === one || path.startsWith(`${one}/`))
+}
+
+/** The same, with nothing where `isHidden` says so. */
+function without(application: Application, isHidden: (request: Request) => boolean): Application {
+  return (request, bindings) => application(isHidden(request) ? new Request(new URL('/nothing', request.url), request) : request, bindings)
+}
+
+function applicationOf(options: HttpFrontOptions): Application {
+  const { live, base, files, adminFiles, desk, notes, version, node, started, readiness, drain } = options
   const { access, audit, budget, clock, counters, limits, logger } = base
   return createApplication({
     logger,
     memory: budget,
-    audit,
+    audit: notes.trail(audit),
     counters,
     gauges: serverGauges({ node, started, budget, sessions: access.sessions }),
     clock,
@@ -171,11 +207,15 @@ function applicationOf({ live, base, files, version, node, started, readiness, d
       authorize: (request) => access.authorize(request),
       refusalOf: (visit, request) => access.refusalOf(visit, request),
       isAllowedOrigin: (origin) => access.isAllowedOrigin(origin),
+      servesOperators: (request) => access.servesOperators(request),
       trustedProxies: live.trustedProxies,
     },
     accessControl: access,
     webhooks: () => node()?.webhooks ?? null,
     drain,
+    adminFiles,
+    overview: (samplesAfter) => desk.overview(samplesAfter),
+    identity: () => desk.identity(),
     version,
     presence: () => started()?.presence ?? null,
     history: () => started()?.node.history ?? null,

@@ -21,7 +21,7 @@ import type { QuotaRule } from '../document/quota-rule.js'
 import type { DocumentTuning } from '../document/tuning.js'
 import type { EditGuard } from '../events/hooks.js'
 import { Gateway } from '../gateway/gateway.js'
-import type { ConnectGuard } from '../gateway/services.js'
+import type { ConnectGuard, GatewayServices } from '../gateway/services.js'
 import { History } from '../history/history.js'
 import { Workshop } from '../history/workshop/workshop.js'
 import { AppMessages, type AppMessagesOptions } from '../messages/app-messages.js'
@@ -61,6 +61,8 @@ export interface NodeOptions {
   readonly connectGuard?: ConnectGuard | null
   readonly observer?: DocumentObserver | null
   readonly mayPass?: AppMessagesOptions['mayPass']
+  /** Told of sessions that are refused or ended. Default: nobody is. */
+  readonly refused?: GatewayServices['refused']
   /** Addresses that are told of changes. Default: none. */
   readonly webhooks?: AskedWebhooks
   /** Runs when everything is committed that will be, before what documents can be read from goes. */
@@ -189,6 +191,7 @@ export class ServerNode {
         sessions,
         connectGuard: options.connectGuard ?? null,
         resumptions: options.resumptions ?? null,
+        ...(options.refused === undefined ? {} : { refused: options.refused }),
         serverId: ownership.boot,
       },
       documents,
@@ -199,8 +202,8 @@ export class ServerNode {
   #observer(observer: DocumentObserver | null): DocumentObserver {
     return {
       firstContent: observer?.firstContent ?? null,
-      committed: (documentId, seq, users) => {
-        observer?.committed(documentId, seq, users)
+      committed: (documentId, seq, users, bytes) => {
+        observer?.committed(documentId, seq, users, bytes)
         this.webhooks.committed(documentId, seq)
       },
       becameIdle: (documentId) => {

@@ -4,14 +4,33 @@ import type { Fence } from '../../persistence/store.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 
+export interface NodeStanding {
+  readonly nodeId: string
+  readonly boot: string
+  /** host:port that other nodes are told; null where there are none. */
+  readonly advertise: string | null
+  /** Null: that of this node. */
+  readonly version: string | null
+  /** Milliseconds since the Unix epoch, by the store's clock; null: not on record. */
+  readonly startedAt: number | null
+  /** Since its last heartbeat, when this node last looked. */
+  readonly heartbeatAgeMs: number
+  readonly draining: boolean
+  readonly ownedShards: number
+}
+
 export interface Ownership {
   /** Random id of this start of the process. */
   readonly boot: string
+  /** This node's name. */
+  readonly nodeId: string
   /** What sessions attach through: it finds documents wherever they are owned. */
   readonly directory: DocumentDirectory & DocumentCommands
   readonly ownedShards: number
   /** This one included. */
   readonly nodesAlive: number
+  /** Who is alive as this node knows it, this one included, by node id; walks through no more than the shards. */
+  nodes(): readonly NodeStanding[]
   /** Takes part. Nothing is owned before. Rejects with a store error. */
   start(): Promise<void>
   /** The fence under which this process owns the document's shard; null if it does not. */

@@ -57,6 +57,12 @@ export interface ServerOptions {
   readonly metricsPort?: number | null
   /** Where that port listens. Default 127.0.0.1. */
   readonly metricsHost?: string
+  /** Whether the admin page is served at `/admin`, for whoever has the right admin on everything. Default: it is. */
+  readonly adminPage?: boolean
+  /** A port of its own for the admin page and the API that it uses, opened by `listen`. Default: they are where everything is. */
+  readonly adminPort?: number | null
+  /** Where that port listens. Default 127.0.0.1. */
+  readonly adminHost?: string
   /** A file that gets a line of JSON for each change over the API, each export, and each refusal. Default: none. */
   readonly auditLog?: string | null
   /** How much documents may have, such as `users/{user}/** documents=100 document-bytes=8MiB log-bytes-per-day=256MiB`; see docs/operations.md. Default: none. */

@@ -24,6 +24,7 @@ import { type Component, inOrder, LifeCycle } from './life-cycle.js'
 import type { LiveSettings } from './live-settings.js'
 import { garbageCollector, MemoryReturn } from './memory-return.js'
 import type { ServerNode } from './node.js'
+import { OperatorDesk, type OperatorNotes } from './operator-desk.js'
 import type { NodeBase, StartedNode } from './started-node.js'
 import type { ReloadedSettings, ReloadOptions, WebSocketConstructor, WeftServer } from './weft-server.js'
 
@@ -35,6 +36,9 @@ export interface ServerParts {
   readonly base: NodeBase
   readonly audit: AuditLog | null
   readonly files: ReadonlyMap<string, StaticFile>
+  readonly adminFiles: ReadonlyMap<string, StaticFile>
+  /** What operators are shown of what happens. */
+  readonly notes: OperatorNotes
   /** Lets other nodes in; null for a server that is alone. */
   readonly gatekeeper: NodeGatekeeper | null
   readonly version: string
@@ -58,6 +62,7 @@ export class Server implements WeftServer {
   readonly closed: Promise<void>
   readonly #parts: ServerParts
   readonly #http: HttpFront
+  readonly #desk: OperatorDesk
   /** Of what is around the node. */
   readonly #lifeCycle: LifeCycle
   #markReady: () => void = () => {}
@@ -66,20 +71,28 @@ export class Server implements WeftServer {
   #state: ServerState = { kind: 'created' }
 
   constructor(parts: ServerParts) {
-    const { live, base, files, gatekeeper, version } = parts
+    const { live, base, files, adminFiles, notes, gatekeeper, version } = parts
     this.#parts = parts
     this.access = base.access
     this.counters = base.counters
     this.#lifeCycle = new LifeCycle(base)
+    const state = { node: () => this.node, started: () => this.#started, readiness: () => this.#readiness() }
+    this.#desk = new OperatorDesk(base, notes, {
+      ...state,
+      version,
+      isCluster: gatekeeper !== null,
+      hasRedis: live.current['cluster.redisUrl'] !== null,
+    })
     this.#http = new HttpFront({
+      ...state,
       live,
       base,
       files,
+      adminFiles,
+      desk: this.#desk,
+      notes,
       gatekeeper,
       version,
-      node: () => this.node,
-      started: () => this.#started,
-      readiness: () => this.#readiness(),
       drain: () => this.drain(),
     })
     this.ready = new Promise((resolve, reject) => {
@@ -101,6 +114,7 @@ export class Server implements WeftServer {
     const around: readonly Component[] = [
       { name: 'the return of memory', stop: () => memoryReturn?.stop() },
       { name: 'the audit log', stop: () => audit?.close() },
+      this.#desk.component,
       ...this.#http.components,
     ]
     await this.#lifeCycle.start(around)
@@ -138,6 +152,10 @@ export class Server implements WeftServer {
     return this.#http.metricsUrl
   }
 
+  get adminUrl(): string | null {
+    return this.#http.adminUrl
+  }
+
   get presence(): WeftServer['presence'] {
     return this.#started?.presence ?? null
   }
@@ -162,7 +180,9 @@ export class Server implements WeftServer {
     const { live, base } = this.#parts
     const { access } = base
     const settings = live.current
-    checkExposure(host, { access, settings: settingsUnder(settings, 'access'), clusterSecret: settings['cluster.secret'] }, base.logger)
+    const exposed = { access, settings: settingsUnder(settings, 'access'), clusterSecret: settings['cluster.secret'] }
+    checkExposure(host, exposed, base.logger)
+    if (settings.adminPort !== null) checkExposure(settings.adminHost, exposed, base.logger)
     await this.#http.listen(port, host)
     this.begin(this.url, joiningCluster)
   }

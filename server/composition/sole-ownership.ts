@@ -6,7 +6,7 @@ import { type Random, randomId } from '../../core/random.js'
 import type { Claimant, DocumentStore, Fence } from '../../persistence/store.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
-import type { Ownership } from './ownership.js'
+import type { NodeStanding, Ownership } from './ownership.js'
 
 const BOOT_ID_BYTES = 16
 
@@ -27,12 +27,22 @@ export class SoleOwnership implements Ownership {
     return this.#claimant.boot
   }
 
+  get nodeId(): string {
+    return this.#claimant.nodeId
+  }
+
   get ownedShards(): number {
     return this.#epochs.size
   }
 
   get nodesAlive(): number {
     return 1
+  }
+
+  nodes(): readonly NodeStanding[] {
+    const { nodeId, boot } = this.#claimant
+    const unknown = { advertise: null, version: null, startedAt: null }
+    return [{ nodeId, boot, ...unknown, heartbeatAgeMs: 0, draining: false, ownedShards: this.ownedShards }]
   }
 
   /** Claims all shards, whoever had them. Rejects with `store-failed` if somebody else claims at the same time. */

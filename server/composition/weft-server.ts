@@ -36,6 +36,8 @@ export interface WeftServer {
   listen(port: number, host?: string): Promise<void>
   /** Of the port of its own for metrics, such as `http://127.0.0.1:9464`; null without one, and before `listen`. */
   readonly metricsUrl: string | null
+  /** Of the port of its own for the admin page, such as `http://127.0.0.1:9465`; null without one, and before `listen`. */
+  readonly adminUrl: string | null
   /** Resolves when the server serves. Rejects with `invalid-configuration` when a setting has to change first. */
   readonly ready: Promise<void>
   /** Such as `http://127.0.0.1:1234`. Throws before `listen`. */

@@ -92,6 +92,25 @@ export const settings = {
     variable: 'WEFT_METRICS_HOST',
     help: 'where that port listens',
   }),
+  adminPage: setting(kinds.flag, true, {
+    group: 'server',
+    flag: '--no-admin-page',
+    variable: 'WEFT_ADMIN_PAGE',
+    help: 'serve the admin page at /admin, for whoever has the right admin on everything; while nobody configured who may do what, for this machine only',
+  }),
+  adminPort: setting(kinds.optional(kinds.port), null, {
+    group: 'server',
+    flag: '--admin-port',
+    variable: 'WEFT_ADMIN_PORT',
+    help: 'a port of its own for the admin page and the API that it uses, 0 for any free one; the other one then has neither /admin nor /api/v1/admin',
+    otherwise: 'they are on the other port',
+  }),
+  adminHost: setting(kinds.text('<address>'), '127.0.0.1', {
+    group: 'server',
+    flag: '--admin-host',
+    variable: 'WEFT_ADMIN_HOST',
+    help: 'where that port listens',
+  }),
   dataDir: setting(kinds.text('<folder>'), './data', {
     group: 'server',
     flag: '--data',

@@ -29,8 +29,8 @@ const OWNER_BYTES = 8
 
 /** What an owner tells its directory. */
 export interface OwnerEvents {
-  /** Something was committed, by these users. */
-  committed(owner: DocumentOwner, users: readonly string[]): void
+  /** Something was committed, by these users: so many bytes. */
+  committed(owner: DocumentOwner, users: readonly string[], bytes: number): void
   /** The document has nobody and nothing to do. Said again each time that it becomes so. */
   idle(owner: DocumentOwner): void
   /** The owner is over, for any reason. */
@@ -100,7 +100,7 @@ export class DocumentOwner implements AttachmentOwner {
       measured: () => this.#measurePressure(),
       committed: ({ update, users = [] }) => {
         quota?.logged(update.length)
-        this.#events.committed(this, users)
+        this.#events.committed(this, users, update.length)
       },
       settled: () => this.#committed(),
       fenced: () => this.stop(ownerMoved()),

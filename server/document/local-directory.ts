@@ -51,7 +51,7 @@ type DirectoryState =
 export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   readonly #options: LocalDirectoryOptions
   readonly #events: OwnerEvents = {
-    committed: (owner, users) => this.#options.observer?.committed(owner.documentId, owner.durableSeq, users),
+    committed: (owner, users, bytes) => this.#options.observer?.committed(owner.documentId, owner.durableSeq, users, bytes),
     idle: (owner) => {
       // Nothing is there to be read again, so nothing is kept (G8).
       if (owner.blank) this.#evict(owner)
@@ -100,6 +100,11 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
     let open = 0
     for (const entry of this.#entries.values()) if (entry.kind === 'open') open += 1
     return open
+  }
+
+  /** The number of documents that are in memory or on their way there; costs nothing to ask. */
+  get documentCount(): number {
+    return this.#entries.size
   }
 
   /** Sessions on this document in this process. */

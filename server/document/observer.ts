@@ -7,8 +7,8 @@ export interface DocumentObserver {
    * that it is asked once on all nodes. Null: nobody is asked. A rejection fails the opening, which may be tried again.
    */
   readonly firstContent: ((documentId: string) => Promise<Uint8Array | null>) | null
-  /** Something was committed. `users`: who wrote it, without those of whom nobody knows who they are. */
-  committed(documentId: string, seq: number, users: readonly string[]): void
+  /** Something was committed. `users`: who wrote it, without those of whom nobody knows who they are. `bytes`: of the row of the log. */
+  committed(documentId: string, seq: number, users: readonly string[], bytes: number): void
   /** The document was closed, since nobody has used it for a while. */
   becameIdle(documentId: string): void
 }

@@ -24,6 +24,8 @@ export interface DeliveryOptions {
   readonly sources: () => Sources | null
   /** What the client says that it has cannot be understood. */
   readonly failed: (error: WeftError) => void
+  /** The client began or ceased to take too little. Default: nobody is told. */
+  readonly lagging?: (lagging: boolean) => void
 }
 
 type DeliveryFlow =
@@ -70,6 +72,12 @@ export class Delivery {
       drained: () => this.#drained(),
       tooSlow: () => this.#tooSlow(),
     })
+  }
+
+  /** How far the client is behind, for people. */
+  get lag(): { readonly state: DeliveryFlow['kind']; readonly edits: number } {
+    const seq = this.#options.sources()?.attachment.seq ?? this.#seq
+    return { state: this.#flow.kind, edits: this.#flow.kind === 'unsynced' ? 0 : Math.max(0, seq - this.#seq) }
   }
 
   /** Sends what may not be left out. */
@@ -262,6 +270,7 @@ export class Delivery {
     if (lagging === this.#isCounted) return
     this.#isCounted = lagging
     this.#options.services.lagging?.add(lagging ? 1 : -1)
+    this.#options.lagging?.(lagging)
   }
 
   #drained(): void {

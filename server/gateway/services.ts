@@ -1,6 +1,7 @@
 // What every connection of the gateway shares.
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
+import type { WeftErrorCode } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
@@ -63,6 +64,14 @@ export interface GatewayServices {
   readonly messages?: AppMessageRoute | null
   /** What clients get that they can show when they come back. Null: nothing. */
   readonly resumptions?: Resumptions | null
+  /** Told of each session that is refused, or ended against its client's wish, in no more words than these. Default: nobody is. */
+  readonly refused?: (refusal: {
+    readonly act: 'session'
+    readonly code: WeftErrorCode
+    readonly user: string | null
+    readonly address: string | null
+    readonly documentId: string
+  }) => void
   /** Sessions that lag now. */
   readonly lagging?: Tally
   /** Where sessions are found by who has them. */

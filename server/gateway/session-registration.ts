@@ -8,7 +8,7 @@ import type { GatewayServices } from './services.js'
 /** Timers of platforms count in 32 bits, and a clock may be set: a right that lasts longer is looked at in between. */
 const LOOKED_AT_MS_MAX = 3_600_000
 
-type About = Pick<RegisteredSession, 'documentId' | 'address' | 'connectionId' | 'tell'>
+type About = Pick<RegisteredSession, 'documentId' | 'address' | 'connectionId' | 'tell' | 'lag'>
 
 export class SessionRegistration {
   readonly #services: Pick<GatewayServices, 'clock' | 'sessions' | 'serverId' | 'counters'>
@@ -42,7 +42,7 @@ export class SessionRegistration {
   }
 
   /** It was found out who the session is, the first time or again. May end the session. */
-  set({ user, name = null, permission, tokenId = null, issuedAt = null, expiresAt = null }: Authorization): void {
+  set({ user, name = null, permission, admin = false, tokenId = null, issuedAt = null, expiresAt = null }: Authorization): void {
     const { clock, sessions, serverId, counters } = this.#services
     this.#expiresAt = expiresAt
     this.#watch()
@@ -53,6 +53,8 @@ export class SessionRegistration {
       user,
       name,
       permission,
+      admin,
+      expiresAt,
       tokenId,
       issuedAt,
       askedAt: clock.monotonic(),
@@ -62,6 +64,11 @@ export class SessionRegistration {
         this.#ended(error)
       },
     })
+  }
+
+  /** The client began or ceased to take too little. */
+  setLagging(lagging: boolean): void {
+    if (this.#sessionId !== null) this.#services.sessions.setLagging(this.#sessionId, lagging)
   }
 
   /** The session is over. Idempotent. */

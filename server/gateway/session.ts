@@ -80,7 +80,13 @@ export class Session implements SessionSink, AwarenessSink {
       bytesMax: services.limits.attachingBytesMax,
       hold: (held) => (held ? connection.holdReading() : connection.releaseReading()),
     })
-    const about = { documentId, address, connectionId: connection.id, tell: (message: AppMessage) => this.#tell(message) }
+    const about = {
+      documentId,
+      address,
+      connectionId: connection.id,
+      tell: (message: AppMessage) => this.#tell(message),
+      lag: () => ({ ...this.#delivery.lag, waitingBytes: connection.waitingBytes }),
+    }
     this.#registration = new SessionRegistration(services, about, (error) => this.#end(error))
     this.#messages = new SessionMessages({ services, notice: (error) => this.#notice(error) })
     this.#delivery = new Delivery({
@@ -89,6 +95,7 @@ export class Session implements SessionSink, AwarenessSink {
       dialect,
       sources: () => (this.#state.kind === 'attached' ? this.#state : null),
       failed: (error) => this.#end(naming('state vector', error)),
+      lagging: (lagging) => this.#registration.setLagging(lagging),
     })
   }
 
@@ -407,7 +414,9 @@ export class Session implements SessionSink, AwarenessSink {
   #end(error: WeftError): void {
     if (this.#state.kind === 'ended') return
     this.leave()
-    this.#options.services.counters.refused(error.code)
+    const { services, documentId, address } = this.#options
+    services.counters.refused(error.code)
+    services.refused?.({ act: 'session', code: error.code, user: this.#user, address, documentId })
     this.#options.dialect.sessionEnded(error)
   }
 

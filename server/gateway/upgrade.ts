@@ -32,6 +32,8 @@ export interface UpgradeOptions {
   readonly trustedProxies?: TrustedProxies
   /** Why a client's request is answered no further, whatever it shows; null if it is. Default: every one is. */
   readonly refusalOf?: (visit: Visit, request: IncomingMessage) => WeftError | null
+  /** Told of each client that is refused before it is connected, by a word for why. Default: nobody is. */
+  readonly refused?: (address: string | null, code: string) => void
   readonly logger?: Logger
   readonly random?: Random
   /** What becomes of requests that are not under the base path: a server of the program's own has more than ours. Default: they are refused. */
@@ -75,14 +77,16 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
       ignoreUpgrade(httpServer, request, stream)
       return
     }
-    const refuse = (status: string, reason: string, headers: readonly string[] = []): void => {
+    const refuse = (code: string, status: string, reason: string, headers: readonly string[] = []): void => {
       counters.add('connections_refused')
+      options.refused?.(clientAddressOf(request, trustedProxies), code)
       refuseUpgrade(stream, status, reason, headers)
     }
     const target = behindBasePath(request.url ?? '/', basePath)
     const dialect = chooseDialect(dialects, offeredProtocols(request.headers['sec-websocket-protocol']), target)?.dialect
     if (dialect === undefined || (dialect.speaker === 'node' && nodes === null)) {
       refuse(
+        'unknown-subprotocol',
         '400 Bad Request',
         `None of the offered WebSocket subprotocols is known here. Supported: weft.1, or anything else for y-websocket.`,
       )
@@ -97,13 +101,13 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
     }
     const gateway = options.gateway()
     if (gateway === null) {
-      refuse('503 Service Unavailable', 'This server is starting; connect again.', ['Retry-After: 1'])
+      refuse('starting', '503 Service Unavailable', 'This server is starting; connect again.', ['Retry-After: 1'])
       return
     }
     const outsider = dialect.speaker === 'node' ? null : refusalOf({ ...arrivalOf(dialect, request), parameters: noParameters }, request)
     if (outsider !== null) {
       logger.warn({ address: request.socket.remoteAddress, origin: request.headers.origin }, outsider.message)
-      refuse('403 Forbidden', outsider.message)
+      refuse(outsider.code, '403 Forbidden', outsider.message)
       return
     }
     // Other nodes are let in whatever else comes: they have documents that others need, and documents that they own are needed here.
@@ -117,24 +121,25 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
     switch (admission) {
       case 'too-fast':
         // Spread, so that they do not come back in step.
-        refuse('503 Service Unavailable', 'More connections come than this server lets in each second; connect again.', [
+        refuse(admission, '503 Service Unavailable', 'More connections come than this server lets in each second; connect again.', [
           `Retry-After: ${1 + random.below(RETRY_SPREAD_S)}`,
         ])
         return
       case 'full':
-        refuse('503 Service Unavailable', `This server has ${limits.connectionsMax} connections, which is the most it may.`, [
+        refuse(admission, '503 Service Unavailable', `This server has ${limits.connectionsMax} connections, which is the most it may.`, [
           'Retry-After: 10',
         ])
         return
       case 'address-full':
         refuse(
+          admission,
           '503 Service Unavailable',
           `Your address has ${limits.connectionsPerAddressMax} connections to this server, which is the most it may.`,
           ['Retry-After: 10'],
         )
         return
       case 'draining':
-        refuse('503 Service Unavailable', 'This server is shutting down; connect again.', ['Retry-After: 1'])
+        refuse(admission, '503 Service Unavailable', 'This server is shutting down; connect again.', ['Retry-After: 1'])
         return
       case 'admitted':
         break
@@ -148,7 +153,7 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
           { address: request.socket.remoteAddress },
           'a node was refused: it has another cluster secret; give all nodes the same --cluster-secret (CLUSTER_SECRET)',
         )
-        refuse('401 Unauthorized', NODES_PROVE, challengeOf(gatekeeper))
+        refuse('unproven-node', '401 Unauthorized', NODES_PROVE, challengeOf(gatekeeper))
         return
       }
       proofs.set(request, proof)
@@ -161,6 +166,11 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
   }
   httpServer.on('upgrade', upgrade)
   return () => void httpServer.off('upgrade', upgrade)
+}
+
+/** Answers every upgrade on a port without WebSockets as a request that did not ask for one. */
+export function answerUpgrades(httpServer: Server): void {
+  httpServer.on('upgrade', (request, stream) => ignoreUpgrade(httpServer, request, stream))
 }
 
 function webSocketServer(maxPayload: number, handleProtocols: (offered: Set<string>) => string | false): WebSocketServer {

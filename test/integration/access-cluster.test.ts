@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import * as Y from 'yjs'
 import { connect, type DocumentSession } from '../../client/index.js'
 import { silentLogger } from '../../core/log.js'
-import { LocalCluster } from '../helpers/local-cluster.js'
+import { LocalCluster, nodeIdOf } from '../helpers/local-cluster.js'
 import type { ServerProcess } from '../helpers/server-process.js'
 import { until } from '../helpers/until.js'
 
@@ -47,6 +47,37 @@ test('access in a cluster', async (context) => {
     assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
     for (const outcome of outcomes) if (outcome.status === 'rejected') assert.equal(outcome.reason.code, 'unauthenticated')
   })
+
+  await context.test(
+    'X3: each node shows all nodes with their shards, and a session of one is closed through the other',
+    async (context) => {
+      const ada = open(context, one, await ticketFor(one, 'ada'))
+      await ada.synced
+      for (const [index, node] of [one, two].entries()) {
+        const overviewOf = () => ask(node, 'GET', '/admin/overview')
+        // A node that has just joined is heard of with the next heartbeat, and shards that move to it are nobody's for a moment.
+        await until(async () => {
+          const { nodes, shards } = await overviewOf()
+          return nodes.length === 2 && shards.unowned === 0
+        }, 'both nodes are known, and every shard has an owner')
+        const { node: answering, nodes } = await overviewOf()
+        assert.deepEqual([answering.mode, answering.nodeId, answering.redis], ['cluster', nodeIdOf(index), 'connected'])
+        assert.deepEqual(
+          nodes.map(({ nodeId, draining }: { nodeId: string; draining: boolean }) => [nodeId, draining]),
+          [
+            [nodeIdOf(0), false],
+            [nodeIdOf(1), false],
+          ],
+        )
+        for (const { ownedShards } of nodes) assert.ok(ownedShards > 300, `${ownedShards}`)
+      }
+      assert.equal((await ask(two, 'GET', '/admin/sessions?find=ada')).items.length, 0)
+      const [session] = (await ask(one, 'GET', '/admin/sessions?find=ada')).items
+      assert.equal(session.documentId, 'notes/today')
+      await ask(two, 'POST', '/revocations', { kind: 'session', id: session.sessionId })
+      await until(() => ada.status.state === 'refused', 'its client was told')
+    },
+  )
 
   await context.test('a cursor names the user of its ticket on the other node too, whatever its client claims', async (context) => {
     const ada = open(context, one, await ticketFor(one, 'ada'))

@@ -32,6 +32,9 @@ test('the packed package installs into an empty project, compiles, and runs its 
       [],
       'nothing but the product',
     )
+    for (const page of ['demo', 'admin'])
+      for (const file of ['index.html', 'main.js', 'style.css', 'icon.svg'])
+        assert.ok(paths.includes(`dist/${page}/${file}`), `${page}: ${file}`)
     await npm(['exec', '--offline', '--', 'weft', '--help'])
 
     const quickStart = await examples('README.md')

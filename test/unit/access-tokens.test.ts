@@ -409,6 +409,9 @@ describe('revocations', () => {
       tokenId: null,
       issuedAt: null,
       askedAt: 0,
+      admin: false,
+      expiresAt: null,
+      lag: () => ({ state: 'live' as const, edits: 0, waitingBytes: 0 }),
     } as const
     access.sessions.set({ ...session, connectionId: 1, tell: () => false, end: (error) => void ended.push(error.code) })
     await access.revocations.revoke('user', 'ada', null)

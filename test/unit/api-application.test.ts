@@ -36,6 +36,9 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
     webhooks: () => null,
     audit: null,
     drain: async () => {},
+    adminFiles: new Map(),
+    overview: () => assert.fail('nobody may see it'),
+    identity: () => null,
     logger: silentLogger,
     memory: new MemoryBudget(defaultLimits.memoryBytesMax),
     counters: new Counters(),
@@ -52,6 +55,7 @@ function applicationWith(authorize: Authorize | null, proxies: readonly string[]
       authorize: (request) => access.authorize(request),
       refusalOf: (visit, request) => access.refusalOf(visit, request),
       isAllowedOrigin: (origin) => access.isAllowedOrigin(origin),
+      servesOperators: (request) => access.servesOperators(request),
       trustedProxies,
     },
     presence: () => ({

@@ -8,7 +8,7 @@ import type { Right } from '../../access/rights.js'
 import type { Visit } from '../../access/visit.js'
 import type { ApiEnvironment } from './environment.js'
 
-export interface ApiAccess extends Pick<AccessControl, 'authorize' | 'refusalOf' | 'isAllowedOrigin'> {
+export interface ApiAccess extends Pick<AccessControl, 'authorize' | 'refusalOf' | 'isAllowedOrigin' | 'servesOperators'> {
   readonly trustedProxies: TrustedProxies
 }
 

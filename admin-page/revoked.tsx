@@ -1,0 +1,90 @@
+/** @jsxImportSource preact */
+// What is revoked on all nodes; asked for only when somebody wants to see it.
+import { useState } from 'preact/hooks'
+import { request } from './api.js'
+import { dateTime } from './format.js'
+
+interface Revocation {
+  readonly kind: string
+  readonly id: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+}
+
+const SHOWN_MAX = 200
+
+export function RevokedList({ done }: { readonly done: (words: string) => void }) {
+  const [items, setItems] = useState<readonly Revocation[] | null>(null)
+  const [error, setError] = useState<string | null>(null)
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work()
+      setError(null)
+    } catch (thrown) {
+      setError(thrown instanceof Error ? thrown.message : String(thrown))
+    }
+  }
+  const load = (): Promise<void> =>
+    attempt(async () => {
+      const answer = await request<{ readonly items: readonly Revocation[] }>('GET', 'revocations')
+      setItems([...answer.items].sort((one, other) => other.createdAt - one.createdAt))
+    })
+  const lift = ({ kind, id }: Revocation): Promise<void> =>
+    attempt(async () => {
+      await request('DELETE', `revocations/${kind}/${encodeURIComponent(id)}`)
+      await load()
+      done(`${id} is not revoked any more.`)
+    })
+  return (
+    <section class="card" aria-labelledby="revoked">
+      <div class="card-head">
+        <h2 id="revoked">
+          Revoked <small>on all nodes</small>
+        </h2>
+        <button type="button" class="button small quiet" onClick={load}>
+          {items === null ? 'Show' : 'Look again'}
+        </button>
+      </div>
+      {error === null ? null : (
+        <p class="error" role="alert">
+          {error}
+        </p>
+      )}
+      {items === null ? (
+        <p class="nothing">Users, tokens and sessions that were revoked.</p>
+      ) : items.length === 0 ? (
+        <p class="nothing">Nothing is revoked.</p>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th>What</th>
+              <th>Since</th>
+              <th>Until</th>
+              <th>
+                <span class="unseen">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.slice(0, SHOWN_MAX).map((one) => (
+              <tr key={`${one.kind} ${one.id}`}>
+                <td data-name="What">
+                  {one.id}
+                  <small>{one.kind}</small>
+                </td>
+                <td data-name="Since">{dateTime(one.createdAt)}</td>
+                <td data-name="Until">{one.expiresAt === null ? 'for good' : dateTime(one.expiresAt)}</td>
+                <td class="actions">
+                  <button type="button" class="button small quiet" onClick={() => lift(one)}>
+                    Lift<span class="unseen"> the revocation of {one.id}</span>
+                  </button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  )
+}
