@@ -42,15 +42,28 @@ function weft(folder: string, flags: readonly string[]): Program {
   }
 }
 
-/** The reference server of y-websocket 2, with its LevelDB persistence, installed by `npm install --prefix bench/peers`. */
-async function yWebsocket(folder: string): Promise<Program> {
-  const script = path.resolve('bench/peers/node_modules/y-websocket/bin/server.cjs')
-  if (!fs.existsSync(script)) throw new Error('The peers are not installed: run `npm install --prefix bench/peers` first.')
-  const port = await freePort()
+/** The servers that `--peer` can name. What `docs/benchmarks.md` says of a peer names what it has stored when an edit arrives. */
+const peers: Readonly<Record<string, (folder: string) => Promise<Program>>> = {
+  /** The reference server of y-websocket 2, with its LevelDB persistence, installed by `npm install --prefix bench/peers`. */
+  'y-websocket': async (folder) => {
+    const script = path.resolve('bench/peers/node_modules/y-websocket/bin/server.cjs')
+    if (!fs.existsSync(script)) throw new Error('The peers are not installed: run `npm install --prefix bench/peers` first.')
+    const port = await freePort()
+    return {
+      args: [script],
+      env: { HOST: '127.0.0.1', PORT: String(port), YPERSISTENCE: folder },
+      address: (line) => (line.startsWith('running at') ? `127.0.0.1:${port}` : null),
+    }
+  },
+  hocuspocus: async (folder) => peerOfOurs('hocuspocus', folder),
+  relay: async (folder) => peerOfOurs('relay', folder),
+}
+
+function peerOfOurs(name: string, folder: string): Program {
   return {
-    args: [script],
-    env: { HOST: '127.0.0.1', PORT: String(port), YPERSISTENCE: folder },
-    address: (line) => (line.startsWith('running at') ? `127.0.0.1:${port}` : null),
+    args: [fileURLToPath(new URL(`./peers/${name}.js`, import.meta.url)), folder],
+    env: {},
+    address: (line) => /^running at (\S+)/.exec(line)?.[1] ?? null,
   }
 }
 
@@ -64,7 +77,7 @@ function freePort(): Promise<number> {
 }
 
 /** The server that `--peer` names, or null for Weft. */
-const peer = process.argv.find((argument) => argument.startsWith('--peer='))?.slice('--peer='.length) ?? null
+export const peer = process.argv.find((argument) => argument.startsWith('--peer='))?.slice('--peer='.length) ?? null
 
 /**
  * Starts `weft serve`, or the peer that `--peer` names, on a free port with a new data folder, on core 0. `flags` go to Weft. WEFT_BENCH_NODE_FLAGS goes to its
@@ -72,8 +85,9 @@ const peer = process.argv.find((argument) => argument.startsWith('--peer='))?.sl
  */
 export async function startServer(flags: readonly string[] = [], filled: string | null = null): Promise<MeasuredServer> {
   const folder = filled ?? fs.mkdtempSync(path.join(os.tmpdir(), 'weft-bench-'))
-  if (peer !== null && peer !== 'y-websocket') throw new Error(`Unknown peer: ${peer}. There is: y-websocket.`)
-  const program = peer === null ? weft(folder, flags) : await yWebsocket(folder)
+  const startPeer = peers[peer ?? '']
+  if (peer !== null && startPeer === undefined) throw new Error(`Unknown peer: ${peer}. There are: ${Object.keys(peers).join(', ')}.`)
+  const program = startPeer === undefined ? weft(folder, flags) : await startPeer(folder)
   const nodeFlags = (process.env['WEFT_BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
   const node = [process.execPath, ...nodeFlags, ...program.args]
   const pinned = spawnSync('taskset', ['--version']).status === 0 && os.cpus().length > 1

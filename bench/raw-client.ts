@@ -1,13 +1,16 @@
 // A client that speaks the y-websocket dialect byte by byte and keeps no document, so that one process can play hundreds of users.
+// Against Hocuspocus it speaks that server's: the same messages behind the document's name, after a token.
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import WebSocket from 'ws'
+import { peer } from './harness.js'
 
 const emptyStateVector = new Uint8Array([0])
 const MESSAGE_SYNC = 0
 const MESSAGE_AWARENESS = 1
 const SYNC_STEP_1 = 0
 const SYNC_STEP_2 = 1
+const HOCUSPOCUS_AUTHENTICATION = 2
 
 export interface RawClientEvents {
   /** A step 2 or an update. */
@@ -19,15 +22,19 @@ export interface RawClientEvents {
 
 export class RawClient {
   readonly #socket: WebSocket
+  /** What each message begins with. */
+  readonly #prefix: Uint8Array
   bytesReceived = 0
   framesReceived = 0
 
-  private constructor(socket: WebSocket, events: RawClientEvents) {
+  private constructor(socket: WebSocket, prefix: Uint8Array, events: RawClientEvents) {
     this.#socket = socket
+    this.#prefix = prefix
     socket.binaryType = 'fragments'
     socket.on('message', (data) => {
       // With this binary type `ws` hands out what it received, piece by piece.
       const fragments = data as unknown as Buffer[]
+      if (fragments[0] !== undefined) fragments[0] = fragments[0].subarray(prefix.length)
       const [head = Buffer.alloc(0)] = fragments
       for (const fragment of fragments) this.bytesReceived += fragment.length
       this.framesReceived++
@@ -46,9 +53,13 @@ export class RawClient {
   /** Connects to a document. Resolves when the socket is open; nothing has been asked yet. */
   static connect(url: string, documentId: string, events: RawClientEvents = {}): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const socket = new WebSocket(`${url}/${documentId}`, { perMessageDeflate: false })
-      const client = new RawClient(socket, events)
-      socket.once('open', () => resolve(client))
+      const prefixed = peer === 'hocuspocus'
+      const socket = new WebSocket(prefixed ? url : `${url}/${documentId}`, { perMessageDeflate: false })
+      const client = new RawClient(socket, prefixed ? nameOf(documentId) : new Uint8Array(), events)
+      socket.once('open', () => {
+        if (prefixed) client.#authenticate()
+        resolve(client)
+      })
       socket.once('error', reject)
     })
   }
@@ -63,7 +74,7 @@ export class RawClient {
   }
 
   awareness(update: Uint8Array): void {
-    const encoder = encoding.createEncoder()
+    const encoder = this.#message()
     encoding.writeVarUint(encoder, 1)
     encoding.writeVarUint8Array(encoder, update)
     this.#socket.send(encoding.toUint8Array(encoder))
@@ -77,13 +88,34 @@ export class RawClient {
     this.#socket.terminate()
   }
 
-  #sendSync(type: number, payload: Uint8Array): void {
+  #message(): encoding.Encoder {
     const encoder = encoding.createEncoder()
+    encoding.writeUint8Array(encoder, this.#prefix)
+    return encoder
+  }
+
+  #authenticate(): void {
+    const encoder = this.#message()
+    encoding.writeVarUint(encoder, HOCUSPOCUS_AUTHENTICATION)
+    encoding.writeVarUint(encoder, 0)
+    encoding.writeVarString(encoder, 'bench')
+    this.#socket.send(encoding.toUint8Array(encoder))
+  }
+
+  #sendSync(type: number, payload: Uint8Array): void {
+    const encoder = this.#message()
     encoding.writeVarUint(encoder, 0)
     encoding.writeVarUint(encoder, type)
     encoding.writeVarUint8Array(encoder, payload)
     this.#socket.send(encoding.toUint8Array(encoder))
   }
+}
+
+/** A document's name as each message of Hocuspocus begins with it: its length, then UTF-8. */
+function nameOf(documentId: string): Uint8Array {
+  const encoder = encoding.createEncoder()
+  encoding.writeVarString(encoder, documentId)
+  return encoding.toUint8Array(encoder)
 }
 
 /** Connects `count` clients, a few at a time. */
