@@ -9,11 +9,14 @@ export interface DecodedUsers {
   readonly byteLength: number
 }
 
+const noUsers = Uint8Array.of(0)
+
 /** No more users than this can be in one row. */
 const USERS_MAX = 1_000_000
 
 /** `users` are whole numbers from 0 to 2^53 - 1, each once, in any order. */
 export function encodeUsers(users: readonly number[]): Uint8Array {
+  if (users.length === 0) return noUsers
   const bytes: number[] = []
   pushVarint(bytes, users.length)
   let before = 0

@@ -1,11 +1,13 @@
 // Reading and writing lib0-encoded bytes: variable-length unsigned integers, and length-prefixed byte arrays and strings.
 // The reader trusts nothing: every failure is a WeftError `malformed` that says what was being read.
-import * as encoding from 'lib0/encoding'
-import { decodeUtf8 } from 'lib0/string'
+import { decodeUtf8, encodeUtf8 } from 'lib0/string'
+import { assert } from '../core/assert.js'
 import { WeftError } from '../core/errors.js'
 
 /** Payloads above this many bytes are sent as they lie in memory; smaller ones are cheaper to copy into one frame. */
 export const sharedPartBytesMin = 4096
+
+const PART_BYTES_MIN = 32
 
 /** A safe integer has 53 bits, at 7 bits a byte. */
 const VAR_UINT_BYTES_MAX = 8
@@ -98,33 +100,56 @@ export class MessageReader {
  */
 export class PartsWriter {
   readonly #parts: Uint8Array[] = []
-  #encoder = encoding.createEncoder()
+  /** The part that is being written, and room for more. */
+  #bytes = new Uint8Array(PART_BYTES_MIN)
+  #at = 0
 
   varUint(value: number): this {
-    encoding.writeVarUint(this.#encoder, value)
+    this.#reserve(VAR_UINT_BYTES_MAX)
+    this.#writeVarUint(value)
     return this
   }
 
   varString(text: string): this {
-    encoding.writeVarString(this.#encoder, text)
-    return this
+    return this.#inPlace(encodeUtf8(text))
   }
 
   varBytes(bytes: Uint8Array): this {
-    encoding.writeVarUint(this.#encoder, bytes.length)
-    if (bytes.length <= sharedPartBytesMin) {
-      encoding.writeUint8Array(this.#encoder, bytes)
-    } else {
-      this.#parts.push(encoding.toUint8Array(this.#encoder), bytes)
-      this.#encoder = encoding.createEncoder()
-    }
+    if (bytes.length <= sharedPartBytesMin) return this.#inPlace(bytes)
+    this.varUint(bytes.length)
+    this.#parts.push(this.#bytes.subarray(0, this.#at), bytes)
+    this.#bytes = new Uint8Array(PART_BYTES_MIN)
+    this.#at = 0
     return this
   }
 
   /** The message's content, in order. */
   finish(): readonly Uint8Array[] {
-    const last = encoding.toUint8Array(this.#encoder)
-    if (last.length > 0 || this.#parts.length === 0) this.#parts.push(last)
+    if (this.#at > 0 || this.#parts.length === 0) this.#parts.push(this.#bytes.subarray(0, this.#at))
     return this.#parts
+  }
+
+  #inPlace(bytes: Uint8Array): this {
+    this.#reserve(VAR_UINT_BYTES_MAX + bytes.length)
+    this.#writeVarUint(bytes.length)
+    this.#bytes.set(bytes, this.#at)
+    this.#at += bytes.length
+    return this
+  }
+
+  #writeVarUint(value: number): void {
+    assert(Number.isSafeInteger(value) && value >= 0, 'a varUint is a whole number')
+    let rest = value
+    for (; rest >= 0x80; rest = Math.floor(rest / 128)) this.#bytes[this.#at++] = (rest % 128) | 0x80
+    this.#bytes[this.#at++] = rest
+  }
+
+  /** Makes room for so many more bytes. */
+  #reserve(length: number): void {
+    const needed = this.#at + length
+    if (needed <= this.#bytes.length) return
+    const larger = new Uint8Array(Math.max(needed, Math.min(2 * this.#bytes.length, needed + sharedPartBytesMin)))
+    larger.set(this.#bytes.subarray(0, this.#at))
+    this.#bytes = larger
   }
 }

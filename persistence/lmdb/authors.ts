@@ -16,6 +16,8 @@ import {
 } from './layout.js'
 import { checked, readRowUsers } from './reading.js'
 
+const none: readonly number[] = []
+
 /** Above every client id. */
 const CLIENT_ID_END = Number.MAX_SAFE_INTEGER
 
@@ -24,7 +26,7 @@ const KNOWN_NUMBERS_MAX = 10_000
 
 /** The users' numbers; who has none gets one. Called inside a write transaction. */
 export function numbersOf(environment: Environment, users: readonly string[]): readonly number[] {
-  return users.map((user) => numberOf(environment, user))
+  return users.length === 0 ? none : users.map((user) => numberOf(environment, user))
 }
 
 function numberOf(environment: Environment, user: string): number {

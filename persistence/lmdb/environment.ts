@@ -9,6 +9,7 @@ import { checkDataFile, damaged, isMarked, markFolder } from './data-file.js'
 import { newer, unwritable } from './folder-errors.js'
 import { lockFolder } from './folder-lock.js'
 import { putMark, readMark } from './journal-mark.js'
+import type { OwnerRecord } from './layout.js'
 import { PendingRows } from './pending-rows.js'
 import { errorMessage } from './system-errors.js'
 
@@ -33,6 +34,8 @@ export interface Environment {
   readonly pending: PendingRows
   /** The numbers of users that were looked up, some of them perhaps in a transaction that is not committed: one that fails clears it. */
   readonly knownNumbers: Map<string, number>
+  /** Owners of shards, likewise. */
+  readonly knownOwners: Map<number, OwnerRecord>
   readonly root: RootDatabase<Buffer, Buffer>
   /** names of our own */
   readonly meta: Table
@@ -140,6 +143,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
     const tables = {
       pending: new PendingRows(),
       knownNumbers: new Map<string, number>(),
+      knownOwners: new Map<number, OwnerRecord>(),
       root,
       meta,
       owners: table('owners'),

@@ -134,7 +134,7 @@ export class Journal {
   async append(rows: readonly { readonly entry: AppendEntry; readonly committedAt: number }[]): Promise<readonly JournalRow[]> {
     const segment = this.#open
     assert(segment !== null, 'a segment was begun')
-    const numbered = rows.map((row, index) => ({ ...row, position: this.#lastPosition + 1 + index }))
+    const numbered = rows.map(({ entry, committedAt }, index) => ({ entry, committedAt, position: this.#lastPosition + 1 + index }))
     const record = encodeRecord(segment.id, numbered)
     await segment.file.write(record, segment.end)
     segment.end += record.length

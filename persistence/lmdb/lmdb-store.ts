@@ -298,6 +298,8 @@ class LmdbStore implements DocumentStore {
   #putOwner(shard: number, epoch: number, owner: Claimant | null): void {
     const key = ownerKey(shard)
     void this.#environment.owners.put(key, sealOwner(key, { epoch, owner }))
+    // Before it is committed: whoever asks meanwhile must not remember the owner before. A transaction that fails forgets it again.
+    this.#environment.knownOwners.set(shard, { epoch, owner })
   }
 
   #documentInfo(key: Buffer): DocumentInfo {

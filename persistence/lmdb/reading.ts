@@ -27,6 +27,7 @@ import {
   unsealSnapshot,
 } from './layout.js'
 
+const nobody: OwnerRecord = { epoch: 0, owner: null }
 const SEQ_MAX = 2 ** 48 - 1
 
 export interface StoredSnapshotRecord {
@@ -92,11 +93,15 @@ export function readQuarantine(environment: Environment, documentId: string, { i
 }
 
 export function readOwner(environment: Environment, shard: number): OwnerRecord {
+  const { knownOwners } = environment
+  const known = knownOwners.get(shard)
+  if (known !== undefined) return known
   const key = ownerKey(shard)
   const value = environment.owners.get(key)
-  if (value === undefined) return { epoch: 0, owner: null }
   try {
-    return unsealOwner(key, value)
+    const owner = value === undefined ? nobody : unsealOwner(key, value)
+    knownOwners.set(shard, owner)
+    return owner
   } catch (cause) {
     throw new WeftError('store-refused', `The record of who owns shard ${shard} is damaged; nothing can be written there.`, { cause })
   }

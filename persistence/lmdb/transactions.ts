@@ -67,6 +67,7 @@ export class Transactions {
     } catch (thrown) {
       this.#options.environment.pending.showAll()
       this.#options.environment.knownNumbers.clear()
+      this.#options.environment.knownOwners.clear()
       await this.#failed(fitting, thrown, stage)
       return
     }

@@ -84,7 +84,8 @@ export function planAppend(environment: Environment, entries: readonly AppendEnt
     else if (seq === document.head + 1) missing.push({ entry, committedAt: Math.max(now, document.updatedAt) })
     else if (!isWritten(environment, entry)) fencedShards.add(fence.shard)
   }
-  return { rows: missing.filter(({ entry }) => !fencedShards.has(entry.fence.shard)), result: { fencedShards } }
+  const rows = fencedShards.size === 0 ? missing : missing.filter(({ entry }) => !fencedShards.has(entry.fence.shard))
+  return { rows, result: { fencedShards } }
 }
 
 function newDocument(incarnation: string): DocumentRecord {
@@ -93,13 +94,7 @@ function newDocument(incarnation: string): DocumentRecord {
 
 function staleShards(environment: Environment, entries: readonly AppendEntry[]): Set<number> {
   const stale = new Set<number>()
-  const current = new Set<string>()
-  for (const { fence } of entries) {
-    const name = `${fence.shard} ${fence.epoch} ${fence.boot}`
-    if (current.has(name)) continue
-    if (isCurrent(environment, fence)) current.add(name)
-    else stale.add(fence.shard)
-  }
+  for (const { fence } of entries) if (!isCurrent(environment, fence)) stale.add(fence.shard)
   return stale
 }
 
@@ -112,19 +107,26 @@ function isWritten(environment: Environment, entry: AppendEntry): boolean {
 
 /** Puts rows into the file, in order, but for those that are there. Throws `document-corrupt` for one that does not follow: then the journal is not this file's. */
 export function putRows(environment: Environment, rows: readonly DecidedRow[]): void {
-  const documents = new Map<string, DocumentRecord>()
+  const documents = new Map<string, { readonly prefix: Buffer; record: DocumentRecord; isChanged: boolean }>()
   for (const { entry, committedAt } of rows) {
-    const { documentId, fence, incarnation, seq, update, users = [] } = entry
-    const document = documents.get(documentId) ?? readStoredDocument(environment, documentId) ?? newDocument(incarnation)
-    if (document.incarnation === incarnation && seq <= document.head) continue
-    if (document.incarnation !== incarnation || document.head !== seq - 1)
-      throw documentCorrupt(documentId, `row ${seq} of the journal does not follow row ${document.head} of the data file`)
-    const key = rowKey(rowPrefix(documentId), seq)
+    const { documentId, fence, incarnation, seq, update, users = [], firstUses = [] } = entry
+    let document = documents.get(documentId)
+    if (document === undefined) {
+      const record = readStoredDocument(environment, documentId) ?? newDocument(incarnation)
+      document = { prefix: rowPrefix(documentId), record, isChanged: false }
+      documents.set(documentId, document)
+    }
+    const { prefix, record } = document
+    if (record.incarnation === incarnation && seq <= record.head) continue
+    if (record.incarnation !== incarnation || record.head !== seq - 1)
+      throw documentCorrupt(documentId, `row ${seq} of the journal does not follow row ${record.head} of the data file`)
+    const key = rowKey(prefix, seq)
     void environment.log.put(key, sealRow(key, { epoch: fence.epoch, update, committedAt }, numbersOf(environment, users)))
-    putFirstUses(environment, entry, committedAt)
-    documents.set(documentId, { ...document, head: seq, updatedAt: committedAt })
+    if (firstUses.length > 0) putFirstUses(environment, entry, committedAt)
+    document.record = { incarnation, head: seq, logStart: record.logStart, updatedAt: committedAt }
+    document.isChanged = true
   }
-  for (const [documentId, document] of documents) putDocument(environment, documentId, document)
+  for (const [documentId, { record, isChanged }] of documents) if (isChanged) putDocument(environment, documentId, record)
 }
 
 function putDocument(environment: Environment, documentId: string, document: DocumentRecord): void {

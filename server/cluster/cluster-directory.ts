@@ -13,7 +13,7 @@ import type { DocumentStore } from '../../persistence/store.js'
 import type { DocumentCommand, DocumentCommands } from '../document/commands.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from '../document/port.js'
 import { ProcessPressure } from '../document/view/back-pressure.js'
-import type { Pace } from '../document/view/pace.js'
+import type { Busyness, Pace } from '../document/view/pace.js'
 import { linkLost } from './links/link-errors.js'
 import type { NodeAddress } from './links/node-dialer.js'
 import type { NodeLinks } from './links/node-links.js'
@@ -46,6 +46,7 @@ export interface ClusterDirectoryOptions {
   /** What sessions keep until it is acknowledged counts into its pending edits. */
   readonly budget: MemoryBudget
   readonly pace: Pace
+  readonly busyness: Busyness
   readonly times: ClusterDirectoryTimes
 }
 
@@ -220,7 +221,7 @@ export class ClusterDirectory implements DocumentDirectory, DocumentCommands {
     const known = this.#remotes.get(documentId)
     if (known?.link.usable && known.link.address.boot === node.boot) return known
     known?.end(linkLost(known.link.address.nodeId, 'the document has another owner'))
-    const { links, store, clock, logger, counters, limits, budget, pace, times } = this.#options
+    const { links, store, clock, logger, counters, limits, budget, pace, busyness, times } = this.#options
     // Not earlier: what is open already may have moved to another node, and its sessions come along.
     if (budget.level === 'full') throw new WeftError('overloaded', 'The server has no memory left for a further document; try again later.')
     const remote: RemoteDocument = new RemoteDocument({
@@ -233,6 +234,7 @@ export class ClusterDirectory implements DocumentDirectory, DocumentCommands {
       limits,
       budget,
       pace,
+      busyness,
       idleMs: times.remoteIdleMs,
       ended: () => {
         if (this.#remotes.get(documentId) === remote) this.#remotes.delete(documentId)

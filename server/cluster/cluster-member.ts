@@ -12,7 +12,7 @@ import type { MembershipStore, NodeRow, NodeSelf } from '../../persistence/membe
 import type { DocumentStore, Fence } from '../../persistence/store.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
-import type { Pace } from '../document/view/pace.js'
+import type { Busyness, Pace } from '../document/view/pace.js'
 import { ClusterDirectory, defaultDirectoryTimes } from './cluster-directory.js'
 import type { NodeDialer } from './links/node-dialer.js'
 import { NodeLinks } from './links/node-links.js'
@@ -50,6 +50,7 @@ export interface ClusterMemberServices {
   readonly budget: MemoryBudget
   /** How often the documents of other nodes are broadcast to the sessions here. */
   readonly pace: Pace
+  readonly busyness: Busyness
 }
 
 /** How long a node that leaves tries to flush and hand over while the store fails. */

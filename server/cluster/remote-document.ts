@@ -16,7 +16,7 @@ import type { Attachment, AttachRequest, Known, PieceWish } from '../document/po
 import { type AttachmentOwner, SessionAttachment } from '../document/view/attachment.js'
 import { CatchUps } from '../document/view/catch-up.js'
 import { DocumentMemory } from '../document/view/document-memory.js'
-import { documentPeriodMs, type Pace } from '../document/view/pace.js'
+import { type Busyness, DocumentPace, type Pace } from '../document/view/pace.js'
 import { type SessionSlot, SessionSlots } from '../document/view/session-slots.js'
 import { Forwarded } from './forwarded.js'
 import { errorFromWire, linkLost } from './links/link-errors.js'
@@ -35,6 +35,7 @@ export interface RemoteDocumentOptions {
   /** The replica counts into its documents. */
   readonly budget: MemoryBudget
   readonly pace: Pace
+  readonly busyness: Busyness
   /** The channel is kept this long after the last session has gone. */
   readonly idleMs: number
   /** The document is over, for whatever reason. Called exactly once. */
@@ -69,7 +70,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   /** Updates that the live sessions have not been sent. */
   #collected: Uint8Array[] = []
   #broadcastTimer: Timer | null = null
-  #lastBroadcastAt = Number.NEGATIVE_INFINITY
+  readonly #pace = new DocumentPace()
   #idleTimer: Timer | null = null
 
   /** Opens the channel. Throws `owner-moved` if the link has ended. */
@@ -267,8 +268,9 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     if (updates.length === 0 || this.#sessions.size === 0) return
     this.#collected.push(...updates)
     if (this.#broadcastTimer !== null) return
-    const { clock } = this.#options
-    const delayMs = this.#lastBroadcastAt + documentPeriodMs(this.#sessions.size, this.#options.pace) - clock.monotonic()
+    const { clock, pace } = this.#options
+    const now = clock.monotonic()
+    const delayMs = this.#pace.dueAt(now, this.#sessions.size, pace) - now
     if (delayMs <= 0) this.#broadcastCollected()
     else this.#broadcastTimer = clock.after(delayMs, () => this.#broadcastCollected())
   }
@@ -279,7 +281,8 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     const collected = this.#collected
     this.#collected = []
     if (collected.length === 0) return
-    this.#lastBroadcastAt = this.#options.clock.monotonic()
+    const { clock, pace, busyness } = this.#options
+    this.#pace.broadcast(clock.monotonic(), this.#sessions.size, pace, busyness())
     this.#sessions.broadcast({ seq: this.#replica.seq, update: mergeUpdateTree(collected), frames: new Map() })
   }
 

@@ -19,6 +19,7 @@ import { LocalDirectory } from '../document/local-directory.js'
 import type { DocumentObserver } from '../document/observer.js'
 import type { QuotaRule } from '../document/quota-rule.js'
 import type { DocumentTuning } from '../document/tuning.js'
+import type { Busyness } from '../document/view/pace.js'
 import type { EditGuard } from '../events/hooks.js'
 import { Gateway } from '../gateway/gateway.js'
 import type { ConnectGuard, GatewayServices } from '../gateway/services.js'
@@ -52,6 +53,8 @@ export interface NodeOptions {
   /** The store can never commit again (D7). The node has let go of everything and serves nobody; its process has to end. */
   readonly onFatal: (error: WeftError) => void
   readonly tuning: DocumentTuning
+  /** By what beats lengthen. Default: as if there were never time to spare, which depends on no machine. */
+  readonly busyness?: Busyness
   /** Whether compaction keeps deleted content. Default: it does not. */
   readonly keepDeleted?: (documentId: string) => boolean
   /** How much documents may have. Default: no bounds but the limits. */
@@ -102,6 +105,7 @@ export class ServerNode {
   /** Constructs it; its `components` bring it up. */
   constructor(options: NodeOptions) {
     const { store, compactor, clock, random, limits, logger, authorize, broadcast, tuning, bus = soloAwarenessBus, cluster } = options
+    const { busyness = () => 1 } = options
     const counters = options.counters ?? new Counters()
     const budget = options.budget ?? new MemoryBudget(limits.memoryBytesMax)
     this.counters = counters
@@ -119,6 +123,7 @@ export class ServerNode {
       budget,
       compactor,
       broadcast,
+      busyness,
       onFenced: (shards) => this.ownership.fenced(shards),
       onFatal: (error) => {
         this.ownership.fail(error)
@@ -144,6 +149,7 @@ export class ServerNode {
             limits,
             budget,
             pace: tuning,
+            busyness,
             onNodeGone: (nodeId, boot) => awareness.removeNode(nodeId, boot),
           })
     const { ownership } = this

@@ -6,12 +6,13 @@ import type { AccessControl } from '../access/access-control.js'
 import { type AuditTrail, auditedAuthorize } from '../access/audit-trail.js'
 import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
 import { ContainedCompactor } from '../document/compactor/contained-compactor.js'
+import { EventLoopLoad } from '../document/event-loop-load.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
 import type { Component } from './life-cycle.js'
 import type { NodeOptions, ServerNode } from './node.js'
 
 /** What every node is made of, before its store is known. */
-export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster' | 'authorize' | 'sessions'> & {
+export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster' | 'authorize' | 'sessions' | 'busyness'> & {
   readonly access: AccessControl
   /** Null: nobody asked for one. */
   readonly audit: AuditTrail | null
@@ -45,6 +46,7 @@ export function nodeOptionsOf(base: NodeBase): Omit<NodeOptions, 'store'> {
     ...base,
     authorize: audit === null ? authorize : auditedAuthorize(authorize, audit, clock),
     sessions: access.sessions,
+    busyness: new EventLoopLoad(clock).busyness,
     compactor: new ContainedCompactor({
       clock,
       compactionBytesMax: limits.compactionBytesMax,

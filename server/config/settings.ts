@@ -287,7 +287,7 @@ export const settings = {
     reloads: true,
     flag: '--pace-min',
     variable: 'WEFT_PACE_MIN',
-    help: 'the least time between two broadcasts of a document on which eight people are',
+    help: 'the longest that edits wait for the next broadcast of a document on which eight people are, once it or the process is busy',
   }),
   'tuning.paceMsMax': setting(kinds.duration(), defaultTuning.paceMsMax, {
     group: 'documents',

@@ -5,7 +5,7 @@ import type { Sliced } from '../../core/slices.js'
 import { type InspectedUpdate, inspecting, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { isNormal, normalizing } from '../../protocol/updates/normal-form.js'
-import { refusing } from './document-limits.js'
+import { refusalAtOnce, refusing } from './document-limits.js'
 import type { DocumentPressure } from './view/back-pressure.js'
 
 const INSPECTED_AT_ONCE_BYTES_MAX = 4096
@@ -36,7 +36,8 @@ export function* admitting(
   } catch (thrown) {
     return { kind: 'refused', error: asWeftError(thrown) }
   }
-  const refusal = yield* refusing(inspected, known, limits, documentBytes)
+  const atOnce = refusalAtOnce(inspected, known, limits, documentBytes)
+  const refusal = atOnce === 'unclear' ? yield* refusing(inspected, known, limits) : atOnce
   if (refusal !== null) return { kind: 'refused', error: refusal }
   if (pressure.wouldOverflow(inspected.bytes.length))
     return {

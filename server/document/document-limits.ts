@@ -6,8 +6,16 @@ import type { Sliced } from '../../core/slices.js'
 import type { InspectedUpdate } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 
-/** `storedBytes`: base, tail and what waits to be stored. `added`: an update of which nothing is known. Why it is refused, or null. */
-export function* refusing(added: InspectedUpdate, known: KnownState, limits: Limits, storedBytes: number): Sliced<WeftError | null> {
+/**
+ * `storedBytes`: base, tail and what waits to be stored. `added`: an update of which nothing is known. Why it is refused, or null;
+ * `unclear` if only `refusing` can tell.
+ */
+export function refusalAtOnce(
+  added: InspectedUpdate,
+  known: KnownState,
+  limits: Limits,
+  storedBytes: number,
+): WeftError | null | 'unclear' {
   const { documentBytesMax, structsPerDocumentMax } = limits
   // Deletes cut structs into parts, each of which costs bytes: the document has to fit with these as well.
   if (storedBytes + known.cutBytes + added.bytes.length > documentBytesMax) return tooLarge(`${documentBytesMax} bytes`)
@@ -22,7 +30,12 @@ export function* refusing(added: InspectedUpdate, known: KnownState, limits: Lim
     waitingClientsPerDocumentMax - known.gappedClientCount,
     gapsPerDocumentMax - known.gapCount,
   )
-  if (parts <= room) return null
+  return parts <= room ? null : 'unclear'
+}
+
+/** Why an update is refused that `refusalAtOnce` was unclear about, or null. */
+export function* refusing(added: InspectedUpdate, known: KnownState, limits: Limits): Sliced<WeftError | null> {
+  const { clientsPerDocumentMax, deleteRangesPerDocumentMax, waitingClientsPerDocumentMax, gapsPerDocumentMax } = limits
   const growth = yield* known.growing(added)
   if (growth.clients > 0 && known.clientCount + growth.clients > clientsPerDocumentMax)
     return tooLarge(`${clientsPerDocumentMax} client ids`)

@@ -6,7 +6,7 @@ import type { OwnerEnvironment } from './owner-environment.js'
 import type { OwnerLife } from './owner-life.js'
 import type { Uncommitted } from './uncommitted.js'
 import type { Image } from './view/image.js'
-import { documentPeriodMs } from './view/pace.js'
+import { DocumentPace } from './view/pace.js'
 import type { SessionSlots } from './view/session-slots.js'
 
 export interface DocumentLogOptions {
@@ -16,7 +16,7 @@ export interface DocumentLogOptions {
   readonly incarnation: string
   /** The last seq of the log. */
   readonly head: number
-  readonly environment: Pick<OwnerEnvironment, 'broadcast' | 'clock' | 'counters' | 'logger' | 'tuning' | 'writer'>
+  readonly environment: Pick<OwnerEnvironment, 'broadcast' | 'busyness' | 'clock' | 'counters' | 'logger' | 'tuning' | 'writer'>
   readonly life: OwnerLife
   readonly uncommitted: Uncommitted
   readonly sessions: SessionSlots
@@ -36,7 +36,7 @@ export interface DocumentLogOptions {
 export class DocumentLog implements LogSource {
   readonly #options: DocumentLogOptions
   #head: number
-  #lastBeatAt = Number.NEGATIVE_INFINITY
+  readonly #pace = new DocumentPace()
 
   constructor(options: DocumentLogOptions) {
     this.#options = options
@@ -56,7 +56,7 @@ export class DocumentLog implements LogSource {
     const { clock, writer, tuning } = environment
     const now = clock.monotonic()
     // The pace is for those who listen; a backlog must not grow by it.
-    writer.request(this, uncommitted.backlog ? now : Math.max(now, this.#lastBeatAt + documentPeriodMs(sessions.size, tuning)))
+    writer.request(this, uncommitted.backlog ? now : this.#pace.dueAt(now, sessions.size, tuning))
   }
 
   /** Has what waits committed at once. Resolves when all of it is durable and acknowledged, or the owner has stopped. */
@@ -78,7 +78,7 @@ export class DocumentLog implements LogSource {
   }
 
   take(): AppendEntry | null {
-    const { documentId, fence, incarnation, environment, life, uncommitted, measured, failed } = this.#options
+    const { documentId, fence, incarnation, environment, life, uncommitted, sessions, measured, failed } = this.#options
     if (life.stopped) return null
     const pending = uncommitted.take()
     if (pending === null) return null
@@ -92,7 +92,7 @@ export class DocumentLog implements LogSource {
       pending.settle()
       return null
     }
-    this.#lastBeatAt = environment.clock.monotonic()
+    this.#pace.broadcast(environment.clock.monotonic(), sessions.size, environment.tuning, environment.busyness())
     const entry = { documentId, fence, seq: this.#head + 1, incarnation, update, ...pending.authors }
     uncommitted.commits(pending, entry)
     measured()

@@ -41,6 +41,8 @@ export interface IntakeOptions {
   readonly emptied: () => void
 }
 
+const noFirstUses: readonly number[] = []
+
 export class Intake {
   readonly #options: IntakeOptions
   readonly #queue: AdmissionQueue
@@ -137,11 +139,9 @@ export class Intake {
     // It may have been quarantined meanwhile.
     if (admission.kind !== 'new') return admission
     const { added } = admission
-    const since =
-      (yield* this.#waiting.admitting(added)) ??
-      (yield* this.#nesting.admitting(added)) ??
-      refusal() ??
-      this.#overQuota(added, documentBytes)
+    const waiting = this.#waiting.admits(added) ? null : yield* this.#waiting.admitting(added)
+    const nesting = waiting !== null || this.#nesting.admits(added) ? null : yield* this.#nesting.admitting(added)
+    const since = waiting ?? nesting ?? refusal() ?? this.#overQuota(added, documentBytes)
     return since === null ? admission : { kind: 'refused', error: since }
   }
 
@@ -160,6 +160,8 @@ export class Intake {
   /** Client ids of which nothing is known yet, and which the submitter is taken to have used: not those of a whole document that somebody brings in. */
   #firstUsesIn({ blocks }: InspectedUpdate): readonly number[] {
     const { environment, known } = this.#options
+    const [only] = blocks
+    if (blocks.length === 1 && only !== undefined && known.hasClient(only.client)) return noFirstUses
     const clients = blocks.map(({ client }) => client).filter((client) => !known.hasClient(client))
     return clients.length > environment.limits.firstUsesPerUpdateMax ? [] : clients
   }

@@ -71,7 +71,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   #state: DirectoryState = { kind: 'serving' }
 
   constructor(options: LocalDirectoryOptions) {
-    const { store, clock, random, logger, counters, limits, budget, tuning, fenceOf, observer = null } = options
+    const { store, clock, random, logger, counters, limits, budget, tuning, busyness, fenceOf, observer = null } = options
     this.#options = options
     this.#loads = new Turnstile(LOADS_MAX, clock)
     this.#writer = new LogWriter({
@@ -81,6 +81,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
       random,
       logger,
       counters,
+      busyness,
       onFenced: (shards) => this.#fenced(shards),
       onFatal: (error) => this.fail(error),
     })

@@ -9,7 +9,7 @@ import { asWeftError, WeftError, type WeftErrorCode } from '../../core/errors.js
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import type { AppendEntry, AppendResult } from '../../persistence/store.js'
-import { commitPeriodMs, RowRate } from './view/pace.js'
+import { type Busyness, commitPeriodMs, RowRate } from './view/pace.js'
 
 /** A document with something to commit. None of these may throw. */
 export interface LogSource {
@@ -33,6 +33,7 @@ export interface LogWriterOptions {
   readonly random: Random
   readonly logger: Logger
   readonly counters: Counters
+  readonly busyness: Busyness
   /** Shards that the store refused, after their sources were told. */
   readonly onFenced: (shards: ReadonlySet<number>) => void
   /** The store can never commit again. Nothing of the batch was, or will be, acknowledged. */
@@ -62,6 +63,8 @@ const BATCH_BYTES_MAX = 16 * 1024 * 1024
 const SMALL_BYTES_MAX = 256 * 1024
 /** Of large entries one commit takes no more than this, unless one alone is larger. */
 const LARGE_BATCH_BYTES_MAX = 2 * 1024 * 1024
+/** Of the average of what commits take, the share of the last one. */
+const COMMIT_WEIGHT = 0.1
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 5_000
 /**
@@ -80,6 +83,8 @@ export class LogWriter {
   readonly #due = new Map<LogSource, number>()
   #earliest = Number.POSITIVE_INFINITY
   #lastStart = Number.NEGATIVE_INFINITY
+  /** What commits take, as an average of the last ones. */
+  #commitMs = 0
   #failures = 0
   /** Since when the store refuses everything that is asked of it, by the monotonic clock; null while it does not. */
   #refusedSince: number | null = null
@@ -126,7 +131,8 @@ export class LogWriter {
     if (state.kind !== 'idle' && state.kind !== 'waiting') return
     if (this.#due.size === 0) return
     const now = this.#clock.monotonic()
-    const wakeAt = Math.max(this.#earliest, this.#lastStart + commitPeriodMs(this.#rate.perSecond(now)), now)
+    const periodMs = commitPeriodMs(this.#rate.perSecond(now), this.#options.busyness(), this.#commitMs)
+    const wakeAt = Math.max(this.#earliest, this.#lastStart + periodMs, now)
     if (state.kind === 'waiting') {
       if (state.wakeAt <= wakeAt) return
       state.timer.cancel()
@@ -210,8 +216,10 @@ export class LogWriter {
     this.#failures = 0
     this.#refusedSince = null
     const { counters } = this.#options
+    const tookMs = this.#clock.monotonic() - startedAt
+    this.#commitMs += (tookMs - this.#commitMs) * COMMIT_WEIGHT
     counters.add('commits')
-    counters.observe('commit_seconds', (this.#clock.monotonic() - startedAt) / 1000)
+    counters.observe('commit_seconds', tookMs / 1000)
     counters.observe('commit_documents', documents)
     counters.observe('commit_bytes', bytes)
     this.#settle(batch, result)

@@ -27,16 +27,19 @@ export class NestingGuard {
     return this.#nesting?.byteLength ?? 0
   }
 
-  /** Why `added`, of which nothing is known yet, is refused; null if it is not. */
+  /** Whether it is clear without a longer look that `added`, of which nothing is known yet, may come in. */
+  admits(added: InspectedUpdate): boolean {
+    this.#plan = null
+    if (this.#nesting !== null) return false
+    // What waits may hold types, and find its place with any update.
+    if (added.typeCount === 0 && this.#waiting() === 0) return true
+    return this.#known.typeCount + added.typeCount <= this.#limits.nestingDepthMax
+  }
+
+  /** Why an update that `admits` was not clear about is refused; null if it is not. */
   *admitting(added: InspectedUpdate): Sliced<WeftError | null> {
     const { nestingDepthMax, gapsPerDocumentMax } = this.#limits
-    this.#plan = null
-    if (this.#nesting === null) {
-      // What waits may hold types, and find its place with any update.
-      if (added.typeCount === 0 && this.#waiting() === 0) return null
-      if (this.#known.typeCount + added.typeCount <= nestingDepthMax) return null
-      this.#nesting = yield* nestingOf(this.#everything())
-    }
+    this.#nesting ??= yield* nestingOf(this.#everything())
     const bounds = { nestingDepthMax, orphansMax: gapsPerDocumentMax }
     const verdict = yield* this.#nesting.judging(added, (client, clock) => this.#known.has(client, clock), bounds)
     switch (verdict.kind) {

@@ -6,6 +6,7 @@ import type { CompactionEnvironment } from './compaction-cycle.js'
 import type { LogWriter } from './log-writer.js'
 import type { Quotas } from './quotas.js'
 import type { ProcessPressure } from './view/back-pressure.js'
+import type { Busyness } from './view/pace.js'
 
 /** Whether a beat leaves after its commit (D2), or before it. Acknowledgements always wait for the commit. */
 export type BroadcastOrder = 'after-commit' | 'before-commit'
@@ -17,6 +18,7 @@ export interface OwnerEnvironment extends CompactionEnvironment {
   readonly writer: LogWriter
   readonly pressure: ProcessPressure
   readonly broadcast: BroadcastOrder
+  readonly busyness: Busyness
   /** Null: there are none. */
   readonly quotas: Quotas | null
 }

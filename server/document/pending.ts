@@ -37,6 +37,9 @@ export interface Submitter {
 /** What a user, or the first use of a client id, costs in memory until the commit. */
 const AUTHOR_BYTES = 100
 
+/** The authors of an entry that nobody is known to have written. */
+const nobody: Pick<AppendEntry, 'users' | 'firstUses'> = { users: [], firstUses: [] }
+
 /** What becomes one entry of the log. */
 export class Pending {
   /** The highest submission of each session that this commit makes durable. */
@@ -45,10 +48,10 @@ export class Pending {
   readonly counts = { ...noStructs }
   /** When the first edit came; monotonic milliseconds. */
   readonly since: number
-  readonly #waiters: (() => void)[] = []
+  #waiters: (() => void)[] | null = null
   readonly #firstStretches = new Map<number, FirstStretch>()
-  readonly #users = new Set<string>()
-  readonly #firstUses: ClientIdUse[] = []
+  #users: Set<string> | null = null
+  #firstUses: ClientIdUse[] | null = null
   #chunks: Chunk[] = []
   #chunkBytes = 0
   #items = 0
@@ -71,7 +74,7 @@ export class Pending {
 
   /** What the entry says of who wrote it. */
   get authors(): Pick<AppendEntry, 'users' | 'firstUses'> {
-    return { users: [...this.#users], firstUses: this.#firstUses }
+    return this.#users === null ? nobody : { users: [...this.#users], firstUses: this.#firstUses ?? [] }
   }
 
   /** Bytes as received, before merging. */
@@ -97,8 +100,10 @@ export class Pending {
   add(edit: InspectedUpdate, { session, submission, user }: Submitter, firstUses: readonly number[]): void {
     this.submitters.set(session, submission)
     if (user !== null) {
+      this.#users ??= new Set()
       this.#users.add(user)
-      for (const clientId of firstUses) this.#firstUses.push({ clientId, user })
+      if (firstUses.length > 0) this.#firstUses ??= []
+      for (const clientId of firstUses) this.#firstUses?.push({ clientId, user })
     }
     this.#bytes += edit.bytes.length
     this.#items += itemsOf(edit)
@@ -117,15 +122,20 @@ export class Pending {
 
   /** Resolves when this commit is over, whatever came of it. */
   settled(): Promise<void> {
-    return new Promise((resolve) => void this.#waiters.push(resolve))
+    return new Promise((resolve) => {
+      this.#waiters ??= []
+      this.#waiters.push(resolve)
+    })
   }
 
   settle(): void {
-    for (const resolve of this.#waiters.splice(0)) resolve()
+    const waiters = this.#waiters ?? []
+    this.#waiters = null
+    for (const resolve of waiters) resolve()
   }
 
   get #authorBytes(): number {
-    return (this.#users.size + this.#firstUses.length) * AUTHOR_BYTES
+    return ((this.#users?.size ?? 0) + (this.#firstUses?.length ?? 0)) * AUTHOR_BYTES
   }
 
   #noteFirst(client: number, clock: number | undefined): void {

@@ -30,10 +30,14 @@ export class WaitingGuard {
     return this.#waiting.byteLength
   }
 
-  /** Why `added`, of which nothing is known yet, is refused; null if it is not. */
-  *admitting(added: InspectedUpdate): Sliced<WeftError | null> {
+  /** Whether it is clear without a longer look that `added`, of which nothing is known yet, may come in. */
+  admits(added: InspectedUpdate): boolean {
     this.#plan = null
-    if (this.#waiting.leavesNothing(added, this.#known)) return null
+    return this.#waiting.leavesNothing(added, this.#known)
+  }
+
+  /** Why an update that `admits` was not clear about is refused; null if it is not. */
+  *admitting(added: InspectedUpdate): Sliced<WeftError | null> {
     const plan = yield* this.#waiting.judging(added, this.#known)
     const { waitingClientsPerDocumentMax: clientsMax } = this.#limits
     const more = plan.count > this.#waiting.count || plan.needCount > this.#waiting.needCount

@@ -52,9 +52,13 @@ export class EditQueue {
     return new Promise((resolve) => void this.#waiters.push(resolve))
   }
 
-  /** An edit about which nobody is asked is accepted at once, if nothing waits and the document takes more. */
+  /** Nothing waits, and the document takes more: an edit about which nobody is asked is accepted at once. */
+  get isOpen(): boolean {
+    return this.empty && !this.#paused
+  }
+
   add(edit: QueuedEdit): void {
-    if (this.empty && !this.#paused && edit.ask === null) {
+    if (this.isOpen && edit.ask === null) {
       edit.accepted()
       return
     }

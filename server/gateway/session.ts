@@ -129,16 +129,23 @@ export class Session implements SessionSink, AwarenessSink {
   write(submission: number, update: Uint8Array, author: string | null = null): void {
     this.#submissions.received(submission)
     this.#rates.message(update.length)
-    this.#whenAttached(update.length, (attachment) => {
-      const user = author ?? this.#user
-      if (this.#permission === 'read-write') this.#submit(attachment, submission, update, user)
-      else this.refused(submission, new WeftError('forbidden', 'You may read this document but not change it; this edit was not saved.'))
-    })
+    if (this.#state.kind === 'attached') this.#write(this.#state.attachment, submission, update, author)
+    else this.#whenAttached(update.length, (attachment) => this.#write(attachment, submission, update, author))
+  }
+
+  #write(attachment: Attachment, submission: number, update: Uint8Array, author: string | null): void {
+    const user = author ?? this.#user
+    if (this.#permission === 'read-write') this.#submit(attachment, submission, update, user)
+    else this.refused(submission, new WeftError('forbidden', 'You may read this document but not change it; this edit was not saved.'))
   }
 
   #submit(attachment: Attachment, submission: number, update: Uint8Array, user: string | null): void {
     const { services, documentId } = this.#options
     const guard = services.editGuard ?? null
+    if (guard === null && this.#edits.isOpen) {
+      attachment.submit(submission, update, user)
+      return
+    }
     this.#edits.add({
       bytes: update.length,
       ask: guard === null ? null : async () => guard({ documentId, user, update, from: 'session' }),

@@ -23,6 +23,11 @@ const explanations: ReadonlyMap<number, string> = new Map([
   [1008, 'The message arrived in too many fragments.'],
 ])
 
+interface TurnFrame {
+  readonly bytes: Buffer
+  readonly onSent: () => void
+}
+
 interface QueuedMessage {
   readonly parts: readonly Uint8Array[]
   readonly onSent: () => void
@@ -49,6 +54,9 @@ export class WsSocket implements Socket {
   #queue: QueuedMessage[] = []
   #queuedBytes = 0
   #inFlightBytes = 0
+  /** Whole frames of this turn of the event loop, which leave in one write at its end. */
+  #frames: TurnFrame[] = []
+  #framesBytes = 0
 
   /** `stream` is the TCP or TLS stream under `ws`: writes of one turn are collected on it. */
   constructor(ws: WebSocket, stream: Duplex, side: 'server' | 'client' = 'server') {
@@ -76,7 +84,7 @@ export class WsSocket implements Socket {
   }
 
   get bufferedBytes(): number {
-    return this.#ws.bufferedAmount + this.#queuedBytes
+    return this.#ws.bufferedAmount + this.#queuedBytes + this.#framesBytes
   }
 
   send(parts: readonly Uint8Array[], onSent: () => void): void {
@@ -86,15 +94,36 @@ export class WsSocket implements Socket {
     if (this.#queue.length === 0 && length <= FRAGMENT_BYTES && parts.length === 1 && only !== undefined) {
       // Whole frames may pass by `ws`, which has nothing half sent: it does not compress here, and writes each of its own frames in one
       // piece. A client's frames are masked, each in its own way.
-      if (this.#side === 'server' && length <= COPIED_BYTES_MAX && this.#ws.readyState === WebSocket.OPEN) {
-        turn.collect(this.#stream)
-        this.#stream.write(frameOf(only), onSent)
-      } else this.#write(only, true, onSent)
+      if (this.#side === 'server' && length <= COPIED_BYTES_MAX && this.#ws.readyState === WebSocket.OPEN) this.#collect(only, onSent)
+      else this.#write(only, true, onSent)
       return
     }
     this.#queue.push({ parts, onSent, partIndex: 0, partOffset: 0 })
     this.#queuedBytes += length
     this.#pump()
+  }
+
+  #collect(content: Uint8Array, onSent: () => void): void {
+    const bytes = frameOf(content)
+    this.#frames.push({ bytes, onSent })
+    this.#framesBytes += bytes.length
+    if (this.#frames.length === 1) turn.writeAtEnd(this)
+  }
+
+  /** Writes the frames of this turn. */
+  flush(): void {
+    const frames = this.#frames
+    const [first] = frames
+    if (first === undefined) return
+    this.#frames = []
+    this.#framesBytes = 0
+    if (frames.length === 1) {
+      this.#stream.write(first.bytes, first.onSent)
+      return
+    }
+    this.#stream.cork()
+    for (const { bytes, onSent } of frames) this.#stream.write(bytes, onSent)
+    this.#stream.uncork()
   }
 
   ping(mark = 0): void {
@@ -116,6 +145,8 @@ export class WsSocket implements Socket {
   }
 
   close(code: number, reason: string): void {
+    // Nothing may follow the close frame.
+    this.flush()
     // A paused socket would never read the other side's half of the handshake.
     this.#ws.resume()
     this.#ws.close(code, cutUtf8(reason, CLOSE_REASON_BYTES_MAX))
@@ -161,25 +192,39 @@ export class WsSocket implements Socket {
   }
 
   #write(bytes: Uint8Array, last: boolean, onWritten: () => void): void {
-    turn.collect(this.#stream)
+    // In the order in which they were sent.
+    this.flush()
+    turn.uncorkAtEnd(this.#stream)
     this.#ws.send(bytes, { binary: true, compress: false, fin: last }, () => onWritten())
   }
 }
 
 /** Holds back what is written in one turn of the event loop, so that each stream is written to once, however many messages it gets. */
 class Turn {
+  #sockets: WsSocket[] = []
   #streams: Duplex[] = []
   readonly #end = (): void => {
-    const streams = this.#streams
+    const [sockets, streams] = [this.#sockets, this.#streams]
+    this.#sockets = []
     this.#streams = []
+    for (const socket of sockets) socket.flush()
     for (const stream of streams) stream.uncork()
   }
 
-  collect(stream: Duplex): void {
+  writeAtEnd(socket: WsSocket): void {
+    this.#schedule()
+    this.#sockets.push(socket)
+  }
+
+  uncorkAtEnd(stream: Duplex): void {
     if (stream.writableCorked > 0) return
+    this.#schedule()
     stream.cork()
     this.#streams.push(stream)
-    if (this.#streams.length === 1) process.nextTick(this.#end)
+  }
+
+  #schedule(): void {
+    if (this.#sockets.length + this.#streams.length === 0) process.nextTick(this.#end)
   }
 }
 

@@ -153,6 +153,7 @@ export class ClusterNode {
       onFenced: (shards) => this.manager.drop(shards),
       onFatal: () => {},
       tuning: { ...defaultTuning, ...cluster.options.tuning },
+      busyness: () => 1,
       keepDeleted: () => false,
     })
     this.manager = new ShardManager({
@@ -188,6 +189,7 @@ export class ClusterNode {
       links: this.links,
       store,
       pace: defaultTuning,
+      busyness: () => 1,
       times: { ...defaultDirectoryTimes, remoteIdleMs: 200, lookPeriodMs: 20 },
     })
     this.#awareness = new DocumentAwarenesses({ ...common, bus: soloAwarenessBus })

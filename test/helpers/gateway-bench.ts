@@ -191,6 +191,7 @@ export async function gatewayBench(options: GatewayBenchOptions = {}) {
     onFenced: () => {},
     onFatal: () => {},
     tuning: defaultTuning,
+    busyness: () => 1,
     keepDeleted: () => false,
   })
   const ownership = new SoleOwnership({ store, random, local: directory })

@@ -14,6 +14,7 @@ import { LocalDirectory } from '../../server/document/local-directory.js'
 import type { BroadcastOrder } from '../../server/document/owner-environment.js'
 import type { Attachment, CatchUp, DocumentBroadcast, DocumentDirectory, Known, SessionSink } from '../../server/document/port.js'
 import { type DocumentTuning, defaultTuning } from '../../server/document/tuning.js'
+import type { Busyness } from '../../server/document/view/pace.js'
 import { FaultyStore } from './faulty-store.js'
 import { ManualClock } from './manual-clock.js'
 
@@ -22,6 +23,7 @@ export interface OwnerBenchOptions {
   readonly disk?: MemoryDisk
   readonly limits?: Partial<Limits>
   readonly tuning?: Partial<DocumentTuning>
+  readonly busyness?: Busyness
   readonly broadcast?: BroadcastOrder
   readonly compactor?: Compactor
   readonly keepDeleted?: (documentId: string) => boolean
@@ -67,6 +69,7 @@ export class OwnerBench {
       },
       onFatal: (error) => void this.fatal.push(error),
       tuning: { ...defaultTuning, ...options.tuning },
+      busyness: options.busyness ?? (() => 1),
       keepDeleted: options.keepDeleted ?? (() => false),
     })
   }

@@ -1,5 +1,6 @@
 // One simulated node: boots the real server's parts on a disk, or as a member of a cluster, under an address; it can be drained, be stopped for a while,
 // or crash. Each boot is a process of its own.
+import type { Clock } from '../../core/clock.js'
 import { sleep } from '../../core/clock.js'
 import { type CounterName, type Counters, counterNames } from '../../core/counters.js'
 import type { Limits } from '../../core/limits.js'
@@ -12,6 +13,7 @@ import { LifeCycle } from '../../server/composition/life-cycle.js'
 import { ServerNode } from '../../server/composition/node.js'
 import { type CompactionInput, type CompactionResult, InProcessCompactor } from '../../server/document/compaction.js'
 import type { DocumentTuning } from '../../server/document/tuning.js'
+import type { Busyness } from '../../server/document/view/pace.js'
 import { Door } from './door.js'
 import type { Ledger } from './ledger.js'
 import { createMember, type Member, type SimulatedCluster } from './member.js'
@@ -147,7 +149,8 @@ export class SimulatedNode {
     const { store, member } = this.#stand(clock, devices, random)
     const onFatal = (): void => this.#startAnew()
     const compactor = new SlowCompactor(devices, random, this.#options.compactionMsMax)
-    const common = { clock, random, limits, tuning, broadcast, store, compactor, logger: silentLogger, authorize: allowEverybody, onFatal }
+    const basics = { clock, random, limits, tuning, busyness: busynessBy(clock), logger: silentLogger }
+    const common = { ...basics, broadcast, store, compactor, authorize: allowEverybody, onFatal }
     const node = new ServerNode(
       member === null ? common : { ...common, bus: member.bus, cluster: member.cluster, counters: member.counters },
     )
@@ -277,4 +280,9 @@ export class SimulatedNode {
   #count(counters: Counters): void {
     for (const name of counterNames) this.totals.set(name, (this.totals.get(name) ?? 0) + counters.get(name))
   }
+}
+
+/** A process that has time to spare, then some, then none, a second each. */
+function busynessBy(clock: Clock): Busyness {
+  return () => (Math.floor(clock.monotonic() / 1000) % 3) / 2
 }

@@ -48,6 +48,7 @@ class Bench {
       limits: defaultLimits,
       budget: near.budget,
       pace: defaultTuning,
+      busyness: () => 1,
       times: defaultDirectoryTimes,
     })
   }

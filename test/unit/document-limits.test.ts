@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import * as Y from 'yjs'
+import { WeftError } from '../../core/errors.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { seededRandom } from '../../core/random.js'
 import { runAtOnce } from '../../core/slices.js'
@@ -9,7 +10,7 @@ import { countsOf } from '../../protocol/updates/decoding-cost.js'
 import { inspectUpdate } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { decodeStateVector } from '../../protocol/updates/state-vector.js'
-import { refusing } from '../../server/document/document-limits.js'
+import { refusalAtOnce } from '../../server/document/document-limits.js'
 import { editOf, OwnerBench } from '../helpers/owner-bench.js'
 import { randomHistory, shuffled } from '../helpers/update-generator.js'
 import { empty, updateShapes, writeUpdate } from '../helpers/update-shapes.js'
@@ -91,10 +92,11 @@ test('G1: documentBytesMax counts what the deletes make of the document once it 
   assert.ok(update.bytes.length + known.cutBytes >= compacted, `${compacted} bytes were told as ${update.bytes.length + known.cutBytes}`)
   const limits = { ...defaultLimits, documentBytesMax: compacted }
   const keystroke = inspectUpdate(editOf('x', 1), defaultLimits)
-  assert.equal(runAtOnce(refusing(keystroke, known, limits, update.bytes.length))?.code, 'document-too-large')
+  const refusal = refusalAtOnce(keystroke, known, limits, update.bytes.length)
+  assert.ok(refusal instanceof WeftError && refusal.code === 'document-too-large')
   // A compaction has made of it what it is now.
   known.recount(known.counts, { ...countsOf(inspectUpdate(Y.encodeStateAsUpdate(doc), defaultLimits)), cutBytes: 0 })
-  assert.equal(runAtOnce(refusing(keystroke, known, { ...limits, documentBytesMax: compacted + 100 }, compacted)), null)
+  assert.equal(refusalAtOnce(keystroke, known, { ...limits, documentBytesMax: compacted + 100 }, compacted), null)
 })
 
 /** So many types, of a client with nothing else. */

@@ -80,6 +80,7 @@ async function setUp() {
     onFenced: () => {},
     onFatal: () => {},
     tuning: defaultTuning,
+    busyness: () => 1,
     keepDeleted: () => false,
   })
   const ownership = new SoleOwnership({ store, random, local: directory })

@@ -62,6 +62,7 @@ async function commitsOf(documents: Readonly<Record<string, readonly number[]>>)
     random: seededRandom(1),
     logger: silentLogger,
     counters: new Counters(),
+    busyness: () => 1,
     onFenced: () => assert.fail(),
     onFatal: (error) => assert.fail(error),
   })

@@ -71,6 +71,7 @@ async function bench(seq: number, updates: readonly Uint8Array[] | null, options
     limits,
     budget,
     pace: defaultTuning,
+    busyness: () => 1,
     idleMs: IDLE_MS,
     ended: () => {
       ended += 1

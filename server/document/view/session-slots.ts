@@ -65,7 +65,14 @@ export class SessionSlots {
   }
 
   broadcast(beat: DocumentBroadcast): void {
-    for (const session of this.#sessions) if (session.state.kind === 'live') this.#call(session, (sink) => sink.beat(beat))
+    for (const session of this.#sessions) {
+      if (session.state.kind !== 'live') continue
+      try {
+        session.sink.beat(beat)
+      } catch (thrown) {
+        this.#failed(session, thrown)
+      }
+    }
   }
 
   catchUp(session: SessionSlot, state: CatchUp): void {
@@ -74,7 +81,12 @@ export class SessionSlots {
   }
 
   acknowledge(session: SessionSlot, through: number, seq: number): void {
-    if (session.state.kind !== 'detached') this.#call(session, (sink) => sink.acknowledged(through, seq))
+    if (session.state.kind === 'detached') return
+    try {
+      session.sink.acknowledged(through, seq)
+    } catch (thrown) {
+      this.#failed(session, thrown)
+    }
   }
 
   refuse(session: SessionSlot, submission: number, error: WeftError): void {
@@ -87,14 +99,18 @@ export class SessionSlots {
     for (const session of this.#sessions) this.#call(session, (sink) => (paused ? sink.pause() : sink.resume()))
   }
 
-  /** A sink that throws is a bug of the gateway; it must cost its own session only. */
   #call(session: SessionSlot, run: (sink: SessionSink) => void): void {
     try {
       run(session.sink)
     } catch (thrown) {
-      this.#sinkFailed(thrown)
-      this.detach(session, asWeftError(thrown))
+      this.#failed(session, thrown)
     }
+  }
+
+  /** A sink that throws is a bug of the gateway; it must cost its own session only. */
+  #failed(session: SessionSlot, thrown: unknown): void {
+    this.#sinkFailed(thrown)
+    this.detach(session, asWeftError(thrown))
   }
 
   #sinkFailed(thrown: unknown): void {
