@@ -283,6 +283,9 @@ export class DocumentSync {
       case 'expires':
         this.#renewal.expires(message.inMs)
         return
+      case 'trace':
+        // Only nodes are told.
+        return
       case 'notice':
         this.#options.events.notice({ code: message.code, closeCode: message.closeCode, reason: message.reason })
         return

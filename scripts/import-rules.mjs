@@ -56,6 +56,7 @@ export const importRules = {
 
   'server/events': ['core'],
   'server/webhooks': ['core', store, 'server/events'],
+  'server/tracing': ['core'],
   // What operators are shown.
   'server/operators': ['core'],
   // What applications say beside their edits.

@@ -8,9 +8,12 @@ import { MessageReader, PartsWriter } from '../bytes.js'
 
 export const weftSubprotocol = 'weft.1'
 /** The same dialect between the nodes of a cluster. */
-export const weftNodeSubprotocol = 'weft-node.3'
-/** Newest first. Nodes offer all of them, and the other one takes the newest that it knows: 2 is without `command`, 1 also without `author`. */
-export const weftNodeSubprotocols = [weftNodeSubprotocol, 'weft-node.2', 'weft-node.1'] as const
+export const weftNodeSubprotocol = 'weft-node.4'
+/**
+ * Newest first. Nodes offer all of them, and the other one takes the newest that it knows: 3 is without `trace`, 2 also without `command`, 1 also without
+ * `author`.
+ */
+export const weftNodeSubprotocols = [weftNodeSubprotocol, 'weft-node.3', 'weft-node.2', 'weft-node.1'] as const
 
 /** What a client already has of a document. A seq only counts together with the incarnation it was seen in. */
 export type KnownOnWire =
@@ -36,6 +39,8 @@ export type WeftClientMessage =
   | { readonly type: 'part'; readonly channel: number; readonly bytes: Uint8Array }
   /** Between nodes only: who wrote the submissions on this channel that follow. An empty id: nobody knows. */
   | { readonly type: 'author'; readonly channel: number; readonly user: string }
+  /** Between nodes only: how the next submission on this channel is followed, as a W3C `traceparent`. Empty: this end wants to hear of updates that are. */
+  | { readonly type: 'trace'; readonly channel: number; readonly context: string }
   | { readonly type: 'awareness'; readonly channel: number; readonly update: Uint8Array }
   /** Something that an application says to others: no edit. */
   | { readonly type: 'message'; readonly channel: number; readonly to: MessageTarget; readonly payload: string }
@@ -65,6 +70,8 @@ export type WeftServerMessage =
   /** A catch-up; ordered before later updates. */
   | { readonly type: 'state'; readonly channel: number; readonly seq: number; readonly updates: readonly Uint8Array[] }
   | { readonly type: 'update'; readonly channel: number; readonly seq: number; readonly update: Uint8Array }
+  /** Between nodes only: how the next `update` on this channel is followed. */
+  | { readonly type: 'trace'; readonly channel: number; readonly context: string }
   /** Part of the `state` or `update` that follows on this channel. Claims no seq. */
   | { readonly type: 'piece'; readonly channel: number; readonly update: Uint8Array }
   /** Every submission numbered `through` or lower that was not refused is committed. */
@@ -104,6 +111,7 @@ const clientTypes = {
   author: 10,
   command: 11,
   message: 12,
+  trace: 13,
 } as const
 const serverTypes = {
   welcome: 33,
@@ -124,6 +132,7 @@ const serverTypes = {
   expires: 48,
   message: 49,
   resumption: 50,
+  trace: 51,
 } as const
 
 const KNOWN_NOTHING = 0
@@ -189,6 +198,8 @@ function readClientMessage(reader: MessageReader): WeftClientMessage {
       return { type: 'part', channel: reader.varUint(), bytes: reader.varBytes() }
     case clientTypes.author:
       return { type: 'author', channel: reader.varUint(), user: reader.varString(USER_ID_BYTES_MAX) }
+    case clientTypes.trace:
+      return { type: 'trace', channel: reader.varUint(), context: reader.varString(SHORT_STRING_BYTES_MAX) }
     case clientTypes.awareness:
       return { type: 'awareness', channel: reader.varUint(), update: reader.varBytes() }
     case clientTypes.message:
@@ -228,6 +239,8 @@ export function encodeWeftClient(message: WeftClientMessage): readonly Uint8Arra
       return writer.varUint(message.channel).varBytes(message.bytes).finish()
     case 'awareness':
       return writer.varUint(message.channel).varBytes(message.update).finish()
+    case 'trace':
+      return writer.varUint(message.channel).varString(message.context).finish()
     case 'author':
       return writer.varUint(message.channel).varString(message.user).finish()
     case 'message':
@@ -278,6 +291,8 @@ function readServerMessage(reader: MessageReader): WeftServerMessage {
       return { type: 'state', channel: reader.varUint(), seq: reader.varUint(), updates: readUpdates(reader) }
     case serverTypes.update:
       return { type: 'update', channel: reader.varUint(), seq: reader.varUint(), update: reader.varBytes() }
+    case serverTypes.trace:
+      return { type: 'trace', channel: reader.varUint(), context: reader.varString(SHORT_STRING_BYTES_MAX) }
     case serverTypes.piece:
       return { type: 'piece', channel: reader.varUint(), update: reader.varBytes() }
     case serverTypes.acknowledged:
@@ -332,6 +347,8 @@ export function encodeWeftServer(message: WeftServerMessage): readonly Uint8Arra
       return writer.finish()
     case 'update':
       return writer.varUint(message.channel).varUint(message.seq).varBytes(message.update).finish()
+    case 'trace':
+      return writer.varUint(message.channel).varString(message.context).finish()
     case 'piece':
       return writer.varUint(message.channel).varBytes(message.update).finish()
     case 'acknowledged':

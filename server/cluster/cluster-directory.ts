@@ -4,6 +4,7 @@ import { unreachable } from '../../core/assert.js'
 import { type Clock, settlesWithin, type Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { shardOf } from '../../core/document-id.js'
+import type { EditTraces } from '../../core/edit-traces.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
@@ -47,6 +48,8 @@ export interface ClusterDirectoryOptions {
   readonly budget: MemoryBudget
   readonly pace: Pace
   readonly busyness: Busyness
+  /** Follows some edits. Default: none. */
+  readonly traces?: EditTraces | null
   readonly times: ClusterDirectoryTimes
 }
 
@@ -221,7 +224,7 @@ export class ClusterDirectory implements DocumentDirectory, DocumentCommands {
     const known = this.#remotes.get(documentId)
     if (known?.link.usable && known.link.address.boot === node.boot) return known
     known?.end(linkLost(known.link.address.nodeId, 'the document has another owner'))
-    const { links, store, clock, logger, counters, limits, budget, pace, busyness, times } = this.#options
+    const { links, store, clock, logger, counters, limits, budget, pace, busyness, times, traces = null } = this.#options
     // Not earlier: what is open already may have moved to another node, and its sessions come along.
     if (budget.level === 'full') throw new WeftError('overloaded', 'The server has no memory left for a further document; try again later.')
     const remote: RemoteDocument = new RemoteDocument({
@@ -235,6 +238,7 @@ export class ClusterDirectory implements DocumentDirectory, DocumentCommands {
       budget,
       pace,
       busyness,
+      traces,
       idleMs: times.remoteIdleMs,
       ended: () => {
         if (this.#remotes.get(documentId) === remote) this.#remotes.delete(documentId)

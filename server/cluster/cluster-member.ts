@@ -2,6 +2,7 @@
 // document.
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
+import type { EditTraces } from '../../core/edit-traces.js'
 import type { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
@@ -51,6 +52,8 @@ export interface ClusterMemberServices {
   /** How often the documents of other nodes are broadcast to the sessions here. */
   readonly pace: Pace
   readonly busyness: Busyness
+  /** Follows some edits. Default: none. */
+  readonly traces?: EditTraces | null
 }
 
 /** How long a node that leaves tries to flush and hand over while the store fails. */

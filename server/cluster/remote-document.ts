@@ -6,6 +6,7 @@
 import { unreachable } from '../../core/assert.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
+import type { ArrivedTrace, EditTraces, ForwardedTrace } from '../../core/edit-traces.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
@@ -36,6 +37,8 @@ export interface RemoteDocumentOptions {
   readonly budget: MemoryBudget
   readonly pace: Pace
   readonly busyness: Busyness
+  /** Follows some edits. Default: none. */
+  readonly traces?: EditTraces | null
   /** The channel is kept this long after the last session has gone. */
   readonly idleMs: number
   /** The document is over, for whatever reason. Called exactly once. */
@@ -61,6 +64,10 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   readonly #sessions: SessionSlots
   readonly #catchUps: CatchUps
   readonly #forwarded = new Forwarded()
+  /** Of what was forwarded and is not answered, what is followed, by its number on the channel. */
+  readonly #traced = new Map<number, ForwardedTrace>()
+  /** Of updates that the live sessions have not been sent. */
+  #arrived: ArrivedTrace[] = []
   readonly #memory: DocumentMemory
   readonly #opened: Promise<void>
   #settleOpened: (error: WeftError | null) => void = () => {}
@@ -103,6 +110,8 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       stateVector: () => this.#replica.stateVector(),
     })
     this.#channel = link.open(documentId, this)
+    // This node wants to hear of updates that are followed, to say when it has shown them.
+    if (options.traces) this.#channel.send({ type: 'trace', context: '' })
   }
 
   get incarnation(): string {
@@ -136,6 +145,8 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     if (this.#state.kind === 'ended') return
     this.#state = { kind: 'ended', error }
     this.#channel.close()
+    for (const trace of this.#traced.values()) trace.lost()
+    this.#traced.clear()
     this.#broadcastTimer?.cancel()
     this.#idleTimer?.cancel()
     this.#settleOpened(error)
@@ -153,7 +164,9 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
     if (session.state.kind === 'detached' || this.#state.kind === 'ended') return
     const number = this.#forwarded.add(session, submission, bytes.length)
-    this.#channel.submit(number, bytes, user)
+    const trace = this.#options.traces?.forwarded(bytes) ?? null
+    if (trace !== null) this.#traced.set(number, trace)
+    this.#channel.submit(number, bytes, user, trace?.context ?? null)
     this.#checkWindow()
   }
 
@@ -202,13 +215,25 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       case 'update':
         this.#append(message.seq, message.update)
         return
+      case 'trace': {
+        // Without sessions nothing is shown.
+        if (this.#sessions.size > 0 && this.#options.traces) this.#arrived.push(this.#options.traces.arrived(message.context))
+        return
+      }
       case 'acknowledged':
         for (const [session, through] of this.#forwarded.acknowledge(message.through))
           this.#sessions.acknowledge(session, through, message.seq)
+        for (const [number, trace] of this.#traced) {
+          if (number > message.through) break
+          this.#traced.delete(number)
+          trace.acknowledged(message.seq)
+        }
         this.#answered()
         return
       case 'refused': {
         const refused = this.#forwarded.refuse(message.submission)
+        this.#traced.get(message.submission)?.refused(message.code)
+        this.#traced.delete(message.submission)
         if (refused !== null) this.#sessions.refuse(refused.session, refused.submission, errorFromWire(message))
         this.#answered()
         return
@@ -284,6 +309,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     const { clock, pace, busyness } = this.#options
     this.#pace.broadcast(clock.monotonic(), this.#sessions.size, pace, busyness())
     this.#sessions.broadcast({ seq: this.#replica.seq, update: mergeUpdateTree(collected), frames: new Map() })
+    for (const arrived of this.#arrived.splice(0)) arrived.shown(this.#sessions.size)
   }
 
   #measureMemory(): void {

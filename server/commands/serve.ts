@@ -74,6 +74,7 @@ function optionsOf(settings: Settings): ReloadOptions {
     adminPage: settings.adminPage,
     adminPort: settings.adminPort,
     adminHost: settings.adminHost,
+    traceOneIn: settings.traceOneIn,
     auditLog: settings.auditLog,
     access: settingsUnder(settings, 'access'),
     webhooks: settingsUnder(settings, 'webhooks'),

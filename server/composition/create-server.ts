@@ -18,6 +18,7 @@ import { defaultTuning } from '../document/tuning.js'
 import { AuditLog } from '../logging/audit-log.js'
 import { LimitedLogger } from '../logging/limited-logger.js'
 import { createLogger } from '../logging/logger.js'
+import { editTracesOf } from '../tracing/edit-traces-of.js'
 import { accessControlOf } from './access.js'
 import { LiveSettings } from './live-settings.js'
 import type { ServerNode } from './node.js'
@@ -50,6 +51,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const random = options.random ?? systemRandom
   const logger = new LimitedLogger({ logger: options.logger ?? createLogger('warn'), clock, limits })
   const counters = new Counters()
+  const version = await packageVersion()
   const hooks = new ProgramHooks(options.hooks ?? {}, { clock, random, logger, limits }, () => server.node?.history ?? null)
   const audit = settings.auditLog === null ? null : new AuditLog(settings.auditLog, logger, clock)
   const notes = new OperatorNotes(clock)
@@ -78,6 +80,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     get webhooks() {
       return live.webhooks
     },
+    traces: await editTracesOf({ oneIn: settings.traceOneIn, version, clock, random, logger }),
     broadcast: settings.broadcast,
     stampUser: settings['access.stampUser'],
     keepDeleted: options.keepDeleted ?? (() => false),
@@ -86,7 +89,6 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     onFatal: (error) => server.fail(error),
   }
   const gatekeeper = cluster === null ? null : new NodeGatekeeper({ secret: cluster.secret, clock, random })
-  const version = await packageVersion()
   const startNode: StartNode =
     cluster === null || gatekeeper === null
       ? (_, __, cancelled) => startAlone(base, { dataDir: settings.dataDir, store: options.store ?? null, cancelled })

@@ -2,6 +2,7 @@
 // front of it; a simulation hands it sockets of its own.
 import { type Clock, settlesWithin } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
+import type { EditTraces } from '../../core/edit-traces.js'
 import type { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
@@ -66,6 +67,8 @@ export interface NodeOptions {
   readonly mayPass?: AppMessagesOptions['mayPass']
   /** Told of sessions that are refused or ended. Default: nobody is. */
   readonly refused?: GatewayServices['refused']
+  /** Follows some edits. Default: none. */
+  readonly traces?: EditTraces | null
   /** Addresses that are told of changes. Default: none. */
   readonly webhooks?: AskedWebhooks
   /** Runs when everything is committed that will be, before what documents can be read from goes. */
@@ -107,6 +110,7 @@ export class ServerNode {
     const { store, compactor, clock, random, limits, logger, authorize, broadcast, tuning, bus = soloAwarenessBus, cluster } = options
     const { busyness = () => 1 } = options
     const counters = options.counters ?? new Counters()
+    const { traces = null } = options
     const budget = options.budget ?? new MemoryBudget(limits.memoryBytesMax)
     this.counters = counters
     this.budget = budget
@@ -130,6 +134,7 @@ export class ServerNode {
         options.onFatal(error)
       },
       tuning,
+      traces,
       keepDeleted: options.keepDeleted ?? (() => false),
       quotas: options.quotas ?? [],
       observer: this.#observer(options.observer ?? null),
@@ -150,6 +155,7 @@ export class ServerNode {
             budget,
             pace: tuning,
             busyness,
+            traces,
             onNodeGone: (nodeId, boot) => awareness.removeNode(nodeId, boot),
           })
     const { ownership } = this
@@ -197,6 +203,7 @@ export class ServerNode {
         sessions,
         connectGuard: options.connectGuard ?? null,
         resumptions: options.resumptions ?? null,
+        traces,
         ...(options.refused === undefined ? {} : { refused: options.refused }),
         serverId: ownership.boot,
       },

@@ -63,6 +63,11 @@ export interface ServerOptions {
   readonly adminPort?: number | null
   /** Where that port listens. Default 127.0.0.1. */
   readonly adminHost?: string
+  /**
+   * Of so many edits one is followed with OpenTelemetry, where `@opentelemetry/api` is installed and a provider is registered before this is called; 0: none.
+   * Default 1,000.
+   */
+  readonly traceOneIn?: number
   /** A file that gets a line of JSON for each change over the API, each export, and each refusal. Default: none. */
   readonly auditLog?: string | null
   /** How much documents may have, such as `users/{user}/** documents=100 document-bytes=8MiB log-bytes-per-day=256MiB`; see docs/operations.md. Default: none. */

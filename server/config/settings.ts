@@ -154,6 +154,13 @@ export const settings = {
     help: 'pretty: lines for people; json: one object a line; auto: pretty on a terminal, json elsewhere',
   }),
 
+  traceOneIn: setting(kinds.count(0), 1_000, {
+    group: 'server',
+    flag: '--trace-one-in',
+    variable: 'WEFT_TRACE_ONE_IN',
+    help: 'of so many edits one is followed with OpenTelemetry, where a provider of it is registered when the server starts; 0: none',
+  }),
+
   auditLog: setting(kinds.optional(kinds.text('<file>')), null, {
     group: 'access',
     flag: '--audit-log',

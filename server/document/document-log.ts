@@ -4,6 +4,7 @@ import type { AppendEntry, Fence } from '../../persistence/store.js'
 import type { LogSource } from './log-writer.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import type { OwnerLife } from './owner-life.js'
+import type { Pending } from './pending.js'
 import type { Uncommitted } from './uncommitted.js'
 import type { Image } from './view/image.js'
 import { DocumentPace } from './view/pace.js'
@@ -16,7 +17,7 @@ export interface DocumentLogOptions {
   readonly incarnation: string
   /** The last seq of the log. */
   readonly head: number
-  readonly environment: Pick<OwnerEnvironment, 'broadcast' | 'busyness' | 'clock' | 'counters' | 'logger' | 'tuning' | 'writer'>
+  readonly environment: Pick<OwnerEnvironment, 'broadcast' | 'busyness' | 'clock' | 'counters' | 'logger' | 'traces' | 'tuning' | 'writer'>
   readonly life: OwnerLife
   readonly uncommitted: Uncommitted
   readonly sessions: SessionSlots
@@ -95,9 +96,10 @@ export class DocumentLog implements LogSource {
     this.#pace.broadcast(environment.clock.monotonic(), sessions.size, environment.tuning, environment.busyness())
     const entry = { documentId, fence, seq: this.#head + 1, incarnation, update, ...pending.authors }
     uncommitted.commits(pending, entry)
+    environment.traces?.commits(pending)
     measured()
     // The seq is that of the last durable commit: a session that resumes by it gets this update again, and never misses it.
-    if (environment.broadcast === 'before-commit') this.#show(this.#head, update, pending.since)
+    if (environment.broadcast === 'before-commit') this.#show(this.#head, update, pending)
     return entry
   }
 
@@ -111,8 +113,10 @@ export class DocumentLog implements LogSource {
     // A quarantined image ends before the poison; what was committed behind it is in the log.
     if (life.refusal === null) image.append(entry.seq, entry.update)
     this.#options.measured()
-    if (environment.broadcast === 'after-commit') this.#show(entry.seq, entry.update, pending.since)
+    environment.traces?.durable(pending, entry.seq)
+    if (environment.broadcast === 'after-commit') this.#show(entry.seq, entry.update, pending)
     for (const [session, through] of pending.submitters) sessions.acknowledge(session, through, entry.seq)
+    environment.traces?.acknowledged(pending)
     environment.counters.observe('acknowledgement_seconds', (environment.clock.monotonic() - pending.since) / 1000)
     this.#options.committed(entry)
     pending.settle()
@@ -131,9 +135,11 @@ export class DocumentLog implements LogSource {
   }
 
   /** Shows a beat to everybody, and notes how long it took since its first edit came: once a beat, however many it goes to. */
-  #show(seq: number, update: Uint8Array, since: number): void {
+  #show(seq: number, update: Uint8Array, pending: Pending): void {
     const { environment, sessions } = this.#options
-    sessions.broadcast({ seq, update, frames: new Map() })
-    environment.counters.observe('delivery_seconds', (environment.clock.monotonic() - since) / 1000)
+    const trace = environment.traces?.contextOf(pending) ?? null
+    sessions.broadcast(trace === null ? { seq, update, frames: new Map() } : { seq, update, frames: new Map(), trace })
+    environment.traces?.shown(pending, sessions.size)
+    environment.counters.observe('delivery_seconds', (environment.clock.monotonic() - pending.since) / 1000)
   }
 }

@@ -18,7 +18,7 @@ import type { SessionSlot, SessionSlots } from './view/session-slots.js'
 import { WaitingGuard } from './waiting-guard.js'
 
 export interface IntakeOptions {
-  readonly environment: Pick<OwnerEnvironment, 'clock' | 'counters' | 'limits'>
+  readonly environment: Pick<OwnerEnvironment, 'clock' | 'counters' | 'limits' | 'traces'>
   readonly image: Image
   readonly known: KnownState
   readonly waiting: WaitingClients
@@ -108,10 +108,12 @@ export class Intake {
         // The tail may be what makes it too large.
         if (admission.error.code === 'document-too-large' || admission.error.code === 'quota-exceeded') this.#options.tooLarge()
         if (admission.error.code === 'quota-exceeded') environment.counters.add('updates_over_quota')
+        environment.traces?.refused(bytes, admission.error.code)
         sessions.refuse(session, submission, admission.error)
         return
       case 'repeat':
         environment.counters.add('updates_already_known')
+        environment.traces?.repeated(bytes)
         this.#acknowledgeRepeat(session, submission)
         return
       case 'new': {
@@ -120,6 +122,7 @@ export class Intake {
         this.#nesting.take()
         // First, so that the durable state vector leaves it out while it becomes known.
         uncommitted.add(added, from, this.#firstUsesIn(added))
+        if (uncommitted.last !== null) environment.traces?.waits(bytes, uncommitted.last)
         this.#options.added()
         if (added.blocks.length + added.deletes.length === 1) known.add(added)
         else yield* known.adding(added)

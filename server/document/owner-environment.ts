@@ -1,4 +1,5 @@
 // What all owners of a process share.
+import type { EditTraces } from '../../core/edit-traces.js'
 import type { Limits } from '../../core/limits.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
@@ -21,4 +22,6 @@ export interface OwnerEnvironment extends CompactionEnvironment {
   readonly busyness: Busyness
   /** Null: there are none. */
   readonly quotas: Quotas | null
+  /** Follows some edits. Default: none. */
+  readonly traces?: EditTraces | null
 }

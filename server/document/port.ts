@@ -52,6 +52,8 @@ export interface DocumentBroadcast {
   readonly update: Uint8Array
   /** One encoded frame per dialect name. */
   readonly frames: Map<string, Uint8Array>
+  /** What other nodes are told of it, if an edit in it is followed. */
+  readonly trace?: string
 }
 
 /** What a document tells a session. Calls come in stream order; none may throw. */

@@ -155,6 +155,8 @@ export class Delivery {
       return
     }
     this.#seq = beat.seq
+    const trace = beat.trace === undefined ? null : (this.#options.dialect.trace?.(beat.trace) ?? null)
+    if (trace !== null) this.#outbox.send(trace)
     this.#outbox.send(this.#options.dialect.beat(beat))
   }
 

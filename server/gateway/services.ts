@@ -1,6 +1,7 @@
 // What every connection of the gateway shares.
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
+import type { EditTraces } from '../../core/edit-traces.js'
 import type { WeftErrorCode } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
@@ -72,6 +73,8 @@ export interface GatewayServices {
     readonly address: string | null
     readonly documentId: string
   }) => void
+  /** Follows some edits. Default: none. */
+  readonly traces?: EditTraces | null
   /** Sessions that lag now. */
   readonly lagging?: Tally
   /** Where sessions are found by who has them. */

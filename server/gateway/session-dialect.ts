@@ -21,6 +21,8 @@ export interface SessionDialect {
   /** Null where the dialect has no acknowledgements. */
   acknowledged(through: number, seq: number): Message | null
   /** `fatal` when the client cannot go on without this write, so that the session must end. */
+  /** What another node is told in front of a beat whose edits are followed; null for nothing. Default: nothing. */
+  trace?(context: string): Message | null
   refused(submission: number, error: WeftError): { readonly message: Message; readonly fatal: boolean }
   awareness(frame: AwarenessFrame): Message
   awarenessState(update: Uint8Array): Message

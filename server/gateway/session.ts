@@ -127,8 +127,11 @@ export class Session implements SessionSink, AwarenessSink {
    * session.
    */
   write(submission: number, update: Uint8Array, author: string | null = null): void {
+    const { services, connection, documentId } = this.#options
     this.#submissions.received(submission)
     this.#rates.message(update.length)
+    // Another node says itself which ones it follows.
+    if (!connection.isLink) services.traces?.received(update, documentId)
     if (this.#state.kind === 'attached') this.#write(this.#state.attachment, submission, update, author)
     else this.#whenAttached(update.length, (attachment) => this.#write(attachment, submission, update, author))
   }
@@ -136,7 +139,14 @@ export class Session implements SessionSink, AwarenessSink {
   #write(attachment: Attachment, submission: number, update: Uint8Array, author: string | null): void {
     const user = author ?? this.#user
     if (this.#permission === 'read-write') this.#submit(attachment, submission, update, user)
-    else this.refused(submission, new WeftError('forbidden', 'You may read this document but not change it; this edit was not saved.'))
+    else
+      this.#refuse(submission, update, new WeftError('forbidden', 'You may read this document but not change it; this edit was not saved.'))
+  }
+
+  /** Before the document has seen it. */
+  #refuse(submission: number, update: Uint8Array, error: WeftError): void {
+    this.#options.services.traces?.refused(update, error.code)
+    this.refused(submission, error)
   }
 
   #submit(attachment: Attachment, submission: number, update: Uint8Array, user: string | null): void {
@@ -151,7 +161,7 @@ export class Session implements SessionSink, AwarenessSink {
       ask: guard === null ? null : async () => guard({ documentId, user, update, from: 'session' }),
       accepted: () => attachment.submit(submission, update, user),
       refused: (error) => {
-        if (this.#state.kind !== 'ended') this.refused(submission, error)
+        if (this.#state.kind !== 'ended') this.#refuse(submission, update, error)
       },
     })
   }

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import { systemClock } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
 import { SHARD_COUNT, shardOf } from '../../core/document-id.js'
+import type { EditTraces } from '../../core/edit-traces.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { type Logger, silentLogger } from '../../core/log.js'
 import { MemoryBudget } from '../../core/memory-budget.js'
@@ -39,6 +40,8 @@ export interface ClusterOptions {
   readonly limits?: Partial<Limits>
   readonly tuning?: Partial<DocumentTuning>
   readonly authorize?: Authorize
+  /** What follows edits on a node. Default: nothing. */
+  readonly traces?: (nodeId: string) => EditTraces
 }
 
 export interface NodeOptions {
@@ -129,7 +132,8 @@ export class ClusterNode {
     const { authorize: hook = allowEverybody } = cluster.options
     const authorize = guardedAuthorize(hook, { clock: systemClock, logger, limits })
     const budget = new MemoryBudget(limits.memoryBytesMax)
-    const common = { clock: systemClock, random: systemRandom, logger, counters, limits, budget }
+    const traces = cluster.options.traces?.(nodeId) ?? null
+    const common = { clock: systemClock, random: systemRandom, logger, counters, limits, budget, traces }
     this.memory = new MemoryStore({ clock: systemClock, disk: cluster.disk })
     this.store = new FaultyStore(this.memory)
     const { store } = this

@@ -4,6 +4,7 @@ import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import * as Y from 'yjs'
 import { Counters } from '../../core/counters.js'
+import type { EditTraces } from '../../core/edit-traces.js'
 import { WeftError } from '../../core/errors.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
@@ -40,6 +41,7 @@ interface BenchOptions {
   readonly limits?: Partial<Limits>
   readonly log?: readonly LogRow[]
   readonly subprotocol?: string
+  readonly traces?: EditTraces
 }
 
 /** A remote document whose owner has answered with `seq` and the updates, unless `updates` is null. */
@@ -71,6 +73,7 @@ async function bench(seq: number, updates: readonly Uint8Array[] | null, options
     limits,
     budget,
     pace: defaultTuning,
+    traces: options.traces ?? null,
     busyness: () => 1,
     idleMs: IDLE_MS,
     ended: () => {
@@ -383,4 +386,55 @@ test('H5: a node of the version before is sent what is submitted, and not who wr
   const types = node.received.map(({ type }) => type)
   assert.ok(types.includes('submit') && !types.includes('author'), types.join(' '))
   remote.end(new WeftError('draining', 'over'))
+})
+
+test('H5: the owner is told which submissions are followed and asked for updates that are, and a node of the version before is told nothing of it', async () => {
+  const over: string[] = []
+  const traces: EditTraces = {
+    received: () => {},
+    continued: () => {},
+    refused: () => {},
+    repeated: () => {},
+    waits: () => {},
+    commits: () => {},
+    durable: () => {},
+    contextOf: () => null,
+    shown: () => {},
+    acknowledged: () => {},
+    forwarded: (edit) => ({
+      context: `context of ${edit.length}`,
+      acknowledged: (seq) => void over.push(`acknowledged at ${seq}`),
+      refused: (code) => void over.push(`refused: ${code}`),
+      lost: () => void over.push('lost'),
+    }),
+    arrived: (context) => ({ shown: (sessions) => void over.push(`${context} shown to ${sessions}`) }),
+  }
+  const said = (node: ScriptedNode): readonly string[] =>
+    node.received.flatMap((message) =>
+      message.type === 'trace' ? [`trace "${message.context}"`] : message.type === 'submit' ? ['submit'] : [],
+    )
+  const { node, remote, clock, edit, join } = await bench(0, [], { traces })
+  const session = await join()
+  const first = editOf('x', 1)
+  session.submit(first)
+  session.submit(editOf('yy', 2))
+  session.submit(editOf('zzz', 3))
+  await clock.settle()
+  assert.deepEqual(said(node).slice(0, 3), ['trace ""', `trace "context of ${first.length}"`, 'submit'])
+  node.say({ type: 'trace', channel: 1, context: 'from the owner' })
+  node.say({ type: 'update', channel: 1, seq: 1, update: edit('hello') })
+  await clock.settle()
+  await clock.advanceAsync(1_000)
+  node.say({ type: 'acknowledged', channel: 1, through: 1, seq: 1 })
+  node.say({ type: 'refused', channel: 1, submission: 2, closeCode: 4403, code: 'forbidden', reason: 'no', retryable: false })
+  assert.deepEqual(over, ['from the owner shown to 1', 'acknowledged at 1', 'refused: forbidden'])
+  remote.end(new WeftError('draining', 'over'))
+  assert.deepEqual(over.slice(3), ['lost'])
+
+  const older = await bench(0, [], { traces, subprotocol: 'weft-node.3' })
+  const there = await older.join()
+  there.submit(first)
+  await older.clock.settle()
+  assert.deepEqual(said(older.node), ['submit'])
+  older.remote.end(new WeftError('draining', 'over'))
 })

@@ -34,8 +34,8 @@ export interface ChannelEvents {
 /** Requests of a channel after its `open`. */
 export interface Channel {
   send(request: WithoutChannel<Exclude<ChannelRequest, { readonly type: 'open' | 'submit' | 'author' | 'close' }>>): void
-  /** Submits an update, of `user`. */
-  submit(submission: number, update: Uint8Array, user: string | null): void
+  /** Submits an update, of `user`. `trace`: how it is followed; null if it is not. */
+  submit(submission: number, update: Uint8Array, user: string | null, trace: string | null): void
   /** Nothing follows. What was submitted before is still committed. Idempotent. */
   close(): void
 }
@@ -109,10 +109,11 @@ export class NodeLink {
     if (this.#state.kind === 'open' && this.#state.full) events.full(true)
     let author: string | null = null
     return {
-      submit: (submission, update, user) => {
+      submit: (submission, update, user, trace) => {
         if (!this.#channels.has(channel)) return
         if (user !== author) this.#send({ type: 'author', channel, user: user ?? '' })
         author = user
+        if (trace !== null) this.#send({ type: 'trace', channel, context: trace })
         this.#send({ type: 'submit', channel, submission, update })
       },
       send: (request) => {
@@ -181,7 +182,8 @@ export class NodeLink {
       case 'open':
         // An older node stores what is written without saying who wrote it.
         if (request.type === 'author' && state.subprotocol === 'weft-node.1') return
-        if (request.type === 'command' && state.subprotocol !== weftNodeSubprotocol) {
+        if (request.type === 'trace' && state.subprotocol !== weftNodeSubprotocol) return
+        if (request.type === 'command' && (state.subprotocol === 'weft-node.2' || state.subprotocol === 'weft-node.1')) {
           this.#notDone(request.request, new WeftError('overloaded', OLDER_NODE))
           return
         }

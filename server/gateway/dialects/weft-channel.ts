@@ -26,6 +26,8 @@ export class WeftChannel implements SessionDialect {
   readonly #onEnded: (error: WeftError) => void
 
   readonly manner: TransferManner | null
+  /** Whether the other end, a node, wants to know what is followed. */
+  takesTraces = false
 
   /** `manner` null: the other end is a node, which takes everything as a whole. */
   constructor(channel: number, manner: TransferManner | null, onOpened: () => void, onEnded: (error: WeftError) => void) {
@@ -54,6 +56,10 @@ export class WeftChannel implements SessionDialect {
 
   catchUp({ seq, updates }: CatchUp): readonly Message[] {
     return [encodeWeftServer({ type: 'state', channel: this.#channel, seq, updates })]
+  }
+
+  trace(context: string): Message | null {
+    return this.takesTraces ? encodeWeftServer({ type: 'trace', channel: this.#channel, context }) : null
   }
 
   piece(update: Uint8Array): Message {

@@ -78,6 +78,9 @@ interface OpenChannel {
   submission: number
   /** Who wrote what is submitted, as the node at the other end says. Null: the user of the session. */
   author: string | null
+  readonly dialect: WeftChannel
+  /** What the node at the other end says of the next submission. Null: that it is not followed. */
+  trace: string | null
 }
 
 /** So many high marks of the outbox may wait on a connection that is still told of channels that could not be opened. */
@@ -267,21 +270,22 @@ export class WeftDriver implements Driver {
       return
     }
     const token = message.token === '' ? state.token : message.token
+    const dialect = new WeftChannel(
+      channel,
+      this.#options.manner,
+      () => this.#opened(channel),
+      (error) => this.#sessionEnded(channel, error),
+    )
     const session = new Session({
       services,
       connection,
       documentId,
       address: this.#options.address,
-      dialect: new WeftChannel(
-        channel,
-        this.#options.manner,
-        () => this.#opened(channel),
-        (error) => this.#sessionEnded(channel, error),
-      ),
+      dialect,
       authorize: () => this.#options.authorize(documentId, token),
     })
     const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)
-    this.#channels.set(channel, { session, parts, submission: 0, author: null })
+    this.#channels.set(channel, { session, parts, submission: 0, author: null, dialect, trace: null })
     this.#room.take(documentId)
     session.sync(known)
     this.#openings.add(channel)
@@ -326,7 +330,7 @@ export class WeftDriver implements Driver {
             `The submission is number ${message.submission} after ${open.submission}; numbers count up by one.`,
           )
         open.submission = message.submission
-        session.write(message.submission, open.parts.complete(message.update), open.author)
+        this.#submit(open, message.submission, open.parts.complete(message.update))
         return
       case 'part':
         open.parts.add(message.bytes)
@@ -334,6 +338,11 @@ export class WeftDriver implements Driver {
       case 'author':
         if (!this.#options.connection.isLink) throw new WeftError('malformed', 'Only nodes of the cluster say who wrote what they submit.')
         open.author = message.user === '' ? null : message.user
+        return
+      case 'trace':
+        if (!this.#options.connection.isLink) throw new WeftError('malformed', 'Only nodes of the cluster say which edits they follow.')
+        if (message.context === '') open.dialect.takesTraces = true
+        else open.trace = message.context
         return
       case 'awareness':
         session.receiveAwareness(message.update)
@@ -351,6 +360,13 @@ export class WeftDriver implements Driver {
       default:
         unreachable(message)
     }
+  }
+
+  #submit(open: OpenChannel, submission: number, update: Uint8Array): void {
+    const { session, trace, author } = open
+    open.trace = null
+    if (trace !== null) this.#options.services.traces?.continued(update, session.documentId, trace)
+    session.write(submission, update, author)
   }
 
   #sessionEnded(channel: number, error: WeftError): void {
