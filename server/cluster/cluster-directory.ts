@@ -150,7 +150,7 @@ export class ClusterDirectory implements DocumentDirectory, DocumentCommands {
       case 'here':
         return this.#options.local.command(documentId, command)
       case 'node':
-        return this.#options.links.to(location.node).command(documentId, JSON.stringify({ ...command, state: undefined }))
+        return this.#options.links.to(location.node).command(documentId, JSON.stringify({ ...command, known: undefined }))
       case 'nobody':
         throw new WeftError('owner-moved', 'No server owns this document at the moment; try again soon.')
       default:

@@ -39,6 +39,8 @@ export async function importFrom(given: GivenToCommand, location: string, merge:
       'invalid-configuration',
       `--from is "${String(given.options['from'])}"; it takes one of:\n${sourceKinds.map(({ name, takes }) => `  ${name}: ${takes}`).join('\n')}`,
     )
+  if (given.options['prefix'] !== undefined)
+    throw new WeftError('invalid-configuration', '--prefix is for files that export wrote, and not for --from.')
   if (given.options['as'] !== undefined) throw new WeftError('invalid-configuration', '--as is for a single file, and not for --from.')
   const source = await kind.open(location, {
     encoding: encodingIn(given),

@@ -63,6 +63,7 @@ export const importCommand: DocumentCommandDefinition = {
   arguments: [['<from>', 'a file, or a folder of them; with --from where that store is']],
   options: [
     ['--as <document>', 'the id, for a single file'],
+    ['--prefix <text>', 'of a folder, those whose ids begin so'],
     ['--merge', "also into documents that are there: their content and the file's are merged, versions are left out"],
     ...importFromOptions,
   ],
@@ -75,6 +76,7 @@ export const importCommand: DocumentCommandDefinition = {
     const files = await filesIn(from)
     const as = option(given, 'as')
     if (as !== null && files.length !== 1) throw new WeftError('invalid-configuration', '--as is for a single file.')
+    const prefix = option(given, 'prefix') ?? ''
     const merge = given.options['merge'] === true
     const counts = { imported: 0, merged: 0 }
     const skipped: string[] = []
@@ -82,6 +84,7 @@ export const importCommand: DocumentCommandDefinition = {
     await withApi(given, async (api) => {
       for (const file of files) {
         const documentId = as ?? (file.endsWith(UPDATE) ? idOfFile(file) : await idOfArchive(file))
+        if (!documentId.startsWith(prefix)) continue
         const outcome = await bringIn(api, documentId, file, merge)
         if (outcome === 'skipped') skipped.push(documentId)
         else counts[outcome] += 1

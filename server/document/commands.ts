@@ -12,9 +12,10 @@ export type DocumentCommand =
       readonly seq: number
       readonly label: VersionLabel
       /**
-       * The whole document at that seq, where who asks has put it together anyhow. It is not sent to other nodes, which do that themselves.
+       * The whole document at that seq, of this life of it, where who asks has put it together anyhow. It is not sent to other nodes, which do
+       * that themselves.
        */
-      readonly state?: Uint8Array
+      readonly known?: KnownState
     }
   /**
    * The document cannot be applied from `seq` on: it is read-only up to there, for every owner from now on (D8). Sessions open it anew.
@@ -28,6 +29,12 @@ export type DocumentCommand =
   | { readonly kind: 'begin'; readonly incarnation: string; readonly firstUses: readonly ClientIdUse[] }
   /** Removes the document for good. Whoever has it open is told that it is gone (`no-such-document`). Repeating it changes nothing. */
   | { readonly kind: 'delete' }
+
+export interface KnownState {
+  readonly incarnation: string
+  /** A Yjs update, v1. */
+  readonly state: Uint8Array
+}
 
 export interface DocumentCommands {
   /**

@@ -63,10 +63,13 @@ export class LocalCommands {
     }
   }
 
-  async #keepVersion(documentId: string, { seq, label, state: known }: CommandOf<'keep-version'>): Promise<void> {
+  async #keepVersion(documentId: string, { seq, label, known }: CommandOf<'keep-version'>): Promise<void> {
     const { store, compactor, keepDeleted } = this.#options
     const fence = this.#fenceOf(documentId)
-    const { incarnation, state } = await wholeStateAt(store, compactor, documentId, seq, keepDeleted(documentId), known)
+    const keeps = keepDeleted(documentId)
+    // What was deleted is not in what somebody put together to read it.
+    const isOfUse = known !== undefined && !keeps
+    const { incarnation, state } = isOfUse ? known : await wholeStateAt(store, compactor, documentId, seq, keeps)
     if ((await store.keepVersion({ documentId, fence, incarnation, seq, state }, label)) === 'fenced') throw ownerMoved()
   }
 

@@ -4,7 +4,7 @@ import type { DocumentStore } from '../../persistence/store.js'
 import type { Compactor } from './compaction.js'
 
 /**
- * `known`: the state, if somebody has put it together already. Rejects with `no-such-document` and `document-corrupt` as `readAt` does,
+ * Rejects with `no-such-document` and `document-corrupt` as `readAt` does,
  * with `document-quarantined` where it cannot be applied that far, and with `document-too-large` where putting it together would take more
  * than a compaction may.
  */
@@ -14,13 +14,10 @@ export async function wholeStateAt(
   documentId: string,
   seq: number,
   keepDeleted: boolean,
-  known?: Uint8Array,
 ): Promise<{ readonly incarnation: string; readonly state: Uint8Array }> {
   const { incarnation, snapshot, tail } = await store.readAt(documentId, { seq })
   if (incarnation === null) throw new WeftError('no-such-document', 'There is no such document.')
   if (snapshot !== null && tail.length === 0) return { incarnation, state: snapshot.state }
-  // What was deleted is not in what somebody put together to read it.
-  if (known !== undefined && !keepDeleted) return { incarnation, state: known }
   const result = await compactor.compact({ base: snapshot?.state ?? null, tail: tail.map(({ update }) => update), keepDeleted })
   switch (result.outcome) {
     case 'compacted':

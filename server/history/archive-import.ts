@@ -94,7 +94,7 @@ export class ArchiveImport {
     const exists = (await store.listDocuments({ prefix: documentId, limit: 1 })).items[0]?.documentId === documentId
     const unfinished = exists ? await this.#unfinished() : null
     if (exists && unfinished?.digest !== digest) {
-      if (state !== null) return { seq: (await submitEdits(documents, documentId, [{ update: state, user: author }])).seq, versions: 0 }
+      if (state !== null) return { seq: (await submitEdits(this.#options, documentId, [{ update: state, user: author }])).seq, versions: 0 }
       throw new WeftError(
         'document-exists',
         unfinished === null
@@ -129,7 +129,7 @@ export class ArchiveImport {
       if (batch.edits.length === 0) return
       const { edits } = batch
       batch = { people: '', edits: [], bytes: 0 }
-      seq = (await submitEdits(documents, documentId, edits)).seq
+      seq = (await submitEdits(this.#options, documentId, edits)).seq
     }
     const add = async (people: string, edits: readonly AuthoredUpdate[], bytes: number): Promise<void> => {
       if (batch.people !== people || batch.bytes + bytes > BATCH_BYTES) await submitBatch()

@@ -6,7 +6,7 @@ import type { Limits } from '../../core/limits.js'
 import type { MemoryAccount } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { DocumentInfo, DocumentStore, Page, Version, VersionQuery } from '../../persistence/store.js'
-import type { DocumentCommands } from '../document/commands.js'
+import type { DocumentCommands, KnownState } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 import { parseAddress } from './address.js'
 import { Archives } from './archives.js'
@@ -223,8 +223,11 @@ export class History {
     const { update, present, ...report } = restored
     if (report.method === 'nothing' || dryRun) return { ...report, from: then.moment, keptBefore: null, seq: now.moment.seq }
     const keptBefore = now.moment.seq
-    await this.#keepBefore(documentId, keptBefore, `Before the restore of ${called.replace(/^@/, '')}`, author, present)
-    const { seq } = await submitEdits(this.#options.documents, documentId, [{ update, user: author }])
+    await this.#keepBefore(documentId, keptBefore, `Before the restore of ${called.replace(/^@/, '')}`, author, {
+      incarnation: now.incarnation,
+      state: present,
+    })
+    const { seq } = await submitEdits(this.#options, documentId, [{ update, user: author }])
     this.#options.counters.add('restores')
     await this.#options.happened?.({
       type: 'document.restored',
@@ -274,7 +277,7 @@ export class History {
     const isNew = (seq: number): void => {
       if (seq > 0) throw new WeftError('document-exists', 'There is a document of that name already.')
     }
-    return submitEdits(this.#options.documents, documentId, [{ update, user: author }], isNew)
+    return submitEdits(this.#options, documentId, [{ update, user: author }], isNew)
   }
 
   /** Applies an update as a client's edit is applied. `expectedSeq`: rejects with `superseded` if the document is at another. */
@@ -286,7 +289,7 @@ export class History {
   ): Promise<{ readonly seq: number }> {
     for (const update of updates) await this.#options.editGuard?.({ documentId, user: author, update, from: 'api' })
     const edits = updates.map((update) => ({ update, user: author }))
-    return submitEdits(this.#options.documents, documentId, edits, expecting(expectedSeq))
+    return submitEdits(this.#options, documentId, edits, expecting(expectedSeq))
   }
 
   /**
@@ -308,10 +311,10 @@ export class History {
     return this.apply(documentId, [made], author)
   }
 
-  async #keepBefore(documentId: string, seq: number, name: string, author: string | null, state: Uint8Array): Promise<void> {
+  async #keepBefore(documentId: string, seq: number, name: string, author: string | null, known: KnownState): Promise<void> {
     const [newest] = (await this.#options.store.listVersions(documentId, { before: seq + 1, limit: 1 })).items
     // It is kept already, under a name that somebody chose.
     if (newest?.seq === seq) return
-    await this.#options.documents.command(documentId, { kind: 'keep-version', seq, label: { name, description: null, author }, state })
+    await this.#options.documents.command(documentId, { kind: 'keep-version', seq, label: { name, description: null, author }, known })
   }
 }

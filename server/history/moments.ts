@@ -21,6 +21,8 @@ export interface DocumentHistory extends DocumentInfo {
 
 export interface ReadMoment {
   readonly moment: Moment
+  /** Which life of the document it is of; empty for one that is not there. */
+  readonly incarnation: string
   /** In the order of the log; the first may be a snapshot. */
   readonly updates: Updates
 }
@@ -83,10 +85,10 @@ export class Moments {
         { cause: thrown },
       )
     }
-    const { snapshot, tail } = stored
+    const { incarnation, snapshot, tail } = stored
     const updates = [...(snapshot === null ? [] : [snapshot.state]), ...tail.map(({ update }) => update)]
     const moment = { seq: stored.head, at: tail.at(-1)?.committedAt ?? snapshot?.savedAt ?? null }
-    return { moment, updates }
+    return { moment, incarnation: incarnation ?? '', updates }
   }
 
   /** As it is now; of one that is not there, nothing. */
@@ -94,7 +96,8 @@ export class Moments {
     try {
       return await this.read(documentId, { kind: 'now' })
     } catch (thrown) {
-      if (thrown instanceof WeftError && thrown.code === 'no-such-document') return { moment: { seq: 0, at: null }, updates: [] }
+      if (thrown instanceof WeftError && thrown.code === 'no-such-document')
+        return { moment: { seq: 0, at: null }, incarnation: '', updates: [] }
       throw thrown
     }
   }

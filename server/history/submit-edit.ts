@@ -1,5 +1,6 @@
 // An edit that no client makes: a restore, a fork, a program's. It takes the way of a client's edit: to the owner, wherever that is,
 // logged, shown to everybody.
+import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { Attachment, DocumentDirectory, SessionSink } from '../document/port.js'
 
@@ -14,22 +15,30 @@ export interface SubmittedEdit {
   readonly seq: number
 }
 
+/** Through what edits reach a document, and how long they are waited for. */
+export interface EditWay {
+  readonly documents: DocumentDirectory
+  readonly clock: Clock
+}
+
 const TRIES_MAX = 5
+/** Longer than an owner takes to move. A store that takes nothing is asked again and again, for as long as it takes nothing. */
+const COMMIT_MS_MAX = 30_000
 
 /**
  * Resolves when the edits are committed (D1). `check` is told the seq that the document is at, and may throw: then it rejects with that,
- * and nothing was submitted. Rejects also with what refuses a client's edit. Repeating it changes nothing, since what is known is not
- * written again.
+ * and nothing was submitted. Rejects also with what refuses a client's edit, and with `store-unavailable` when they are not committed for
+ * half a minute: they may be later. Repeating it changes nothing, since what is known is not written again.
  */
 export async function submitEdits(
-  directory: DocumentDirectory,
+  way: EditWay,
   documentId: string,
   edits: readonly AuthoredUpdate[],
   check: (seq: number) => void = () => {},
 ): Promise<SubmittedEdit> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await submitOnce(directory, documentId, edits, attempt === 1 ? check : () => {})
+      return await submitOnce(way, documentId, edits, attempt === 1 ? check : () => {})
     } catch (thrown) {
       const code = (thrown as Partial<WeftError>).code
       // If the owner closed the document, or lost it, in the middle, the edit is submitted to the next one.
@@ -39,7 +48,7 @@ export async function submitEdits(
 }
 
 function submitOnce(
-  directory: DocumentDirectory,
+  { documents, clock }: EditWay,
   documentId: string,
   edits: readonly AuthoredUpdate[],
   check: (seq: number) => void,
@@ -48,7 +57,16 @@ function submitOnce(
     let attachment: Attachment | null = null
     let queue = edits.map((edit, index) => ({ ...edit, submission: index + 1 }))
     let paused = false
+    const tooLong = clock.after(COMMIT_MS_MAX, () =>
+      fail(
+        new WeftError(
+          'store-unavailable',
+          'This was not committed for half a minute, and may be later, since the store takes nothing at the moment: look at the document before you send it again, or send it with an Idempotency-Key.',
+        ),
+      ),
+    )
     const fail = (error: unknown): void => {
+      tooLong.cancel()
       queue = []
       attachment?.detach()
       reject(error)
@@ -65,6 +83,7 @@ function submitOnce(
       beat: () => {},
       acknowledged: (through, seq) => {
         if (through < edits.length) return
+        tooLong.cancel()
         attachment?.detach()
         resolve({ seq })
       },
@@ -78,7 +97,7 @@ function submitOnce(
       },
       detached: (error) => fail(error),
     }
-    directory.attach(documentId, { sink }).then((attached) => {
+    documents.attach(documentId, { sink }).then((attached) => {
       attachment = attached
       try {
         check(attached.seq)
@@ -87,6 +106,7 @@ function submitOnce(
         return
       }
       if (edits.length === 0) {
+        tooLong.cancel()
         attached.detach()
         resolve({ seq: attached.seq })
         return

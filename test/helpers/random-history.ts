@@ -88,7 +88,7 @@ function editText(text: Y.Text, random: Random): void {
 }
 
 function randomValue(random: Random, depth: number): unknown {
-  switch (random.below(depth > 3 ? 4 : 7)) {
+  switch (random.below(depth > 3 ? 4 : 8)) {
     case 0:
       return random.below(1000)
     case 1:
@@ -101,6 +101,8 @@ function randomValue(random: Random, depth: number): unknown {
       return new Y.Map([[pick(random, ['a', 'b']), random.below(9)]])
     case 5:
       return Y.Array.from([random.below(9), pick(random, words)])
+    case 6:
+      return new Y.Doc({ guid: `subdocument ${random.below(1_000_000)}` })
     default:
       return new Y.Text(pick(random, words))
   }

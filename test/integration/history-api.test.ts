@@ -286,6 +286,63 @@ test('G5: moments that are not there are refused with what there is, and bad req
   assert.equal(await api.expect('GET', '/documents/a%20fork/content?format=text'), 'x')
 })
 
+test('G5: every route that is about a document says so when there is none, when its id cannot be one, and when its moment or version is gone', async (context) => {
+  const { api, server } = await start(context)
+  const description: Json = await (await fetch(`${server.url}/api/openapi.json`)).json()
+  const bodies: Record<string, unknown> = {
+    'put archive': new Uint8Array(3),
+    put: Uint8Array.of(0, 0),
+    'post updates': { text: [{ root: 'body', at: 0, insert: 'x' }] },
+    'post versions': { name: 'x' },
+    'patch versions/{seq}': { name: 'x' },
+    'post restore': { at: 'now' },
+    'post fork': { into: 'a copy' },
+    'post quarantine': {},
+    'post messages': { payload: 'x' },
+  }
+  /** Those that begin a document, that are about whoever is there, or about a file. */
+  const withoutDocument: Record<string, string> = {
+    put: '201',
+    'post updates': '200',
+    'put archive': '400 malformed',
+    'get presence': '200',
+    'post messages': '200',
+  }
+  await api.expect('POST', `${PATH}/updates`, { text: [{ root: 'body', at: 0, insert: 'x' }] })
+  const ask = async (method: string, rest: string, id: string, query = ''): Promise<string> => {
+    const path = `${documentPath(id)}${rest === '' ? '' : `/${rest.replace('{seq}', '7')}`}${query}`
+    const { status, body } = await api.ask(method.toUpperCase(), path, bodies[`${method} ${rest}`.trim()])
+    return status < 300 ? String(status) : `${status} ${body.code}`
+  }
+  let routes = 0
+  for (const [path, methods] of Object.entries<Json>(description.paths)) {
+    const rest = /^\/api\/v1\/documents\/\{id\}\/?(.*)$/.exec(path)?.[1]
+    if (rest === undefined) continue
+    for (const method of Object.keys(methods)) {
+      routes += 1
+      const name = `${method} ${rest}`.trim()
+      const query: string = method === 'get' && rest === 'diff' ? '?from=seq:1&to=now' : ''
+      assert.equal(await ask(method, rest, `nobody/${routes}`, query), withoutDocument[name] ?? '404 no-such-document', name)
+      assert.equal(await ask(method, rest, 'x'.repeat(513), query), '400 invalid-document-id', name)
+      assert.equal(await api.refusal('OPTIONS', `${PATH}/${rest}`.replace(/\/$/, '').replace('{seq}', '7')), '405 method-not-allowed', name)
+      if (rest === 'versions/{seq}') assert.equal(await ask(method, rest, DOCUMENT), '404 moment-gone', name)
+    }
+  }
+  assert.ok(routes >= 17, `${routes} routes are about documents`)
+  for (const at of ['seq:9', 'v3', '"gone"', '-900d']) {
+    const query = `?at=${encodeURIComponent(at)}`
+    for (const rest of ['content', 'authors']) assert.equal(await ask('get', rest, DOCUMENT, query), '404 moment-gone', `${rest}@${at}`)
+    assert.equal(await ask('get', 'diff', DOCUMENT, `?from=${encodeURIComponent(at)}`), '404 moment-gone')
+    for (const [rest, body] of [
+      ['versions', { name: 'x', at }],
+      ['restore', { at }],
+      ['fork', { into: 'a copy', at }],
+    ] as const)
+      assert.equal(await api.refusal('POST', `${PATH}/${rest}`, body), '404 moment-gone', `${rest}@${at}`)
+  }
+  assert.equal(await api.refusal('GET', documentPath('a copy')), '404 no-such-document')
+})
+
 test('G6: reading takes read, editing write, and history, restoring and deleting admin', async (context) => {
   const authorize: Authorize = ({ token }) => ({
     user: token,

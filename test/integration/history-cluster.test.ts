@@ -44,6 +44,15 @@ test('H1, H2: any node reads each moment, keeps and restores, whoever owns the d
     await Promise.all(
       connections.map((connection, index) => connection.open(documentId, docs[index] ?? assert.fail('a document is there')).synced),
     )
+    // H1, on this store: each sampled seq is a replay to it.
+    const replayed = new Y.Doc()
+    for (const [index, update] of updates.entries()) {
+      Y.applyUpdate(replayed, update)
+      if (index % 6 !== number) continue
+      const { roots } = await api(index).expect('GET', `${path}/content?at=seq:${index + 1}`)
+      assert.deepEqual(roots, JSON.parse(JSON.stringify(rootsOf(replayed))), `${documentId} at seq ${index + 1}`)
+    }
+    replayed.destroy()
     const moment = 10 + number
     const then = new Y.Doc()
     for (const update of updates.slice(0, moment)) Y.applyUpdate(then, update)

@@ -117,6 +117,8 @@ test('what is exported is imported elsewhere with its versions, run again it doe
       const { items } = await api.expect('GET', `${documentPath(id)}/versions`)
       assert.deepEqual([items.length, items[0].name, items[0].description], [1, 'one', 'the first'])
     }
+    await api.expect('DELETE', documentPath('notes/today'))
+    assert.deepEqual(await json(['import', folder, '--prefix', 'notes/today', ...target]), { imported: 1, merged: 0, skipped: [] })
     const again = await runCommand(['import', folder, ...target, '--json'])
     assert.equal(again.code, 1)
     assert.equal(JSON.parse(again.stdout).skipped.length, IDS.length)

@@ -46,7 +46,9 @@ test('A request that is sent again under its key is done once and answered alike
 test('Every kind of change is answered alike when it is sent again', async (context) => {
   const api = await start(context)
   await api.expect('POST', `${PATH}/updates`, insertion('one'))
+  const archive = new Uint8Array(await (await fetch(`${api.url}/api/v1${PATH}/archive`)).arrayBuffer())
   const cases: readonly (readonly [string, string, unknown])[] = [
+    ['PUT', `${documentPath('imported')}/archive`, archive],
     ['POST', `${PATH}/versions`, { name: 'kept' }],
     ['PATCH', `${PATH}/versions/1`, { name: 'renamed' }],
     ['POST', `${PATH}/fork`, { into: 'copy' }],

@@ -67,7 +67,7 @@ export async function answerOnce(
   const records = store?.accessRecords
   if (key === undefined || store === null || records === undefined) return answer(context, await work(once))
   // What is shown of who asks may be another token by then, and is no part of the request.
-  const fingerprint = await digestOf(await context.get('body').bytes())
+  const fingerprint = await context.get('body').digest()
   const id = await digestOf(new TextEncoder().encode(JSON.stringify([asker.user, context.req.method, context.req.path, key])))
   if (running.has(id)) throw stillRunning()
   running.add(id)

@@ -3,9 +3,10 @@ import { Readable } from 'node:stream'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { WeftError } from '../../../core/errors.js'
 import type { Limits } from '../../../core/limits.js'
+import { answerOnce, idempotencyKeyHeader } from '../framework/answer-once.js'
 import { documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
-import { answers, json } from '../framework/json-route.js'
+import { answers } from '../framework/json-route.js'
 import { OCTETS } from '../framework/octets.js'
 import { problemAnswers } from '../framework/problems.js'
 import { admitted, type DocumentRouteOptions } from './documents.js'
@@ -42,6 +43,7 @@ const writeRoute = createRoute({
     'Begins a document with an archive: its versions, its edits as those of their authors, its state. One that was interrupted goes on when it is sent again',
   request: {
     params: documentParameter,
+    headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
     query: z.object({
       merge: yesOrNo('false').openapi({ description: '`true`: also into a document that is there; then only the content, merged.' }),
     }),
@@ -70,6 +72,9 @@ export function addArchive(app: OpenAPIHono<ApiEnvironment>, options: ArchiveRou
     // The archive is read twice: nothing is written before all of it was found to be whole.
     const file = await context.get('body').file(options.limits.archiveBytesMax)
     const merge = context.req.valid('query').merge === 'true'
-    return json(context, await history.archives.import(documentId, () => file.stream(), asker.user, { merge }), 201)
+    return answerOnce(context, options, asker, async () => ({
+      value: await history.archives.import(documentId, () => file.stream(), asker.user, { merge }),
+      status: 201,
+    }))
   })
 }

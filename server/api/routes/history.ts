@@ -205,6 +205,7 @@ export function addHistory(app: OpenAPIHono<ApiEnvironment>, options: DocumentRo
     const { seq } = context.req.valid('param')
     const { documentId, history, asker } = await admitted(options, context, 'admin')
     return answerOnce(context, options, asker, async () => {
+      await history.document(documentId)
       if (!(await history.drop(documentId, seq))) throw new WeftError('moment-gone', `There is no version v${seq} of this document.`)
       return { value: { dropped: true } }
     })

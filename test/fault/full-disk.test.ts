@@ -1,0 +1,77 @@
+// The API on a disk that is full: what finds no room is refused in words, and everything else goes on.
+import { strict as assert } from 'node:assert'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import * as Y from 'yjs'
+import { ApiClient, documentPath } from '../helpers/api-client.js'
+import { runCommand } from '../helpers/run-command.js'
+import { ServerProcess } from '../helpers/server-process.js'
+
+function updateOf(bytes: number): Uint8Array {
+  const doc = new Y.Doc()
+  doc.getText('body').insert(0, 'x'.repeat(bytes))
+  const update = Y.encodeStateAsUpdate(doc)
+  doc.destroy()
+  return update
+}
+
+/** A file system of its own; null where the test may not mount. */
+function smallDisk(size: string): string | null {
+  const folder = mkdtempSync(path.join(tmpdir(), 'weft-small-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'weft-test', folder], { stdio: 'ignore' })
+    return folder
+  } catch {
+    rmdirSync(folder)
+    return null
+  }
+}
+
+test('D7, G5: where there is no room for a body, an archive, a backup or a row, that is said, and what is there is read and grows on once there is room', {
+  timeout: 120_000,
+}, async (context) => {
+  const [temporary, data] = ['2m', '48m'].map((size) => smallDisk(size))
+  if (temporary === undefined || data === undefined || temporary === null || data === null) {
+    context.skip('this user may not mount')
+    return
+  }
+  const server = await ServerProcess.start({ dataFolder: data, environment: { TMPDIR: temporary } })
+  try {
+    const api = new ApiClient(server.url)
+    await api.expect('PUT', documentPath('small'), updateOf(100_000))
+    const archive = new Uint8Array(4_000_000).fill(1)
+    for (const [method, rest, body] of [
+      ['PUT', '', updateOf(4_000_000)],
+      ['POST', '/updates', updateOf(4_000_000)],
+      ['PUT', '/archive', archive],
+    ] as const) {
+      const answer = await api.ask(method, `${documentPath('large')}${rest}`, body)
+      assert.deepEqual([answer.status, answer.body.code], [507, 'store-full'], `${method} ${rest}: ${answer.text}`)
+      assert.ok(answer.body.detail.includes(`There is no room for the body of the request in ${temporary}`), answer.text)
+    }
+    for (let number = 0; number < 12; number++) await api.expect('PUT', documentPath(`some/${number}`), updateOf(250_000))
+    const backup = await runCommand(['backup', path.join(tmpdir(), 'weft-no-backup'), '--url', server.url])
+    assert.deepEqual([backup.code, /The copy could not be written/.test(backup.stderr)], [1, true], backup.stderr)
+    assert.deepEqual(readdirSync(temporary), [], 'nothing of it is left')
+    // The data folder fills up: what finds no room waits, and whoever asked is told in the end; nothing that was acknowledged goes.
+    let refusal = ''
+    for (let number = 12; number < 400 && refusal === ''; number++) {
+      const answer = await api.ask('PUT', documentPath(`some/${number}`), updateOf(250_000))
+      if (answer.status !== 201) refusal = `${answer.status} ${answer.body.code} ${answer.body.detail}`
+    }
+    assert.match(refusal, /^503 store-unavailable This was not committed for half a minute, and may be later/)
+    assert.equal((await api.expect('GET', `${documentPath('some/3')}/content?format=text`)).length, 250_000)
+    execFileSync('mount', ['-o', 'remount,size=128m', data])
+    await api.expect('PUT', documentPath('after'), updateOf(250_000))
+    assert.equal((await api.expect('GET', `${documentPath('after')}/content?format=text`)).length, 250_000)
+  } finally {
+    await server.dispose()
+    for (const folder of [temporary, data]) {
+      execFileSync('umount', [folder])
+      rmdirSync(folder)
+    }
+  }
+})
