@@ -115,11 +115,16 @@ class Account implements MemoryAccount {
 
 /** What one thing holds, of a size that is measured now and then. */
 export class MemoryCharge {
-  readonly #account: MemoryAccount
+  readonly #account: Pick<MemoryAccount, 'add'>
   #bytes = 0
 
-  constructor(account: MemoryAccount) {
+  constructor(account: Pick<MemoryAccount, 'add'>) {
     this.#account = account
+  }
+
+  /** What it holds. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** It holds so much now. */

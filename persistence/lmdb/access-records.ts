@@ -11,7 +11,8 @@ import {
 } from '../access-records.js'
 import type { CommitQueue } from './commit-queue.js'
 import type { Table } from './environment.js'
-import { accessKey, accessKindKey, DamagedValue, sealAccessRecord, unsealAccessRecord } from './layout.js'
+import { accessKey, accessKindKey } from './keys.js'
+import { DamagedValue, sealAccessRecord, unsealAccessRecord } from './layout.js'
 
 /** What a record costs beside its value. */
 const RECORD_OVERHEAD_BYTES = 1024

@@ -1,19 +1,8 @@
 // Who wrote: the numbers of users, which rows of the log hold instead of their ids, and the first use of each client id in a document.
 import type { AppendEntry, FirstUse, Page, RowAuthors } from '../store.js'
 import type { Environment } from './environment.js'
-import {
-  clientIdOfKey,
-  type DocumentRecord,
-  rowPrefix,
-  sealFirstUse,
-  sealUserId,
-  sealUserNumber,
-  unsealFirstUse,
-  unsealUserId,
-  unsealUserNumber,
-  useKey,
-  userKey,
-} from './layout.js'
+import { clientIdOfKey, rowPrefix, useKey, userKey } from './keys.js'
+import { type DocumentRecord, sealFirstUse, sealUserId, sealUserNumber, unsealFirstUse, unsealUserId, unsealUserNumber } from './layout.js'
 import { checked, readRowUsers } from './reading.js'
 
 const none: readonly number[] = []

@@ -3,7 +3,8 @@ import { assert } from '../../core/assert.js'
 import { type ChangeCursors, type DocumentBehind, isSubscriber, LOOKED_AT_PER_PAGE } from '../change-cursors.js'
 import type { CommitQueue } from './commit-queue.js'
 import type { Environment } from './environment.js'
-import { cursorKey, documentKey, rowPrefix, sealCursor, unsealCursor, unsealDocument } from './layout.js'
+import { cursorKey, documentKey, rowPrefix } from './keys.js'
+import { sealCursor, unsealCursor, unsealDocument } from './layout.js'
 import { readDocument } from './reading.js'
 
 const CURSOR_BYTES = 1024

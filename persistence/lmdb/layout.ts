@@ -1,16 +1,12 @@
-// Keys and values of the LMDB file. All integers are big-endian, so that keys sort by number.
+// Values of the LMDB file. All integers are big-endian.
 //
-// document key   the id's UTF-8 bytes row key        u16 length of the id's UTF-8 bytes, those bytes, u48 seq: a document's rows are
-// contiguous and in order of their seqs state key      row key, u16 number of the piece use key        like a row key, with a Yjs client id
-// in place of the seq and 7 bytes for it cursor key     like a row key, with a subscriber's name in place of the seq user key       u32
-// number of the user access key     the kind of the record in ASCII, a zero byte, the id's UTF-8 bytes value          u8 layout version (1;
-// 2 for rows of the log with users), u32 CRC-32 over key and body, body. The key is in the sum, so that a value under a wrong key is found
-// out.
+// value          u8 layout version (1; 2 for rows of the log with users), u32 CRC-32 over key and body, body. The key is in the sum, so that
+//                a value under a wrong key is found out
 import { crc32 } from 'node:zlib'
-import { assert } from '../../core/assert.js'
-import type { AccessRecord, AccessRecordKind } from '../access-records.js'
+import type { AccessRecord } from '../access-records.js'
 import type { Claimant, LogRow, Quarantine, VersionLabel } from '../store.js'
 import { type DecodedUsers, decodeUsers, encodeUsers } from '../user-numbers.js'
+import { seqOfKey } from './keys.js'
 
 const LAYOUT_VERSION = 1
 /** Of rows of the log: they name their users. Those written before are read as they are. */
@@ -18,7 +14,6 @@ const LAYOUT_VERSION_WITH_USERS = 2
 const HEADER_BYTES = 5
 const SEQ_BYTES = 6
 const TIME_BYTES = 8
-const CLIENT_ID_BYTES = 7
 const USER_BYTES = 4
 
 /**
@@ -64,78 +59,6 @@ export interface OwnerRecord {
   readonly owner: Claimant | null
 }
 
-export function documentKey(documentId: string): Buffer {
-  const key = Buffer.from(documentId, 'utf8')
-  assert(key.length >= 1 && key.length <= 512, 'a document id has 1 to 512 bytes')
-  return key
-}
-
-/** What all row keys of a document begin with. */
-export function rowPrefix(documentId: string): Buffer {
-  const id = documentKey(documentId)
-  const prefix = Buffer.allocUnsafe(2 + id.length)
-  prefix.writeUInt16BE(id.length)
-  id.copy(prefix, 2)
-  return prefix
-}
-
-export function rowKey(prefix: Buffer, seq: number): Buffer {
-  const key = Buffer.allocUnsafe(prefix.length + SEQ_BYTES)
-  prefix.copy(key)
-  key.writeUIntBE(seq, prefix.length, SEQ_BYTES)
-  return key
-}
-
-/** The seq in a row key. */
-export function seqOfKey(key: Uint8Array): number {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(key.length - SEQ_BYTES, SEQ_BYTES)
-}
-
-export function stateKey(prefix: Buffer, seq: number, piece: number): Buffer {
-  const key = Buffer.allocUnsafe(prefix.length + SEQ_BYTES + 2)
-  prefix.copy(key)
-  key.writeUIntBE(seq, prefix.length, SEQ_BYTES)
-  key.writeUInt16BE(piece, prefix.length + SEQ_BYTES)
-  return key
-}
-
-/** Of a key that `stateKey` made. */
-export function seqOfStateKey(key: Buffer): number {
-  return key.readUIntBE(key.length - 2 - SEQ_BYTES, SEQ_BYTES)
-}
-
-export function useKey(prefix: Buffer, clientId: number): Buffer {
-  const key = Buffer.allocUnsafe(prefix.length + CLIENT_ID_BYTES)
-  prefix.copy(key)
-  // Numbers of more than 48 bits are written in two parts.
-  key.writeUInt8(Math.floor(clientId / 2 ** 48), prefix.length)
-  key.writeUIntBE(clientId % 2 ** 48, prefix.length + 1, 6)
-  return key
-}
-
-/** The client id in a use key. */
-export function clientIdOfKey(key: Uint8Array): number {
-  const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength)
-  return bytes.readUInt8(key.length - CLIENT_ID_BYTES) * 2 ** 48 + bytes.readUIntBE(key.length - 6, 6)
-}
-
-export function userKey(user: number): Buffer {
-  const key = Buffer.allocUnsafe(USER_BYTES)
-  key.writeUInt32BE(user)
-  return key
-}
-
-export function ownerKey(shard: number): Buffer {
-  assert(Number.isInteger(shard) && shard >= 0 && shard < 0x1_0000, 'a shard is a small integer')
-  const key = Buffer.allocUnsafe(2)
-  key.writeUInt16BE(shard)
-  return key
-}
-
-export function cursorKey(prefix: Buffer, subscriber: string): Buffer {
-  return Buffer.concat([prefix, Buffer.from(subscriber, 'latin1')])
-}
-
 /** Body: u48 seq. */
 export function sealCursor(key: Buffer, seq: number): Buffer {
   return seal(key, SEQ_BYTES, (body) => void body.writeUIntBE(seq, 0, SEQ_BYTES))
@@ -143,17 +66,6 @@ export function sealCursor(key: Buffer, seq: number): Buffer {
 
 export function unsealCursor(key: Buffer, value: Buffer): number {
   return unseal(key, value, SEQ_BYTES).readUIntBE(0, SEQ_BYTES)
-}
-
-/** What the keys of all access records of a kind begin with. */
-export function accessKindKey(kind: AccessRecordKind): Buffer {
-  return Buffer.from(`${kind}\0`, 'latin1')
-}
-
-export function accessKey(kind: AccessRecordKind, id: string): Buffer {
-  const bytes = Buffer.from(id, 'utf8')
-  assert(bytes.length >= 1 && bytes.length <= 512, 'the id of an access record has 1 to 512 bytes')
-  return Buffer.concat([accessKindKey(kind), bytes])
 }
 
 /** Body: f64 updatedAt, u48 head, u48 logStart, the incarnation in UTF-8. */

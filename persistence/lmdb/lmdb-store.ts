@@ -42,8 +42,10 @@ import { Journal } from './journal.js'
 import { journalDisk } from './journal-disk.js'
 import { readMark } from './journal-mark.js'
 import { KeptStoreTime } from './kept-time.js'
-import { documentKey, ownerKey, rowKey, rowPrefix, type SnapshotRecord, sealOwner, sealSnapshot } from './layout.js'
-import { listedKeys, readDocument, readOwner, readRow, readSnapshotRecord, readSnapshots, readThrough, seqOfPoint } from './reading.js'
+import { documentKey, rowKey, rowPrefix } from './keys.js'
+import { sealSnapshot } from './layout.js'
+import { decideClaim, decideRelease, readOwners } from './ownership.js'
+import { listedKeys, readDocument, readRow, readSnapshotRecord, readThrough, readVersions, seqOfPoint } from './reading.js'
 import { SnapshotWriter } from './snapshot-writer.js'
 import { errorMessage } from './system-errors.js'
 import { assertShard, decidePrune, decideQuarantine, isCurrent, removeDocument } from './writing.js'
@@ -116,28 +118,15 @@ class LmdbStore implements DocumentStore {
 
   async readOwnership(): Promise<readonly ShardOwnership[]> {
     this.#queue.check()
-    const shards = Array.from(this.#environment.owners.getKeys({}), (key) => Buffer.from(key).readUInt16BE())
-    return shards.map((shard) => ({ shard, ...readOwner(this.#environment, shard) }))
+    return readOwners(this.#environment)
   }
 
   async claimShards(claimant: Claimant, seen: readonly ShardGrant[]): Promise<readonly ShardGrant[]> {
-    return this.#queue.run(0, () => {
-      const free = seen.filter(({ shard, epoch }) => readOwner(this.#environment, shard).epoch === epoch)
-      const grants = [...new Map(free.map(({ shard, epoch }) => [shard, { shard, epoch: epoch + 1 }])).values()]
-      return () => {
-        for (const { shard, epoch } of grants) this.#putOwner(shard, epoch, claimant)
-        return grants
-      }
-    })
+    return this.#queue.run(0, () => decideClaim(this.#environment, claimant, seen))
   }
 
   async releaseShards(claimant: Claimant, grants: readonly ShardGrant[]): Promise<void> {
-    await this.#queue.run(0, () => {
-      const held = grants.filter((grant) => isCurrent(this.#environment, { ...grant, boot: claimant.boot }))
-      return () => {
-        for (const { shard, epoch } of held) this.#putOwner(shard, epoch, null)
-      }
-    })
+    await this.#queue.run(0, () => decideRelease(this.#environment, claimant, grants))
   }
 
   async append(entries: readonly AppendEntry[]): Promise<AppendResult> {
@@ -226,12 +215,7 @@ class LmdbStore implements DocumentStore {
 
   async listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
     this.#queue.check()
-    const throughSeq = query.before === undefined ? undefined : query.before - 1
-    const versions = readSnapshots(this.#environment, rowPrefix(documentId), throughSeq).flatMap(({ seq, record }): Version[] =>
-      record === null || (record.label === null && query.which !== 'all') ? [] : [versionOf(seq, record)],
-    )
-    const items = versions.slice(0, query.limit)
-    return { items, next: versions.length > items.length ? (items.at(-1)?.seq ?? null) : null }
+    return readVersions(this.#environment, documentId, query)
   }
 
   async keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite> {
@@ -295,24 +279,12 @@ class LmdbStore implements DocumentStore {
     await this.#environment.close()
   }
 
-  #putOwner(shard: number, epoch: number, owner: Claimant | null): void {
-    const key = ownerKey(shard)
-    void this.#environment.owners.put(key, sealOwner(key, { epoch, owner }))
-    // Before it is committed: whoever asks meanwhile must not remember the owner before. A transaction that fails forgets it again.
-    this.#environment.knownOwners.set(shard, { epoch, owner })
-  }
-
   #documentInfo(key: Buffer): DocumentInfo {
     const documentId = key.toString('utf8')
     const document = readDocument(this.#environment, documentId)
     if (document === null) throw noSuchDocument(documentId)
     return { documentId, head: document.head, updatedAt: document.updatedAt }
   }
-}
-
-function versionOf(seq: number, { label, savedAt, stateBytes }: SnapshotRecord): Version {
-  const { name = null, description = null, author = null, createdAt = savedAt } = label ?? {}
-  return { seq, name, description, author, createdAt, stateBytes }
 }
 
 function bytesOf({ update, users = [], firstUses = [] }: AppendEntry): number {

@@ -5,20 +5,15 @@ import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
 import { quarantineOfRead } from '../quarantine.js'
-import type { HistoryPoint, LogRow, Quarantine, StoredDocument, StoredSnapshot } from '../store.js'
+import type { HistoryPoint, LogRow, Page, Quarantine, StoredDocument, StoredSnapshot, Version, VersionQuery } from '../store.js'
 import type { Environment, Table } from './environment.js'
+import { documentKey, ownerKey, rowKey, rowPrefix, seqOfKey, stateKey } from './keys.js'
 import {
   DamagedValue,
   type DocumentRecord,
-  documentKey,
   type OwnerRecord,
-  ownerKey,
-  rowKey,
-  rowPrefix,
   type SnapshotRecord,
   STATE_PIECE_BYTES,
-  seqOfKey,
-  stateKey,
   unsealDocument,
   unsealOwner,
   unsealQuarantine,
@@ -148,6 +143,21 @@ export function readSnapshots(environment: Environment, prefix: Buffer, throughS
   return rowKeys(environment.snapshots, prefix, 0, throughSeq)
     .reverse()
     .map((key) => ({ seq: seqOfKey(key), record: readSnapshotRecord(environment, key) }))
+}
+
+/** Newest first. */
+export function readVersions(environment: Environment, documentId: string, query: VersionQuery): Page<Version, number> {
+  const throughSeq = query.before === undefined ? undefined : query.before - 1
+  const versions = readSnapshots(environment, rowPrefix(documentId), throughSeq).flatMap(({ seq, record }): Version[] =>
+    record === null || (record.label === null && query.which !== 'all') ? [] : [versionOf(seq, record)],
+  )
+  const items = versions.slice(0, query.limit)
+  return { items, next: versions.length > items.length ? (items.at(-1)?.seq ?? null) : null }
+}
+
+function versionOf(seq: number, { label, savedAt, stateBytes }: SnapshotRecord): Version {
+  const { name = null, description = null, author = null, createdAt = savedAt } = label ?? {}
+  return { seq, name, description, author, createdAt, stateBytes }
 }
 
 export function readSnapshotRecord(environment: Environment, key: Buffer): SnapshotRecord | null {

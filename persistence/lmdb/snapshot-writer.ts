@@ -4,7 +4,8 @@ import type { Clock } from '../../core/clock.js'
 import type { FencedWrite, SnapshotWrite, VersionLabel } from '../store.js'
 import type { CommitQueue } from './commit-queue.js'
 import type { Environment } from './environment.js'
-import { rowPrefix, STATE_PIECE_BYTES } from './layout.js'
+import { rowPrefix } from './keys.js'
+import { STATE_PIECE_BYTES } from './layout.js'
 import { decideSnapshot, prepareState, putPieces, removeState } from './writing.js'
 
 /** What one step writes, and up to which size a state is one. */

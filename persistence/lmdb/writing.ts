@@ -18,19 +18,15 @@ import type {
 } from '../store.js'
 import { numbersOf, putFirstUses } from './authors.js'
 import type { Environment } from './environment.js'
+import { documentKey, rowKey, rowPrefix, seqOfStateKey, stateKey } from './keys.js'
 import {
   type DocumentRecord,
-  documentKey,
-  rowKey,
-  rowPrefix,
   type SnapshotRecord,
   STATE_PIECE_BYTES,
   sealDocument,
   sealQuarantine,
   sealRow,
   sealSnapshot,
-  seqOfStateKey,
-  stateKey,
 } from './layout.js'
 import {
   lastSeqCommittedBy,

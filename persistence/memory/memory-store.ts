@@ -7,7 +7,6 @@ import type { AccessRecord, AccessRecords } from '../access-records.js'
 import type { ChangeCursors } from '../change-cursors.js'
 import { documentCorrupt, noSuchDocument, storeClosed } from '../failures.js'
 import { reasonToStore } from '../quarantine.js'
-import { planPrune } from '../retention.js'
 import type {
   AppendEntry,
   AppendResult,
@@ -38,12 +37,15 @@ import { MemoryChangeCursors } from './memory-change-cursors.js'
 import {
   firstPruned,
   type MemoryDocument,
-  type MemorySnapshot,
+  pruneDocument,
+  putSnapshot,
   rowAt,
   rowsBetween,
   sameRow,
   seqAtTime,
   stateAt,
+  versionsOf,
+  writeRow,
 } from './memory-document.js'
 
 /** What a MemoryStore keeps. Several stores over one disk are like several processes over one database. */
@@ -115,7 +117,7 @@ export class MemoryStore implements DocumentStore {
       else if (seq === head + 1) missing.push(entry)
       else if (document === undefined || !sameRow(rowAt(document, seq), entry)) fencedShards.add(fence.shard)
     }
-    for (const entry of missing) if (!fencedShards.has(entry.fence.shard)) this.#write(entry)
+    for (const entry of missing) if (!fencedShards.has(entry.fence.shard)) writeRow(this.#disk.documents, entry, this.#clock.now())
     return { fencedShards }
   }
 
@@ -225,16 +227,8 @@ export class MemoryStore implements DocumentStore {
 
   async listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
     this.#checkOpen()
-    const { before = Number.POSITIVE_INFINITY, limit, which = 'kept' } = query
-    const versions = (this.#disk.documents.get(documentId)?.snapshots ?? [])
-      .filter(({ seq, label }) => seq < before && (which === 'all' || label !== null))
-      .map(({ seq, label, state, savedAt }): Version => {
-        const { name = null, description = null, author = null, createdAt = savedAt } = label ?? {}
-        return { seq, name, description, author, createdAt, stateBytes: state.length }
-      })
-      .reverse()
-    const items = versions.slice(0, limit)
-    return { items, next: versions.length > items.length ? (items.at(-1)?.seq ?? null) : null }
+    const document = this.#disk.documents.get(documentId)
+    return document === undefined ? { items: [], next: null } : versionsOf(document, query)
   }
 
   async keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite> {
@@ -263,22 +257,20 @@ export class MemoryStore implements DocumentStore {
     this.#checkOpen()
     const document = this.#disk.documents.get(documentId)
     if (document === undefined) return { logRowsRemoved: 0, snapshotsRemoved: 0 }
-    const windowStart = this.#time.credible() - policy.logWindowMs
-    const plan = planPrune(
-      {
-        snapshots: document.snapshots.map(({ seq, savedAt, label }) => ({ seq, savedAt, kept: label !== null })),
-        seqAtWindowStart: document.log.findLast((row) => row.committedAt <= windowStart)?.seq ?? firstPruned(document),
-      },
-      policy,
-    )
-    const logRowsRemoved = Math.max(0, plan.removeLogThrough - firstPruned(document))
-    document.log.splice(0, logRowsRemoved)
-    document.snapshots = document.snapshots.filter((snapshot) => !plan.removeSnapshots.includes(snapshot.seq))
-    return { logRowsRemoved, snapshotsRemoved: plan.removeSnapshots.length }
+    return pruneDocument(document, policy, this.#time.credible())
   }
 
   async close(): Promise<void> {
     this.#closed = true
+  }
+
+  #putSnapshot(write: SnapshotWrite, label: VersionLabel | null): FencedWrite {
+    const { documentId, fence } = write
+    assert(fence.shard === shardOf(documentId), 'a snapshot is fenced by the shard of its document')
+    const document = this.#disk.documents.get(documentId)
+    if (!this.#holds(fence) || document === undefined || document.incarnation !== write.incarnation) return 'fenced'
+    putSnapshot(document, write, label, this.#clock.now())
+    return 'written'
   }
 
   #checkOpen(): void {
@@ -288,48 +280,6 @@ export class MemoryStore implements DocumentStore {
   #holds(fence: Fence): boolean {
     const current = this.#disk.owners.get(fence.shard)
     return current !== undefined && current.epoch === fence.epoch && current.owner?.boot === fence.boot
-  }
-
-  #write({ documentId, incarnation, seq, fence, update, users = [], firstUses = [] }: AppendEntry): void {
-    const document: MemoryDocument = this.#disk.documents.get(documentId) ?? {
-      incarnation,
-      head: 0,
-      updatedAt: 0,
-      log: [],
-      snapshots: [],
-      quarantine: null,
-      firstUses: new Map(),
-      cursors: new Map(),
-    }
-    this.#disk.documents.set(documentId, document)
-    const committedAt = Math.max(this.#clock.now(), document.updatedAt)
-    document.log.push({ seq, epoch: fence.epoch, update: new Uint8Array(update), committedAt, users: [...users] })
-    for (const { clientId, user } of firstUses)
-      if (!document.firstUses.has(clientId)) document.firstUses.set(clientId, { clientId, user, seq, usedAt: committedAt })
-    document.head = seq
-    document.updatedAt = committedAt
-  }
-
-  #putSnapshot(write: SnapshotWrite, label: VersionLabel | null): FencedWrite {
-    const { documentId, fence, seq } = write
-    assert(fence.shard === shardOf(documentId), 'a snapshot is fenced by the shard of its document')
-    const document = this.#disk.documents.get(documentId)
-    if (!this.#holds(fence) || document === undefined || document.incarnation !== write.incarnation) return 'fenced'
-    assert(seq >= 1 && seq <= document.head, 'a snapshot is at a seq that was committed')
-    const old = document.snapshots.find((snapshot) => snapshot.seq === seq)
-    const savedAt = this.#clock.now()
-    const createdAt = old?.label?.createdAt ?? label?.createdAt ?? savedAt
-    const snapshot: MemorySnapshot = {
-      seq,
-      state: old?.state ?? new Uint8Array(write.state),
-      savedAt: old?.savedAt ?? savedAt,
-      label:
-        label === null
-          ? (old?.label ?? null)
-          : { name: label.name, description: label.description ?? null, author: label.author, createdAt },
-    }
-    document.snapshots = [...document.snapshots.filter((other) => other.seq !== seq), snapshot].sort((a, b) => a.seq - b.seq)
-    return 'written'
   }
 }
 

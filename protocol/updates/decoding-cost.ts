@@ -1,7 +1,8 @@
 // What it costs to make a Y.Doc of encoded updates, told from their bytes alone. An estimate from above: hostile bytes must not cost more
 // than it says.
 import { varUintBytes } from './byte-writer.js'
-import type { ClientDeletes, InspectedUpdate } from './inspect.js'
+import type { ClientDeletes } from './delete-set-reader.js'
+import type { InspectedUpdate } from './inspect.js'
 
 /** Counts over all updates of a document. */
 export interface StructCounts {

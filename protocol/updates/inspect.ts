@@ -3,9 +3,10 @@
 import { WeftError } from '../../core/errors.js'
 import type { Sliced } from '../../core/slices.js'
 import { ByteReader } from './byte-reader.js'
+import { type ClientDeletes, DeleteSetReader } from './delete-set-reader.js'
 import { HighestNeeds } from './needs.js'
-import { normalizeRanges, pushRange } from './ranges.js'
-import { CLOCK_MAX, REF_GC, REF_SKIP, REF_TYPE, StructReader } from './struct-reader.js'
+import { pushRange } from './ranges.js'
+import { REF_GC, REF_SKIP, REF_TYPE, StructReader } from './struct-reader.js'
 
 export interface UpdateBounds {
   /** Structs, and delete ranges, in one update. */
@@ -34,12 +35,6 @@ export interface ClientBlock {
   /** Bytes [offset, end): the info byte of the first struct to the end of the last. */
   readonly offset: number
   readonly end: number
-}
-
-/** Deleted clocks of one client, as flat start, end pairs: sorted, disjoint. */
-export interface ClientDeletes {
-  readonly client: number
-  readonly ranges: readonly number[]
 }
 
 export interface InspectedUpdate {
@@ -109,7 +104,6 @@ class Inspection {
   readonly #needs = new HighestNeeds()
   readonly #blocks: ClientBlock[] = []
   #checkpoints: number[] | null = null
-  #deletes: ClientDeletes[] | null = null
   #structCount = 0
   #emptyCount = 0
   #mergeableCount = 0
@@ -125,15 +119,8 @@ class Inspection {
   #ranges: number[] | null = null
   #previousRef = -1
   #nextCheckpoint = 0
-  // The delete set, once the blocks are read.
-  #deletesOffset = -1
-  #deletesLeft = 0
-  #deletedClient = 0
-  #deletedRanges: number[] = []
-  #rangesLeft = 0
-  #rangeCount = 0
-  #deletesSorted = true
-  #deletesInOrder = true
+  /** The delete set, once the blocks are read. */
+  #deletes: DeleteSetReader | null = null
 
   constructor(bytes: Uint8Array, bounds: UpdateBounds) {
     this.#bytes = bytes
@@ -162,12 +149,9 @@ class Inspection {
       else if (this.#blocksLeft > 0) {
         this.#beginBlock()
         parts--
-      } else if (this.#deletesOffset < 0) this.#beginDeletes()
-      else if (this.#rangesLeft > 0) parts -= this.#readRanges(parts)
-      else if (this.#deletesLeft > 0) {
-        this.#beginRanges()
-        parts--
-      } else {
+      } else if (this.#deletes === null) this.#beginDeletes()
+      else if (!this.#deletes.ended) parts -= this.#deletes.read(parts)
+      else {
         if (this.#reader.remaining > 0) this.#reader.fail('The update is followed by something else')
         return true
       }
@@ -183,12 +167,12 @@ class Inspection {
       mergeableCount: this.#mergeableCount,
       typeCount: this.#typeCount,
       valueCount: this.#structs.values,
-      deleteRangeCount: this.#rangeCount,
+      deleteRangeCount: this.#deletes?.rangeCount ?? 0,
       blocks: this.#blocks,
       needs: this.#needs.list,
-      deletes: this.#deletes === null ? noDeletes : this.#deletesSorted ? this.#deletes : sortDeletes(this.#deletes),
-      deletesInOrder: this.#deletesInOrder && this.#deletesSorted,
-      deletesOffset: this.#deletesOffset,
+      deletes: this.#deletes?.deletes ?? noDeletes,
+      deletesInOrder: this.#deletes?.inOrder ?? true,
+      deletesOffset: this.#deletes?.offset ?? -1,
       checkpoints: this.#checkpoints ?? none,
     }
   }
@@ -266,55 +250,7 @@ class Inspection {
   }
 
   #beginDeletes(): void {
-    this.#deletesOffset = this.#reader.offset
-    this.#deletesLeft = this.#clientCount(2)
+    const { offset } = this.#reader
+    this.#deletes = new DeleteSetReader(this.#reader, offset, this.#clientCount(2), this.#bounds.structsPerUpdateMax)
   }
-
-  #beginRanges(): void {
-    const reader = this.#reader
-    const { structsPerUpdateMax } = this.#bounds
-    this.#deletedClient = reader.readVarUint()
-    const count = reader.readCount(2)
-    this.#rangeCount += count
-    if (this.#rangeCount > structsPerUpdateMax) reader.fail(`The update holds more than ${structsPerUpdateMax} delete ranges`)
-    this.#deletesLeft--
-    this.#rangesLeft = count
-    this.#deletedRanges = []
-    const previous = this.#deletes?.at(-1)
-    if (previous !== undefined && previous.client <= this.#deletedClient) this.#deletesSorted = false
-    if (count === 0) this.#deletesInOrder = false
-  }
-
-  /** At most `rangesMax` of them; returns how many. */
-  #readRanges(rangesMax: number): number {
-    const reader = this.#reader
-    const ranges = this.#deletedRanges
-    const count = Math.min(rangesMax, this.#rangesLeft)
-    for (let range = 0; range < count; range++) {
-      const clock = reader.readVarUint()
-      const length = reader.readVarUint()
-      if (length === 0) reader.fail('A delete range has no length')
-      if (clock + length > CLOCK_MAX) reader.fail('A clock exceeds 2^32-1')
-      ranges.push(clock, clock + length)
-    }
-    this.#rangesLeft -= count
-    if (this.#rangesLeft === 0) {
-      const normal = normalizeRanges(ranges)
-      if (normal !== ranges) this.#deletesInOrder = false
-      this.#deletes ??= []
-      this.#deletes.push({ client: this.#deletedClient, ranges: normal })
-    }
-    return count
-  }
-}
-
-// Yjs sorts its delete sets but reads them in any order, also with a client in several places.
-function sortDeletes(deletes: readonly ClientDeletes[]): ClientDeletes[] {
-  const byClient = new Map<number, number[]>()
-  for (const { client, ranges } of deletes) {
-    const known = byClient.get(client)
-    if (known === undefined) byClient.set(client, [...ranges])
-    else for (const bound of ranges) known.push(bound)
-  }
-  return [...byClient].sort((a, b) => b[0] - a[0]).map(([client, ranges]) => ({ client, ranges: normalizeRanges(ranges) }))
 }

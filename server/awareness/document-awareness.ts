@@ -1,18 +1,18 @@
 // The awareness of one document: who is bound to which client id, the newest state of each, and the beat in which changes leave.
 // Nothing here is ever stored (A1).
 import type { Clock } from '../../core/clock.js'
-import type { CounterName, Counters } from '../../core/counters.js'
+import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { checkState, isRemovalState, scanAwareness } from '../../protocol/awareness.js'
-import type { AwarenessBus, AwarenessChannel, Origin } from './bus.js'
+import { bindingAfterRemoval, isBoundTo, mayAnnounce, mayTake, takenFrom } from './binding-rules.js'
+import type { AwarenessBus, AwarenessChannel } from './bus.js'
 import { type Claim, Claims } from './claims.js'
 import type { AwarenessSink } from './contract.js'
+import { type NewEntry, refusalOf } from './new-entry.js'
 import { AwarenessPacer } from './pacer.js'
 import {
-  AWARENESS_CLOCK_MAX,
-  type Binding,
   type ClientRecord,
   encodeRecords,
   frameOf,
@@ -39,13 +39,6 @@ export interface AwarenessEnvironment {
 
 /** Clients renew their state every 15 s, and take one that was not renewed for 30 s as gone. */
 const STATE_AGE_MS_MAX = 45_000
-
-interface NewEntry {
-  readonly clientId: number
-  readonly clock: number
-  readonly stateStart: number
-  readonly stateEnd: number
-}
 
 export class DocumentAwareness {
   readonly #environment: AwarenessEnvironment
@@ -213,7 +206,7 @@ export class DocumentAwareness {
     const record = this.#table.get(clientId)
     // An entry that says what an earlier one of the same message said is known by now.
     if (record !== undefined && isKnown(record, clock, bytes, stateStart, stateEnd)) return
-    const refusal = this.#refusalOf(session, entry, record)
+    const refusal = refusalOf(session, entry, record, limits)
     if (refusal !== null) {
       counters.add(refusal)
       if (refusal === 'awareness_entries_oversized') this.#tellTooLarge(session, stateEnd - stateStart, limits.awarenessStateBytesMax)
@@ -233,7 +226,7 @@ export class DocumentAwareness {
       this.#tellTooLarge(session, state.length, limits.awarenessStateBytesMax)
       return
     }
-    if (record === undefined || bound || this.#mayTake(session, record)) {
+    if (record === undefined || bound || mayTake(session, record)) {
       this.#table.change(
         record ?? this.#table.getOrCreate(clientId),
         clock,
@@ -263,29 +256,6 @@ export class DocumentAwareness {
         `Your cursor and presence have ${bytes} bytes, and at most ${bytesMax} are passed on: the others see what you said before. Put less into the awareness state.`,
       ),
     )
-  }
-
-  /** Which limit an entry breaks, as the counter that counts it, or null. */
-  #refusalOf(session: Speaker, entry: NewEntry, record: ClientRecord | undefined): CounterName | null {
-    const { limits } = this.#environment
-    if (entry.clock > AWARENESS_CLOCK_MAX) return 'awareness_entries_refused'
-    if (entry.stateEnd - entry.stateStart > limits.awarenessStateBytesMax) return 'awareness_entries_oversized'
-    const wouldBind = record === undefined || record.binding.kind === 'none'
-    return wouldBind && session.clientIds.size >= limits.awarenessClientsPerSessionMax ? 'awareness_entries_refused' : null
-  }
-
-  /** Whether a session that is not bound to an id may take it without asking. */
-  #mayTake(session: Speaker, record: ClientRecord): boolean {
-    const isOwnId = session.ownId === record.clientId
-    switch (record.binding.kind) {
-      case 'none':
-        return true
-      case 'remote':
-        return isOwnId
-      case 'session':
-        // A sibling tab that relayed this client's state before the client's own socket opened gives way to it.
-        return isOwnId && record.binding.session.ownId !== record.clientId
-    }
   }
 
   #grant(claim: Claim, bound: Speaker): void {
@@ -319,27 +289,4 @@ export class DocumentAwareness {
     if (toTell.length > 0) this.#channel.publish(toTell.length === all.length ? frame.update : encodeRecords(toTell))
     for (const session of this.#sessions) session.sink.awareness(frame)
   }
-}
-
-/** Whether a client that was removed may be there again: nobody else speaks for its id, or it is at the very clock of its removal. */
-function mayAnnounce(record: ClientRecord, session: Speaker, clock: number): boolean {
-  return clock === record.clock || record.binding.kind === 'none' || isBoundTo(record, session)
-}
-
-function isBoundTo(record: ClientRecord, session: Speaker): boolean {
-  return record.binding.kind === 'session' && record.binding.session === session
-}
-
-/** A session keeps its own id, so that nobody takes it while its client is only hiding. */
-function bindingAfterRemoval(record: ClientRecord): Binding {
-  const { binding } = record
-  return binding.kind === 'session' && binding.session.ownId === record.clientId ? binding : unbound
-}
-
-/** The node from which a session that speaks for an id took it. */
-function takenFrom(record: ClientRecord | undefined, session: Speaker): Origin | null {
-  if (record === undefined) return null
-  const { binding } = record
-  if (binding.kind === 'remote') return binding.origin
-  return binding.kind === 'session' && binding.session === session ? binding.takenFrom : null
 }

@@ -11,11 +11,12 @@ import type { Counters } from '../../core/counters.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
+import { MemoryCharge } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { Attachment, AttachRequest, CatchUp, DocumentBroadcast, Known, PieceWish, SessionSink } from '../document/port.js'
 import type { ProcessPressure } from '../document/view/back-pressure.js'
 import { Incoming } from './incoming.js'
-import { OwnerSearch } from './owner-search.js'
+import { isMove, OwnerSearch } from './owner-search.js'
 import { Reading } from './reading.js'
 import { Unacknowledged } from './unacknowledged.js'
 
@@ -63,13 +64,14 @@ export class MovingAttachment implements Attachment, SessionSink {
   #incarnation = ''
   #acknowledgedSeq = 0
   #seq = 0
-  /** Bytes counted into what the node holds for moving sessions. */
-  #heldBytes = 0
+  /** In what the node holds for moving sessions. */
+  readonly #held: MemoryCharge
   #paused = false
 
   constructor(options: MovingOptions) {
     this.#options = options
     this.documentId = options.documentId
+    this.#held = new MemoryCharge(options.held)
     this.#search = new OwnerSearch(options)
     this.#sink = options.request.sink
   }
@@ -174,7 +176,7 @@ export class MovingAttachment implements Attachment, SessionSink {
     this.#search.lost()
     if (isMove(error) || error.code === 'store-unavailable') {
       this.#options.counters.add('sessions_moved')
-      this.#hold()
+      this.#hold(this.#unacknowledged.bytes)
       void this.#move()
       return
     }
@@ -231,9 +233,9 @@ export class MovingAttachment implements Attachment, SessionSink {
     const state = this.#state
     switch (state.kind) {
       case 'attached':
-        return state.incoming.paused || this.#heldBytes > 0
+        return state.incoming.paused || this.#held.bytes > 0
       case 'looking':
-        return this.#heldBytes > this.#options.limits.attachingBytesMax || this.#options.held.full
+        return this.#held.bytes > this.#options.limits.attachingBytesMax || this.#options.held.full
       case 'ended':
         return false
       default:
@@ -244,8 +246,8 @@ export class MovingAttachment implements Attachment, SessionSink {
   /** Gives the owner what it has not been given, until it asks to wait. */
   #submitMore(): void {
     const state = this.#state
-    if (state.kind === 'attached' && this.#submitAllTo(state)) this.#release()
-    else if (this.#state.kind !== 'ended') this.#hold()
+    if (state.kind === 'attached' && this.#submitAllTo(state)) this.#hold(0)
+    else if (this.#state.kind !== 'ended') this.#hold(this.#unacknowledged.bytes)
   }
 
   /** False if something is left. */
@@ -260,16 +262,8 @@ export class MovingAttachment implements Attachment, SessionSink {
   }
 
   /** Counts what is kept while there is no owner, or none that takes more. */
-  #hold(): void {
-    const added = this.#unacknowledged.bytes - this.#heldBytes
-    this.#heldBytes += added
-    this.#options.held.add(added)
-    this.updatePause()
-  }
-
-  #release(): void {
-    this.#options.held.add(-this.#heldBytes)
-    this.#heldBytes = 0
+  #hold(bytes: number): void {
+    this.#held.set(bytes)
     this.updatePause()
   }
 
@@ -297,13 +291,7 @@ export class MovingAttachment implements Attachment, SessionSink {
     if (this.#state.kind === 'ended') return
     this.#state = { kind: 'ended' }
     this.#sink = null
-    this.#options.held.add(-this.#heldBytes)
-    this.#heldBytes = 0
+    this.#held.set(0)
     this.#options.ended(this)
   }
-}
-
-/** The owner is elsewhere now, or will be. */
-function isMove(error: WeftError): boolean {
-  return error.code === 'owner-moved'
 }

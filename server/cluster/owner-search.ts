@@ -56,3 +56,8 @@ export class OwnerSearch {
     }
   }
 }
+
+/** The owner is elsewhere now, or will be. */
+export function isMove(error: WeftError): boolean {
+  return error.code === 'owner-moved'
+}

@@ -7,11 +7,11 @@ import type { Counters } from '../../core/counters.js'
 import { SHARD_COUNT, shardOf } from '../../core/document-id.js'
 import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
-import type { NodeRow } from '../../persistence/membership.js'
 import type { Claimant, DocumentStore, Fence, ShardGrant, ShardOwnership } from '../../persistence/store.js'
 import type { NodeMembership } from './node-membership.js'
-import { RendezvousWinners, rendezvousWinner } from './rendezvous.js'
+import { RendezvousWinners } from './rendezvous.js'
 import type { ClusterSettings } from './settings.js'
+import { type OwnerLocation, ShardOwners } from './shard-owners.js'
 
 export interface ShardManagerOptions {
   readonly store: Pick<DocumentStore, 'readOwnership' | 'claimShards' | 'releaseShards'>
@@ -31,16 +31,6 @@ export interface ShardManagerOptions {
   readonly onLooked: () => void
 }
 
-/** Where a document's owner is. */
-export type OwnerLocation =
-  | { readonly kind: 'here' }
-  | { readonly kind: 'node'; readonly node: NodeRow }
-  /** Nobody who is alive owns it at the moment. */
-  | { readonly kind: 'nobody' }
-
-/** The first view after a meeting may have been asked for before it, the second was not. */
-const VIEWS_TO_KNOW_A_STRANGER = 2
-
 type ManagerState = 'running' | 'draining' | 'stopped'
 
 export class ShardManager {
@@ -49,15 +39,8 @@ export class ShardManager {
   readonly #grants = new Map<number, number>()
   /** Epochs of those that are being handed over: their documents still flush under them, so what ends an ownership ends theirs too. */
   readonly #releasing = new Map<number, number>()
-  /** By shard; several looks a second fill it. */
-  #ownership: (ShardOwnership | undefined)[] = []
-  /** Shards whose owner, as it was read last, says that it is not. */
-  readonly #disowned = new Set<number>()
+  readonly #owners: ShardOwners
   readonly #winners = new RendezvousWinners(SHARD_COUNT)
-  /** Boots that this node has seen alive. */
-  readonly #seenAlive = new Set<string>()
-  /** Owners that it has never seen alive, and the number of the view at which it first met them in the store. */
-  #strangers = new Map<string, number>()
   #state: ManagerState = 'running'
   #timer: Timer | null = null
   #looking: Promise<void> | null = null
@@ -67,6 +50,7 @@ export class ShardManager {
 
   constructor(options: ShardManagerOptions) {
     this.#options = options
+    this.#owners = new ShardOwners(options.membership, options.claimant)
   }
 
   /** The number of shards that this node owns. */
@@ -98,36 +82,12 @@ export class ShardManager {
 
   locate(shard: number): OwnerLocation {
     if (this.#grants.has(shard)) return { kind: 'here' }
-    const owner = this.#ownership[shard]?.owner
-    const node = owner === null || owner === undefined ? undefined : this.#alive(owner)
-    const isCutOff = this.#options.membership.state.kind === 'quarantined'
-    const isOutOfDate = isCutOff && this.#disowned.has(shard)
-    if (node !== undefined && node.boot !== this.#options.claimant.boot && !isOutOfDate) return { kind: 'node', node }
-    return isCutOff ? this.#successor(shard) : { kind: 'nobody' }
+    return this.#owners.locate(shard)
   }
 
-  /**
-   * A node that the store does not answer cannot read who took its shards, but it knows to whom they fall when it is dead. A node that is
-   * asked for a document and does not own it says so; nothing is lost by asking.
-   */
-  #successor(shard: number): OwnerLocation {
-    const others = this.#options.membership.view.filter(({ nodeId, draining }) => !draining && nodeId !== this.#options.claimant.nodeId)
-    const winner = rendezvousWinner(
-      shard,
-      others.map(({ nodeId }) => nodeId),
-    )
-    const node = others.find(({ nodeId }) => nodeId === winner)
-    return node === undefined ? { kind: 'nobody' } : { kind: 'node', node }
-  }
-
-  /**
-   * A node that was asked says that it does not own a shard, or cannot be reached. While the store does not answer, that may be newer than what was read of
-   * it: then whoever the shard falls to is asked instead, and if that one does not own it either, the first one again.
-   */
+  /** See `ShardOwners`. */
   disowned(shard: number, boot: string): void {
-    if (this.#options.membership.state.kind !== 'quarantined') return
-    if (this.#ownership[shard]?.owner?.boot === boot) this.#disowned.add(shard)
-    else this.#disowned.delete(shard)
+    this.#owners.disowned(shard, boot)
   }
 
   /** Looks at the store now, or once more if it is looking already. Resolves when that look is over. */
@@ -156,7 +116,7 @@ export class ShardManager {
       this.#grants.delete(shard)
       this.#releasing.delete(shard)
       // Since another node may own the shard by now, what we knew of its owner is out of date too.
-      this.#ownership[shard] = undefined
+      this.#owners.forget(shard)
     }
     this.#options.counters.add('shards_lost', dropped.size)
     this.#options.logger.warn({ shards: dropped.size }, 'this node no longer owns these shards')
@@ -212,7 +172,7 @@ export class ShardManager {
     const { store, membership } = this.#options
     if (!membership.mayOwn || this.#isStopped()) return
     this.#remember(await store.readOwnership())
-    this.#meetOwners()
+    this.#owners.meet()
     const { claims, releases, strays } = this.#plan()
     if (strays.length > 0) await this.#giveBack(strays)
     if (this.#state === 'running') await this.#claimAndRelease(claims, releases)
@@ -237,9 +197,7 @@ export class ShardManager {
   async #giveBack(grants: readonly ShardGrant[]): Promise<void> {
     const { store, claimant } = this.#options
     await store.releaseShards(claimant, grants)
-    // A look beside this may have seen already who took them.
-    for (const { shard, epoch } of grants)
-      if ((this.#ownership[shard]?.epoch ?? 0) <= epoch) this.#ownership[shard] = { shard, epoch, owner: null }
+    this.#owners.givenBack(grants)
   }
 
   // As a method, since the state changes while something is awaited.
@@ -248,12 +206,9 @@ export class ShardManager {
   }
 
   #remember(rows: readonly ShardOwnership[]): void {
-    const ownership = new Array<ShardOwnership | undefined>(SHARD_COUNT).fill(undefined)
-    for (const row of rows) ownership[row.shard] = row
-    this.#ownership = ownership
-    this.#disowned.clear()
+    this.#owners.remember(rows)
     const lost = new Set<number>()
-    for (const [shard, epoch] of [...this.#grants, ...this.#releasing]) if (ownership[shard]?.epoch !== epoch) lost.add(shard)
+    for (const [shard, epoch] of [...this.#grants, ...this.#releasing]) if (this.#owners.of(shard)?.epoch !== epoch) lost.add(shard)
     this.drop(lost)
   }
 
@@ -270,47 +225,21 @@ export class ShardManager {
     for (let shard = 0; shard < SHARD_COUNT; shard++) {
       const winner = winners[shard] ?? null
       const held = this.#grants.has(shard) || this.#releasing.has(shard)
-      if (winner === claimant.nodeId && !held && this.#isOrphan(shard)) claims.push({ shard, epoch: this.#ownership[shard]?.epoch ?? 0 })
+      if (winner === claimant.nodeId && !held && this.#owners.isOrphan(shard))
+        claims.push({ shard, epoch: this.#owners.of(shard)?.epoch ?? 0 })
       if (winner !== claimant.nodeId && winner !== null && this.#grants.has(shard) && releases.size < settings.releasesPerTick)
         releases.add(shard)
-      const row = this.#ownership[shard]
+      const row = this.#owners.of(shard)
       if (winner !== claimant.nodeId && winner !== null && !held && row?.owner?.boot === claimant.boot)
         strays.push({ shard, epoch: row.epoch })
     }
     return { claims, releases, strays }
   }
 
-  /** A node that has just joined may own shards before any heartbeat of this node has seen it: an unknown owner is not a dead one. */
-  #meetOwners(): void {
-    const { membership } = this.#options
-    for (const { boot } of membership.view) this.#seenAlive.add(boot)
-    const strangers = new Map<string, number>()
-    let known = ''
-    for (const row of this.#ownership) {
-      const boot = row?.owner?.boot ?? known
-      if (boot === known) continue
-      if (this.#seenAlive.has(boot)) known = boot
-      else strangers.set(boot, this.#strangers.get(boot) ?? membership.views)
-    }
-    this.#strangers = strangers
-  }
-
-  /** Whether nobody who is alive owns the shard. */
-  #isOrphan(shard: number): boolean {
-    const { membership, claimant } = this.#options
-    const owner = this.#ownership[shard]?.owner ?? null
-    if (owner === null || owner.boot === claimant.boot) return true
-    if (this.#alive(owner) !== undefined) return false
-    const metAt = this.#strangers.get(owner.boot)
-    return metAt === undefined || membership.views >= metAt + VIEWS_TO_KNOW_A_STRANGER
-  }
-
   #granted(grants: readonly ShardGrant[]): void {
-    const { claimant, logger, counters } = this.#options
-    for (const { shard, epoch } of grants) {
-      this.#grants.set(shard, epoch)
-      this.#ownership[shard] = { shard, epoch, owner: claimant }
-    }
+    const { logger, counters } = this.#options
+    for (const { shard, epoch } of grants) this.#grants.set(shard, epoch)
+    this.#owners.granted(grants)
     counters.add('shards_claimed', grants.length)
     logger.info({ shards: grants.length, owned: this.#grants.size }, 'claimed shards')
   }
@@ -343,16 +272,12 @@ export class ShardManager {
     return this.#options.membership.view.filter(({ draining }) => !draining).map(({ nodeId }) => nodeId)
   }
 
-  #alive(owner: Claimant): NodeRow | undefined {
-    return this.#options.membership.view.find(({ nodeId, boot }) => nodeId === owner.nodeId && boot === owner.boot)
-  }
-
   /** Whether a shard lies where it should not, so that it is worth looking again soon. */
   #moving(): boolean {
     const candidates = this.#candidates()
     if (candidates.length === 0) return false
     const winners = this.#winners.among(candidates)
-    for (let shard = 0; shard < SHARD_COUNT; shard++) if (this.#ownership[shard]?.owner?.nodeId !== winners[shard]) return true
+    for (let shard = 0; shard < SHARD_COUNT; shard++) if (this.#owners.of(shard)?.owner?.nodeId !== winners[shard]) return true
     return false
   }
 

@@ -13,14 +13,14 @@ import { Archives } from './archives.js'
 import { firstUnsound } from './first-unsound.js'
 import { type ChangeQuery, lastChanged } from './last-changed.js'
 import { type DocumentHistory, type Moment, Moments, noSuchDocument } from './moments.js'
-import { addToSittings, type Sitting } from './sittings.js'
+import type { Sitting } from './sittings.js'
 import { expecting, submitEdits } from './submit-edit.js'
-import type { AttributedRoot } from './tasks/attribution.js'
 import type { RootDifference } from './tasks/difference.js'
 import type { PatchOperation, TextEdit } from './tasks/edit.js'
 import type { RestoreReport } from './tasks/restore.js'
 import type { Root } from './tasks/roots.js'
 import type { TextFormat } from './tasks/tasks.js'
+import { type Attribution, type SittingsQuery, WhoWrote } from './who-wrote.js'
 import type { Workshop } from './workshop/workshop.js'
 
 export interface HistoryOptions {
@@ -69,20 +69,17 @@ export interface RestoreResult extends RestoreReport {
   readonly seq: number
 }
 
-const AUTHORS_PAGE = 1_000
-/** Rows of the log that one request about changes looks at. */
-const AUTHORS_ROWS_MAX = 20_000
-const FIRST_USES_PAGE = 1_000
-
 export class History {
   /** Documents taken along and brought in, with their versions. */
   readonly archives: Archives
   readonly #options: HistoryOptions
   readonly #moments: Moments
+  readonly #whoWrote: WhoWrote
 
   constructor(options: HistoryOptions) {
     this.#options = options
     this.#moments = new Moments(options)
+    this.#whoWrote = new WhoWrote(options)
     this.archives = new Archives(options, this)
   }
 
@@ -174,41 +171,15 @@ export class History {
   }
 
   /** Who wrote what is there at a moment. Client ids of nobody known are not in `users`. */
-  async attribution(
-    documentId: string,
-    address: string,
-  ): Promise<{ readonly moment: Moment; readonly roots: readonly AttributedRoot[]; readonly users: ReadonlyMap<number, string> }> {
+  async attribution(documentId: string, address: string): Promise<Attribution & { readonly moment: Moment }> {
     const { moment, updates } = await this.#moments.read(documentId, parseAddress(address))
-    const roots = await this.#options.workshop.run({ kind: 'attribute', updates })
-    const wanted = new Set(roots.flatMap(({ runs, keys }) => [...runs.map(({ clientId }) => clientId), ...Object.values(keys)]))
-    const users = new Map<number, string>()
-    for (let after = -1; ; ) {
-      const page = await this.#options.store.readFirstUses(documentId, { after, limit: FIRST_USES_PAGE })
-      for (const { clientId, user } of page.items) if (wanted.has(clientId)) users.set(clientId, user)
-      if (page.next === null) return { moment, roots, users }
-      after = page.next
-    }
+    return { moment, ...(await this.#whoWrote.attribution(documentId, updates)) }
   }
 
   /** Oldest first, after a seq; `next` is the seq to go on from. A sitting that goes on over the end of a page is told in parts. */
-  async changes(
-    documentId: string,
-    { afterSeq, limit, gapMs }: { readonly afterSeq: number; readonly limit: number; readonly gapMs: number },
-  ): Promise<Page<Sitting, number>> {
+  async changes(documentId: string, query: SittingsQuery): Promise<Page<Sitting, number>> {
     await this.document(documentId)
-    const sittings: Sitting[] = []
-    let after = afterSeq
-    for (let rows = 0; rows < AUTHORS_ROWS_MAX; rows += AUTHORS_PAGE) {
-      const page = await this.#options.store.readAuthors(documentId, { afterSeq: after, limit: AUTHORS_PAGE })
-      addToSittings(sittings, page.items, gapMs)
-      if (sittings.length > limit) {
-        const items = sittings.slice(0, limit)
-        return { items, next: items.at(-1)?.throughSeq ?? null }
-      }
-      if (page.next === null) return { items: sittings, next: null }
-      after = page.next
-    }
-    return { items: sittings, next: after }
+    return this.#whoWrote.sittings(documentId, query)
   }
 
   /**

@@ -13,7 +13,7 @@ import { type Logger, silentLogger } from '../../core/log.js'
 import { DATA_FILE } from '../../persistence/data-folder.js'
 import { openLmdbStore } from '../../persistence/index.js'
 import { checkDataFile } from '../../persistence/lmdb/data-file.js'
-import { documentKey, ownerKey, rowKey, rowPrefix, stateKey } from '../../persistence/lmdb/layout.js'
+import { documentKey, ownerKey, rowKey, rowPrefix, stateKey } from '../../persistence/lmdb/keys.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { bytesOf, keepNothing, nodeB, takeFence, Writer } from '../contract/fixture.js'
 

@@ -13,7 +13,8 @@ import { Journal } from '../../persistence/lmdb/journal.js'
 import { type JournalDisk, type JournalFile, journalDisk } from '../../persistence/lmdb/journal-disk.js'
 import { NO_JOURNAL } from '../../persistence/lmdb/journal-mark.js'
 import { KeptStoreTime } from '../../persistence/lmdb/kept-time.js'
-import { ownerKey, sealOwner } from '../../persistence/lmdb/layout.js'
+import { ownerKey } from '../../persistence/lmdb/keys.js'
+import { sealOwner } from '../../persistence/lmdb/layout.js'
 
 /** A disk whose writes fail once it is told so, as a broken device's do. */
 class FailingDisk implements JournalDisk {
