@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import * as Y from 'yjs'
 import { systemClock } from '../../core/clock.js'
 import { type Random, seededRandom } from '../../core/random.js'
+import { rootsOf } from '../../server/history/tasks/roots.js'
 import { ApiClient, documentPath } from '../helpers/api-client.js'
 import { readMetric } from '../helpers/metrics.js'
 import { randomEdit } from '../helpers/random-history.js'
@@ -24,16 +25,10 @@ const serverScript = fileURLToPath(new URL('./crash-server.js', import.meta.url)
 const ROUND_EDITS_MIN = 30
 const ROUND_MS_MAX = 120_000
 
-/** What a document reads as, whatever structs it is made of and in which order its keys come: compaction may change those. */
-function readingOf(doc: Y.Doc): unknown {
-  const texts = ['text', 'late', 'other'].map((root) => doc.getText(root).toDelta())
-  return [texts, doc.getMap('map').toJSON(), doc.getArray('array').toJSON(), doc.getXmlFragment('xml').toString()]
-}
-
 function replay(updates: readonly Uint8Array[]): unknown {
   const doc = new Y.Doc()
   for (const update of updates) Y.applyUpdate(doc, update)
-  const reading = readingOf(doc)
+  const reading = rootsOf(doc)
   doc.destroy()
   return reading
 }
@@ -106,7 +101,7 @@ class Written {
     assert.equal(found.status, 200, `H1, H3: ${this.id} at ${seq} (versions: ${[...this.versions].join(', ')})`)
     const doc = new Y.Doc()
     Y.applyUpdate(doc, new Uint8Array(await found.arrayBuffer()))
-    assert.deepEqual(readingOf(doc), replay(this.#updates.slice(0, seq)), `H1: ${this.id} at ${seq} reads as a replay does`)
+    assert.deepEqual(rootsOf(doc), replay(this.#updates.slice(0, seq)), `H1: ${this.id} at ${seq} reads as a replay does`)
     doc.destroy()
   }
 }
