@@ -60,12 +60,7 @@ export class ShardManager {
 
   /** How many shards each boot owns, as this node read it last. */
   countByOwner(): ReadonlyMap<string, number> {
-    const owned = new Map([[this.#options.claimant.boot, this.owned]])
-    for (const row of this.#ownership) {
-      const boot = row?.owner?.boot
-      if (boot !== undefined && boot !== this.#options.claimant.boot) owned.set(boot, (owned.get(boot) ?? 0) + 1)
-    }
-    return owned
+    return new Map([...this.#owners.countByOwner(), [this.#options.claimant.boot, this.owned]])
   }
 
   /** Whether every shard has an owner who is alive, as far as this node knows. */

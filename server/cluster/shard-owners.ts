@@ -37,6 +37,16 @@ export class ShardOwners {
     return this.#ownership[shard]
   }
 
+  /** How many shards each boot owns. */
+  countByOwner(): ReadonlyMap<string, number> {
+    const owned = new Map<string, number>()
+    for (const row of this.#ownership) {
+      const boot = row?.owner?.boot
+      if (boot !== undefined) owned.set(boot, (owned.get(boot) ?? 0) + 1)
+    }
+    return owned
+  }
+
   /** What the store says now of every shard that was ever claimed. */
   remember(rows: readonly ShardOwnership[]): void {
     const ownership = new Array<ShardOwnership | undefined>(SHARD_COUNT).fill(undefined)
