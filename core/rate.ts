@@ -1,6 +1,11 @@
 // How much of something may come in a second, with what may come at once after a quiet time: a token bucket, as one number.
 import type { Clock } from './clock.js'
 
+/** When everything that may come at once may come again, once `amount` more has come. Times are monotonic milliseconds; `fullAt` is what it was before. */
+export function fullAfter(fullAt: number, amount: number, perSecond: number, now: number): number {
+  return Math.max(fullAt, now) + (amount * 1000) / perSecond
+}
+
 export class Rate {
   readonly perSecond: number
   readonly #clock: Clock
@@ -35,6 +40,6 @@ export class Rate {
   }
 
   #after(amount: number, now: number): number {
-    return Math.max(this.#fullAt, now) + (amount * 1000) / this.perSecond
+    return fullAfter(this.#fullAt, amount, this.perSecond, now)
   }
 }

@@ -1,5 +1,6 @@
 // What a document has: which structs and which deletes, with gaps. It decides what of an update is new (rule S3).
 
+import { LazyMap } from '../../core/lazy-collections.js'
 import { runAtOnce, type Sliced } from '../../core/slices.js'
 import { addCounts, addUpdate, noStructs, type StructCounts } from './decoding-cost.js'
 import type { ClientDeletes } from './delete-set-reader.js'
@@ -33,7 +34,7 @@ export interface Addition {
 
 export class KnownState {
   readonly #structs = new KnownStructs()
-  readonly #deletes = new Map<number, RangeSet>()
+  readonly #deletes = new LazyMap<number, RangeSet>()
   /** Made when the state vector is asked for first. */
   #kept: KeptStateVector | null = null
   /** What it was when nothing has changed since. */

@@ -1,6 +1,7 @@
 // The clients of a document whose structs wait: behind a gap, or for structs of other clients, directly or over any number of others. It is what Yjs keeps
 // as pending, and goes through again and again, at a cost that is the square of the clients (G7). Here an update costs what it brings and whom it wakes, however
 // many others wait.
+import { LazyMap } from '../../core/lazy-collections.js'
 import type { Sliced } from '../../core/slices.js'
 import { BlockedCursor, BlockedHeap } from './blocked-heap.js'
 import { ByteReader } from './byte-reader.js'
@@ -56,13 +57,13 @@ const CLIENT_BYTES = 512
 const NEED_BYTES = 24
 
 export class WaitingClients {
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new LazyMap<number, Waiting>()
   #needCount = 0
   /**
    * Who waits for which client. A client may be in it more than once: the entry that counts is where its blocker is. It is made anew when half of its entries
    * count no more.
    */
-  #blocked = new Map<number, BlockedHeap<number>>()
+  readonly #blocked = new LazyMap<number, BlockedHeap<number>>()
   #blockedCount = 0
 
   get count(): number {
@@ -178,7 +179,7 @@ export class WaitingClients {
   }
 
   #makeBlockedAnew(): void {
-    this.#blocked = new Map()
+    this.#blocked.clear()
     this.#blockedCount = 0
     for (const [client, { blocker }] of this.#waiting) {
       if (blocker === null) continue
@@ -237,7 +238,7 @@ function advance(track: Track, endOf: (client: number) => number): Blocker | nul
   return null
 }
 
-function heapOf<Item>(heaps: Map<number, BlockedHeap<Item>>, client: number): BlockedHeap<Item> {
+function heapOf<Item>(heaps: LazyMap<number, BlockedHeap<Item>> | Map<number, BlockedHeap<Item>>, client: number): BlockedHeap<Item> {
   let heap = heaps.get(client)
   if (heap === undefined) {
     heap = new BlockedHeap()

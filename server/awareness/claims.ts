@@ -1,6 +1,8 @@
 // Settles who speaks for a client id when a second session claims it: the session it is bound to is probed, and keeps it if its client
 // answers (A2). So a client that reconnects while its old socket is half-open gets its id back, and an impostor gets nothing.
+
 import type { Clock } from '../../core/clock.js'
+import { LazyMap } from '../../core/lazy-collections.js'
 import type { Logger } from '../../core/log.js'
 import type { Binding, Speaker } from './record.js'
 
@@ -35,7 +37,7 @@ export class Claims {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #verdicts: Verdicts
-  readonly #disputes = new Map<number, Dispute>()
+  readonly #disputes = new LazyMap<number, Dispute>()
 
   constructor(clock: Clock, logger: Logger, verdicts: Verdicts) {
     this.#clock = clock

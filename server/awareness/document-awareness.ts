@@ -3,6 +3,7 @@
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
+import { LazySet } from '../../core/lazy-collections.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { checkState, isRemovalState, scanAwareness } from '../../protocol/awareness.js'
@@ -77,7 +78,7 @@ export class DocumentAwareness {
       sink,
       identity,
       heardRemovalsThrough: this.#table.changeCount,
-      clientIds: new Set(),
+      clientIds: new LazySet(),
       ownId: 'unannounced',
       toldTooLarge: false,
       probeCount: 0,

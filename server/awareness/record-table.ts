@@ -1,5 +1,7 @@
 // Everything a document knows about its awareness clients: the records, the removals among them, and what changed since the last beat.
+
 import type { Clock } from '../../core/clock.js'
+import { LazyMap } from '../../core/lazy-collections.js'
 import { type Binding, type ClientRecord, type LiveRecord, unbound } from './record.js'
 
 /** How long, and how many, removals are remembered, so that a late echo does not revive them. */
@@ -17,9 +19,9 @@ export class RecordTable {
   readonly #changeComes: () => void
   readonly #records = new Map<number, ClientRecord>()
   /** Removed and unbound records, oldest removal first. */
-  readonly #tombstones = new Map<number, ClientRecord>()
+  readonly #tombstones = new LazyMap<number, ClientRecord>()
   /** The last clocks of clients whose removal is forgotten, the one forgotten first in front. */
-  readonly #formerClocks = new Map<number, number>()
+  readonly #formerClocks = new LazyMap<number, number>()
   /** Changed since the last beat; true for what other nodes have to hear too. */
   readonly #changed = new Map<ClientRecord, boolean>()
   readonly #openedAtMs: number
@@ -113,7 +115,7 @@ export class RecordTable {
     this.#tombstones.delete(record.clientId)
     if (record.state === null && binding.kind === 'none') this.#tombstones.set(record.clientId, record)
     if (this.#tombstones.size > TOMBSTONES_MAX) {
-      const oldest = this.#tombstones.values().next().value
+      const [oldest] = this.#tombstones.values()
       if (oldest !== undefined) this.#forget(oldest)
     }
   }

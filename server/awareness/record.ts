@@ -1,4 +1,5 @@
 // What a document remembers of one awareness client, and of the sessions that speak for it.
+import type { LazySet } from '../../core/lazy-collections.js'
 import { type AwarenessEntry, encodeAwareness, isRemovalState, removalState } from '../../protocol/awareness.js'
 import type { Origin } from './bus.js'
 import type { AwarenessFrame, AwarenessSink } from './contract.js'
@@ -11,7 +12,7 @@ export interface Speaker {
   /** Removals after this change number belong to the session's full state: at first, those since it joined. */
   heardRemovalsThrough: number
   /** The client ids bound to this session. */
-  readonly clientIds: Set<number>
+  readonly clientIds: LazySet<number>
   /**
    * The id that the session's client goes by: that of its first update that carries one new state, since clients announce themselves first
    * and what they echo is not new. It decides between a client and a sibling tab that relayed its state earlier.

@@ -83,15 +83,24 @@ export class DocumentOwner implements AttachmentOwner {
     this.#sessions = new SessionSlots(documentId, environment.logger, () => this.#somethingEnded())
     this.#pressure = new DocumentPressure(environment.limits.pendingBytesPerDocumentMax, environment.pressure)
     this.#uncommitted = new Uncommitted(environment.clock, opened.known)
+    // Written out: a copy of another object's fields, and more behind them, costs each document a shape of its own.
     const subject = { documentId, fence, incarnation: opened.incarnation, image: opened.image }
     this.#life = new OwnerLife({
-      ...environment,
-      ...subject,
+      documentId,
+      fence,
+      incarnation: opened.incarnation,
+      store: environment.store,
+      clock: environment.clock,
+      logger: environment.logger,
+      counters: environment.counters,
       recorded: () => this.#checkIdle(),
       fenced: () => this.#events.fenced(fence.shard),
     })
     this.#log = new DocumentLog({
-      ...subject,
+      documentId,
+      fence,
+      incarnation: opened.incarnation,
+      image: opened.image,
       head: opened.head,
       environment,
       life: this.#life,
@@ -107,7 +116,9 @@ export class DocumentOwner implements AttachmentOwner {
       failed: (error) => this.stop(error),
     })
     this.#intake = new Intake({
-      ...opened,
+      image: opened.image,
+      known: opened.known,
+      waiting: opened.waiting,
       environment,
       uncommitted: this.#uncommitted,
       sessions: this.#sessions,

@@ -1,6 +1,8 @@
 // What one client says to others that is no edit: how much of it, and what the client hears where it may not.
+
 import type { Clock } from '../../core/clock.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
+import { LazySet } from '../../core/lazy-collections.js'
 import { Rate } from '../../core/rate.js'
 import type { AppMessageSender, AppMessageTarget, GatewayServices } from './services.js'
 
@@ -16,7 +18,7 @@ export interface SessionMessagesOptions {
 export class SessionMessages {
   readonly #options: SessionMessagesOptions
   readonly #rate: Rate
-  readonly #told = new Set<string>()
+  readonly #told = new LazySet<string>()
 
   constructor(options: SessionMessagesOptions) {
     this.#options = options

@@ -1,10 +1,12 @@
 // Which of a session's numbered writes are settled: committed, or refused.
 
+import { LazySet } from '../../core/lazy-collections.js'
+
 export class UnansweredSubmissions {
   #last = 0
   #settledThrough = 0
   /** Refused while an earlier one was still under way. */
-  readonly #refusedAhead = new Set<number>()
+  readonly #refusedAhead = new LazySet<number>()
 
   /** A write with this number, one more than the last, has come in. */
   received(submission: number): void {

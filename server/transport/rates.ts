@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../../core/clock.js'
 import type { CounterName, Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
-import { Rate } from '../../core/rate.js'
+import { fullAfter } from '../../core/rate.js'
 
 /** So many seconds' worth may come at once. */
 const BURST_S = 10
@@ -14,7 +14,8 @@ const PAUSE_MS_MIN = 20
 /** Whoever was read for so long without a pause has kept to its rates. */
 const KEPT_MS = 5_000
 
-export type RateName = 'messages' | 'bytes' | 'syncs' | 'awareness' | 'opens'
+const rateNames = ['messages', 'bytes', 'syncs', 'awareness', 'opens'] as const
+export type RateName = (typeof rateNames)[number]
 
 const counterOf: Readonly<Record<RateName, CounterName>> = {
   messages: 'rates_exceeded_messages',
@@ -35,13 +36,15 @@ const inWords: Readonly<Record<RateName, string>> = {
 /** The rates of one connection, or of one session. */
 export class Rates {
   readonly #clock: Clock
-  readonly #rates: ReadonlyMap<RateName, Rate>
+  readonly #perSecond: Readonly<Partial<Record<RateName, number>>>
+  /** When everything that may come at once may come again, by the number of the rate; monotonic. Made at the first message: most clients are quiet. */
+  #fullAt: Float64Array | null = null
   readonly #exceeded: (name: RateName, waitMs: number) => void
 
   /** `exceeded` is told what came too fast, and for how long nothing more should. */
   constructor(clock: Clock, perSecond: Readonly<Partial<Record<RateName, number>>>, exceeded: (name: RateName, waitMs: number) => void) {
     this.#clock = clock
-    this.#rates = new Map(Object.entries(perSecond).map(([name, value]) => [name as RateName, new Rate(clock, value, BURST_S)]))
+    this.#perSecond = perSecond
     this.#exceeded = exceeded
   }
 
@@ -58,7 +61,13 @@ export class Rates {
   }
 
   #take(name: RateName, amount: number, now: number): void {
-    const waitMs = this.#rates.get(name)?.take(amount, now) ?? 0
+    const perSecond = this.#perSecond[name]
+    if (perSecond === undefined) return
+    this.#fullAt ??= new Float64Array(rateNames.length)
+    const index = rateNames.indexOf(name)
+    const fullAt = fullAfter(this.#fullAt[index] ?? 0, amount, perSecond, now)
+    this.#fullAt[index] = fullAt
+    const waitMs = fullAt - now - BURST_S * 1000
     if (waitMs > 0) this.#exceeded(name, waitMs)
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../../core/clock.js'
 import { asWeftError } from '../../../core/errors.js'
+import { LazyMap } from '../../../core/lazy-collections.js'
 import type { Logger } from '../../../core/log.js'
 import type { DocumentStore } from '../../../persistence/store.js'
 import { mergeUpdateTree } from '../../../protocol/updates/merge.js'
@@ -73,7 +74,7 @@ export interface CatchUpSource {
 /** Answers the sessions of one document that ask to be brought up to date. */
 export class CatchUps {
   readonly #source: CatchUpSource
-  readonly #reads = new Map<string, Promise<readonly Uint8Array[] | null>>()
+  readonly #reads = new LazyMap<string, Promise<readonly Uint8Array[] | null>>()
   readonly #transfers = new Transfers()
 
   constructor(source: CatchUpSource) {

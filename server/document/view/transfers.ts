@@ -1,5 +1,6 @@
 // Large catch-ups of one document, which sessions take piece by piece. What is cut for one is shared with the others that take the same, as
 // long as anybody does; a slow session holds a place in bytes that lie in memory anyway.
+import { LazyMap } from '../../../core/lazy-collections.js'
 import { EncodedDocument } from '../../../protocol/updates/encoded-document.js'
 import { inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
 import { type PieceOrder, PieceStream, SharedPieces } from '../../../protocol/updates/piece-stream.js'
@@ -14,7 +15,7 @@ const nothing: ReadonlyMap<number, number> = new Map()
 
 export class Transfers {
   /** Held by the transfers themselves. */
-  readonly #shared = new Map<string, WeakRef<Shared>>()
+  readonly #shared = new LazyMap<string, WeakRef<Shared>>()
 
   /** To a session with nothing, or whose every byte is new to it. `name` stands for the sources: equal names, equal sources. */
   whole(
