@@ -4,30 +4,37 @@ import type * as Y from 'yjs'
 import { unreachable } from '../core/assert.js'
 import type { Timer } from '../core/clock.js'
 import { closeCodes, WeftError } from '../core/errors.js'
-import { resumptionSubprotocol } from '../core/resumption.js'
-import { weftSubprotocol } from '../protocol/dialects/weft.js'
 import { Backoff } from './backoff.js'
 import { deferred } from './deferred.js'
 import { checkDocument } from './document-content.js'
 import { DocumentSession, type SessionHost } from './document-session.js'
 import type { DocumentSync } from './document-sync.js'
 import { Emitter } from './emitter.js'
-import { type Refusal, SessionClosedError } from './errors.js'
-import { Link } from './link.js'
-import { type ConnectOptions, type OpenOptions, readToken, type Settings, settingsOf, tokenMsMax } from './options.js'
+import { type Refusal, refusalCodeOf, SessionClosedError } from './errors.js'
+import { Improvement } from './improvement.js'
+import type { Link } from './link.js'
+import { LinkOpener } from './link-opener.js'
+import { type ConnectOptions, type OpenOptions, type Settings, settingsOf, tokenMsMax } from './options.js'
 import { type ConnectionStatus, sameStatus } from './status.js'
+import { Negotiation, type TransportName } from './transports/negotiation.js'
+import { webSocketUrl } from './transports/web-socket.js'
 import { watchWake } from './wake.js'
-import { findWebSocket, webSocketUrl } from './web-socket.js'
 
-const agent = 'weft-sync'
+const LOST = 1006
 
 type State =
   /** The token and the WebSocket class are being fetched. */
   | { readonly kind: 'preparing'; readonly timer: Timer }
   /** The socket is being opened and the server's welcome awaited. */
   | { readonly kind: 'greeting'; readonly link: Link }
-  /** `drainAfterMs`: the server will close, and asked to come back this long after. */
-  | { readonly kind: 'connected'; readonly link: Link; readonly drainAfterMs: number | null }
+  /** `drainAfterMs`: the server will close, and asked to come back this long after. `better` takes over once `link` has closed. */
+  | {
+      readonly kind: 'connected'
+      readonly link: Link
+      readonly transport: TransportName
+      readonly drainAfterMs: number | null
+      readonly better: Link | null
+    }
   | { readonly kind: 'waiting'; readonly timer: Timer }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'closed' }
@@ -54,8 +61,9 @@ export class WeftConnection {
   #offlineReason: string | null = null
   #status: ConnectionStatus = { state: 'connecting' }
   #closing: Promise<void> | null = null
-  /** What the server gave to show when coming back. */
-  #resumption: string | null = null
+  readonly #opener: LinkOpener
+  readonly #negotiation: Negotiation
+  readonly #improvement: Improvement
 
   constructor(url: string, options: ConnectOptions) {
     this.url = webSocketUrl(url)
@@ -65,6 +73,21 @@ export class WeftConnection {
     const closed = deferred()
     this.closed = closed.promise
     this.#resolveClosed = closed.resolve
+    this.#opener = new LinkOpener(this.url, this.#settings, (link, retryAfterMs) => this.#drainAnnounced(link, retryAfterMs))
+    this.#negotiation = new Negotiation(this.#settings.transports)
+    this.#improvement = new Improvement({
+      clock: this.#settings.clock,
+      afterMs: this.#settings.improveAfterMs,
+      open: ({ opened, welcomed, lost }) =>
+        this.#opener.open('websocket', {
+          isWanted: () => true,
+          opened,
+          welcomeMsMax: this.#negotiation.msMax,
+          welcomed,
+          lost: (link, code, reason) => this.#lostBetter(link, code, reason, lost),
+        }),
+      found: (link) => this.#improved(link),
+    })
     this.#unwatch = watchWake(() => this.#wake())
     this.#state = this.#prepare()
   }
@@ -115,10 +138,12 @@ export class WeftConnection {
 
   async #close(): Promise<void> {
     this.#unwatch()
+    this.#improvement.stop()
     const copies = [...this.#syncs.values()].map((close) => close())
     const state = this.#state
     this.#enter({ kind: 'closed' })
     this.#emitter.clear()
+    if (state.kind === 'connected') state.better?.close()
     if (state.kind === 'greeting' || state.kind === 'connected') state.link.close()
     else this.#resolveClosed()
     await Promise.allSettled(copies)
@@ -164,48 +189,62 @@ export class WeftConnection {
   }
 
   async #openSocket(isWanted: () => boolean): Promise<void> {
-    const { clock, logger, heartbeat } = this.#settings
-    const token = await readToken(this.#settings.token)
-    const WebSocket = this.#settings.WebSocket ?? (await findWebSocket())
-    if (!isWanted()) return
-    const protocols = [weftSubprotocol, ...(this.#resumption === null ? [] : [resumptionSubprotocol(this.#resumption)])]
-    const link: Link = new Link(new WebSocket(this.url, protocols), {
-      agent,
-      token,
-      clock,
-      logger,
-      pingPeriodMs: heartbeat.periodMs,
-      answerMsMax: heartbeat.answerMsMax,
-      events: {
-        welcome: () => this.#welcomed(link),
-        resumption: (resumption) => {
-          this.#resumption = resumption
-        },
-        drain: (retryAfterMs) => this.#drainAnnounced(retryAfterMs),
-        lost: (code, reason) => this.#lost(code, reason),
-      },
+    const transport = this.#negotiation.current
+    await this.#opener.open(transport, {
+      isWanted,
+      opened: (link) => this.#enter({ kind: 'greeting', link }),
+      welcomeMsMax: this.#negotiation.msMax,
+      welcomed: (link) => this.#welcomed(link, transport),
+      lost: (link, code, reason) => this.#lost(code, reason, link),
     })
-    this.#enter({ kind: 'greeting', link })
   }
 
-  #welcomed(link: Link): void {
-    this.#enter({ kind: 'connected', link, drainAfterMs: null })
+  #welcomed(link: Link, transport: TransportName): void {
+    this.#negotiation.welcomed(transport)
+    this.#enter({ kind: 'connected', link, transport, drainAfterMs: null, better: null })
+    if (this.#negotiation.mayImprove) this.#improvement.start()
     for (const sync of [...this.#syncs.keys()]) sync.connected(link)
   }
 
-  #drainAnnounced(retryAfterMs: number): void {
-    if (this.#state.kind === 'connected') this.#state = { ...this.#state, drainAfterMs: retryAfterMs }
+  /** A WebSocket gets through: the link that there is closes first, with all that was sent over it, so that the server has each session once. */
+  #improved(better: Link): void {
+    if (this.#state.kind === 'connected') {
+      this.#state = { ...this.#state, better }
+      this.#state.link.close()
+    } else better.close()
   }
 
-  #lost(code: number, reason: string): void {
+  /** The end of a link that was opened to replace another: whatever it has become. */
+  #lostBetter(link: Link, code: number, reason: string, notYet: () => void): void {
+    const state = this.#state
+    if (state.kind === 'connected' && state.better === link) this.#state = { ...state, better: null }
+    else if (state.kind === 'closed' || (state.kind === 'connected' && state.link === link)) this.#lost(code, reason, link)
+    else notYet()
+  }
+
+  #drainAnnounced(link: Link, retryAfterMs: number): void {
+    if (this.#state.kind === 'connected' && this.#state.link === link) this.#state = { ...this.#state, drainAfterMs: retryAfterMs }
+  }
+
+  #lost(code: number, reason: string, link: Link | null = null): void {
     const state = this.#state
     if (state.kind === 'closed') {
       this.#resolveClosed()
       return
     }
+    if (state.kind === 'connected' && state.better !== null && state.link === link) {
+      this.#welcomed(state.better, 'websocket')
+      return
+    }
+    this.#improvement.stop()
+    // Without a word of the server: something on the way may not let this transport through.
+    if (state.kind === 'greeting' && code === LOST && this.#negotiation.failed()) {
+      this.#attempt()
+      return
+    }
     if (code >= 4400 && code <= 4499) {
       const refusal = {
-        code: refusalCodes.get(code) ?? 'refused',
+        code: refusalCodeOf(code),
         closeCode: code,
         reason: reason === '' ? 'The server gave no reason.' : reason,
       }
@@ -245,7 +284,7 @@ export class WeftConnection {
       case 'waiting':
         return this.#offlineReason === null ? { state: 'connecting' } : { state: 'offline', reason: this.#offlineReason }
       case 'connected':
-        return { state: 'connected' }
+        return { state: 'connected', transport: state.transport }
       case 'refused':
         return { state: 'refused', ...state.refusal }
       case 'closed':
@@ -255,13 +294,3 @@ export class WeftConnection {
     }
   }
 }
-
-/** What the close codes of a whole connection are called, as in the refusals of a session. */
-const refusalCodes: ReadonlyMap<number, string> = new Map([
-  [closeCodes.malformed, 'malformed'],
-  [closeCodes.unauthenticated, 'unauthenticated'],
-  [closeCodes.forbidden, 'forbidden'],
-  [closeCodes.noSuchDocument, 'no-such-document'],
-  [closeCodes.superseded, 'superseded'],
-  [closeCodes.tooLarge, 'message-too-large'],
-])

@@ -1,4 +1,5 @@
 // What the client reports to the application when the server says no, or when a session ends before its work was done.
+import { closeCodes } from '../core/errors.js'
 
 /** The server's (or, for what cannot even be sent, the client's) reason for refusing something. */
 export interface Refusal {
@@ -31,4 +32,19 @@ export class SessionClosedError extends Error {
     super(message)
     this.name = 'SessionClosedError'
   }
+}
+
+/** What the close codes of a whole connection are called, as in the refusals of a session. */
+const refusalCodes: ReadonlyMap<number, string> = new Map([
+  [closeCodes.malformed, 'malformed'],
+  [closeCodes.unauthenticated, 'unauthenticated'],
+  [closeCodes.forbidden, 'forbidden'],
+  [closeCodes.noSuchDocument, 'no-such-document'],
+  [closeCodes.superseded, 'superseded'],
+  [closeCodes.tooLarge, 'message-too-large'],
+])
+
+/** What a close code between 4400 and 4499 is called. */
+export function refusalCodeOf(closeCode: number): string {
+  return refusalCodes.get(closeCode) ?? 'refused'
 }

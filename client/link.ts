@@ -2,8 +2,8 @@
 import type { Clock, Timer } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import { decodeWeftServer, encodeWeftClient, type WeftClientMessage, type WeftServerMessage } from '../protocol/dialects/weft.js'
+import { readBytesOf, type WebSocketLike } from './transports/web-socket.js'
 import { UploadPace, windowBytesStart } from './upload-pace.js'
-import { readBytesOf, type WebSocketLike } from './web-socket.js'
 
 /** What a server sends to one document's channel. */
 export type ChannelMessage = Extract<WeftServerMessage, { readonly channel: number }>
@@ -19,7 +19,7 @@ export interface LinkEvents {
   lost(code: number, reason: string): void
 }
 
-interface LinkOptions {
+export interface LinkOptions {
   readonly agent: string
   readonly token: string
   readonly clock: Clock
@@ -27,11 +27,11 @@ interface LinkOptions {
   /** Null: what the server says. */
   readonly pingPeriodMs: number | null
   readonly answerMsMax: number
+  /** From the start of the attempt to the server's welcome. */
+  readonly welcomeMsMax: number
   readonly events: LinkEvents
 }
 
-/** From the start of the attempt to the server's welcome. On a slow link the handshakes take their time. */
-const welcomeMsMax = 30_000
 /** The type, channel and length in front of a part. */
 const partOverheadBytes = 64
 /** How long the closing handshake may take before the socket is dropped. */
@@ -73,7 +73,7 @@ export class Link {
     this.#options = options
     this.#receivedAt = options.clock.monotonic()
     this.#pace = new UploadPace(options.clock, () => this.send({ type: 'ping' }))
-    this.#timer = options.clock.after(welcomeMsMax, () => this.drop('The server did not answer in time.'))
+    this.#timer = options.clock.after(options.welcomeMsMax, () => this.drop('The server did not answer in time.'))
     socket.binaryType = 'arraybuffer'
     socket.addEventListener('open', () => this.#opened())
     socket.addEventListener('message', ({ data }) => this.#received(data))

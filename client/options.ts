@@ -5,7 +5,8 @@ import type { Logger } from '../core/log.js'
 import { type Random, systemRandom } from '../core/random.js'
 import { type BackoffOptions, defaultBackoff } from './backoff.js'
 import type { DocumentPersistence } from './persistence.js'
-import type { WebSocketConstructor } from './web-socket.js'
+import { type TransportName, transportNames } from './transports/negotiation.js'
+import type { WebSocketConstructor } from './transports/web-socket.js'
 
 /** A token, or a function that gets a fresh one for each attempt to connect. */
 export type TokenSource = string | (() => string | Promise<string>)
@@ -22,6 +23,15 @@ export interface ConnectOptions {
   readonly token?: TokenSource
   /** Default: the global WebSocket, or that of the `ws` package where there is none. */
   readonly WebSocket?: WebSocketConstructor
+  /**
+   * What to connect by, the best first: `websocket`; `sse` and `poll` for where a proxy lets no WebSocket through. Default: all three, or `websocket` alone where
+   * `WebSocket` is given.
+   */
+  readonly transports?: readonly TransportName[]
+  /** After so many milliseconds on a worse transport a WebSocket is tried again; then after twice as many, and so on. Default: a minute. */
+  readonly improveAfterMs?: number
+  /** For `sse` and `poll`. Default: the global one. */
+  readonly fetch?: typeof fetch
   /** Keeps documents on this device. Default: none. */
   readonly persistence?: DocumentPersistence | null
   readonly backoff?: Partial<BackoffOptions>
@@ -45,6 +55,9 @@ export interface OpenOptions<Presence extends Awareness | null = Awareness | nul
 export interface Settings {
   readonly token: TokenSource
   readonly WebSocket: WebSocketConstructor | null
+  readonly transports: readonly TransportName[]
+  readonly improveAfterMs: number | null
+  readonly fetch: typeof fetch
   readonly persistence: DocumentPersistence | null
   readonly backoff: BackoffOptions
   readonly heartbeat: { readonly periodMs: number | null; readonly answerMsMax: number }
@@ -66,6 +79,10 @@ export function settingsOf(options: ConnectOptions): Settings {
   return {
     token: options.token ?? '',
     WebSocket: options.WebSocket ?? null,
+    transports: options.transports ?? (options.WebSocket === undefined && 'fetch' in globalThis ? transportNames : ['websocket']),
+    improveAfterMs: options.improveAfterMs ?? null,
+    // Browsers want it called on the global object.
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     persistence: options.persistence ?? null,
     backoff: { ...defaultBackoff, ...options.backoff },
     heartbeat: { periodMs: options.heartbeat?.periodMs ?? null, answerMsMax: options.heartbeat?.answerMsMax ?? 10_000 },

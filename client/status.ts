@@ -1,11 +1,13 @@
 // What a connection and a session say about themselves. Unions, so that a reason is there exactly when there is one.
 import type { Refusal } from './errors.js'
+import type { TransportName } from './transports/negotiation.js'
 
 /** The state of the one socket. */
 export type ConnectionStatus =
   /** The first attempt is under way. */
   | { readonly state: 'connecting' }
-  | { readonly state: 'connected' }
+  /** `transport`: what it goes by. */
+  | { readonly state: 'connected'; readonly transport: TransportName }
   /** There is no socket; attempts go on by themselves. `reason` says what ended the last one. */
   | { readonly state: 'offline'; readonly reason: string }
   /** The server refused this client for good; `retry()` asks again. */

@@ -5,6 +5,8 @@ export const counterNames = [
   'connections_accepted',
   'connections_refused',
   'connections_timed_out',
+  'connections_over_http',
+  'http_requests_relayed',
   'messages_received',
   'bytes_received',
   'bytes_sent',

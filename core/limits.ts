@@ -200,8 +200,18 @@ export const limitTable = {
     'the edit or the connection is refused, or the document does not open, and the client tries again',
   ),
   authorizeMsMax: limit(10_000, 'how long `authorize` may take', 'the client is refused with 4503, and may try again'),
-  pingPeriodMs: limit(25_000, 'the period of WebSocket pings', 'a ping is sent'),
+  pingPeriodMs: limit(25_000, 'the period of pings', 'a ping is sent'),
   pongMsMax: limit(10_000, 'how long a pong may take', 'the socket is dropped'),
+  pollMsMax: limit(
+    20_000,
+    'how long a long poll may wait for something to say',
+    'it is answered without a body, and the client asks again',
+  ),
+  streamGapMsMax: limit(
+    15_000,
+    'how long a connection without a WebSocket may have neither a stream nor a poll open',
+    'it counts as lost, with its sessions and cursors',
+  ),
 } as const satisfies Readonly<Record<string, Limit>>
 
 export type LimitName = keyof typeof limitTable

@@ -24,6 +24,7 @@ export const importRules = {
   'server/access': ['core', store],
   'server/redis': ['core'],
   'server/transport': ['core'],
+  'server/transport/http': ['core', 'protocol', 'server/transport'],
 
   [port]: engine,
   [commands]: [store],
@@ -35,7 +36,7 @@ export const importRules = {
   'server/awareness/exchange': ['core', 'protocol', 'server/awareness', 'server/redis'],
   'server/presence': ['core', 'server/awareness', 'server/redis'],
 
-  'server/gateway': [...engine, 'server/access', 'server/awareness', 'server/transport', port, commands],
+  'server/gateway': [...engine, 'server/access', 'server/awareness', 'server/transport', 'server/transport/http', port, commands],
   'server/gateway/dialects': [
     ...engine,
     'protocol/dialects',
@@ -44,10 +45,11 @@ export const importRules = {
     'server/gateway',
     commands,
     'server/transport',
+    'server/transport/http',
     port,
   ],
 
-  'server/cluster/links': [...engine, 'protocol/dialects', 'server/access', 'server/transport'],
+  'server/cluster/links': [...engine, 'protocol/dialects', 'server/access', 'server/transport', 'server/transport/http'],
   'server/cluster': [...engine, store, port, commands, 'server/document/view', 'server/cluster/links'],
 
   'server/history/tasks': [],
@@ -104,8 +106,9 @@ export const importRules = {
   ],
   'server/main.ts': ['core', 'persistence/postgres', 'server/commands', 'server/composition', 'server/config', 'server/logging'],
 
-  client: [...engine, 'protocol/dialects'],
-  'client/index.ts': ['core', 'client'],
+  client: [...engine, 'protocol/dialects', 'client/transports'],
+  'client/transports': ['core', 'protocol'],
+  'client/index.ts': ['core', 'client', 'client/transports'],
   // What a framework shows of the client, and what all frameworks have in common in that.
   'client/binding': ['core', 'client'],
   'client/react': ['client', 'client/index.ts', 'client/binding'],

@@ -15,6 +15,7 @@ import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 import type { Busyness, Pace } from '../document/view/pace.js'
 import { ClusterDirectory, defaultDirectoryTimes } from './cluster-directory.js'
+import { HttpRelays } from './links/http-relays.js'
 import type { NodeDialer } from './links/node-dialer.js'
 import { NodeLinks } from './links/node-links.js'
 import { type ClusterView, NodeMembership } from './node-membership.js'
@@ -65,6 +66,7 @@ export class ClusterMember {
   readonly boot: string
   readonly nodeId: string
   readonly directory: ClusterDirectory
+  readonly relay: HttpRelays
   readonly #membership: NodeMembership
   readonly #shards: ShardManager
   readonly #services: ClusterMemberServices
@@ -107,6 +109,7 @@ export class ClusterMember {
       links: new NodeLinks({ ...services, dialer, agent: self.nodeId, waitingBytesHigh: limits.pendingBytesPerDocumentMax }),
       times: defaultDirectoryTimes,
     })
+    this.relay = new HttpRelays({ ...services, dialer, others: () => this.#others() })
   }
 
   /** Shards that this node owns. */
@@ -148,6 +151,7 @@ export class ClusterMember {
     this.#shards.stop()
     this.#shards.drop('all')
     this.directory.close()
+    this.relay.close()
     void this.#membership.leave()
   }
 
@@ -173,6 +177,7 @@ export class ClusterMember {
     await this.#shards.letGo()
     this.#shards.stop()
     this.directory.close()
+    this.relay.close()
     await this.#membership.leave()
   }
 

@@ -8,6 +8,7 @@ import { HttpListener } from '../api/listener.js'
 import { createRequestListener } from '../api/request-listener.js'
 import { probePaths, type Readiness } from '../api/routes/probes.js'
 import type { StaticFile } from '../api/routes/static-files.js'
+import { httpTransport } from '../gateway/http-transport.js'
 import { answerUpgrades, serveUpgrades } from '../gateway/upgrade.js'
 import { dialects } from './dialects.js'
 import { serverGauges } from './gauges.js'
@@ -61,7 +62,11 @@ export class HttpFront {
     const idle = { clock, idleSocketsMax: limits.idleSocketsMax }
     const withoutMetrics =
       metricsPort === null ? this.#application : without(this.#application, (request) => pathIn(request) === '/metrics')
-    this.#requestListener = createRequestListener(withoutMetrics, answers)
+    const api = createRequestListener(withoutMetrics, answers)
+    const connections = this.#httpTransport()
+    this.#requestListener = (request, response) => {
+      if (!connections(request, response)) api(request, response)
+    }
     this.#listener = new HttpListener(this.#requestListener, (server) => void this.#serveUpgrades(server, 'refused'), idle)
     const portOf = (port: number | null, host: string, isHere: (request: Request) => boolean, elsewhere: string): OwnPort | null => {
       if (port === null) return null
@@ -154,6 +159,21 @@ export class HttpFront {
     ]
   }
 
+  #httpTransport(): (request: IncomingMessage, response: ServerResponse) => boolean {
+    const { base, live, node } = this.#options
+    const { basePath, transports } = live.current
+    return httpTransport({
+      ...base,
+      node,
+      dialects,
+      transports,
+      basePath,
+      trustedProxies: live.trustedProxies,
+      refusalOf: (visit, request) => base.access.refusalOf(visit, request),
+      refused: (address, code) => this.#options.notes.refused({ act: 'connection', code, user: null, address, documentId: null }),
+    })
+  }
+
   #serveUpgrades(server: HttpServer, others: 'refused' | 'ignored'): () => void {
     const { base, live, gatekeeper, node } = this.#options
     const { limits, counters, logger, random, access } = base
@@ -165,6 +185,7 @@ export class HttpFront {
       basePath: live.current.basePath,
       nodes: gatekeeper === null ? null : { gatekeeper, logger },
       trustedProxies: live.trustedProxies,
+      forClients: live.current.transports.includes('websocket'),
       logger,
       random,
       refusalOf: (visit, request) => access.refusalOf(visit, request),

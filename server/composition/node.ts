@@ -23,12 +23,14 @@ import type { DocumentTuning } from '../document/tuning.js'
 import type { Busyness } from '../document/view/pace.js'
 import type { EditGuard } from '../events/hooks.js'
 import { Gateway } from '../gateway/gateway.js'
+import type { HttpRelay } from '../gateway/http-transport.js'
 import type { ConnectGuard, GatewayServices } from '../gateway/services.js'
 import { History } from '../history/history.js'
 import { Workshop } from '../history/workshop/workshop.js'
 import { AppMessages, type AppMessagesOptions } from '../messages/app-messages.js'
 import type { PresenceRegistry } from '../presence/presence-registry.js'
 import { ProgramDocuments } from '../program/server-document.js'
+import { HttpSockets } from '../transport/http/http-sockets.js'
 import type { AskedWebhooks } from '../webhooks/webhook-feeds.js'
 import { Webhooks } from '../webhooks/webhooks.js'
 import type { Component } from './life-cycle.js'
@@ -91,6 +93,8 @@ export class ServerNode {
   readonly counters: Counters
   readonly budget: MemoryBudget
   readonly gateway: Gateway
+  /** Connections of clients that no WebSocket reaches. */
+  readonly httpSockets: HttpSockets
   /** The documents that this process owns. */
   readonly documents: LocalDirectory
   readonly awareness: DocumentAwarenesses
@@ -186,6 +190,7 @@ export class ServerNode {
       logger,
       counters,
     })
+    this.httpSockets = new HttpSockets({ clock, random, limits, boot: ownership.boot })
     this.gateway = new Gateway(
       {
         clock,
@@ -206,6 +211,7 @@ export class ServerNode {
         traces,
         ...(options.refused === undefined ? {} : { refused: options.refused }),
         serverId: ownership.boot,
+        httpSockets: this.httpSockets,
       },
       documents,
     )
@@ -230,6 +236,11 @@ export class ServerNode {
     const { webhooks } = this.#options
     // Whoever runs a node without them does not want the store to be asked for addresses.
     if (webhooks !== undefined) await this.webhooks.start(webhooks)
+  }
+
+  /** Passes on requests for connections over HTTP that another node has. */
+  get relay(): HttpRelay {
+    return this.ownership.relay
   }
 
   /** Users on a document. */

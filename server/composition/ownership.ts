@@ -3,6 +3,7 @@ import type { WeftError } from '../../core/errors.js'
 import type { Fence } from '../../persistence/store.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
+import type { HttpRelay } from '../gateway/http-transport.js'
 
 export interface NodeStanding {
   readonly nodeId: string
@@ -26,6 +27,8 @@ export interface Ownership {
   readonly nodeId: string
   /** What sessions attach through: it finds documents wherever they are owned. */
   readonly directory: DocumentDirectory & DocumentCommands
+  /** Passes on requests for connections of other nodes. */
+  readonly relay: HttpRelay
   readonly ownedShards: number
   /** This one included. */
   readonly nodesAlive: number

@@ -53,6 +53,8 @@ export interface ServerOptions {
    * `uniquelocal`. The limits for each client address follow it. Default: none is believed.
    */
   readonly trustedProxies?: readonly string[]
+  /** How clients may connect: `websocket`; `sse` and `poll`, which are for our client behind a proxy that lets no WebSocket through. Default: all three. */
+  readonly transports?: readonly string[]
   /** A port of its own for `/metrics` and the probes, opened by `listen`. Default: they are where everything is. */
   readonly metricsPort?: number | null
   /** Where that port listens. Default 127.0.0.1. */

@@ -6,12 +6,14 @@ import { type Random, randomId } from '../../core/random.js'
 import type { Claimant, DocumentStore, Fence } from '../../persistence/store.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
+import type { HttpRelay } from '../gateway/http-transport.js'
 import type { NodeStanding, Ownership } from './ownership.js'
 
 const BOOT_ID_BYTES = 16
 
 export class SoleOwnership implements Ownership {
   readonly directory: DocumentDirectory & DocumentCommands
+  readonly relay: HttpRelay = { knows: () => false, relay: () => null }
   readonly #claimant: Claimant
   readonly #store: DocumentStore
   readonly #epochs = new Map<number, number>()

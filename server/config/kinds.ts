@@ -196,6 +196,12 @@ export const quotas = list('<quota>', null, (values, name) => {
   for (const value of values) quotaRule(value, name)
 })
 export const webhookEvents = list('<list>', ',', (values, name) => void webhookEventsOf(values, name))
+const transportNames = ['websocket', 'sse', 'poll']
+export const transports = list('<list>', ',', (values, name) => {
+  const unknown = values.find((value) => !transportNames.includes(value))
+  if (unknown !== undefined) refuse(`${name} has "${unknown}"; it takes some of: ${transportNames.join(', ')}.`)
+  if (values.length === 0) refuse(`${name} is empty; it takes some of: ${transportNames.join(', ')}.`)
+})
 export const texts = list('<list>', ',', () => {})
 export const origins = list('<list>', ',', (values, name) => void originsOf(values, name))
 export const proxies = list('<list>', ',', (values, name) => void trustedProxiesOf(values, name))

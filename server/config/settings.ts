@@ -132,6 +132,14 @@ export const settings = {
       'proxies that say in X-Forwarded-For whom they speak for: addresses, networks as 10.0.0.0/8, loopback, linklocal, uniquelocal, with commas between; ' +
       'limits for each client address follow it',
   }),
+  transports: setting(kinds.transports, ['websocket', 'sse', 'poll'], {
+    group: 'server',
+    flag: '--transports',
+    variable: 'WEFT_TRANSPORTS',
+    help:
+      'how clients may connect, with commas between: websocket; sse and poll, which are for our client behind a proxy that lets no WebSocket through ' +
+      '(server-sent events or long polls, and POSTs)',
+  }),
   demo: setting(kinds.flag, true, { group: 'server', flag: '--no-demo', variable: 'WEFT_DEMO', help: 'serve the demo at /' }),
   drainWindowMs: setting(kinds.duration(), 20_000, {
     group: 'server',

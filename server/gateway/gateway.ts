@@ -12,6 +12,7 @@ import { LoopShare } from '../transport/fair-inbox.js'
 import { OutboxMemory } from '../transport/outbox-memory.js'
 import { SlowReaders } from '../transport/slow-readers.js'
 import type { Socket, SocketEvents } from '../transport/socket.js'
+import type { Admission } from './admission.js'
 import type { Arrival } from './dialect.js'
 import { linkServices } from './link-services.js'
 import { OpeningTurns } from './openings.js'
@@ -88,7 +89,7 @@ export class Gateway {
    * Whether a further connection of this address may come, or why not. One that may is counted: it has to come. `resumption` is what a client shows that comes back, and
    * which spares it the wait among those who come for the first time; null for nothing.
    */
-  admission(address: string | null, resumption: string | null = null): 'admitted' | 'full' | 'address-full' | 'too-fast' | 'draining' {
+  admission(address: string | null, resumption: string | null = null): Admission {
     if (this.#state.kind !== 'accepting') return 'draining'
     const { limits, budget, clock } = this.#services
     // G8: what is held for those who are here comes first.

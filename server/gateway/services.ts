@@ -15,6 +15,7 @@ import type { Visit } from '../access/visit.js'
 import type { DocumentAwarenesses } from '../awareness/hub.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
+import type { HttpSockets } from '../transport/http/http-sockets.js'
 
 /** Resolves if an edit may be accepted; rejects with a WeftError, within bounded time, if not. */
 export type EditGuard = (edit: {
@@ -75,6 +76,8 @@ export interface GatewayServices {
   }) => void
   /** Follows some edits. Default: none. */
   readonly traces?: EditTraces | null
+  /** Connections over HTTP, for other nodes that such a request reached. Null: there are none. */
+  readonly httpSockets?: HttpSockets | null
   /** Sessions that lag now. */
   readonly lagging?: Tally
   /** Where sessions are found by who has them. */

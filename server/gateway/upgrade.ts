@@ -16,12 +16,13 @@ import { challengeHeader, type NodeGatekeeper, proofHeader } from '../access/nod
 import type { Visit } from '../access/visit.js'
 import { linkLimits } from '../transport/link-limits.js'
 import { ExplainingWebSocket, WsSocket } from '../transport/ws-socket.js'
+import { admissionRefusal } from './admission.js'
 import { type Arrival, chooseDialect, type Dialect } from './dialect.js'
 import type { Gateway } from './gateway.js'
 
 export interface UpgradeOptions {
   /** Null while the server is not there yet. */
-  readonly gateway: () => Gateway | null
+  readonly gateway: () => Pick<Gateway, 'admission' | 'nodeAdmission' | 'accept'> | null
   /** The first one that matches serves. */
   readonly dialects: readonly Dialect[]
   readonly limits: Limits
@@ -38,14 +39,14 @@ export interface UpgradeOptions {
   readonly random?: Random
   /** What becomes of requests that are not under the base path: a server of the program's own has more than ours. Default: they are refused. */
   readonly others?: 'refused' | 'ignored'
+  /** Whether clients may come over WebSockets; other nodes always may. Default: they may. */
+  readonly forClients?: boolean
   /** Who lets other nodes in; null outside a cluster. */
   readonly nodes?: { readonly gatekeeper: NodeGatekeeper; readonly logger: Logger } | null
 }
 
 /** Whoever is refused whatever they show is not asked what they show. */
 const noParameters = new URLSearchParams()
-
-const RETRY_SPREAD_S = 4
 
 const NODES_PROVE = 'Nodes of a cluster prove that they know its secret; set the same --cluster-secret on all of them.'
 
@@ -56,7 +57,7 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 /** Serves the upgrade requests of `httpServer`. Answers what stops that. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () => void {
   const { dialects, limits, counters, basePath = '', nodes = null, trustedProxies = () => false, logger = silentLogger } = options
-  const { refusalOf = () => null, random = systemRandom } = options
+  const { refusalOf = () => null, random = systemRandom, forClients = true } = options
   const subprotocolFor = (offered: Set<string>): string | false => chooseDialect(dialects, [...offered], null)?.subprotocol ?? false
   const webSockets = webSocketServer(limits.messageBytesMax, subprotocolFor)
   const links = webSocketServer(linkLimits(limits).messageBytesMax, subprotocolFor)
@@ -92,6 +93,10 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
       )
       return
     }
+    if (dialect.speaker === 'client' && !forClients) {
+      refuse('forbidden', '403 Forbidden', 'This server takes no WebSockets; its operator can allow them with --transports.')
+      return
+    }
     const { authorization } = request.headers
     if (dialect.speaker === 'node' && nodes !== null && authorization === undefined) {
       // The first request of a node is without an answer, since it has no challenge yet: nothing is wrong with it. It is answered also while this
@@ -118,31 +123,10 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
             clientAddressOf(request, trustedProxies),
             resumptionIn(offeredProtocols(request.headers['sec-websocket-protocol'])),
           )
-    switch (admission) {
-      case 'too-fast':
-        // Spread, so that they do not come back in step.
-        refuse(admission, '503 Service Unavailable', 'More connections come than this server lets in each second; connect again.', [
-          `Retry-After: ${1 + random.below(RETRY_SPREAD_S)}`,
-        ])
-        return
-      case 'full':
-        refuse(admission, '503 Service Unavailable', `This server has ${limits.connectionsMax} connections, which is the most it may.`, [
-          'Retry-After: 10',
-        ])
-        return
-      case 'address-full':
-        refuse(
-          admission,
-          '503 Service Unavailable',
-          `Your address has ${limits.connectionsPerAddressMax} connections to this server, which is the most it may.`,
-          ['Retry-After: 10'],
-        )
-        return
-      case 'draining':
-        refuse(admission, '503 Service Unavailable', 'This server is shutting down; connect again.', ['Retry-After: 1'])
-        return
-      case 'admitted':
-        break
+    const full = admissionRefusal(admission, limits, random)
+    if (full !== null) {
+      refuse(admission, '503 Service Unavailable', full.reason, [`Retry-After: ${full.retryAfterS}`])
+      return
     }
     if (dialect.speaker === 'node') {
       if (nodes === null) return
@@ -185,7 +169,7 @@ function webSocketServer(maxPayload: number, handleProtocols: (offered: Set<stri
   })
 }
 
-function offeredProtocols(header: string | undefined): readonly string[] {
+export function offeredProtocols(header: string | undefined): readonly string[] {
   return header === undefined ? [] : header.split(',').map((name) => name.trim())
 }
 

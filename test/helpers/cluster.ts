@@ -20,6 +20,7 @@ import { SessionRegistry } from '../../server/access/session-registry.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import { DocumentAwarenesses } from '../../server/awareness/hub.js'
 import { ClusterDirectory, defaultDirectoryTimes } from '../../server/cluster/cluster-directory.js'
+import { HttpRelays } from '../../server/cluster/links/http-relays.js'
 import { NodeLinks } from '../../server/cluster/links/node-links.js'
 import { WsDialer } from '../../server/cluster/links/ws-dialer.js'
 import { NodeMembership } from '../../server/cluster/node-membership.js'
@@ -31,7 +32,9 @@ import { InProcessCompactor } from '../../server/document/compaction.js'
 import { LocalDirectory } from '../../server/document/local-directory.js'
 import { type DocumentTuning, defaultTuning } from '../../server/document/tuning.js'
 import { Gateway } from '../../server/gateway/gateway.js'
+import { httpTransport } from '../../server/gateway/http-transport.js'
 import { serveUpgrades } from '../../server/gateway/upgrade.js'
+import { HttpSockets } from '../../server/transport/http/http-sockets.js'
 import { FaultyStore } from './faulty-store.js'
 import { eventually } from './states.js'
 
@@ -100,6 +103,8 @@ export class ClusterNode {
   readonly local: LocalDirectory
   readonly directory: ClusterDirectory
   readonly links: NodeLinks
+  readonly relay: HttpRelays
+  readonly httpSockets: HttpSockets
   readonly manager: ShardManager
   readonly gateway: Gateway
   readonly #membershipStore: OwnMembership
@@ -172,18 +177,16 @@ export class ClusterNode {
     })
     const secret = options.secret ?? 'a secret of this test'
     const gatekeeper = new NodeGatekeeper({ secret, clock: systemClock, random: systemRandom })
-    this.links = new NodeLinks({
-      ...common,
-      dialer: new WsDialer({
-        secret,
-        clock: systemClock,
-        random: systemRandom,
-        limits,
-        isOwn: (challenge) => gatekeeper.issued(challenge),
-      }),
-      agent: nodeId,
-      waitingBytesHigh: limits.pendingBytesPerDocumentMax,
+    const dialer = new WsDialer({
+      secret,
+      clock: systemClock,
+      random: systemRandom,
+      limits,
+      isOwn: (challenge) => gatekeeper.issued(challenge),
     })
+    this.links = new NodeLinks({ ...common, dialer, agent: nodeId, waitingBytesHigh: limits.pendingBytesPerDocumentMax })
+    this.relay = new HttpRelays({ ...common, dialer, others: () => membership.view.filter((node) => node.boot !== boot) })
+    this.httpSockets = new HttpSockets({ ...common, boot })
     this.directory = new ClusterDirectory({
       ...common,
       local: this.local,
@@ -198,10 +201,30 @@ export class ClusterNode {
     })
     this.#awareness = new DocumentAwarenesses({ ...common, bus: soloAwarenessBus })
     this.gateway = new Gateway(
-      { ...common, directory: this.directory, awareness: this.#awareness, authorize, sessions: new SessionRegistry(), serverId: boot },
+      {
+        ...common,
+        directory: this.directory,
+        awareness: this.#awareness,
+        authorize,
+        sessions: new SessionRegistry(),
+        serverId: boot,
+        httpSockets: this.httpSockets,
+      },
       this.local,
     )
     serveUpgrades(server, { dialects, gateway: () => this.gateway, limits, counters, nodes: { gatekeeper, logger } })
+    const overHttp = httpTransport({
+      ...common,
+      node: () => this,
+      dialects,
+      transports: ['sse', 'poll'],
+      basePath: '',
+      trustedProxies: () => false,
+      refusalOf: () => null,
+    })
+    server.on('request', (request, response) => {
+      if (!overHttp(request, response)) response.writeHead(404).end()
+    })
   }
 
   get running(): boolean {
@@ -246,6 +269,7 @@ export class ClusterNode {
   async #stop(): Promise<void> {
     this.manager.stop()
     this.directory.close()
+    this.relay.close()
     this.gateway.close()
     await this.local.close()
     this.#awareness.close()

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import * as Y from 'yjs'
 import { Backoff } from '../../client/backoff.js'
 import type { ConnectionStatus } from '../../client/index.js'
-import { webSocketUrl } from '../../client/web-socket.js'
+import { webSocketUrl } from '../../client/transports/web-socket.js'
 import { seededRandom } from '../../core/random.js'
 import { clientFixture, stateOf, type } from '../helpers/client-fixture.js'
 

@@ -18,7 +18,7 @@ export interface DialedNode {
 export interface NodeDialer {
   /**
    * Resolves with a socket on which the other node listens for the weft dialect; `events` hears of it from then on. Rejects with the reason
-   * in plain words when the node cannot be reached or refuses, in bounded time.
+   * in plain words when the node cannot be reached or refuses, in bounded time. `subprotocols` are what this node speaks over it; by default those of the weft dialect.
    */
-  dial(address: NodeAddress, events: SocketEvents): Promise<DialedNode>
+  dial(address: NodeAddress, events: SocketEvents, subprotocols?: readonly string[]): Promise<DialedNode>
 }

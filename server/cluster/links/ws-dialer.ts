@@ -34,32 +34,36 @@ export class WsDialer implements NodeDialer {
     this.#options = options
   }
 
-  async dial({ advertise }: NodeAddress, events: SocketEvents): Promise<DialedNode> {
+  async dial(
+    { advertise }: NodeAddress,
+    events: SocketEvents,
+    subprotocols: readonly string[] = weftNodeSubprotocols,
+  ): Promise<DialedNode> {
     const { secret, random, isOwn } = this.#options
-    const challenge = await this.#challenge(advertise)
+    const challenge = await this.#challenge(advertise, subprotocols)
     if (isOwn(challenge)) throw new Error('its address leads back to this node; give it another --advertise (ADVERTISE)')
-    const answered = await this.#upgrade(advertise, new NodeAnswer(secret, challenge, random), events)
+    const answered = await this.#upgrade(advertise, new NodeAnswer(secret, challenge, random), events, subprotocols)
     if (answered.kind === 'open') return answered
     throw new Error('it has another cluster secret; give all nodes the same --cluster-secret (CLUSTER_SECRET)')
   }
 
   /** Resolves when the address (host:port) leads to this process. Rejects with why it does not, in plain words, in bounded time. */
   async findSelf(advertise: string): Promise<void> {
-    const challenge = await this.#challenge(advertise)
+    const challenge = await this.#challenge(advertise, weftNodeSubprotocols)
     if (!this.#options.isOwn(challenge)) throw new Error('another node listens there')
   }
 
-  async #challenge(advertise: string): Promise<string> {
-    const asked = await this.#upgrade(advertise, null, unheard)
+  async #challenge(advertise: string, subprotocols: readonly string[]): Promise<string> {
+    const asked = await this.#upgrade(advertise, null, unheard, subprotocols)
     if (asked.kind === 'challenged') return asked.challenge
     asked.socket.terminate()
     throw new Error('it let this node in without asking for the cluster secret')
   }
 
-  #upgrade(advertise: string, answer: NodeAnswer | null, events: SocketEvents): Promise<Upgrade> {
+  #upgrade(advertise: string, answer: NodeAnswer | null, events: SocketEvents, subprotocols: readonly string[]): Promise<Upgrade> {
     const { clock, limits } = this.#options
     return new Promise((resolve, reject) => {
-      const ws = new WebSocket(`ws://${advertise}/`, [...weftNodeSubprotocols], {
+      const ws = new WebSocket(`ws://${advertise}/`, [...subprotocols], {
         perMessageDeflate: false,
         // Nodes send each other a document as one message, so that it has to fit into one.
         maxPayload: Math.max(2 * limits.documentBytesMax, limits.messageBytesMax),

@@ -4,6 +4,8 @@ export interface WebSocketLike {
   binaryType: string
   /** The subprotocol that the server chose, or an empty string. */
   readonly protocol: string
+  /** Bytes that have arrived, those of messages that are not whole too; left out by a socket that does not tell. */
+  readonly bytesRead?: number
   /** Bytes that were sent and that the network has not taken. */
   readonly bufferedAmount?: number
   send(data: Uint8Array): void
@@ -20,6 +22,7 @@ export interface WebSocketLike {
  * How many bytes have arrived, those of messages that are not whole too; null where the socket does not tell, as in browsers. `ws` does.
  */
 export function readBytesOf(socket: WebSocketLike): number | null {
+  if (socket.bytesRead !== undefined) return socket.bytesRead
   const stream = (socket as { readonly _socket?: { readonly bytesRead?: unknown } | null })._socket
   return typeof stream?.bytesRead === 'number' ? stream.bytesRead : null
 }

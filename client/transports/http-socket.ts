@@ -1,0 +1,281 @@
+// A socket where no WebSocket gets through: frames come by server-sent events or long polls, and go with POSTs, one at a time. To its user it is a WebSocket.
+//
+// Each side numbers what it sends. What the network cuts goes on where it ended: a stream with the number after the last one received, a POST with the same numbers.
+import type { Clock, Timer } from '../../core/clock.js'
+import { connectionsPath, decodeRecords, encodeRecord, type HttpClosing, type HttpRecord, httpHeaders } from '../../protocol/http-frames.js'
+import { readEvents } from './event-stream.js'
+import { Retries } from './retries.js'
+
+type Listener = (event: never) => void
+
+export interface HttpSocketOptions {
+  /** How frames come. */
+  readonly down: 'sse' | 'poll'
+  readonly clock: Clock
+  readonly fetch: typeof fetch
+}
+
+/** A POST takes no further message beyond so many bytes. */
+const postBytes = 256 * 1024
+/** So much may have come without a confirmation, or what has come so long. */
+const unconfirmedBytesMax = 16 * 1024
+const unconfirmedMsMax = 2_000
+/** What browsers send for a page that is gone. */
+const keepaliveBytesMax = 60_000
+
+const LOST = 1006
+
+export class HttpSocket {
+  binaryType = 'arraybuffer'
+  readonly protocol = ''
+  /** Bytes that have arrived, those of frames that are not whole too. */
+  bytesRead = 0
+  readonly #url: string
+  readonly #query: string
+  readonly #options: HttpSocketOptions
+  readonly #listeners = new Map<string, Listener[]>()
+  readonly #abort = new AbortController()
+  #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening'
+  #connection = ''
+  #received = 0
+  #unconfirmedBytes = 0
+  #confirming: Timer | null = null
+  /** Messages that the server has not said to have; the first one has the number `#first`. */
+  #queue: Uint8Array[] = []
+  #first = 1
+  #sending: 'idle' | 'scheduled' | 'running' = 'idle'
+  #confirmNow = false
+  readonly #retries: Retries
+  readonly #leave = (): void => {
+    this.#farewell()
+    this.#over(LOST, 'The page was left.')
+  }
+
+  /** `url` is that of the WebSocket. */
+  constructor(url: string, protocols: readonly string[], options: HttpSocketOptions) {
+    const [path = '', query] = url.replace(/^ws/, 'http').split('?')
+    this.#url = `${path.replace(/\/+$/, '')}${connectionsPath}`
+    this.#query = query === undefined ? '' : `?${query}`
+    this.#options = options
+    this.#retries = new Retries(options.clock)
+    // A page that is left says so, or others would see its user for a while.
+    ;(globalThis as Partial<EventTarget>).addEventListener?.('pagehide', this.#leave)
+    void this.#open(protocols)
+  }
+
+  get bufferedAmount(): number {
+    return this.#queue.reduce((bytes, { length }) => bytes + length, 0)
+  }
+
+  send(data: Uint8Array): void {
+    if (this.#state !== 'open') return
+    this.#queue.push(Uint8Array.from(data))
+    this.#sendSoon()
+  }
+
+  close(): void {
+    if (this.#state === 'closed' || this.#state === 'closing') return
+    if (this.#state === 'opening') this.#over(LOST, '')
+    else {
+      this.#state = 'closing'
+      this.#sendSoon()
+    }
+  }
+
+  terminate(): void {
+    this.#farewell()
+    this.#over(LOST, '')
+  }
+
+  addEventListener(type: string, listener: Listener): void {
+    this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), listener])
+  }
+
+  async #open(protocols: readonly string[]): Promise<void> {
+    try {
+      const answer = await this.#fetch('POST', this.#query, {
+        [httpHeaders.transport]: this.#options.down,
+        [httpHeaders.protocols]: protocols.join(', '),
+      })
+      const body: { readonly connection?: string; readonly detail?: string } = await answer.json()
+      if (answer.status !== 201 || body.connection === undefined)
+        throw new Error(body.detail ?? `The server answered with HTTP ${answer.status}.`)
+      this.#connection = body.connection
+      if (this.#state !== 'opening') return this.#farewell()
+      this.#state = 'open'
+      this.#emit('open', {})
+      await this.#receive()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Asks for what comes, again and again. */
+  async #receive(): Promise<void> {
+    await this.#retries.persist(async (succeeded) => {
+      const answer = await this.#fetch('GET', this.#options.down === 'sse' ? '/events' : '/poll', this.#headers())
+      if (await this.#isRefused(answer)) return true
+      if (this.#options.down === 'poll') {
+        const body = new Uint8Array(await answer.arrayBuffer())
+        succeeded()
+        this.bytesRead += body.length
+        for (const record of decodeRecords(body)) this.#record(record)
+        return false
+      }
+      if (answer.body === null) throw new Error('This platform reads no streams.')
+      const read = (bytes: number): void => {
+        this.bytesRead += bytes
+        succeeded()
+      }
+      for await (const record of readEvents(answer.body, read)) this.#record(record)
+      return false
+    })
+  }
+
+  #record({ kind, content }: HttpRecord): void {
+    if (this.#state === 'closed') return
+    this.#received += 1
+    if (kind === 'close') {
+      const { code, reason } = JSON.parse(new TextDecoder().decode(content)) as HttpClosing
+      // The server waits for the confirmation, as for the other half of a handshake.
+      this.#farewell()
+      this.#over(code, reason)
+      return
+    }
+    this.#unconfirmedBytes += content.length
+    if (this.#options.down === 'sse') {
+      if (kind === 'ping' || this.#unconfirmedBytes >= unconfirmedBytesMax) this.#confirm()
+      else this.#confirming ??= this.#options.clock.after(unconfirmedMsMax, () => this.#confirm(), { unref: true })
+    }
+    if (kind === 'message') this.#emit('message', { data: Uint8Array.from(content).buffer })
+  }
+
+  #confirm(): void {
+    this.#confirmNow = true
+    this.#sendSoon()
+  }
+
+  /** What is sent in one turn leaves together. */
+  #sendSoon(): void {
+    if (this.#sending !== 'idle') return
+    this.#sending = 'scheduled'
+    queueMicrotask(() => {
+      this.#sending = 'running'
+      void this.#send()
+    })
+  }
+
+  async #send(): Promise<void> {
+    try {
+      await this.#retries.persist(async (succeeded) => {
+        if (this.#state === 'closed') return true
+        const isLast = this.#state === 'closing'
+        if (!isLast && this.#queue.length === 0 && !this.#confirmNow) return true
+        const { body, count } = this.#body(isLast)
+        this.#confirmNow = false
+        const answer = await this.#fetch('POST', isLast ? '/close' : '/messages', this.#headers(), body)
+        if (await this.#isRefused(answer)) return true
+        succeeded()
+        this.#queue.splice(0, count)
+        this.#first += count
+        if (isLast) this.#over(1000, '')
+        return false
+      })
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.#sending = 'idle'
+    // What came in the meantime.
+    if (this.#queue.length > 0 || this.#confirmNow || this.#state === 'closing') this.#sendSoon()
+  }
+
+  /** The numbers that a request says, and what it thereby confirms. */
+  #headers(): Record<string, string> {
+    this.#unconfirmedBytes = 0
+    this.#confirming?.cancel()
+    this.#confirming = null
+    return {
+      [httpHeaders.connection]: this.#connection,
+      [httpHeaders.after]: String(this.#received),
+      [httpHeaders.first]: String(this.#first),
+    }
+  }
+
+  #body(all: boolean): { readonly body: Uint8Array<ArrayBuffer>; readonly count: number } {
+    const parts: Uint8Array[] = []
+    let bytes = 0
+    let count = 0
+    for (const message of this.#queue) {
+      if (count > 0 && !all && bytes + message.length > postBytes) break
+      parts.push(...encodeRecord('message', message))
+      bytes += message.length
+      count += 1
+    }
+    const body = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const part of parts) {
+      body.set(part, at)
+      at += part.length
+    }
+    return { body, count }
+  }
+
+  /** Whether the server has ended the connection. Throws for what may pass. */
+  async #isRefused(answer: Response): Promise<boolean> {
+    if (answer.ok) return false
+    if (answer.status >= 500 || answer.status === 408 || answer.status === 429) throw new Error(`HTTP ${answer.status}`)
+    const problem: { readonly closeCode?: number; readonly detail?: string } = await answer.json().catch(() => ({}))
+    this.#over(problem.closeCode ?? LOST, problem.detail ?? '')
+    return true
+  }
+
+  /** The server need not wait for this client. Nobody waits for the answer. */
+  #farewell(): void {
+    if (this.#connection === '' || this.#state === 'closed') return
+    const { body } = this.#body(true)
+    const small = body.length <= keepaliveBytesMax
+    this.#request('POST', '/close', this.#headers(), small ? body : undefined, { keepalive: small }).catch(() => {})
+  }
+
+  #fetch(method: string, path: string, headers: Record<string, string>, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
+    return this.#request(method, path, headers, body, { signal: this.#abort.signal })
+  }
+
+  #request(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body: Uint8Array<ArrayBuffer> | undefined,
+    more: RequestInit,
+  ): Promise<Response> {
+    return this.#options.fetch(this.#url + path, {
+      method,
+      headers: body === undefined ? headers : { ...headers, 'content-type': 'application/octet-stream' },
+      // As with a WebSocket: whether they count, the server decides.
+      credentials: 'include',
+      cache: 'no-store',
+      ...(body === undefined ? {} : { body }),
+      ...more,
+    })
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state === 'closed') return
+    this.#over(LOST, error instanceof Error ? error.message : '')
+  }
+
+  #over(code: number, reason: string): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    ;(globalThis as Partial<EventTarget>).removeEventListener?.('pagehide', this.#leave)
+    this.#confirming?.cancel()
+    this.#abort.abort()
+    this.#queue = []
+    this.#retries.stop()
+    this.#emit('close', { code, reason })
+  }
+
+  #emit(type: string, event: object): void {
+    for (const listener of this.#listeners.get(type) ?? []) (listener as (event: object) => void)(event)
+  }
+}

@@ -1,0 +1,90 @@
+// The contract of a transport, for each that there is, between its real ends and over real sockets. The test takes the place of the gateway's connection.
+import { strict as assert } from 'node:assert'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { HttpSocket } from '../../client/transports/http-socket.js'
+import { type TransportName, transportNames } from '../../client/transports/negotiation.js'
+import { findWebSocket, type WebSocketLike } from '../../client/transports/web-socket.js'
+import { systemClock } from '../../core/clock.js'
+import { Counters } from '../../core/counters.js'
+import { defaultLimits } from '../../core/limits.js'
+import { silentLogger } from '../../core/log.js'
+import { MemoryBudget } from '../../core/memory-budget.js'
+import { systemRandom } from '../../core/random.js'
+import { dialects } from '../../server/composition/dialects.js'
+import { httpTransport } from '../../server/gateway/http-transport.js'
+import { serveUpgrades } from '../../server/gateway/upgrade.js'
+import { HttpSockets } from '../../server/transport/http/http-sockets.js'
+import type { Socket } from '../../server/transport/socket.js'
+import { eventually } from '../helpers/states.js'
+import { HeardEvents, MESSAGE_BYTES_MAX, type OpenPair, transportContract } from './transport-contract.js'
+
+const limits = { ...defaultLimits, messageBytesMax: MESSAGE_BYTES_MAX }
+const common = {
+  clock: systemClock,
+  random: systemRandom,
+  limits,
+  budget: new MemoryBudget(limits.memoryBytesMax),
+  counters: new Counters(),
+  logger: silentLogger,
+  dialects,
+}
+
+async function clientOf(name: TransportName, url: string): Promise<WebSocketLike> {
+  if (name !== 'websocket')
+    return new HttpSocket(url, ['weft.1'], { down: name, clock: systemClock, fetch: (input, init) => fetch(input, init) })
+  const WebSocket = await findWebSocket()
+  return new WebSocket(url, ['weft.1'])
+}
+
+function pairOver(name: TransportName): OpenPair {
+  return async (context) => {
+    const events = new HeardEvents()
+    const accepted: Socket[] = []
+    const gateway = {
+      admission: () => 'admitted' as const,
+      nodeAdmission: () => 'admitted' as const,
+      accept: (socket: Socket) => {
+        accepted.push(socket)
+        return events
+      },
+    }
+    const httpSockets = new HttpSockets({ ...common, boot: 'here' })
+    const node = { gateway, httpSockets, relay: { knows: () => false, relay: () => null } }
+    const overHttp = httpTransport({
+      ...common,
+      node: () => node,
+      transports: transportNames,
+      basePath: '',
+      trustedProxies: () => false,
+      refusalOf: () => null,
+    })
+    const server = createServer((request, response) => void overHttp(request, response))
+    serveUpgrades(server, { ...common, gateway: () => gateway })
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    const client = await clientOf(name, `ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    context.after(async () => {
+      accepted[0]?.terminate()
+      if (client.terminate === undefined) client.close()
+      else client.terminate()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    })
+    const received: Uint8Array[] = []
+    const ends: { readonly code?: number; readonly reason?: string }[] = []
+    let isOpen = false
+    client.binaryType = 'arraybuffer'
+    client.addEventListener('open', () => {
+      isOpen = true
+    })
+    client.addEventListener('message', ({ data }) => received.push(new Uint8Array(data as ArrayBuffer)))
+    client.addEventListener('close', (event) => ends.push(event))
+    client.addEventListener('error', () => {})
+    await eventually('it is open', () => isOpen && accepted.length === 1)
+    const socket = accepted[0]
+    assert.ok(socket !== undefined)
+    return { socket, events, client, received, ends }
+  }
+}
+
+for (const name of transportNames) transportContract(name, pairOver(name))
