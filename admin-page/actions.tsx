@@ -71,7 +71,7 @@ export function drainQuestion({ node, nodes }: AdminOverview, done: Done): Quest
     ),
     action: 'Drain the node',
     run: async () => {
-      await request('POST', 'admin/drain', { boot: node.boot })
+      await request('POST', `admin/drain?${new URLSearchParams({ boot: node.boot })}`)
       done('The drain has begun.')
     },
   }

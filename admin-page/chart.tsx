@@ -20,6 +20,8 @@ export interface ChartProps {
   readonly format: (value: number) => string
   /** Steps of the axis are powers of two, as sizes are read. */
   readonly binary?: boolean
+  /** The axis goes at least as far. Default 1. */
+  readonly least?: number
 }
 
 const HEIGHT = 150
@@ -42,7 +44,7 @@ function faded(colour: string): string {
   return colour.replace(/^rgb\(([^)]+)\)$/, 'rgba($1, 0.12)')
 }
 
-export function Chart({ title, at, series, format, binary = false }: ChartProps) {
+export function Chart({ title, at, series, format, binary = false, least = 1 }: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
   const [pointed, setPointed] = useState<number | null>(null)
@@ -64,7 +66,7 @@ export function Chart({ title, at, series, format, binary = false }: ChartProps)
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         scales: {
           x: { range: (_, min, max) => [Math.min(min, max - SECONDS_MIN), max] },
-          y: { range: (_, __, max) => [0, Math.max(max * 1.1, 1e-9)] },
+          y: { range: (_, __, max) => [0, Math.max((max ?? 0) * 1.1, least)] },
         },
         axes: [
           { ...axis, space: 80, values: (_, times) => times.map((time) => timeOf(time, times)), size: 24 },

@@ -4,7 +4,7 @@ import type { AdminOverview } from '../server/api/routes/admin.js'
 import { Chart } from './chart.js'
 import { bytes, count, milliseconds } from './format.js'
 
-export function Graphs({ overview: { samples, memory } }: { readonly overview: AdminOverview }) {
+export function Graphs({ overview: { samples, memory, node } }: { readonly overview: AdminOverview }) {
   const { at } = samples
   return (
     <section class="graphs" aria-label="The last quarter of an hour">
@@ -33,7 +33,7 @@ export function Graphs({ overview: { samples, memory } }: { readonly overview: A
         ]}
       />
       <Chart
-        title="Edits each second"
+        title={node.mode === 'cluster' ? "Edits each second, of this node's documents" : 'Edits each second'}
         at={at}
         format={count}
         series={[
@@ -55,6 +55,7 @@ export function Graphs({ overview: { samples, memory } }: { readonly overview: A
         at={at}
         format={bytes}
         binary
+        least={1024}
         series={[
           { name: 'out', values: samples.bytesOutPerSecond, colour: '--series-2', filled: true },
           { name: 'in', values: samples.bytesInPerSecond, colour: '--series-1' },

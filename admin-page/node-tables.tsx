@@ -73,7 +73,7 @@ export function BusiestDocuments({
         Busiest documents <small>{node.mode === 'cluster' ? 'owned by this node, ' : ''}in the last 5 s</small>
       </h2>
       {busiest.length === 0 ? (
-        <p class="nothing">Nobody types.</p>
+        <p class="nothing">{node.mode === 'cluster' ? 'Nobody types in a document of this node.' : 'Nobody types.'}</p>
       ) : (
         <table>
           <thead>

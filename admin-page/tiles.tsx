@@ -26,7 +26,7 @@ export function Tiles({ overview: { totals, memory, samples, shards, nodes, node
         more={`on ${count(totals.connections)} connections`}
         {...(totals.laggingSessions > 0 ? { mood: 'busy', more: `${count(totals.laggingSessions)} lagging` } : {})}
       />
-      <Tile name="Documents" value={count(totals.documents)} more="in memory here" />
+      <Tile name="Documents" value={count(totals.documents)} more={node.mode === 'cluster' ? 'in memory, owned here' : 'in memory'} />
       <Tile
         name="Edits"
         value={edits === undefined ? '–' : `${count(edits)} /s`}

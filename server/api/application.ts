@@ -1,6 +1,7 @@
 // The HTTP application: what is answered at which address, as a fetch handler. `request-listener.ts` puts it on node:http.
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
 import { behindBasePath } from '../../core/document-path.js'
 import { asWeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
@@ -125,6 +126,8 @@ export function createApplication(options: ApplicationOptions): Application {
     return undefined
   })
   app.onError((thrown, context) => {
+    // The framework's own: a body that is not what the route takes.
+    if (thrown instanceof HTTPException && thrown.status < 500) return problem(context, thrown.status, ...refusedBody(thrown.status))
     const error = asWeftError(thrown)
     const status = statusOf(error)
     if (status === 500) logger.error({ err: thrown, path: context.req.routePath }, 'a request failed')
@@ -182,6 +185,15 @@ function bodyRefusal(
   if (!isArchive && context.env.incoming !== undefined && context.req.header('transfer-encoding') !== undefined)
     return problem(context, 411, 'length-required', 'Say how long the body is, with Content-Length.')
   return null
+}
+
+function refusedBody(status: number): readonly [code: string, detail: string] {
+  return status === 415
+    ? [
+        'unsupported-media-type',
+        'The body is of a kind that is not taken here; /api/docs says which is, for JSON with `Content-Type: application/json`.',
+      ]
+    : ['malformed', 'The body is not JSON, or not whole.']
 }
 
 /** Of an absolute URL, as it stands there. */

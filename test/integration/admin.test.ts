@@ -226,9 +226,9 @@ test('G5: a client that is refused before it is connected is among the refusals,
   await assert.rejects(RawClient.weft(webSocketUrl))
   const { refusals, node } = await operator.expect('GET', '/admin/overview')
   assert.ok(refusals.some((one: { act: string; code: string }) => one.act === 'connection' && one.code === 'full'))
-  assert.equal(await operator.refusal('POST', '/admin/drain', { boot: 'another' }), '412 superseded')
+  assert.equal(await operator.refusal('POST', '/admin/drain?boot=another'), '412 superseded')
   assert.equal((await fetch(`${server.url}/readyz`)).status, 200)
   first.close()
-  assert.deepEqual(await operator.expect('POST', '/admin/drain', { boot: node.boot }), { draining: true })
+  assert.deepEqual(await operator.expect('POST', `/admin/drain?boot=${node.boot}`), { draining: true })
   await server.closed
 })

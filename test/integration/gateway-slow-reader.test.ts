@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import * as Y from 'yjs'
 import { decodeAwareness, encodeAwareness } from '../../protocol/awareness.js'
+import { ApiClient } from '../helpers/api-client.js'
 import { startLocalServer } from '../helpers/local-server.js'
 import { readMetric } from '../helpers/metrics.js'
 import { RawClient } from '../helpers/raw-client.js'
@@ -55,6 +56,12 @@ describe('slow readers', () => {
     assert.ok(server.counters.get('sessions_lagging') >= 1)
     assert.ok(server.counters.get('awareness_frames_dropped') >= 1)
     assert.ok(waitingMax < OUTBOX_BYTES_HIGH + 4 * UPDATE_BYTES, `at most ${waitingMax} bytes waited`)
+    // Operators see it first of all, though the writer came after it.
+    const operator = new ApiClient(server.url)
+    const [behind] = (await operator.expect('GET', '/admin/sessions?limit=1')).items
+    assert.equal(behind.lag.state, 'lagging')
+    assert.ok(behind.lag.edits > 0 && behind.lag.waitingBytes > 0, JSON.stringify(behind.lag))
+    assert.equal((await operator.expect('GET', '/admin/overview')).totals.laggingSessions, 1)
 
     reader.socket.resume()
     const copy = new Y.Doc()
@@ -69,6 +76,14 @@ describe('slow readers', () => {
       return canonicalState(copy) === canonicalState(doc) && lastCursor === `{"cursor":${awarenessClock}}`
     })
     assert.equal(reader.closing, null)
+    const { items } = await operator.expect('GET', '/admin/sessions')
+    assert.deepEqual(
+      items.map(({ lag }: { lag: { state: string; edits: number } }) => [lag.state, lag.edits]),
+      [
+        ['live', 0],
+        ['live', 0],
+      ],
+    )
     for (const client of [reader, writer]) client.close()
     await server.close()
   })

@@ -139,6 +139,21 @@ describe('the HTTP application', () => {
     assert.equal(await codeOf(await app(new Request(PRESENCE, { headers: { authorization: 'Bearer x' } }))), '403 forbidden')
   })
 
+  test('G5: a body that is missing, no JSON, or of another kind is refused in words', async () => {
+    const app = applicationWith(() => ({ user: 'ada', permission: 'read-write', admin: true }))
+    const paths = ['keys', 'tickets', 'revocations', 'webhooks', 'documents/a/versions', 'documents/a/restore', 'documents/a/fork']
+    const post = (path: string, type: string | null, body: string | null): Promise<Response> =>
+      app(new Request(`http://localhost/api/v1/${path}`, { method: 'POST', body, headers: type === null ? {} : { 'content-type': type } }))
+    for (const path of paths) {
+      assert.equal(await codeOf(await post(path, null, null)), '400 malformed', path)
+      assert.equal(await codeOf(await post(path, 'application/json', '{"kind":')), '400 malformed', path)
+      assert.equal(await codeOf(await post(path, 'application/json', '')), '400 malformed', path)
+      // What a form of another page can send.
+      assert.equal(await codeOf(await post(path, 'text/plain', '{}')), '415 unsupported-media-type', path)
+      assert.equal(await codeOf(await post(path, 'application/x-www-form-urlencoded', 'kind=user')), '415 unsupported-media-type', path)
+    }
+  })
+
   test('G5: unknown addresses and methods are answered as problems, which say what is answered', async () => {
     const app = applicationWith(null)
     assert.equal(await codeOf(await app(new Request('http://localhost/api/v1/nothing'))), '404 not-found')

@@ -66,6 +66,7 @@ const ticketRoute = createRoute({
   summary: 'A ticket for one of your users, good once and for a short time',
   request: {
     body: {
+      required: true,
       content: {
         'application/json': {
           schema: z.object({
@@ -102,6 +103,7 @@ const createKeyRoute = createRoute({
   summary: 'Makes an API key',
   request: {
     body: {
+      required: true,
       content: {
         'application/json': {
           schema: z.object({
@@ -143,6 +145,7 @@ const revokeRoute = createRoute({
   summary: 'Ends the sessions of a user, a token or one session, on all nodes; what was issued to the user before counts no more',
   request: {
     body: {
+      required: true,
       content: {
         'application/json': {
           schema: z.object({

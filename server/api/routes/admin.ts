@@ -189,18 +189,11 @@ const drainRoute = createRoute({
   path: '/api/v1/admin/drain',
   summary: 'Stops the node that answers: hands its documents over, sends its clients elsewhere, and ends',
   request: {
-    body: {
-      required: false,
-      content: {
-        'application/json': {
-          schema: z.object({
-            boot: z.string().optional().openapi({
-              description: 'Which start of which node is meant: if another one answers, nothing happens (412). Default: whichever answers.',
-            }),
-          }),
-        },
-      },
-    },
+    query: z.object({
+      boot: z.string().max(100).optional().openapi({
+        description: 'Which start of which node is meant: if another one answers, nothing happens (412). Default: whichever answers.',
+      }),
+    }),
   },
   responses: answers(z.object({ draining: z.literal(true) }), 'It has begun. The node is not ready from now on, and ends by itself.'),
 })
@@ -226,7 +219,7 @@ export function addAdmin(app: OpenAPIHono<ApiEnvironment>, { access, accessContr
     return json(context, { node, items: found.map(shown), total: sessions.size } satisfies AdminSessions)
   })
   app.openapi(drainRoute, (context) => {
-    const { boot } = (context.req.valid('json') ?? {}) as { readonly boot?: string }
+    const { boot } = context.req.valid('query')
     if (boot !== undefined && identity()?.boot !== boot)
       throw new WeftError('superseded', 'Another node answered than the one that is meant, or it has been started anew: nothing was done.')
     // Whoever asked is answered before the listener closes. A step that fails is in the log, and ends the program.

@@ -177,6 +177,7 @@ const forkRoute = createRoute({
     params: documentParameter,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
     body: {
+      required: true,
       content: { 'application/json': { schema: z.object({ into: z.string().min(1).max(512), at: momentParameter.default('now') }) } },
     },
   },

@@ -46,7 +46,7 @@ const keepRoute = createRoute({
   request: {
     params: documentParameter,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
-    body: { content: { 'application/json': { schema: z.object({ ...label, at: momentParameter.default('now') }) } } },
+    body: { required: true, content: { 'application/json': { schema: z.object({ ...label, at: momentParameter.default('now') }) } } },
   },
   responses: answers(versionSchema, 'The version.', 201),
 })
@@ -60,7 +60,7 @@ const renameRoute = createRoute({
   request: {
     params: versionParameters,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
-    body: { content: { 'application/json': { schema: z.object(label) } } },
+    body: { required: true, content: { 'application/json': { schema: z.object(label) } } },
   },
   responses: answers(versionSchema, 'The version.'),
 })
@@ -154,6 +154,7 @@ const restoreRoute = createRoute({
     params: documentParameter,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
     body: {
+      required: true,
       content: {
         'application/json': {
           schema: z.object({

@@ -49,6 +49,7 @@ const createWebhookRoute = createRoute({
   summary: 'Adds an address: it is told of what happens from now on, by every node within 5 s',
   request: {
     body: {
+      required: true,
       content: {
         'application/json': {
           schema: z.object({
