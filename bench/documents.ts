@@ -50,6 +50,7 @@ report(`documents: ${documents} × 2 writers × ${rate}/s`, {
   'server CPU ms per 1,000 edits': (cpuSeconds * 1_000_000) / edits,
   'delivery p50 ms': percentile(latenciesMs, 0.5),
   'p99 ms': percentile(latenciesMs, 0.99),
+  'delivered %': (100 * latenciesMs.length) / edits,
 })
 for (const client of clients) client.close()
 await server.stop()

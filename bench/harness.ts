@@ -142,8 +142,19 @@ export function percentile(samples: readonly number[], fraction: number): number
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN
 }
 
-/** Prints one line: a name and its numbers. */
+/** What one benchmark measured of one server, for those who collect it. */
+export interface Report {
+  /** Null: Weft. */
+  readonly peer: string | null
+  readonly name: string
+  readonly numbers: Readonly<Record<string, string | number>>
+}
+
+export const reportPrefix = '#report '
+
+/** Prints a name and its numbers: a line for people, and one for programs. */
 export function report(name: string, numbers: Readonly<Record<string, string | number>>): void {
+  console.log(`${reportPrefix}${JSON.stringify({ peer, name, numbers } satisfies Report)}`)
   const cells = Object.entries(numbers).map(([key, value]) => `${key} ${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`)
   console.log(`${(peer === null ? name : `[${peer}] ${name}`).padEnd(34)} ${cells.join(' · ')}`)
 }

@@ -1,10 +1,11 @@
 // `npm run bench [-- name …]`: runs the benchmarks one after another, each in a process of its own, on core 1 where there are two, and prints at the end
-// which targets were met.
+// which targets were met. With `--peers`: Weft, other servers and a bare relay, in turns (see side-by-side.ts).
 import { spawn, spawnSync } from 'node:child_process'
 import os from 'node:os'
 import readline from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { resultPrefix, type Verdict } from './harness.js'
+import { reportPrefix, resultPrefix, type Verdict } from './harness.js'
+import { sideBySide } from './side-by-side.js'
 
 const oneMachine = ['latency', 'room', 'documents', 'joins', 'cursors', 'memory', 'connections']
 /** These need PostgreSQL or Redis as the tests do, and run by name. */
@@ -33,10 +34,16 @@ async function run(name: string): Promise<boolean> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise<boolean>((resolve) => child.once('exit', (code) => resolve(code === 0)))
   for await (const line of readline.createInterface({ input: child.stdout })) {
+    if (line.startsWith(reportPrefix)) continue
     if (line.startsWith(resultPrefix)) verdicts.push(JSON.parse(line.slice(resultPrefix.length)) as Verdict)
     else console.log(line)
   }
   return ended
+}
+
+if (flags.includes('--peers')) {
+  await sideBySide(flags)
+  process.exit(0)
 }
 
 let failed = false
