@@ -1,6 +1,6 @@
 // The embedded store cut off at any moment: copies of its folder, taken while appends, snapshots, pruning and deletions run, are opened as after a crash.
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -195,9 +195,14 @@ test('a backup that is taken while rows are in the journal stands alone', () =>
   withFolder(async (folder) => {
     const store = await open(path.join(folder, 'data'))
     const writer = await (await Writer.claim(store, 'a')).appendMany(5)
-    mkdirSync(path.join(folder, 'backup'))
-    await store.backup?.(path.join(folder, 'backup', 'weft.mdb'))
-    assert.deepEqual(readdirSync(path.join(folder, 'backup')), ['weft.mdb'])
+    const [place, backup] = [path.join(folder, 'place'), path.join(folder, 'backup')]
+    mkdirSync(place)
+    mkdirSync(backup)
+    const taken = await store.backup?.(place)
+    assert.ok(taken !== undefined, 'the embedded store can be copied')
+    writeFileSync(path.join(backup, 'weft.mdb'), await taken.readFile())
+    await taken.close()
+    assert.deepEqual(readdirSync(place), [], 'nothing is left of it where it was put together')
     await store.close()
     const copy = await open(path.join(folder, 'backup'))
     writer.check(await copy.openDocument('a'))
