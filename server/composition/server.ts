@@ -7,44 +7,23 @@ import { asWeftError, WeftError } from '../../core/errors.js'
 import { failureInWords, joiningCluster } from '../../core/public-words.js'
 import type { AccessControl } from '../access/access-control.js'
 import type { LocalIdentity } from '../access/local-identities.js'
-import type { NodeGatekeeper } from '../access/node-credentials.js'
 import type { NodeBindings } from '../api/framework/environment.js'
 import type { Readiness } from '../api/routes/probes.js'
-import type { StaticFile } from '../api/routes/static-files.js'
 import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
 import { chooseDialect } from '../gateway/dialect.js'
 import type { History } from '../history/history.js'
-import type { AuditLog } from '../logging/audit-log.js'
 import { type AcceptInProcess, inProcessWebSocket } from '../program/in-process-socket.js'
 import type { Reachable, ServerDocument } from '../program/server-document.js'
 import { checkExposure } from './access.js'
 import { dialects } from './dialects.js'
 import { HttpFront } from './http-front.js'
 import { type Component, inOrder, LifeCycle } from './life-cycle.js'
-import type { LiveSettings } from './live-settings.js'
 import { garbageCollector, MemoryReturn } from './memory-return.js'
 import type { ServerNode } from './node.js'
-import { OperatorDesk, type OperatorNotes } from './operator-desk.js'
-import type { NodeBase, StartedNode } from './started-node.js'
+import { OperatorDesk } from './operator-desk.js'
+import type { ServerParts } from './server-parts.js'
+import type { StartedNode } from './started-node.js'
 import type { ReloadedSettings, ReloadOptions, WebSocketConstructor, WeftServer } from './weft-server.js'
-
-/** Brings up the node of a server. `url`: where the server listens; `waiting` is told what for, in words for strangers; `cancelled` ends it. */
-export type StartNode = (url: string, waiting: (reason: string) => void, cancelled: AbortSignal) => Promise<StartedNode>
-
-export interface ServerParts {
-  readonly live: LiveSettings
-  readonly base: NodeBase
-  readonly audit: AuditLog | null
-  readonly files: ReadonlyMap<string, StaticFile>
-  readonly adminFiles: ReadonlyMap<string, StaticFile>
-  /** What operators are shown of what happens. */
-  readonly notes: OperatorNotes
-  /** Lets other nodes in; null for a server that is alone. */
-  readonly gatekeeper: NodeGatekeeper | null
-  readonly version: string
-  readonly startNode: StartNode
-  readonly onFatal: (error: WeftError) => void
-}
 
 type ServerState =
   | { readonly kind: 'created' }
