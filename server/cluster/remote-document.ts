@@ -4,25 +4,28 @@
 // Invariants: the replica holds everything through the last message of the channel. A session that is live has had everything that it holds, or it
 // waits in the next beat (S6). An acknowledgement is passed on only when the owner has given it (D1).
 import { unreachable } from '../../core/assert.js'
-import type { Clock, Timer } from '../../core/clock.js'
+import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
-import type { ArrivedTrace, EditTraces, ForwardedTrace } from '../../core/edit-traces.js'
+import type { EditTraces } from '../../core/edit-traces.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { DocumentStore } from '../../persistence/store.js'
-import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import type { Attachment, AttachRequest, Known, PieceWish } from '../document/port.js'
 import { type AttachmentOwner, SessionAttachment } from '../document/view/attachment.js'
 import { CatchUps } from '../document/view/catch-up.js'
 import { DocumentMemory } from '../document/view/document-memory.js'
-import { type Busyness, DocumentPace, type Pace } from '../document/view/pace.js'
+import type { Busyness, Pace } from '../document/view/pace.js'
 import { type SessionSlot, SessionSlots } from '../document/view/session-slots.js'
+import { ForwardWindow } from './forward-window.js'
 import { Forwarded } from './forwarded.js'
+import { LinkTraces } from './link-traces.js'
 import { errorFromWire, linkLost } from './links/link-errors.js'
 import type { Channel, ChannelEvents, ChannelMessage, NodeLink } from './links/node-link.js'
+import { PacedUpdates } from './paced-updates.js'
 import { Replica } from './replica.js'
+import { UnusedReplica } from './unused-replica.js'
 
 export interface RemoteDocumentOptions {
   readonly documentId: string
@@ -52,9 +55,6 @@ type DocumentState =
   | { readonly kind: 'open'; readonly incarnation: string; refresh: 'none' | 'asked' }
   | { readonly kind: 'ended'; readonly error: WeftError }
 
-/** What this node has on the way to one owner for one document: enough for throughput, and little beside what the owner may hold. */
-const WINDOW_SHARE = 8
-
 export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   readonly documentId: string
   readonly link: NodeLink
@@ -64,21 +64,15 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   readonly #sessions: SessionSlots
   readonly #catchUps: CatchUps
   readonly #forwarded = new Forwarded()
-  /** Of what was forwarded and is not answered, what is followed, by its number on the channel. */
-  readonly #traced = new Map<number, ForwardedTrace>()
-  /** Of updates that the live sessions have not been sent. */
-  #arrived: ArrivedTrace[] = []
+  /** Null: nothing is followed. */
+  readonly #traces: LinkTraces | null
   readonly #memory: DocumentMemory
   readonly #opened: Promise<void>
   #settleOpened: (error: WeftError | null) => void = () => {}
   #state: DocumentState = { kind: 'opening' }
-  #linkFull = false
-  #windowFull = false
-  /** Updates that the live sessions have not been sent. */
-  #collected: Uint8Array[] = []
-  #broadcastTimer: Timer | null = null
-  readonly #pace = new DocumentPace()
-  #idleTimer: Timer | null = null
+  readonly #window: ForwardWindow
+  readonly #updates: PacedUpdates
+  readonly #unused: UnusedReplica
 
   /** Opens the channel. Throws `owner-moved` if the link has ended. */
   constructor(options: RemoteDocumentOptions) {
@@ -94,8 +88,9 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     this.#replica = new Replica()
     this.#sessions = new SessionSlots(documentId, logger, () => {
       this.#measureMemory()
-      this.#checkIdle()
+      this.#unused.check()
     })
+    this.#window = new ForwardWindow(options.limits.pendingBytesPerDocumentMax, (held) => this.#sessions.setPaused(held))
     this.#memory = new DocumentMemory(options.budget, this.#replica.image, () => this.#replica.knownBytes)
     this.#catchUps = new CatchUps({
       documentId,
@@ -108,6 +103,21 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       seq: () => this.#replica.seq,
       clock: options.clock,
       stateVector: () => this.#replica.stateVector(),
+    })
+    this.#traces = options.traces ? new LinkTraces(options.traces) : null
+    this.#updates = new PacedUpdates({
+      ...options,
+      sessionCount: () => this.#sessions.size,
+      send: (update) => {
+        this.#sessions.broadcast({ seq: this.#replica.seq, update, frames: new Map() })
+        this.#traces?.shown(this.#sessions.size)
+      },
+    })
+    this.#unused = new UnusedReplica({
+      ...options,
+      isUnused: () => this.#state.kind === 'open' && this.#sessions.size === 0 && this.#forwarded.empty,
+      isEmpty: () => this.#replica.seq === 0,
+      giveUp: () => this.end(new WeftError('owner-moved', 'The document was closed because nobody used it.')),
     })
     this.#channel = link.open(documentId, this)
     // This node wants to hear of updates that are followed, to say when it has shown them.
@@ -133,8 +143,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     const { sessionsPerDocumentMax } = this.#options.limits
     if (this.#sessions.size >= sessionsPerDocumentMax)
       throw new WeftError('too-many-sessions', `This document already has ${sessionsPerDocumentMax} sessions; try again later.`)
-    this.#idleTimer?.cancel()
-    this.#idleTimer = null
+    this.#unused.cancel()
     const attachment = new SessionAttachment(this, this.#sessions.add(request))
     this.#measureMemory()
     return attachment
@@ -145,10 +154,9 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     if (this.#state.kind === 'ended') return
     this.#state = { kind: 'ended', error }
     this.#channel.close()
-    for (const trace of this.#traced.values()) trace.lost()
-    this.#traced.clear()
-    this.#broadcastTimer?.cancel()
-    this.#idleTimer?.cancel()
+    this.#traces?.lost()
+    this.#updates.cancel()
+    this.#unused.cancel()
     this.#settleOpened(error)
     this.#sessions.detachAll(error)
     this.#memory.release()
@@ -164,10 +172,8 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
     if (session.state.kind === 'detached' || this.#state.kind === 'ended') return
     const number = this.#forwarded.add(session, submission, bytes.length)
-    const trace = this.#options.traces?.forwarded(bytes) ?? null
-    if (trace !== null) this.#traced.set(number, trace)
-    this.#channel.submit(number, bytes, user, trace?.context ?? null)
-    this.#checkWindow()
+    this.#channel.submit(number, bytes, user, this.#traces?.forwarded(number, bytes) ?? null)
+    this.#window.setBytes(this.#forwarded.bytes)
   }
 
   sync(session: SessionSlot, known: Known, pieces: PieceWish | null): void {
@@ -195,8 +201,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   }
 
   full(full: boolean): void {
-    this.#linkFull = full
-    this.#sessions.setPaused(this.#linkFull || this.#windowFull)
+    this.#window.setLinkFull(full)
   }
 
   lost(error: WeftError): void {
@@ -215,25 +220,19 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       case 'update':
         this.#append(message.seq, message.update)
         return
-      case 'trace': {
+      case 'trace':
         // Without sessions nothing is shown.
-        if (this.#sessions.size > 0 && this.#options.traces) this.#arrived.push(this.#options.traces.arrived(message.context))
+        if (this.#sessions.size > 0) this.#traces?.arrived(message.context)
         return
-      }
       case 'acknowledged':
         for (const [session, through] of this.#forwarded.acknowledge(message.through))
           this.#sessions.acknowledge(session, through, message.seq)
-        for (const [number, trace] of this.#traced) {
-          if (number > message.through) break
-          this.#traced.delete(number)
-          trace.acknowledged(message.seq)
-        }
+        this.#traces?.acknowledged(message.through, message.seq)
         this.#answered()
         return
       case 'refused': {
         const refused = this.#forwarded.refuse(message.submission)
-        this.#traced.get(message.submission)?.refused(message.code)
-        this.#traced.delete(message.submission)
+        this.#traces?.refused(message.submission, message.code)
         if (refused !== null) this.#sessions.refuse(refused.session, refused.submission, errorFromWire(message))
         this.#answered()
         return
@@ -266,7 +265,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
       case 'open': {
         const { unknown, everything } = this.#replica.update(seq, updates, state.refresh === 'asked')
         if (everything) state.refresh = 'none'
-        this.#collect(unknown)
+        this.#updates.add(unknown)
         return
       }
       case 'opening':
@@ -282,34 +281,10 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     const state = this.#state
     if (state.kind !== 'open') throw new Error(`Node ${this.link.address.nodeId} sent an update before the state.`)
     this.#replica.append(seq, update)
-    this.#collect([update])
+    this.#updates.add([update])
     if (state.refresh === 'asked' || !this.#replica.outgrown) return
     state.refresh = 'asked'
     this.#channel.send({ type: 'sync', known: { kind: 'nothing' } })
-  }
-
-  /** Sends updates to the live sessions at the pace of a document with so many. */
-  #collect(updates: readonly Uint8Array[]): void {
-    if (updates.length === 0 || this.#sessions.size === 0) return
-    this.#collected.push(...updates)
-    if (this.#broadcastTimer !== null) return
-    const { clock, pace } = this.#options
-    const now = clock.monotonic()
-    const delayMs = this.#pace.dueAt(now, this.#sessions.size, pace) - now
-    if (delayMs <= 0) this.#broadcastCollected()
-    else this.#broadcastTimer = clock.after(delayMs, () => this.#broadcastCollected())
-  }
-
-  #broadcastCollected(): void {
-    this.#broadcastTimer?.cancel()
-    this.#broadcastTimer = null
-    const collected = this.#collected
-    this.#collected = []
-    if (collected.length === 0) return
-    const { clock, pace, busyness } = this.#options
-    this.#pace.broadcast(clock.monotonic(), this.#sessions.size, pace, busyness())
-    this.#sessions.broadcast({ seq: this.#replica.seq, update: mergeUpdateTree(collected), frames: new Map() })
-    for (const arrived of this.#arrived.splice(0)) arrived.shown(this.#sessions.size)
   }
 
   #measureMemory(): void {
@@ -317,30 +292,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
   }
 
   #answered(): void {
-    this.#checkWindow()
-    this.#checkIdle()
-  }
-
-  /** The owner's own bound on what is pending is the last resort: it refuses. This one holds the writers back well before. */
-  #checkWindow(): void {
-    const high = this.#options.limits.pendingBytesPerDocumentMax / WINDOW_SHARE
-    this.#windowFull = this.#forwarded.bytes > (this.#windowFull ? high / 2 : high)
-    this.#sessions.setPaused(this.#linkFull || this.#windowFull)
-  }
-
-  #checkIdle(): void {
-    if (this.#state.kind !== 'open' || this.#sessions.size > 0 || !this.#forwarded.empty || this.#idleTimer !== null) return
-    const { clock, idleMs, budget } = this.#options
-    // Of what holds nothing nothing is kept, and near the bound of memory of nothing else either (G8).
-    const keepMs = this.#replica.seq === 0 || budget.level !== 'calm' ? 0 : idleMs
-    this.#idleTimer = clock.after(
-      keepMs,
-      () => {
-        this.#idleTimer = null
-        if (this.#sessions.size === 0 && this.#forwarded.empty)
-          this.end(new WeftError('owner-moved', 'The document was closed because nobody used it.'))
-      },
-      { unref: true },
-    )
+    this.#window.setBytes(this.#forwarded.bytes)
+    this.#unused.check()
   }
 }

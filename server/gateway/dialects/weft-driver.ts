@@ -13,15 +13,16 @@ import {
 } from '../../../protocol/dialects/weft.js'
 import type { AddressUse } from '../../access/addresses.js'
 import type { Authorization } from '../../access/authorize.js'
-import type { DocumentCommand } from '../../document/commands.js'
 import type { Connection, Driver } from '../../transport/connection.js'
 import type { Dialect, Opening } from '../dialect.js'
 import { Openings, type OpeningTurns } from '../openings.js'
 import type { GatewayServices } from '../services.js'
 import { Session } from '../session.js'
 import { SessionRoom } from '../session-room.js'
-import { SubmissionParts } from '../submission-parts.js'
 import { type TransferManner, weftManner } from '../transfer-manner.js'
+import { carryOut } from './node-command.js'
+import { type ChannelMessage, OpenChannel } from './open-channel.js'
+import { OwedPongs } from './owed-pongs.js'
 import { refusalOf, WeftChannel } from './weft-channel.js'
 
 /** What our client speaks. */
@@ -70,28 +71,10 @@ type WeftState =
   | { readonly kind: 'talking'; readonly token: string; lastChannel: number; phase: 'serving' | 'draining' }
   | { readonly kind: 'over' }
 
-type ChannelMessage = Exclude<WeftClientMessage, { type: 'hello' } | { type: 'ping' } | { type: 'open' } | { type: 'command' }>
-
-interface OpenChannel {
-  readonly session: Session
-  readonly parts: SubmissionParts
-  submission: number
-  /** Who wrote what is submitted, as the node at the other end says. Null: the user of the session. */
-  author: string | null
-  readonly dialect: WeftChannel
-  /** What the node at the other end says of the next submission. Null: that it is not followed. */
-  trace: string | null
-}
-
 /** So many high marks of the outbox may wait on a connection that is still told of channels that could not be opened. */
 const REFUSALS_SHARE = 64
-/** Far more than a client has under way that waits for its answers. */
-const PONGS_OWED_MAX = 100
-
 /** Sessions that leave in one step when their connection is gone. */
 const LEFT_PER_STEP = 16
-
-const pong = encodeWeftServer({ type: 'pong' })
 
 export class WeftDriver implements Driver {
   readonly #options: WeftDriverOptions
@@ -99,7 +82,7 @@ export class WeftDriver implements Driver {
   readonly #room: SessionRoom
   readonly #openings: Openings
   #state: WeftState
-  #pongsOwed = 0
+  readonly #pongs: OwedPongs
   /** Whether the client has what it can show when it comes back. */
   #resumption: 'owed' | 'given' = 'owed'
 
@@ -118,6 +101,7 @@ export class WeftDriver implements Driver {
       // What waits to be opened holds memory; in the network it does not.
       (full) => (full ? connection.holdHandling() : connection.releaseHandling()),
     )
+    this.#pongs = new OwedPongs(connection, services.limits.outboxBytesHigh)
     this.#room = new SessionRoom(services, connection, options.addressUse)
     const tooLate = (): void =>
       connection.fail(new WeftError('too-slow', `The hello did not arrive within ${services.limits.handshakeMsMax} ms of the upgrade.`))
@@ -187,9 +171,9 @@ export class WeftDriver implements Driver {
 
   /** In turns of the event loop: a connection may have had a thousand documents open, and a thousand of them close at once (G7). True if some are left. */
   #leaveSome(left: OpenChannel[]): boolean {
-    for (const { session, parts } of left.splice(-LEFT_PER_STEP)) {
-      parts.drop()
-      session.leave()
+    for (const open of left.splice(-LEFT_PER_STEP)) {
+      open.drop()
+      open.session.leave()
     }
     this.#room.left(left.length)
     return left.length > 0
@@ -206,52 +190,17 @@ export class WeftDriver implements Driver {
       case 'hello':
         throw new WeftError('malformed', 'The message is a second "hello"; there is one per connection.')
       case 'ping':
-        this.#answerPing()
+        this.#pongs.answer()
         return
       case 'open':
         this.#open(state, message)
         return
       case 'command':
-        void this.#command(message)
+        void carryOut(message, this.#options.connection, this.#options.services)
         return
       default:
         this.#onChannel(state.lastChannel, message)
     }
-  }
-
-  /** Never rejects. */
-  async #command({ request, documentId, command }: WeftClientMessage & { type: 'command' }): Promise<void> {
-    const { connection, services } = this.#options
-    try {
-      if (!connection.isLink || services.commands === undefined)
-        throw new WeftError('malformed', 'Only nodes of the cluster send each other commands.')
-      // Another node made it, which proved to be one.
-      await services.commands.command(documentId, JSON.parse(command) as DocumentCommand)
-      connection.send(encodeWeftServer({ type: 'done', request }))
-    } catch (thrown) {
-      const error = asWeftError(thrown)
-      if (!connection.isLink) connection.fail(error)
-      else connection.send(encodeWeftServer({ type: 'not-done', request, ...refusalOf(error) }))
-    }
-  }
-
-  /** Clients count their pings to learn what has arrived: each is answered, but behind a full outbox only once that has drained. */
-  #answerPing(): void {
-    const { connection, services } = this.#options
-    const bytesHigh = services.limits.outboxBytesHigh
-    if (connection.waitingBytes <= bytesHigh) {
-      connection.send(pong)
-      return
-    }
-    // A client that pings without reading gets no queue of answers.
-    if (this.#pongsOwed >= PONGS_OWED_MAX) return
-    this.#pongsOwed += 1
-    if (this.#pongsOwed > 1) return
-    connection.whenWaitingAtMost(bytesHigh, () => {
-      const owed = this.#pongsOwed
-      this.#pongsOwed = 0
-      for (let count = 0; count < owed; count++) connection.send(pong)
-    })
   }
 
   #open(state: WeftState & { kind: 'talking' }, message: WeftClientMessage & { type: 'open' }): void {
@@ -284,8 +233,9 @@ export class WeftDriver implements Driver {
       dialect,
       authorize: () => this.#options.authorize(documentId, token),
     })
-    const parts = new SubmissionParts(services.limits.messageBytesMax, services.budget)
-    this.#channels.set(channel, { session, parts, submission: 0, author: null, dialect, trace: null })
+    const authorizeAnew = (shown: string): Promise<Authorization> => this.#options.authorize(documentId, shown)
+    const { isLink } = connection
+    this.#channels.set(channel, new OpenChannel({ services, session, dialect, isLink, authorize: authorizeAnew }))
     this.#room.take(documentId)
     session.sync(known)
     this.#openings.add(channel)
@@ -304,69 +254,24 @@ export class WeftDriver implements Driver {
   #forget(channel: number): boolean {
     const open = this.#channels.get(channel)
     if (open === undefined) return false
-    open.parts.drop()
+    open.drop()
     this.#channels.delete(channel)
     this.#room.giveBack(open.session.documentId)
     this.#openings.ended(channel)
     return true
   }
 
-  #onChannel(lastChannel: number, message: ChannelMessage): void {
+  #onChannel(lastChannel: number, message: ChannelMessage | (WeftClientMessage & { readonly type: 'close' })): void {
     const open = this.#channels.get(message.channel)
     if (open === undefined) {
       // The client may not know yet that the channel is closed.
       if (message.channel <= lastChannel && message.channel > 0) return
       throw new WeftError('malformed', `The message is for channel ${message.channel}, which was never opened.`)
     }
-    const { session } = open
-    switch (message.type) {
-      case 'sync':
-        session.sync(message.known)
-        return
-      case 'submit':
-        if (message.submission !== open.submission + 1)
-          throw new WeftError(
-            'malformed',
-            `The submission is number ${message.submission} after ${open.submission}; numbers count up by one.`,
-          )
-        open.submission = message.submission
-        this.#submit(open, message.submission, open.parts.complete(message.update))
-        return
-      case 'part':
-        open.parts.add(message.bytes)
-        return
-      case 'author':
-        if (!this.#options.connection.isLink) throw new WeftError('malformed', 'Only nodes of the cluster say who wrote what they submit.')
-        open.author = message.user === '' ? null : message.user
-        return
-      case 'trace':
-        if (!this.#options.connection.isLink) throw new WeftError('malformed', 'Only nodes of the cluster say which edits they follow.')
-        if (message.context === '') open.dialect.takesTraces = true
-        else open.trace = message.context
-        return
-      case 'awareness':
-        session.receiveAwareness(message.update)
-        return
-      case 'message':
-        session.say(message.to, message.payload)
-        return
-      case 'token':
-        session.reauthorize(() => this.#options.authorize(session.documentId, message.token))
-        return
-      case 'close':
-        this.#forget(message.channel)
-        session.leave()
-        return
-      default:
-        unreachable(message)
-    }
-  }
-
-  #submit(open: OpenChannel, submission: number, update: Uint8Array): void {
-    const { session, trace, author } = open
-    open.trace = null
-    if (trace !== null) this.#options.services.traces?.continued(update, session.documentId, trace)
-    session.write(submission, update, author)
+    if (message.type === 'close') {
+      this.#forget(message.channel)
+      open.session.leave()
+    } else open.receive(message)
   }
 
   #sessionEnded(channel: number, error: WeftError): void {
