@@ -6,6 +6,7 @@ import { MemoryBudget } from '../../core/memory-budget.js'
 import { seededRandom } from '../../core/random.js'
 import type { Authorization } from '../../server/access/authorize.js'
 import { SessionRegistry } from '../../server/access/session-registry.js'
+import type { AwarenessSink } from '../../server/awareness/contract.js'
 import type { SpeakerIdentity } from '../../server/awareness/stamp.js'
 import type { Attachment, AttachRequest, SessionSink } from '../../server/document/port.js'
 import { WeftChannel } from '../../server/gateway/dialects/weft-channel.js'
@@ -60,6 +61,7 @@ export function sessionBench(options: SessionBenchOptions = {}) {
   const attaching: Asked<Attachment>[] = []
   const endedWith: string[] = []
   let sink: SessionSink | null = null
+  let awarenessSink: AwarenessSink | null = null
 
   const attachment: Attachment = {
     documentId: 'notes',
@@ -93,7 +95,12 @@ export function sessionBench(options: SessionBenchOptions = {}) {
       serverId: 'here',
       authorize: () => Promise.reject(new Error('the session is given its own')),
       editGuard: options.editGuard ?? null,
-      awareness: { join: () => membership },
+      awareness: {
+        join: (_documentId: string, joined: AwarenessSink) => {
+          awarenessSink = joined
+          return membership
+        },
+      },
       directory: {
         attach: (_documentId: string, request: AttachRequest) => {
           sink = request.sink
@@ -172,6 +179,10 @@ export function sessionBench(options: SessionBenchOptions = {}) {
     get document(): SessionSink {
       if (sink === null) throw new Error('The session has not asked for its document.')
       return sink
+    },
+    /** What the awareness tells the session; null before it has joined. */
+    get awareness(): AwarenessSink | null {
+      return awarenessSink
     },
     /** Ends the socket, too; nothing may be left then. */
     async end(): Promise<void> {

@@ -29,7 +29,7 @@ const events = {
   beat: ({ document }: Bench) => document.beat(beat()),
   'acknowledgement of what was not written': ({ document }: Bench) => document.acknowledged(99, 8),
   'refusal of what was not written': ({ document }: Bench) => document.refused(99, new WeftError('overloaded', 'Full.')),
-  awareness: ({ session }: Bench) => session.awareness({ update, frames: new Map() }),
+  awareness: ({ awareness }: Bench) => awareness?.awareness({ update, frames: new Map() }),
   'the owner moved': ({ document }: Bench) => document.detached(new WeftError('owner-moved', 'Moved.')),
   leave: ({ session }: Bench) => session.leave(),
 }

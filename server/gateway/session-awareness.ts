@@ -1,0 +1,77 @@
+// A session's part in the awareness of its document: what its client says of itself and asks, and what it hears.
+import type { Timer } from '../../core/clock.js'
+import type { WeftError } from '../../core/errors.js'
+import type { AwarenessFrame, AwarenessSessionPort, AwarenessSink } from '../awareness/contract.js'
+import type { Connection } from '../transport/connection.js'
+import type { Delivery } from './delivery.js'
+import type { GatewayServices } from './services.js'
+import type { SessionRights } from './session-rights.js'
+
+export interface SessionAwarenessOptions {
+  readonly services: GatewayServices
+  readonly connection: Connection
+  readonly documentId: string
+  readonly rights: SessionRights
+  readonly delivery: Pick<Delivery, 'awareness' | 'queryAwareness'>
+  /** Something that the client said was left out. */
+  readonly notice: (error: WeftError) => void
+}
+
+export class SessionAwareness implements AwarenessSink {
+  readonly #options: SessionAwarenessOptions
+  /** The answer to a query that is to come, and when the last one was given. */
+  #query: Timer | null = null
+  #queriedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: SessionAwarenessOptions) {
+    this.#options = options
+  }
+
+  // What the client says and asks.
+
+  /** Throws `malformed`. */
+  receive(membership: AwarenessSessionPort, update: Uint8Array): void {
+    const { rights, services } = this.#options
+    if (rights.cursor === 'shown') membership.receive(update)
+    else services.counters.add('awareness_entries_refused')
+  }
+
+  /** Answered at once, and then only so often: whoever asks and asks is owed one answer. */
+  query(): void {
+    if (this.#query !== null) return
+    const { services, delivery } = this.#options
+    const { clock, limits } = services
+    const waitMs = this.#queriedAt + limits.awarenessQueryMs - clock.monotonic()
+    const answer = (): void => {
+      this.#query = null
+      this.#queriedAt = clock.monotonic()
+      delivery.queryAwareness()
+    }
+    if (waitMs <= 0) answer()
+    else this.#query = clock.after(waitMs, answer, { unref: true })
+  }
+
+  /** No query is answered any more. Idempotent. */
+  close(): void {
+    this.#query?.cancel()
+  }
+
+  // What the awareness hub says.
+
+  awareness(frame: AwarenessFrame): void {
+    this.#options.delivery.awareness(frame)
+  }
+
+  leftOut(error: WeftError): void {
+    const { services, connection, documentId, notice } = this.#options
+    services.logger.warn(
+      { connection: connection.id, documentId, code: error.code },
+      'a cursor or presence state is too large to be passed on',
+    )
+    notice(error)
+  }
+
+  probe(): Promise<boolean> {
+    return this.#options.connection.probe()
+  }
+}
