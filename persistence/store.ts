@@ -11,8 +11,8 @@
 //  H3  Nothing that a kept version or the retention window needs is ever removed.
 
 import type { FileHandle } from 'node:fs/promises'
-import type { AccessRecords } from './access-records.js'
 import type { ChangeCursors } from './change-cursors.js'
+import type { KeyedRecords } from './keyed-records.js'
 
 /** A node's claim to ownership. `boot` is a random id of one process start, so that two lives of one node are told apart. */
 export interface Claimant {
@@ -283,8 +283,11 @@ export interface DocumentStore {
    */
   prune(documentId: string, policy: RetentionPolicy): Promise<PruneResult>
 
-  /** What access control keeps. A store without it can be used: then keys and revocations last as long as the process, on one node. */
-  readonly accessRecords?: AccessRecords
+  /**
+   * What the server keeps beside the documents. A store without it can be used: then keys and revocations last as long as the process, on one
+   * node.
+   */
+  readonly keyedRecords?: KeyedRecords
 
   /** How far subscribers were told of changes. A store without it can be used, and has no webhooks. */
   readonly changeCursors?: ChangeCursors

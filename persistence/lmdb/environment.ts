@@ -57,8 +57,11 @@ export interface Environment {
   readonly users: Table
   /** a user's id in UTF-8 → the user's number */
   readonly userNumbers: Table
-  /** access key → access record. Programs from before there were any leave them alone, so the format stays as it is. */
-  readonly accessRecords: Table
+  /**
+   * record key → keyed record; the table is called as it was when only access control had any. Programs from before there were any leave them alone, so
+   * the format stays as it is.
+   */
+  readonly keyedRecords: Table
   /** cursor key → how far a subscriber was told of a document */
   readonly changeCursors: Table
   /** Lets go of the file, then of the folder. */
@@ -155,7 +158,7 @@ function openTables(folder: string): Omit<Environment, 'close'> {
       firstUses: table('first-uses'),
       users: table('users'),
       userNumbers: table('user-numbers'),
-      accessRecords: table('access-records'),
+      keyedRecords: table('access-records'),
       changeCursors: table('change-cursors'),
     }
     // A new file survives a power cut only if its name does, and that is written in the folder.

@@ -6,9 +6,9 @@
 // use key        like a row key, with a Yjs client id in place of the seq and 7 bytes for it
 // cursor key     like a row key, with a subscriber's name in place of the seq
 // user key       u32 number of the user
-// access key     the kind of the record in ASCII, a zero byte, the id's UTF-8 bytes
+// record key     the kind of the record in ASCII, a zero byte, the id's UTF-8 bytes
 import { assert } from '../../core/assert.js'
-import type { AccessRecordKind } from '../access-records.js'
+import type { KeyedRecordKind } from '../keyed-records.js'
 
 const SEQ_BYTES = 6
 const CLIENT_ID_BYTES = 7
@@ -86,13 +86,13 @@ export function cursorKey(prefix: Buffer, subscriber: string): Buffer {
   return Buffer.concat([prefix, Buffer.from(subscriber, 'latin1')])
 }
 
-/** What the keys of all access records of a kind begin with. */
-export function accessKindKey(kind: AccessRecordKind): Buffer {
+/** What the keys of all keyed records of a kind begin with. */
+export function recordKindKey(kind: KeyedRecordKind): Buffer {
   return Buffer.from(`${kind}\0`, 'latin1')
 }
 
-export function accessKey(kind: AccessRecordKind, id: string): Buffer {
+export function recordKey(kind: KeyedRecordKind, id: string): Buffer {
   const bytes = Buffer.from(id, 'utf8')
-  assert(bytes.length >= 1 && bytes.length <= 512, 'the id of an access record has 1 to 512 bytes')
-  return Buffer.concat([accessKindKey(kind), bytes])
+  assert(bytes.length >= 1 && bytes.length <= 512, 'the id of a keyed record has 1 to 512 bytes')
+  return Buffer.concat([recordKindKey(kind), bytes])
 }

@@ -3,7 +3,7 @@
 // value          u8 layout version (1; 2 for rows of the log with users), u32 CRC-32 over key and body, body. The key is in the sum, so that
 //                a value under a wrong key is found out
 import { crc32 } from 'node:zlib'
-import type { AccessRecord } from '../access-records.js'
+import type { KeyedRecord } from '../keyed-records.js'
 import type { Claimant, LogRow, Quarantine, VersionLabel } from '../store.js'
 import { type DecodedUsers, decodeUsers, encodeUsers } from '../user-numbers.js'
 import { seqOfKey } from './keys.js'
@@ -213,14 +213,14 @@ export function unsealQuarantine(key: Buffer, value: Buffer): QuarantineRecord {
 }
 
 /** Body: the record as JSON. */
-export function sealAccessRecord(key: Buffer, record: AccessRecord): Buffer {
+export function sealKeyedRecord(key: Buffer, record: KeyedRecord): Buffer {
   const text = Buffer.from(JSON.stringify(record), 'utf8')
   return seal(key, text.length, (body) => void text.copy(body))
 }
 
-export function unsealAccessRecord(key: Buffer, value: Buffer): AccessRecord {
-  // The checksum vouches for the shape: only sealAccessRecord writes these.
-  return JSON.parse(unseal(key, value, 2).toString('utf8')) as AccessRecord
+export function unsealKeyedRecord(key: Buffer, value: Buffer): KeyedRecord {
+  // The checksum vouches for the shape: only sealKeyedRecord writes these.
+  return JSON.parse(unseal(key, value, 2).toString('utf8')) as KeyedRecord
 }
 
 function seal(key: Buffer, bodyBytes: number, fill: (body: Buffer) => void): Buffer {

@@ -4,9 +4,9 @@ import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { type Random, systemRandom } from '../../core/random.js'
-import type { AccessRecords } from '../access-records.js'
 import type { ChangeCursors } from '../change-cursors.js'
 import { noSuchDocument } from '../failures.js'
+import type { KeyedRecords } from '../keyed-records.js'
 import type {
   AppendEntry,
   AppendResult,
@@ -31,7 +31,6 @@ import type {
   VersionLabel,
   VersionQuery,
 } from '../store.js'
-import { LmdbAccessRecords } from './access-records.js'
 import { readAuthors, readFirstUses } from './authors.js'
 import { LmdbChangeCursors } from './change-cursors.js'
 import { CommitQueue } from './commit-queue.js'
@@ -42,6 +41,7 @@ import { Journal } from './journal.js'
 import { journalDisk } from './journal-disk.js'
 import { readMark } from './journal-mark.js'
 import { KeptStoreTime } from './kept-time.js'
+import { LmdbKeyedRecords } from './keyed-records.js'
 import { documentKey, rowKey, rowPrefix } from './keys.js'
 import { sealSnapshot } from './layout.js'
 import { decideClaim, decideRelease, readOwners } from './ownership.js'
@@ -94,7 +94,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Document
 
 class LmdbStore implements DocumentStore {
   readonly kind = 'lmdb'
-  readonly accessRecords: AccessRecords
+  readonly keyedRecords: KeyedRecords
   readonly changeCursors: ChangeCursors
   readonly #environment: Environment
   readonly #copies: Copies
@@ -113,7 +113,7 @@ class LmdbStore implements DocumentStore {
     this.#snapshots = new SnapshotWriter(environment, this.#queue, clock)
     this.changeCursors = new LmdbChangeCursors(environment, this.#queue)
     this.#logger = logger
-    this.accessRecords = new LmdbAccessRecords({ table: environment.accessRecords, queue: this.#queue, clock, time: this.#time })
+    this.keyedRecords = new LmdbKeyedRecords({ table: environment.keyedRecords, queue: this.#queue, clock, time: this.#time })
   }
 
   async readOwnership(): Promise<readonly ShardOwnership[]> {

@@ -3,9 +3,9 @@
 import { assert } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { shardOf } from '../../core/document-id.js'
-import type { AccessRecord, AccessRecords } from '../access-records.js'
 import type { ChangeCursors } from '../change-cursors.js'
 import { documentCorrupt, noSuchDocument, storeClosed } from '../failures.js'
+import type { KeyedRecord, KeyedRecords } from '../keyed-records.js'
 import { reasonToStore } from '../quarantine.js'
 import type {
   AppendEntry,
@@ -32,7 +32,6 @@ import type {
   VersionQuery,
 } from '../store.js'
 import { type KeptTime, StoreTime } from '../store-time.js'
-import { MemoryAccessRecords } from './memory-access-records.js'
 import { MemoryChangeCursors } from './memory-change-cursors.js'
 import {
   firstPruned,
@@ -47,6 +46,7 @@ import {
   versionsOf,
   writeRow,
 } from './memory-document.js'
+import { MemoryKeyedRecords } from './memory-keyed-records.js'
 
 /** What a MemoryStore keeps. Several stores over one disk are like several processes over one database. */
 export class MemoryDisk {
@@ -54,12 +54,12 @@ export class MemoryDisk {
   time: KeptTime | null = null
   readonly owners = new Map<number, ShardOwnership>()
   readonly documents = new Map<string, MemoryDocument>()
-  readonly accessRecords = new Map<string, AccessRecord>()
+  readonly keyedRecords = new Map<string, KeyedRecord>()
 }
 
 export class MemoryStore implements DocumentStore {
   readonly kind = 'memory'
-  readonly accessRecords: AccessRecords
+  readonly keyedRecords: KeyedRecords
   readonly changeCursors: ChangeCursors
   readonly #clock: Clock
   readonly #disk: MemoryDisk
@@ -71,7 +71,7 @@ export class MemoryStore implements DocumentStore {
     this.#disk = options.disk ?? new MemoryDisk()
     this.#time = new StoreTime(options.clock, this.#disk.time)
     this.changeCursors = new MemoryChangeCursors(this.#disk.documents)
-    this.accessRecords = new MemoryAccessRecords(options.clock, this.#disk.accessRecords)
+    this.keyedRecords = new MemoryKeyedRecords(options.clock, this.#disk.keyedRecords)
   }
 
   async readOwnership(): Promise<readonly ShardOwnership[]> {

@@ -2,9 +2,9 @@
 // answer is the answer of COMMIT. O1: the fence is locked and checked inside the same statement.
 import type { Logger } from '../../core/log.js'
 import { type Random, randomId } from '../../core/random.js'
-import type { AccessRecords } from '../access-records.js'
 import type { ChangeCursors } from '../change-cursors.js'
 import { storeClosed } from '../failures.js'
+import type { KeyedRecords } from '../keyed-records.js'
 import type { MembershipStore } from '../membership.js'
 import type {
   AppendEntry,
@@ -30,12 +30,12 @@ import type {
   VersionLabel,
   VersionQuery,
 } from '../store.js'
-import { PostgresAccessRecords } from './access-records.js'
 import { AuthorNumbers, readAuthors, readFirstUses } from './authors.js'
 import { PostgresChangeCursors } from './change-cursors.js'
 import { identifyCluster } from './cluster-identity.js'
 import { Database } from './database.js'
 import { listDocuments, openDocument, readAt } from './history.js'
+import { PostgresKeyedRecords } from './keyed-records.js'
 import { append, probe, readLog } from './log.js'
 import { PostgresMembership } from './membership.js'
 import { checkSchema, migrate } from './migrate.js'
@@ -78,7 +78,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 
 export class PostgresStore implements DocumentStore {
   readonly kind = 'postgres'
-  readonly accessRecords: AccessRecords
+  readonly keyedRecords: KeyedRecords
   readonly changeCursors: ChangeCursors
   /** Random, written into the database when the first node used it. */
   readonly clusterId: string
@@ -94,7 +94,7 @@ export class PostgresStore implements DocumentStore {
     this.clusterId = clusterId
     this.membership = new PostgresMembership(database)
     this.changeCursors = new PostgresChangeCursors(database)
-    this.accessRecords = new PostgresAccessRecords(database)
+    this.keyedRecords = new PostgresKeyedRecords(database)
   }
 
   async readOwnership(): Promise<readonly ShardOwnership[]> {

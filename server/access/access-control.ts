@@ -6,7 +6,7 @@ import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
-import type { AccessRecords } from '../../persistence/access-records.js'
+import type { KeyedRecords } from '../../persistence/keyed-records.js'
 import { clientAddressOf, type TrustedProxies } from './addresses.js'
 import { AdminKey } from './admin-key.js'
 import { ApiKeys, isApiKey } from './api-keys.js'
@@ -61,7 +61,7 @@ export class AccessControl {
   readonly #authenticators: readonly Authenticator[]
   readonly #hook: ((request: AuthorizeRequest) => Promise<Authorization>) | null
   readonly #identities = new WeakMap<URLSearchParams, Map<string, Promise<Identity | null>>>()
-  #records: AccessRecords | null = null
+  #records: KeyedRecords | null = null
   #refreshing: Promise<void> = Promise.resolve()
   #timer: Timer | null = null
   #hadKeys = false
@@ -70,7 +70,7 @@ export class AccessControl {
   constructor(options: AccessControlOptions) {
     this.#options = options
     const { clock, random, logger, jsonWebTokens, adminKey, authorize, ticketKey } = options
-    const records = (): AccessRecords => {
+    const records = (): KeyedRecords => {
       if (this.#records === null) throw new WeftError('overloaded', 'This node is not serving yet.')
       return this.#records
     }
@@ -107,7 +107,7 @@ export class AccessControl {
    * Reads what the records hold, before the node serves. `shared`: other nodes write there too, which is looked for from now on. Rejects
    * with what the store says.
    */
-  async start(records: AccessRecords, shared: boolean): Promise<void> {
+  async start(records: KeyedRecords, shared: boolean): Promise<void> {
     this.#records = records
     await this.refresh()
     // If `stop` was called while the records were read, nothing may be looked for any more.

@@ -5,7 +5,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { type Random, randomId } from '../../core/random.js'
-import type { AccessRecord, AccessRecords } from '../../persistence/access-records.js'
+import type { KeyedRecord, KeyedRecords } from '../../persistence/keyed-records.js'
 import type { Authenticator, Identity } from './identity.js'
 import { type Grants, Rights } from './rights.js'
 
@@ -47,7 +47,7 @@ interface StoredKey {
 }
 
 export class ApiKeys implements Authenticator {
-  readonly #records: () => AccessRecords
+  readonly #records: () => KeyedRecords
   readonly #random: Random
   readonly #logger: Logger
   readonly #refresh: () => Promise<void>
@@ -55,7 +55,7 @@ export class ApiKeys implements Authenticator {
 
   /** `refresh` reads what the records hold and calls `read` with it. */
   constructor(options: {
-    readonly records: () => AccessRecords
+    readonly records: () => KeyedRecords
     readonly random: Random
     readonly logger: Logger
     readonly refresh: () => Promise<void>
@@ -71,7 +71,7 @@ export class ApiKeys implements Authenticator {
   }
 
   /** The records as they are now. */
-  read(records: readonly AccessRecord[]): void {
+  read(records: readonly KeyedRecord[]): void {
     this.#known = new Map(records.flatMap((record) => this.#knownIn(record)).map((key) => [key.id, key]))
   }
 
@@ -110,7 +110,7 @@ export class ApiKeys implements Authenticator {
     return { user, name, rights, cursor: true, issuedAt: createdAt, expiresAt, tokenId: id }
   }
 
-  #knownIn({ id, value, createdAt, expiresAt }: AccessRecord): readonly KnownKey[] {
+  #knownIn({ id, value, createdAt, expiresAt }: KeyedRecord): readonly KnownKey[] {
     try {
       // Only `create` writes these.
       const { name, user, documents, hash } = JSON.parse(value) as StoredKey

@@ -3,7 +3,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../core/clock.js'
 import { type Random, randomId } from '../../core/random.js'
-import type { AccessRecords } from '../../persistence/access-records.js'
+import type { KeyedRecords } from '../../persistence/keyed-records.js'
 
 /** Whoever comes back sooner is not read off from somebody who stayed: connecting again and again gains nothing. */
 const AGE_MS_MIN = 5_000
@@ -26,7 +26,7 @@ export class Resumptions {
   }
 
   /** Takes the key that all nodes on this store have. Rejects as the store does. */
-  async start(records: AccessRecords): Promise<void> {
+  async start(records: KeyedRecords): Promise<void> {
     await records.insert({ kind: 'resumption-key', id: KEY_ID, value: this.#key.toString('base64'), lifetimeMs: null })
     const found = await records.find('resumption-key', KEY_ID)
     if (found !== null) this.#key = Buffer.from(found.value, 'base64')

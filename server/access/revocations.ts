@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
-import type { AccessRecord, AccessRecords } from '../../persistence/access-records.js'
+import type { KeyedRecord, KeyedRecords } from '../../persistence/keyed-records.js'
 
 export const revocationKinds = ['user', 'token', 'session'] as const
 export type RevocationKind = (typeof revocationKinds)[number]
@@ -36,21 +36,21 @@ interface Known extends Revocation {
 }
 
 export class Revocations {
-  readonly #records: () => AccessRecords
+  readonly #records: () => KeyedRecords
   readonly #clock: Clock
   readonly #refresh: () => Promise<void>
   /** By `kind:id`. */
   #known = new Map<string, Known>()
 
   /** `refresh` reads what the records hold and calls `read` with it. */
-  constructor(options: { readonly records: () => AccessRecords; readonly clock: Clock; readonly refresh: () => Promise<void> }) {
+  constructor(options: { readonly records: () => KeyedRecords; readonly clock: Clock; readonly refresh: () => Promise<void> }) {
     this.#records = options.records
     this.#clock = options.clock
     this.#refresh = options.refresh
   }
 
   /** The records as they are now. Answers whether there is anything in them that this node did not know. */
-  read(records: readonly AccessRecord[]): boolean {
+  read(records: readonly KeyedRecord[]): boolean {
     const now = this.#clock.monotonic()
     let news = false
     this.#known = new Map(

@@ -6,7 +6,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import { type Random, randomId } from '../../core/random.js'
-import type { AccessRecords } from '../../persistence/access-records.js'
+import type { KeyedRecords } from '../../persistence/keyed-records.js'
 import { checkGrants } from './api-keys.js'
 import type { Authenticator, Identity } from './identity.js'
 import { type Grants, Rights } from './rights.js'
@@ -41,14 +41,14 @@ const CLOCKS_APART_MS_MAX = 5_000
 const REMEMBERED_MS = 60_000
 
 export class Tickets implements Authenticator {
-  readonly #records: () => AccessRecords
+  readonly #records: () => KeyedRecords
   readonly #key: Uint8Array
   readonly #clock: Clock
   readonly #random: Random
 
   /** `key` is the same on all nodes. */
   constructor(options: {
-    readonly records: () => AccessRecords
+    readonly records: () => KeyedRecords
     readonly key: Uint8Array
     readonly clock: Clock
     readonly random: Random

@@ -1,6 +1,6 @@
 // How a server that is alone comes up: on the embedded store, or on the one that its program brings.
 import { openLmdbStore } from '../../persistence/index.js'
-import { MemoryAccessRecords } from '../../persistence/memory/memory-access-records.js'
+import { MemoryKeyedRecords } from '../../persistence/memory/memory-keyed-records.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { LocalPresenceRegistry } from '../presence/presence-registry.js'
 import { type Component, LifeCycle, Opened } from './life-cycle.js'
@@ -30,7 +30,7 @@ export async function startAlone(base: NodeBase, options: AloneOptions): Promise
   function* components(): Generator<Component, StartedNode> {
     if (options.store === null) yield embedded
     const store = options.store ?? embedded.value
-    yield accessComponent(base, store.accessRecords ?? new MemoryAccessRecords(clock), false)
+    yield accessComponent(base, store.keyedRecords ?? new MemoryKeyedRecords(clock), false)
     const node = new ServerNode({ ...nodeOptionsOf(base), store })
     yield* node.components
     const presence = new LocalPresenceRegistry(node.awareness, ALONE, true)

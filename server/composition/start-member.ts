@@ -81,7 +81,7 @@ export function startMember(base: NodeBase, options: MemberOptions): Promise<Sta
     })
     if (config.checkAdvertise)
       yield { name: 'the advertised address', start: (cancelled) => findSelf(advertise, dialer, base, options.waiting, cancelled) }
-    yield accessComponent(base, store.accessRecords, true)
+    yield accessComponent(base, store.keyedRecords, true)
     const node = new ServerNode({
       ...nodeOptionsOf(base),
       store,

@@ -1,7 +1,7 @@
 // What a node is started from, and what comes of it, alone or in a cluster.
 import type { Counters } from '../../core/counters.js'
 import type { MemoryBudget } from '../../core/memory-budget.js'
-import type { AccessRecords } from '../../persistence/access-records.js'
+import type { KeyedRecords } from '../../persistence/keyed-records.js'
 import type { AccessControl } from '../access/access-control.js'
 import { type AuditTrail, auditedAuthorize } from '../access/audit-trail.js'
 import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
@@ -30,7 +30,7 @@ export interface StartedNode {
 }
 
 /** `shared`: other nodes write these records, too. */
-export function accessComponent({ access, resumptions }: NodeBase, records: AccessRecords, shared: boolean): Component {
+export function accessComponent({ access, resumptions }: NodeBase, records: KeyedRecords, shared: boolean): Component {
   const start = async (): Promise<void> => {
     await access.start(records, shared)
     await resumptions?.start(records)

@@ -91,7 +91,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
       for (const owner of this.#owners()) owner.updatePause()
     })
     const { quotas: rules = [] } = options
-    this.#quotas = rules.length === 0 ? null : new Quotas({ rules, store, records: store.accessRecords ?? null, clock, logger })
+    this.#quotas = rules.length === 0 ? null : new Quotas({ rules, store, records: store.keyedRecords ?? null, clock, logger })
     const environment: OwnerEnvironment = { ...options, writer: this.#writer, pressure, quotas: this.#quotas }
     this.#loader = new DocumentLoader({ fenceOf, environment, events: this.#events, observer })
   }

@@ -60,6 +60,7 @@ export interface DocumentBroadcast {
 export interface SessionSink {
   /** The answer to `sync`. From here on the session is live. */
   catchUp(state: CatchUp): void
+  /** A beat: what the document sends to all of its live sessions at once after a commit, at its pace. */
   beat(beat: DocumentBroadcast): void
   /** Every submission numbered `through` or lower that was not refused is durable (D1). `seq` is the document's durable seq. */
   acknowledged(through: number, seq: number): void

@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
-import type { AccessRecords } from '../../persistence/access-records.js'
+import type { KeyedRecords } from '../../persistence/keyed-records.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import type { QuotaRule } from './quota-rule.js'
 
@@ -11,7 +11,7 @@ export interface QuotasOptions {
   readonly rules: readonly QuotaRule[]
   readonly store: Pick<DocumentStore, 'listDocuments'>
   /** Where the day's log is remembered; null: for as long as the document is open only. */
-  readonly records: AccessRecords | null
+  readonly records: KeyedRecords | null
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -149,7 +149,7 @@ interface DocumentQuotaOptions {
   readonly groupOf: (rule: QuotaRule) => Group
   readonly recount: (rule: QuotaRule) => void
   readonly usage: Usage
-  readonly records: AccessRecords | null
+  readonly records: KeyedRecords | null
   readonly clock: Clock
   readonly logger: Logger
   readonly unremembered: (quota: DocumentQuota) => void

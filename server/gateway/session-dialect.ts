@@ -17,12 +17,13 @@ export interface SessionDialect {
   catchUp(state: CatchUp): readonly Message[]
   /** Part of the catch-up or the beat that follows. */
   piece(update: Uint8Array): Message
+  /** What the document sends to all of its live sessions at once; worded once for all of them. */
   beat(beat: DocumentBroadcast): Message
   /** Null where the dialect has no acknowledgements. */
   acknowledged(through: number, seq: number): Message | null
-  /** `fatal` when the client cannot go on without this write, so that the session must end. */
   /** What another node is told in front of a beat whose edits are followed; null for nothing. Default: nothing. */
   trace?(context: string): Message | null
+  /** `fatal` when the client cannot go on without this write, so that the session must end. */
   refused(submission: number, error: WeftError): { readonly message: Message; readonly fatal: boolean }
   awareness(frame: AwarenessFrame): Message
   awarenessState(update: Uint8Array): Message

@@ -104,17 +104,17 @@ export class ArchiveImport {
     }
     const incarnation = unfinished?.incarnation ?? randomId(random, INCARNATION_BYTES)
     const record = { kind: 'import', id: documentId } as const
-    await store.accessRecords?.put({ ...record, value: JSON.stringify({ digest, incarnation }), lifetimeMs: UNFINISHED_MS })
+    await store.keyedRecords?.put({ ...record, value: JSON.stringify({ digest, incarnation }), lifetimeMs: UNFINISHED_MS })
     // Before its first edit: the first record of who used a client id is the one that stays.
     for (const firstUses of pagesOf(users)) await documents.command(documentId, { kind: 'begin', incarnation, firstUses })
     const result = await this.#replay(users, check)
-    await store.accessRecords?.remove(record.kind, record.id)
+    await store.keyedRecords?.remove(record.kind, record.id)
     return result
   }
 
   /** What is known of an import into the document that was interrupted, or null. */
   async #unfinished(): Promise<{ readonly digest: string; readonly incarnation: string } | null> {
-    const found = (await this.#options.store.accessRecords?.find('import', this.#subject.documentId)) ?? null
+    const found = (await this.#options.store.keyedRecords?.find('import', this.#subject.documentId)) ?? null
     return found === null ? null : JSON.parse(found.value)
   }
 

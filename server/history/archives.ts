@@ -61,7 +61,7 @@ export class Archives {
   /** `check` rejects with `request-running` once somebody else has taken over, because this process could not renew its record. */
   async #alone<Result>(documentId: string, work: (check: () => Promise<void>) => Promise<Result>): Promise<Result> {
     const { store, clock, random } = this.#options
-    const records = store.accessRecords
+    const records = store.keyedRecords
     if (records === undefined) return work(async () => {})
     const record = {
       kind: 'import-running',

@@ -4,13 +4,13 @@ import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import type { Logger } from '../../core/log.js'
 import { type Random, randomId } from '../../core/random.js'
-import type { AccessRecords } from '../../persistence/access-records.js'
+import type { KeyedRecords } from '../../persistence/keyed-records.js'
 import type { Webhook } from './webhook.js'
 import type { Happening } from './webhook-events.js'
 
 export interface EventQueueOptions {
   readonly webhook: Webhook
-  readonly records: AccessRecords
+  readonly records: KeyedRecords
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

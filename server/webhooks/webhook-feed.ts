@@ -4,8 +4,8 @@ import type { Clock, Timer } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
-import type { AccessRecords } from '../../persistence/access-records.js'
 import type { ChangeCursors } from '../../persistence/change-cursors.js'
+import type { KeyedRecords } from '../../persistence/keyed-records.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import { ChangeWatch, type QuietChange } from '../events/change-watch.js'
 import type { ChangeEvent, Webhook } from './webhook.js'
@@ -13,7 +13,7 @@ import type { ChangeEvent, Webhook } from './webhook.js'
 export interface WebhookFeedOptions {
   readonly webhook: Webhook
   readonly cursors: ChangeCursors
-  readonly records: AccessRecords
+  readonly records: KeyedRecords
   readonly store: Pick<DocumentStore, 'readAuthors' | 'readFirstUses'>
   /** Users who are on the document now. */
   readonly present: (documentId: string) => Promise<ReadonlySet<string>>

@@ -2,8 +2,8 @@
 // nothing more, and one that comes, or comes with another secret, goes on where the store says that it was.
 import type { Timer } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
-import type { AccessRecords } from '../../persistence/access-records.js'
 import type { ChangeCursors } from '../../persistence/change-cursors.js'
+import type { KeyedRecords } from '../../persistence/keyed-records.js'
 import type { Webhook } from './webhook.js'
 import { WebhookFeed, type WebhookFeedOptions } from './webhook-feed.js'
 
@@ -21,7 +21,7 @@ export interface AskedWebhooks {
 export interface WebhookFeedsOptions extends Omit<WebhookFeedOptions, 'webhook' | 'cursors' | 'records' | 'quietMs' | 'waitMsMax'> {
   /** Undefined where the store keeps none. */
   readonly cursors: ChangeCursors | undefined
-  readonly records: AccessRecords | undefined
+  readonly records: KeyedRecords | undefined
 }
 
 interface Running {

@@ -56,7 +56,7 @@ export class Webhooks {
   constructor(options: WebhooksOptions) {
     this.#options = options
     const { store } = options
-    this.#feeds = new WebhookFeeds({ ...options, cursors: store.changeCursors, records: store.accessRecords })
+    this.#feeds = new WebhookFeeds({ ...options, cursors: store.changeCursors, records: store.keyedRecords })
   }
 
   /** What an address is still to be told, in documents and events. */
@@ -76,7 +76,7 @@ export class Webhooks {
     this.#asked = asked
     this.check(asked)
     const { store } = this.#options
-    if (store.changeCursors === undefined || store.accessRecords === undefined) return
+    if (store.changeCursors === undefined || store.keyedRecords === undefined) return
     this.#state = 'open'
     await this.#look()
     this.#lookLater()
@@ -166,10 +166,10 @@ export class Webhooks {
   }
 
   get #records() {
-    const { accessRecords } = this.#options.store
-    if (accessRecords === undefined || this.#state !== 'open')
+    const { keyedRecords } = this.#options.store
+    if (keyedRecords === undefined || this.#state !== 'open')
       throw new WeftError('overloaded', 'This node keeps no webhooks now; ask again later.')
-    return accessRecords
+    return keyedRecords
   }
 
   async #endpoints(): Promise<readonly (WebhookEndpoint & { readonly secret: string })[]> {

@@ -1,11 +1,11 @@
 // The contract of persistence/store.ts as tests: one suite, run against every implementation. Each title names the rule it guards.
 import { describe } from 'node:test'
-import { accessRecordsContract } from './access-records.js'
 import { appendingContract } from './appending.js'
 import { authorsContract } from './authors.js'
 import { changeCursorsContract } from './change-cursors.js'
 import { contractTest, type MakeStore } from './fixture.js'
 import { historyContract } from './history.js'
+import { keyedRecordsContract } from './keyed-records.js'
 import { ownershipContract } from './ownership.js'
 import { pruningContract } from './pruning.js'
 import { quarantineContract } from './quarantine.js'
@@ -20,7 +20,7 @@ export function storeContract(name: string, makeStore: MakeStore): void {
     pruningContract(test)
     quarantineContract(test)
     authorsContract(test)
-    accessRecordsContract(test)
+    keyedRecordsContract(test)
     changeCursorsContract(test)
   })
 }

@@ -3,7 +3,7 @@ import { Counters } from '../../core/counters.js'
 import { defaultLimits } from '../../core/limits.js'
 import { silentLogger } from '../../core/log.js'
 import { systemRandom } from '../../core/random.js'
-import { MemoryAccessRecords } from '../../persistence/memory/memory-access-records.js'
+import { MemoryKeyedRecords } from '../../persistence/memory/memory-keyed-records.js'
 import { AccessControl, type AccessControlOptions } from '../../server/access/access-control.js'
 import type { Authorization, AuthorizeRequest } from '../../server/access/authorize.js'
 import type { Visit } from '../../server/access/visit.js'
@@ -16,17 +16,17 @@ export function visitWith(token: string, more: Partial<Visit> = {}): Visit {
 export interface TestAccess {
   readonly access: AccessControl
   readonly clock: ManualClock
-  readonly records: MemoryAccessRecords
+  readonly records: MemoryKeyedRecords
   /** A visit of its own asks for one document. */
   ask(token: string, documentId?: string, more?: Partial<AuthorizeRequest>): Promise<Authorization>
 }
 
 export async function testAccess(
   options: Partial<AccessControlOptions> = {},
-  shared: { readonly clock: ManualClock; readonly records: MemoryAccessRecords } | null = null,
+  shared: { readonly clock: ManualClock; readonly records: MemoryKeyedRecords } | null = null,
 ): Promise<TestAccess> {
   const clock = shared?.clock ?? new ManualClock()
-  const records = shared?.records ?? new MemoryAccessRecords(clock)
+  const records = shared?.records ?? new MemoryKeyedRecords(clock)
   const access = new AccessControl({
     clock,
     random: systemRandom,

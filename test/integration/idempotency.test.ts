@@ -103,9 +103,9 @@ test('What an outage of the store ended is done as it was meant at first', async
 
 test('An edit whose answer could not be kept is not made twice', async (context) => {
   const store = new MemoryStore({ clock: systemClock })
-  const put = store.accessRecords.put.bind(store.accessRecords)
+  const put = store.keyedRecords.put.bind(store.keyedRecords)
   let failures = 1
-  store.accessRecords.put = async (write) => {
+  store.keyedRecords.put = async (write) => {
     if (write.kind === 'request' && 'answer' in JSON.parse(write.value) && failures-- > 0)
       throw new WeftError('store-unavailable', 'Failed on demand.')
     return put(write)

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { seededRandom } from '../../core/random.js'
-import { MemoryAccessRecords } from '../../persistence/memory/memory-access-records.js'
+import { MemoryKeyedRecords } from '../../persistence/memory/memory-keyed-records.js'
 import { Resumptions } from '../../server/access/resumptions.js'
 import { gatewayBench } from '../helpers/gateway-bench.js'
 import { ManualClock } from '../helpers/manual-clock.js'
@@ -38,7 +38,7 @@ test('G4: a drain tells everybody at once, and closes them evenly over its windo
 
 test('what a client shows that comes back counts on every node of a store, once on each, for seven days from the sixth second on', async () => {
   const clock = new ManualClock()
-  const records = new MemoryAccessRecords(clock)
+  const records = new MemoryKeyedRecords(clock)
   const node = async (seed: number): Promise<Resumptions> => {
     const resumptions = new Resumptions(clock, seededRandom(seed))
     await resumptions.start(records)

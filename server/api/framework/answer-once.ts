@@ -8,7 +8,7 @@ import { webcrypto } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { asWeftError, WeftError } from '../../../core/errors.js'
-import type { AccessRecords } from '../../../persistence/access-records.js'
+import type { KeyedRecords } from '../../../persistence/keyed-records.js'
 import type { DocumentStore } from '../../../persistence/store.js'
 import type { Asker } from './api-access.js'
 import type { ApiEnvironment } from './environment.js'
@@ -64,7 +64,7 @@ export async function answerOnce(
 ): Promise<never> {
   const key = context.req.header('idempotency-key')
   const store = storeOf()
-  const records = store?.accessRecords
+  const records = store?.keyedRecords
   if (key === undefined || store === null || records === undefined) return answer(context, await work(once))
   // What is shown of who asks may be another token by then, and is no part of the request.
   const fingerprint = await context.get('body').digest()
@@ -81,7 +81,7 @@ export async function answerOnce(
 interface Under {
   readonly id: string
   readonly fingerprint: string
-  readonly records: AccessRecords
+  readonly records: KeyedRecords
   /** Whoever else was at it is gone. */
   readonly isAlone: boolean
 }

@@ -1,5 +1,6 @@
-// What access control keeps beside the documents: API keys, tickets that were used, what was revoked. Few records, and small ones.
-// The contract suite (test/contract/access-records.ts) runs against every implementation.
+// Small records that a server keeps beside its documents, found by their kind and id, for good or for a time: API keys, tickets that were used, what
+// was revoked, who is at what, what was answered. One insert of several at the same time succeeds, so they also decide who may do something.
+// The contract suite (test/contract/keyed-records.ts) runs against every implementation.
 //
 // Rules that every implementation keeps:
 //  X3  A record that was written is there for every process that uses the store, from the answer on.
@@ -12,7 +13,7 @@
  * that may be sent again; `request-running`: somebody is at it. `resumption-key`: what clients show that come back is signed with it. `webhook`: an address that was made over the API. `event`: something that it is to be told;
  * `event-claim`: somebody is at it. `usage`: how much was logged of a document today, for its quota.
  */
-export type AccessRecordKind =
+export type KeyedRecordKind =
   | 'key'
   | 'used'
   | 'revocation'
@@ -27,8 +28,8 @@ export type AccessRecordKind =
   | 'event'
   | 'event-claim'
 
-export interface AccessRecord {
-  readonly kind: AccessRecordKind
+export interface KeyedRecord {
+  readonly kind: KeyedRecordKind
   /** 1 to 512 bytes of UTF-8. */
   readonly id: string
   /** JSON, at most 64 KiB. */
@@ -39,25 +40,25 @@ export interface AccessRecord {
   readonly expiresAt: number | null
 }
 
-export interface AccessRecordWrite {
-  readonly kind: AccessRecordKind
+export interface KeyedRecordWrite {
+  readonly kind: KeyedRecordKind
   readonly id: string
   readonly value: string
   /** How long it counts, from now on by the store's clock. Null: until it is removed. */
   readonly lifetimeMs: number | null
 }
 
-export interface AccessRecords {
+export interface KeyedRecords {
   /** Writes the record unless one of its kind and id is there. Whether it did. */
-  insert(write: AccessRecordWrite): Promise<boolean>
+  insert(write: KeyedRecordWrite): Promise<boolean>
   /** Writes the record, in the place of one that is there. */
-  put(write: AccessRecordWrite): Promise<void>
+  put(write: KeyedRecordWrite): Promise<void>
   /** False when there was none. */
-  remove(kind: AccessRecordKind, id: string): Promise<boolean>
+  remove(kind: KeyedRecordKind, id: string): Promise<boolean>
   /** Null when there is none. */
-  find(kind: AccessRecordKind, id: string): Promise<AccessRecord | null>
+  find(kind: KeyedRecordKind, id: string): Promise<KeyedRecord | null>
   /** All of a kind, in byte order of their ids. */
-  list(kind: AccessRecordKind): Promise<readonly AccessRecord[]>
+  list(kind: KeyedRecordKind): Promise<readonly KeyedRecord[]>
 }
 
 /** Expired records that one write clears away, so that no write takes long. */
@@ -68,6 +69,6 @@ export function expiryOf(lifetimeMs: number | null, now: number): number | null 
   return lifetimeMs === null ? null : now + lifetimeMs
 }
 
-export function hasExpired(record: Pick<AccessRecord, 'expiresAt'>, now: number): boolean {
+export function hasExpired(record: Pick<KeyedRecord, 'expiresAt'>, now: number): boolean {
   return record.expiresAt !== null && record.expiresAt <= now
 }

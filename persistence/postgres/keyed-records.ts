@@ -1,11 +1,11 @@
 // Access records in PostgreSQL: one table, whose primary key decides who comes first (X4), and whose clock is the database's.
 import {
-  type AccessRecord,
-  type AccessRecordKind,
-  type AccessRecords,
-  type AccessRecordWrite,
   EXPIRED_CLEARED_PER_WRITE,
-} from '../access-records.js'
+  type KeyedRecord,
+  type KeyedRecordKind,
+  type KeyedRecords,
+  type KeyedRecordWrite,
+} from '../keyed-records.js'
 import { numberIn, utf8In } from './columns.js'
 import type { Database, Row } from './database.js'
 
@@ -30,39 +30,39 @@ const SELECT = `
   SELECT id, value, extract(epoch FROM created_at)::float8 * 1000 AS created_ms, extract(epoch FROM expires_at)::float8 * 1000 AS expires_ms
   FROM weft.access_record WHERE kind = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())`
 
-export class PostgresAccessRecords implements AccessRecords {
+export class PostgresKeyedRecords implements KeyedRecords {
   readonly #database: Database
 
   constructor(database: Database) {
     this.#database = database
   }
 
-  async insert(write: AccessRecordWrite): Promise<boolean> {
+  async insert(write: KeyedRecordWrite): Promise<boolean> {
     const written = (await this.#database.run('control', INSERT, parametersOf(write))).length > 0
     if (write.lifetimeMs !== null) await this.#database.run('control', CLEAR, [])
     return written
   }
 
-  async put(write: AccessRecordWrite): Promise<void> {
+  async put(write: KeyedRecordWrite): Promise<void> {
     await this.#database.run('control', PUT, parametersOf(write))
   }
 
-  async remove(kind: AccessRecordKind, id: string): Promise<boolean> {
+  async remove(kind: KeyedRecordKind, id: string): Promise<boolean> {
     const [row] = await this.#database.run('control', REMOVE, [kind, Buffer.from(id, 'utf8')])
     return row?.['counted'] === true
   }
 
-  async find(kind: AccessRecordKind, id: string): Promise<AccessRecord | null> {
+  async find(kind: KeyedRecordKind, id: string): Promise<KeyedRecord | null> {
     const [row] = await this.#database.read('control', `${SELECT} AND id = $2`, [kind, Buffer.from(id, 'utf8')])
     return row === undefined ? null : recordIn(row, kind)
   }
 
-  async list(kind: AccessRecordKind): Promise<readonly AccessRecord[]> {
+  async list(kind: KeyedRecordKind): Promise<readonly KeyedRecord[]> {
     return (await this.#database.read('control', `${SELECT} ORDER BY id`, [kind])).map((row) => recordIn(row, kind))
   }
 }
 
-function recordIn(row: Row, kind: AccessRecordKind): AccessRecord {
+function recordIn(row: Row, kind: KeyedRecordKind): KeyedRecord {
   return {
     kind,
     id: utf8In(row, 'id'),
@@ -72,6 +72,6 @@ function recordIn(row: Row, kind: AccessRecordKind): AccessRecord {
   }
 }
 
-function parametersOf({ kind, id, value, lifetimeMs }: AccessRecordWrite): readonly unknown[] {
+function parametersOf({ kind, id, value, lifetimeMs }: KeyedRecordWrite): readonly unknown[] {
   return [kind, Buffer.from(id, 'utf8'), Buffer.from(value, 'utf8'), lifetimeMs]
 }

@@ -1,47 +1,40 @@
 // Access records in memory: what a store in memory keeps them in, and what a server uses whose store keeps none.
 import type { Clock } from '../../core/clock.js'
-import {
-  type AccessRecord,
-  type AccessRecordKind,
-  type AccessRecords,
-  type AccessRecordWrite,
-  expiryOf,
-  hasExpired,
-} from '../access-records.js'
+import { expiryOf, hasExpired, type KeyedRecord, type KeyedRecordKind, type KeyedRecords, type KeyedRecordWrite } from '../keyed-records.js'
 
-export class MemoryAccessRecords implements AccessRecords {
+export class MemoryKeyedRecords implements KeyedRecords {
   readonly #clock: Clock
-  readonly #records: Map<string, AccessRecord>
+  readonly #records: Map<string, KeyedRecord>
 
   /** `records` is what several of them share, as processes share a database. */
-  constructor(clock: Clock, records: Map<string, AccessRecord> = new Map()) {
+  constructor(clock: Clock, records: Map<string, KeyedRecord> = new Map()) {
     this.#clock = clock
     this.#records = records
   }
 
-  async insert(write: AccessRecordWrite): Promise<boolean> {
+  async insert(write: KeyedRecordWrite): Promise<boolean> {
     this.#clearExpired()
     if (this.#records.has(nameOf(write.kind, write.id))) return false
     await this.put(write)
     return true
   }
 
-  async put({ kind, id, value, lifetimeMs }: AccessRecordWrite): Promise<void> {
+  async put({ kind, id, value, lifetimeMs }: KeyedRecordWrite): Promise<void> {
     const now = this.#clock.now()
     this.#records.set(nameOf(kind, id), { kind, id, value, createdAt: now, expiresAt: expiryOf(lifetimeMs, now) })
   }
 
-  async remove(kind: AccessRecordKind, id: string): Promise<boolean> {
+  async remove(kind: KeyedRecordKind, id: string): Promise<boolean> {
     this.#clearExpired()
     return this.#records.delete(nameOf(kind, id))
   }
 
-  async find(kind: AccessRecordKind, id: string): Promise<AccessRecord | null> {
+  async find(kind: KeyedRecordKind, id: string): Promise<KeyedRecord | null> {
     this.#clearExpired()
     return this.#records.get(nameOf(kind, id)) ?? null
   }
 
-  async list(kind: AccessRecordKind): Promise<readonly AccessRecord[]> {
+  async list(kind: KeyedRecordKind): Promise<readonly KeyedRecord[]> {
     this.#clearExpired()
     return [...this.#records.values()]
       .filter((record) => record.kind === kind)
@@ -54,6 +47,6 @@ export class MemoryAccessRecords implements AccessRecords {
   }
 }
 
-function nameOf(kind: AccessRecordKind, id: string): string {
+function nameOf(kind: KeyedRecordKind, id: string): string {
   return `${kind} ${id}`
 }

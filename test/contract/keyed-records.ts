@@ -1,20 +1,20 @@
 // The store contract: what access control keeps. Keys and revocations are there for everybody (X3), and of several who use one ticket one succeeds (X4).
 import assert from 'node:assert/strict'
-import type { AccessRecords, AccessRecordWrite } from '../../persistence/access-records.js'
+import type { KeyedRecords, KeyedRecordWrite } from '../../persistence/keyed-records.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import type { ContractTest } from './fixture.js'
 
-const key = (id: string, value = '{}'): AccessRecordWrite => ({ kind: 'key', id, value, lifetimeMs: null })
+const key = (id: string, value = '{}'): KeyedRecordWrite => ({ kind: 'key', id, value, lifetimeMs: null })
 
-function recordsOf(store: DocumentStore): AccessRecords {
-  assert.ok(store.accessRecords !== undefined, 'the store keeps access records')
-  return store.accessRecords
+function recordsOf(store: DocumentStore): KeyedRecords {
+  assert.ok(store.keyedRecords !== undefined, 'the store keeps keyed records')
+  return store.keyedRecords
 }
 
-export function accessRecordsContract(test: ContractTest): void {
+export function keyedRecordsContract(test: ContractTest): void {
   test('X4: of many who insert one record at the same time one succeeds, and none later', async (store) => {
     const records = recordsOf(store)
-    const used: AccessRecordWrite = { kind: 'used', id: 'ticket \u0000 é', value: '{}', lifetimeMs: 3_600_000 }
+    const used: KeyedRecordWrite = { kind: 'used', id: 'ticket \u0000 é', value: '{}', lifetimeMs: 3_600_000 }
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => records.insert(used)))
     assert.equal(outcomes.filter((written) => written).length, 1)
     assert.equal(await records.insert(used), false)
