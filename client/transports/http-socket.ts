@@ -145,14 +145,24 @@ export class HttpSocket {
     this.#unconfirmedBytes += content.length
     if (this.#options.down === 'sse') {
       if (kind === 'ping' || this.#unconfirmedBytes >= unconfirmedBytesMax) this.#confirm()
-      else this.#confirming ??= this.#options.clock.after(unconfirmedMsMax, () => this.#confirm(), { unref: true })
+      else this.#confirmLater()
     }
     if (kind === 'message') this.#emit('message', { data: Uint8Array.from(content).buffer })
   }
 
   #confirm(): void {
-    this.#confirmNow = true
-    this.#sendSoon()
+    if (this.#sending !== 'running') {
+      this.#confirmNow = true
+      this.#sendSoon()
+      return
+    }
+    // The server may not be reading what is under way: it hears all the same what has arrived.
+    const headers = this.#headers()
+    this.#fetch('POST', '/messages', headers).catch(() => this.#confirmLater())
+  }
+
+  #confirmLater(): void {
+    this.#confirming ??= this.#options.clock.after(unconfirmedMsMax, () => this.#confirm(), { unref: true })
   }
 
   /** What is sent in one turn leaves together. */

@@ -2,7 +2,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { AddressUse } from '../access/addresses.js'
 import type { Visit } from '../access/visit.js'
-import type { Connection, Driver } from '../transport/connection.js'
+import type { Connection } from '../transport/connection.js'
+import type { Driver } from '../transport/driver.js'
 import type { OpeningTurns } from './openings.js'
 import type { GatewayServices } from './services.js'
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { HttpSocket } from '../../client/transports/http-socket.js'
 import { type TransportName, transportNames } from '../../client/transports/negotiation.js'
 import { findWebSocket, type WebSocketLike } from '../../client/transports/web-socket.js'
+import { test } from 'node:test'
 import { systemClock } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
 import { defaultLimits } from '../../core/limits.js'
@@ -88,3 +89,31 @@ function pairOver(name: TransportName): OpenPair {
 }
 
 for (const name of transportNames) transportContract(name, pairOver(name))
+
+// Over HTTP more is sure than a WebSocket promises: its requests come and go beside each other.
+for (const name of ['sse', 'poll'] as const) {
+  test(`${name}: what has arrived is told also while the server reads nothing of what the client sends`, async (context) => {
+    const { socket, events, client, received } = await pairOver(name)(context)
+    socket.pause()
+    client.send(Uint8Array.of(1))
+    socket.send([new Uint8Array(100_000)], () => {})
+    socket.ping(1)
+    await eventually('the pong is here', () => events.pongs.includes(1))
+    assert.equal(received.length, 1)
+    assert.equal(events.messages.length, 0)
+    socket.resume()
+    await eventually('what was sent is read', () => events.messages.length === 1)
+  })
+
+  test(`${name}: a close that is followed by the end at once is heard all the same (G5)`, async (context) => {
+    const { socket, events, ends } = await pairOver(name)(context)
+    await eventually('the client waits for something', () => events.receivedCount > 0)
+    socket.close(1012, 'The server is stopping.')
+    socket.terminate()
+    await eventually('both ends are closed', () => ends.length > 0 && events.ends.length > 0)
+    assert.deepEqual(
+      ends.map(({ code, reason }) => [code, reason]),
+      [[1012, 'The server is stopping.']],
+    )
+  })
+}

@@ -18,8 +18,10 @@ import {
   type WeftServerMessage,
 } from '../../protocol/dialects/weft.js'
 import { decodeYWebsocket, encodeYWebsocket, type YWebsocketMessage } from '../../protocol/dialects/y-websocket.js'
+import { decodeRecords, encodeRecord } from '../../protocol/http-frames.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import { DocumentAwarenesses } from '../../server/awareness/hub.js'
+import { decodeRelayAnswer, decodeRelayRequest, encodeRelayAnswer, encodeRelayRequest } from '../../server/transport/http/relay-frames.js'
 import { ManualClock } from './manual-clock.js'
 import { concatenated, documentedExamples, plainBytes } from './protocol-examples.js'
 
@@ -49,6 +51,8 @@ export function fuzzWire(random: Random, iterations: number): FuzzReport {
       concatenated(encodeWeftServer(message)),
     ),
     hocuspocusTarget(),
+    recordsTarget(),
+    relayTarget(),
     codecTarget(awarenessExamples(), decodeAwareness, encodeAwareness),
     hubTarget(),
   ]
@@ -65,6 +69,53 @@ export function fuzzWire(random: Random, iterations: number): FuzzReport {
 }
 
 /** Providers' messages are only read here: nothing of ours writes them. */
+/** Bodies over HTTP: none of what comes out is longer than what went in. */
+function recordsTarget(): Target {
+  const corpus = [
+    concatenated([
+      ...encodeRecord('message', Uint8Array.of(5)),
+      ...encodeRecord('message', new Uint8Array(300)),
+      ...encodeRecord('ping', new Uint8Array()),
+    ]),
+    concatenated(encodeRecord('close', new TextEncoder().encode('{"code":1012,"reason":"restart"}'))),
+  ]
+  return {
+    corpus,
+    accepts: (bytes) => {
+      const read = unlessMalformed(() => decodeRecords(bytes))
+      if (read === null) return false
+      assert.ok(read.reduce((sum, { content }) => sum + content.length, 0) <= bytes.length)
+      assert.deepEqual(
+        plainBytes(decodeRecords(concatenated(read.flatMap(({ kind, content }) => [...encodeRecord(kind, content)])))),
+        plainBytes(read),
+      )
+      return true
+    },
+  }
+}
+
+/** What nodes say about requests that they pass on. */
+function relayTarget(): Target {
+  const request = { action: 'messages', connection: 'boot.id', after: 300, first: 7, body: Uint8Array.of(0, 1, 5) } as const
+  return {
+    corpus: [
+      concatenated(encodeRelayRequest({ type: 'request', id: 1, request })),
+      concatenated(encodeRelayRequest({ type: 'gone', id: 300 })),
+      concatenated(encodeRelayAnswer({ type: 'begin', id: 1, status: 200, contentType: 'text/event-stream' })),
+      concatenated(encodeRelayAnswer({ type: 'bytes', id: 1, bytes: Uint8Array.of(1, 2, 3) })),
+      concatenated(encodeRelayAnswer({ type: 'end', id: 2 })),
+    ],
+    accepts: (bytes) => {
+      const asked = unlessMalformed(() => decodeRelayRequest(bytes))
+      if (asked !== null) assert.deepEqual(plainBytes(decodeRelayRequest(concatenated(encodeRelayRequest(asked)))), plainBytes(asked))
+      const answered = unlessMalformed(() => decodeRelayAnswer(bytes))
+      if (answered !== null)
+        assert.deepEqual(plainBytes(decodeRelayAnswer(concatenated(encodeRelayAnswer(answered)))), plainBytes(answered))
+      return asked !== null || answered !== null
+    },
+  }
+}
+
 function hocuspocusTarget(): Target {
   const update = Uint8Array.of(1, 1, 7, 0, 4, 1, 1, 0x74, 2, 0x68, 0x69, 0)
   const corpus = [

@@ -1,6 +1,7 @@
 // Another node passes on what clients of ours asked it over HTTP (subprotocol weft-relay.1): it is served as if it had come here.
 import { asWeftError } from '../../../core/errors.js'
-import type { Connection, Driver } from '../../transport/connection.js'
+import type { Connection } from '../../transport/connection.js'
+import type { Driver } from '../../transport/driver.js'
 import { type HttpExchange, type HttpReply, refuse } from '../../transport/http/exchange.js'
 import type { HttpSockets } from '../../transport/http/http-sockets.js'
 import { decodeRelayRequest, encodeRelayAnswer, relaySubprotocol } from '../../transport/http/relay-frames.js'

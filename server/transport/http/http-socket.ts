@@ -243,6 +243,11 @@ export class HttpSocket implements Socket {
       refuse(reply, 409, 'gap', `Message ${this.#received + 1} is missing.`)
       return
     }
+    if (messages.length === 0 && action === 'messages') {
+      // It only confirms, which does not wait for what is not read.
+      answer(reply, 204, contentTypes.none)
+      return
+    }
     // The rest came before, in a request whose answer was lost.
     const further = messages.slice(this.#received + 1 - first)
     if (further.length > 0 && this.#unread.length > 0) {
@@ -275,6 +280,8 @@ export class HttpSocket implements Socket {
   #end(code: number): void {
     if (this.#carrier.kind === 'over') return
     const closing = this.#closing ?? { code, reason: '' }
+    // What was sent last may be why.
+    this.#flush()
     this.#carry({ kind: 'over' })
     for (const reply of this.#unanswered.splice(0)) answer(reply, 204, contentTypes.none)
     this.#unread = []

@@ -38,7 +38,10 @@ export function decodeRelayRequest(data: Uint8Array): RelayRequest {
   const reader = new MessageReader(data, 'The message of a node')
   const type = reader.varUint()
   const id = reader.varUint()
-  if (type === GONE) return { type: 'gone', id }
+  if (type === GONE) {
+    reader.end()
+    return { type: 'gone', id }
+  }
   const action = actions[reader.varUint()]
   if (type !== REQUEST || action === undefined) throw reader.malformed('is of a kind that nobody knows')
   const connection = reader.varString(NAME_BYTES_MAX)
@@ -63,6 +66,12 @@ export function decodeRelayAnswer(data: Uint8Array): RelayAnswer {
   const reader = new MessageReader(data, 'The message of a node')
   const type = reader.varUint()
   const id = reader.varUint()
+  const message = readAnswer(reader, type, id)
+  reader.end()
+  return message
+}
+
+function readAnswer(reader: MessageReader, type: number, id: number): RelayAnswer {
   switch (type) {
     case BEGIN:
       return { type: 'begin', id, status: reader.varUint(), contentType: reader.varString(NAME_BYTES_MAX) }

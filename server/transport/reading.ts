@@ -1,0 +1,131 @@
+// What one connection reads: the socket is paused while a session holds it or something waits, and what came waits for its turn of the event loop.
+import type { Counters } from '../../core/counters.js'
+import { FairInbox, type LoopShare } from './fair-inbox.js'
+import type { Socket } from './socket.js'
+
+export interface ReadingOptions {
+  readonly socket: Socket
+  readonly share: LoopShare
+  readonly counters: Counters
+  /** See `ConnectionOptions`. */
+  readonly mayHold: boolean
+  /** Whether the connection still reads. */
+  readonly isOpen: () => boolean
+  /** The socket is not read any more, or again: while it is not, its silence says nothing. */
+  readonly held: (held: boolean) => void
+  /** Nothing waits any more. */
+  readonly emptied: () => void
+}
+
+export class Reading {
+  readonly #options: ReadingOptions
+  readonly #inbox: FairInbox
+  #holds = 0
+  /** Whether the driver has as much under way as it wants. */
+  #handlingHeld = false
+  /** Whether what was received is handled however much the documents have. */
+  #everything = false
+  #waiters: (() => void)[] = []
+
+  constructor(options: ReadingOptions) {
+    this.#options = options
+    this.#inbox = new FairInbox(options.share, { full: () => this.#updateSocket(), emptied: () => this.#emptied() })
+  }
+
+  get isHeld(): boolean {
+    return this.#holds > 0
+  }
+
+  /** Whether everything that was received is handled now, since nothing more is to come. */
+  get isEnding(): boolean {
+    return this.#everything
+  }
+
+  get isEmpty(): boolean {
+    return this.#inbox.isEmpty
+  }
+
+  receive(data: Uint8Array | null, handle: () => void): void {
+    this.#inbox.receive(data, handle)
+  }
+
+  /** Stops reading until as many `release` have followed; what the socket had delivered already waits, too. */
+  hold(): void {
+    this.#holds++
+    const { mayHold, isOpen, counters, held } = this.#options
+    if (this.#holds > 1 || !mayHold || !isOpen()) return
+    counters.add('reads_held')
+    this.#updateHandling()
+    this.#updateSocket()
+    held(true)
+  }
+
+  release(): void {
+    this.#holds--
+    const { mayHold, isOpen, held } = this.#options
+    if (this.#holds > 0 || !mayHold) return
+    this.#updateHandling()
+    if (!isOpen()) return
+    this.#updateSocket()
+    held(false)
+  }
+
+  /** Handles nothing more until `releaseHandling`; then what came meanwhile is handled, in order. */
+  holdHandling(): void {
+    this.#handlingHeld = true
+    this.#updateHandling()
+  }
+
+  releaseHandling(): void {
+    this.#handlingHeld = false
+    this.#updateHandling()
+  }
+
+  /** Nothing more is to come: what was received is handled, whoever holds the reading. */
+  end(): void {
+    this.#everything = true
+    this.#updateHandling()
+  }
+
+  /** Drops what waits and is not worth handling: `choose` answers what is, or null for all of it, if anything waits. */
+  keep(choose: (waiting: readonly Uint8Array[]) => ((message: Uint8Array) => boolean) | null): void {
+    const counts = this.#inbox.isEmpty ? null : choose(this.#inbox.waiting)
+    if (counts !== null) this.#inbox.keep(counts)
+  }
+
+  /** Drops all that waits. */
+  clear(): void {
+    this.#inbox.clear()
+  }
+
+  whenEmpty(run: () => void): void {
+    if (this.#inbox.isEmpty) run()
+    else this.#waiters.push(run)
+  }
+
+  /** Tells those who wait for it that nothing waits any more. */
+  tellEmpty(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const run of waiters) run()
+    this.#options.emptied()
+  }
+
+  #emptied(): void {
+    this.#updateSocket()
+    this.tellEmpty()
+  }
+
+  #updateHandling(): void {
+    const waitsForDocument = this.#holds > 0 && this.#options.mayHold && !this.#everything
+    if (this.#handlingHeld || waitsForDocument) this.#inbox.hold()
+    else this.#inbox.release()
+  }
+
+  #updateSocket(): void {
+    const { socket, mayHold, isOpen } = this.#options
+    if (!isOpen() || !mayHold) return
+    if (this.#holds > 0 || !this.#inbox.isEmpty) socket.pause()
+    else socket.resume()
+  }
+}
