@@ -151,6 +151,7 @@ export class HttpSocket {
   }
 
   #confirm(): void {
+    if (this.#state === 'closed') return
     if (this.#sending !== 'running') {
       this.#confirmNow = true
       this.#sendSoon()
@@ -167,7 +168,7 @@ export class HttpSocket {
 
   /** What is sent in one turn leaves together. */
   #sendSoon(): void {
-    if (this.#sending !== 'idle') return
+    if (this.#sending !== 'idle' || this.#state === 'closed') return
     this.#sending = 'scheduled'
     queueMicrotask(() => {
       this.#sending = 'running'
@@ -183,7 +184,11 @@ export class HttpSocket {
         if (!isLast && this.#queue.length === 0 && !this.#confirmNow) return true
         const { body, count } = this.#body(isLast)
         this.#confirmNow = false
-        const answer = await this.#fetch('POST', isLast ? '/close' : '/messages', this.#headers(), body)
+        const answer = await this.#fetch('POST', isLast ? '/close' : '/messages', this.#headers(), body).catch((error) => {
+          // What it confirmed may not have arrived.
+          this.#confirmNow = true
+          throw error
+        })
         if (await this.#isRefused(answer)) return true
         succeeded()
         this.#queue.splice(0, count)

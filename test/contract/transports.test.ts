@@ -2,10 +2,10 @@
 import { strict as assert } from 'node:assert'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
 import { HttpSocket } from '../../client/transports/http-socket.js'
 import { type TransportName, transportNames } from '../../client/transports/negotiation.js'
 import { findWebSocket, type WebSocketLike } from '../../client/transports/web-socket.js'
-import { test } from 'node:test'
 import { systemClock } from '../../core/clock.js'
 import { Counters } from '../../core/counters.js'
 import { defaultLimits } from '../../core/limits.js'
@@ -31,9 +31,12 @@ const common = {
   dialects,
 }
 
+/** What the network does to requests; by default nothing. */
+let network: typeof fetch = (input, init) => fetch(input, init)
+
 async function clientOf(name: TransportName, url: string): Promise<WebSocketLike> {
   if (name !== 'websocket')
-    return new HttpSocket(url, ['weft.1'], { down: name, clock: systemClock, fetch: (input, init) => fetch(input, init) })
+    return new HttpSocket(url, ['weft.1'], { down: name, clock: systemClock, fetch: (input, init) => network(input, init) })
   const WebSocket = await findWebSocket()
   return new WebSocket(url, ['weft.1'])
 }
@@ -116,4 +119,30 @@ for (const name of ['sse', 'poll'] as const) {
       [[1012, 'The server is stopping.']],
     )
   })
+
+  test(`${name}: a client that is dropped by whoever hears a message does nothing more`, async (context) => {
+    const { socket, events, client, ends } = await pairOver(name)(context)
+    client.addEventListener('message', () => client.terminate?.())
+    socket.send([new Uint8Array(20_000)], () => {})
+    socket.send([new Uint8Array(20_000)], () => {})
+    await eventually('both ends are closed', () => ends.length > 0 && events.ends.length > 0)
+    assert.equal(ends.length, 1)
+  })
 }
+
+test('sse: a confirmation that gets lost is made again', async (context) => {
+  const { socket, events } = await pairOver('sse')(context)
+  let lost = 0
+  const before = network
+  network = (input, init) => {
+    if (init?.method !== 'POST' || lost === 3) return fetch(input, init)
+    lost += 1
+    return Promise.reject(new TypeError('The network is gone.'))
+  }
+  context.after(() => {
+    network = before
+  })
+  socket.ping(7)
+  await eventually('the pong is here', () => events.pongs.includes(7))
+  assert.equal(lost, 3)
+})
