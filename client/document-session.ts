@@ -13,7 +13,8 @@ import {
   type RestoreOptions,
   type VersionsQuery,
 } from './document-history.js'
-import { DocumentSync, type ReceivedMessage } from './document-sync.js'
+import { DocumentSync } from './document-sync.js'
+import type { ReceivedMessage } from './document-sync-events.js'
 import { Emitter } from './emitter.js'
 import type { Refusal } from './errors.js'
 import type { OpenOptions, Settings } from './options.js'

@@ -9,42 +9,18 @@ import { closeCodes } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { Permission } from '../core/permission.js'
 import type { KnownOnWire, MessageTarget } from '../protocol/dialects/weft.js'
-import { mergeUpdateTree } from '../protocol/updates/merge.js'
+import { ArrivingUpdates } from './arriving-updates.js'
 import type { Backoff } from './backoff.js'
-import { covers, hasAllOf, hasContent, hasPending, releaseEvents, stateVectorWith } from './document-content.js'
+import { covers, hasAllOf, hasContent, stateVectorWith } from './document-content.js'
+import type { DocumentSyncEvents } from './document-sync-events.js'
 import { type Refusal, RefusedError, SessionClosedError } from './errors.js'
+import { HeardEdits } from './heard-edits.js'
 import type { ChannelMessage, Link } from './link.js'
 import { readToken, type TokenSource, tokenMsMax } from './options.js'
 import { Saving } from './saving.js'
 import type { SessionStatus } from './status.js'
 import { type SyncPhase, statusOf } from './sync-phase.js'
 import { TokenRenewal } from './token-renewal.js'
-
-/** What somebody said to others: no edit, at most once, never stored. */
-export interface ReceivedMessage {
-  readonly payload: string
-  /** Who said it, as the server knows it; null when it does not. */
-  readonly user: string | null
-  /** The session that it came from, for an answer to it alone; null: the server's program, or its API. */
-  readonly sessionId: string | null
-}
-
-export interface DocumentSyncEvents {
-  /** The status or the number of unsaved updates may have changed. */
-  changed(): void
-  /** A channel was opened; awareness may be sent. */
-  opened(): void
-  /** Everything that the server had is applied. */
-  synced(): void
-  /** There is no channel any more. */
-  disconnected(): void
-  permission(permission: Permission): void
-  notice(notice: Refusal): void
-  awareness(update: Uint8Array): void
-  message(message: ReceivedMessage): void
-  /** `synced` will not come (unless the application asks again). */
-  failed(error: Error): void
-}
 
 interface DocumentSyncOptions {
   readonly documentId: string
@@ -72,11 +48,8 @@ export class DocumentSync {
   /** The incarnation of the channel that is open. */
   #incarnation = ''
   #permission: Permission | null = null
-  /** What the server sends may complete updates that came from elsewhere: those are ours to submit. */
-  #completesOthers = false
-  #checkQueued = false
-  /** Pieces of the state or the update that is arriving, not applied yet: an editor must not see half of it. They are kept over a reconnect. */
-  #pieces: Uint8Array[] = []
+  readonly #arriving: ArrivingUpdates
+  readonly #heard: HeardEdits
 
   constructor(options: DocumentSyncOptions) {
     this.#options = options
@@ -98,8 +71,21 @@ export class DocumentSync {
         if (phase.kind === 'catching-up' || phase.kind === 'live') phase.link.send({ type: 'token', channel: phase.channel, token })
       },
     })
-    doc.on('beforeTransaction', this.#onTransaction)
-    doc.on('update', this.#onUpdate)
+    this.#arriving = new ArrivingUpdates(options)
+    this.#heard = new HeardEdits(doc, {
+      edited: (update, origin) => {
+        if (origin !== options.origin || this.#arriving.completesOthers) this.#saving.edited(update, this.#permission)
+      },
+      missed: () => {
+        if (this.#phase.kind === 'closed') return
+        options.logger.error(
+          { documentId: options.documentId },
+          'A listener of the document threw, which kept changes from being heard of.',
+        )
+        this.#saving.missed()
+        this.#reopen()
+      },
+    })
   }
 
   get unsaved(): number {
@@ -187,8 +173,7 @@ export class DocumentSync {
     if (phase.kind === 'opening' || phase.kind === 'catching-up' || phase.kind === 'live') {
       phase.link.send({ type: 'close', channel: phase.channel })
     }
-    this.#options.doc.off('beforeTransaction', this.#onTransaction)
-    this.#options.doc.off('update', this.#onUpdate)
+    this.#heard.stop()
     this.#leaveChannel()
     this.#enter({ kind: 'closed' })
     const error = new SessionClosedError('The session was closed before its work was done.')
@@ -241,7 +226,7 @@ export class DocumentSync {
 
   #known(): KnownOnWire {
     const { doc } = this.#options
-    if (this.#pieces.length > 0) return { kind: 'state-vector', stateVector: stateVectorWith(doc, this.#pieces) }
+    if (this.#arriving.pieces.length > 0) return { kind: 'state-vector', stateVector: stateVectorWith(doc, this.#arriving.pieces) }
     if (!hasContent(doc)) return { kind: 'nothing' }
     const stateVector = Y.encodeStateVector(doc)
     return this.#resume === null ? { kind: 'state-vector', stateVector } : { kind: 'seq', ...this.#resume, stateVector }
@@ -259,7 +244,7 @@ export class DocumentSync {
         this.#updated(message.seq, message.update)
         return
       case 'piece':
-        this.#pieces.push(message.update)
+        this.#arriving.add(message.update)
         return
       case 'acknowledged':
         this.#saving.acknowledged(message.through)
@@ -297,9 +282,9 @@ export class DocumentSync {
   #opened({ incarnation, seq, stateVector, permission }: Extract<ChannelMessage, { readonly type: 'opened' }>): void {
     const phase = this.#phase
     if (phase.kind !== 'opening') return
-    if (this.#pieces.length > 0 && !covers(stateVector, this.#options.doc, this.#pieces)) {
+    if (this.#arriving.pieces.length > 0 && !covers(stateVector, this.#options.doc, this.#arriving.pieces)) {
       // The document was set back, or is another one: what was on its way belongs to nothing any more.
-      this.#pieces = []
+      this.#arriving.drop()
       phase.link.send({ type: 'close', channel: phase.channel })
       this.#open(phase.link)
       return
@@ -345,64 +330,16 @@ export class DocumentSync {
     if (this.#phase.kind === 'live' && this.#resume !== null) this.#resume = { ...this.#resume, seq }
   }
 
-  /**
-   * In one transaction, so that observers see one change. Returns false if the updates could not be applied: then nothing may be called synced or saved,
-   * and the server is asked for everything again.
-   */
+  /** False if the updates could not be applied: then nothing may be called synced or saved, and the server is asked for everything again. */
   #apply(updates: readonly Uint8Array[]): boolean {
-    const { doc, documentId, origin, logger, backoff } = this.#options
-    let applied = false
-    const pieces = this.#pieces.splice(0)
-    this.#completesOthers = hasPending(doc)
-    try {
-      Y.transact(
-        doc,
-        () => {
-          // Pieces may depend on later ones: applied one by one, Yjs would merge what waits with each of them.
-          const all = pieces.length > 0 ? [mergeUpdateTree([...pieces, ...updates])] : updates
-          for (const update of all) Y.applyUpdate(doc, update, origin)
-          applied = true
-        },
-        origin,
-        false,
-      )
-    } catch (error) {
-      // Observers run when all is applied.
-      logger.error(
-        { error, documentId },
-        applied ? 'An observer of the document threw.' : 'An update from the server could not be applied.',
-      )
-    } finally {
-      this.#completesOthers = false
-    }
+    const applied = this.#arriving.apply(updates)
     const phase = this.#phase
     if (!applied && (phase.kind === 'catching-up' || phase.kind === 'live')) {
       this.#resume = null
       phase.link.send({ type: 'close', channel: phase.channel })
-      this.#retryLater(phase.link, 'What the server sent could not be applied to the document.', backoff.next())
+      this.#retryLater(phase.link, 'What the server sent could not be applied to the document.', this.#options.backoff.next())
     }
     return applied
-  }
-
-  /** What the document did not tell of is missing in what is unsaved: it is looked for by asking the server what it has. */
-  readonly #onTransaction = (): void => {
-    if (this.#checkQueued) return
-    this.#checkQueued = true
-    queueMicrotask(() => {
-      this.#checkQueued = false
-      if (this.#phase.kind === 'closed' || !releaseEvents(this.#options.doc)) return
-      this.#options.logger.error(
-        { documentId: this.#options.documentId },
-        'A listener of the document threw, which kept changes from being heard of.',
-      )
-      this.#saving.missed()
-      this.#reopen()
-    })
-  }
-
-  readonly #onUpdate = (update: Uint8Array, origin: unknown): void => {
-    if (origin === this.#options.origin && !this.#completesOthers) return
-    this.#saving.edited(update, this.#permission)
   }
 
   #ended({ closeCode, code, reason, retryable }: Extract<ChannelMessage, { readonly type: 'closed' }>): void {
