@@ -1,25 +1,20 @@
 // Finds documents wherever in the cluster they are owned: in this process, or at the far end of a node link. What it hands out follows the
 // owner around.
+
 import { unreachable } from '../../core/assert.js'
-import { type Clock, settlesWithin, type Timer } from '../../core/clock.js'
-import type { Counters } from '../../core/counters.js'
+import { settlesWithin, type Timer } from '../../core/clock.js'
 import { shardOf } from '../../core/document-id.js'
-import type { EditTraces } from '../../core/edit-traces.js'
 import { WeftError } from '../../core/errors.js'
-import type { Limits } from '../../core/limits.js'
-import type { Logger } from '../../core/log.js'
-import type { MemoryBudget } from '../../core/memory-budget.js'
-import type { Random } from '../../core/random.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import type { DocumentCommand, DocumentCommands } from '../document/commands.js'
 import type { Attachment, AttachRequest, DocumentDirectory } from '../document/port.js'
 import { ProcessPressure } from '../document/view/back-pressure.js'
-import type { Busyness, Pace } from '../document/view/pace.js'
 import { linkLost } from './links/link-errors.js'
 import type { NodeAddress } from './links/node-dialer.js'
 import type { NodeLinks } from './links/node-links.js'
 import { MovingAttachment } from './moving-attachment.js'
 import { RemoteDocument } from './remote-document.js'
+import type { ClusterServices } from './services.js'
 
 /** Where a document's owner is, as this node knows it. */
 export type Location =
@@ -28,7 +23,7 @@ export type Location =
   /** Nobody who is alive owns it at the moment. */
   | { readonly kind: 'nobody' }
 
-export interface ClusterDirectoryOptions {
+export interface ClusterDirectoryOptions extends ClusterServices {
   /** The documents that this process owns. Not closed with this directory. */
   readonly local: DocumentDirectory & DocumentCommands
   readonly locate: (shard: number) => Location
@@ -39,17 +34,6 @@ export interface ClusterDirectoryOptions {
   /** Closed with the directory. */
   readonly links: NodeLinks
   readonly store: Pick<DocumentStore, 'readLog'>
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly counters: Counters
-  readonly limits: Limits
-  /** What sessions keep until it is acknowledged counts into its pending edits. */
-  readonly budget: MemoryBudget
-  readonly pace: Pace
-  readonly busyness: Busyness
-  /** Follows some edits. Default: none. */
-  readonly traces?: EditTraces | null
   readonly times: ClusterDirectoryTimes
 }
 

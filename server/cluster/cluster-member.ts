@@ -1,24 +1,18 @@
 // This node as a member of a cluster: membership, its share of the shards, links to the other nodes, and a directory that reaches every
 // document.
-import { type Clock, settlesWithin } from '../../core/clock.js'
-import type { Counters } from '../../core/counters.js'
-import type { EditTraces } from '../../core/edit-traces.js'
+import { settlesWithin } from '../../core/clock.js'
 import type { WeftError } from '../../core/errors.js'
-import type { Limits } from '../../core/limits.js'
-import type { Logger } from '../../core/log.js'
-import type { MemoryBudget } from '../../core/memory-budget.js'
 import { failureInWords, waitingForDatabase } from '../../core/public-words.js'
-import type { Random } from '../../core/random.js'
 import type { MembershipStore, NodeRow, NodeSelf } from '../../persistence/membership.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
 import type { DocumentCommands } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
-import type { Busyness, Pace } from '../document/view/pace.js'
 import { ClusterDirectory, defaultDirectoryTimes } from './cluster-directory.js'
 import { HttpRelays } from './links/http-relays.js'
 import type { NodeDialer } from './links/node-dialer.js'
 import { NodeLinks } from './links/node-links.js'
 import { type ClusterView, NodeMembership } from './node-membership.js'
+import type { ClusterServices } from './services.js'
 import type { ClusterSettings } from './settings.js'
 import { ShardManager } from './shard-manager.js'
 
@@ -39,22 +33,11 @@ export interface ClusterMemberOptions {
   readonly onReplaced: (error: WeftError) => void
 }
 
-export interface ClusterMemberServices {
+export interface ClusterMemberServices extends ClusterServices {
   /** A node that was alive is not any more. */
   readonly onNodeGone: (nodeId: string, boot: string) => void
   readonly local: OwnDocuments
   readonly store: DocumentStore
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly counters: Counters
-  readonly limits: Limits
-  readonly budget: MemoryBudget
-  /** How often the documents of other nodes are broadcast to the sessions here. */
-  readonly pace: Pace
-  readonly busyness: Busyness
-  /** Follows some edits. Default: none. */
-  readonly traces?: EditTraces | null
 }
 
 /** How long a node that leaves tries to flush and hand over while the store fails. */

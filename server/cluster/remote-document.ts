@@ -4,19 +4,12 @@
 // Invariants: the replica holds everything through the last message of the channel. A session that is live has had everything that it holds, or it
 // waits in the next beat (S6). An acknowledgement is passed on only when the owner has given it (D1).
 import { unreachable } from '../../core/assert.js'
-import type { Clock } from '../../core/clock.js'
-import type { Counters } from '../../core/counters.js'
-import type { EditTraces } from '../../core/edit-traces.js'
 import { WeftError } from '../../core/errors.js'
-import type { Limits } from '../../core/limits.js'
-import type { Logger } from '../../core/log.js'
-import type { MemoryBudget } from '../../core/memory-budget.js'
 import type { DocumentStore } from '../../persistence/store.js'
 import type { Attachment, AttachRequest, Known, PieceWish } from '../document/port.js'
 import { type AttachmentOwner, SessionAttachment } from '../document/view/attachment.js'
 import { CatchUps } from '../document/view/catch-up.js'
 import { DocumentMemory } from '../document/view/document-memory.js'
-import type { Busyness, Pace } from '../document/view/pace.js'
 import { type SessionSlot, SessionSlots } from '../document/view/session-slots.js'
 import { ForwardWindow } from './forward-window.js'
 import { Forwarded } from './forwarded.js'
@@ -25,23 +18,14 @@ import { errorFromWire, linkLost } from './links/link-errors.js'
 import type { Channel, ChannelEvents, ChannelMessage, NodeLink } from './links/node-link.js'
 import { PacedUpdates } from './paced-updates.js'
 import { Replica } from './replica.js'
+import type { ClusterServices } from './services.js'
 import { UnusedReplica } from './unused-replica.js'
 
-export interface RemoteDocumentOptions {
+export interface RemoteDocumentOptions extends Omit<ClusterServices, 'random'> {
   readonly documentId: string
   readonly link: NodeLink
   /** The log behind the replica's base, for sessions that come back. */
   readonly store: Pick<DocumentStore, 'readLog'>
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly counters: Counters
-  readonly limits: Limits
-  /** The replica counts into its documents. */
-  readonly budget: MemoryBudget
-  readonly pace: Pace
-  readonly busyness: Busyness
-  /** Follows some edits. Default: none. */
-  readonly traces?: EditTraces | null
   /** The channel is kept this long after the last session has gone. */
   readonly idleMs: number
   /** The document is over, for whatever reason. Called exactly once. */
