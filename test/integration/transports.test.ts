@@ -124,7 +124,7 @@ test('behind a proxy that holds answers back clients go by long polls', async (c
 
 for (const transport of ['sse', 'poll'] as const)
   test(`what a proxy cuts all the time goes on where it ended, by ${transport}: nothing lost, nothing twice, nobody reconnects (S6)`, async (context) => {
-    const { proxy, server } = await serverBehind(context, { cutMs: 40, losesOneIn: 5 })
+    const { proxy, server } = await serverBehind(context, { cutMs: 300, losesOneIn: 5 })
     const clients = [0, 1, 2].map(() => open(context, proxy.url, { transports: [transport] }))
     await Promise.all(clients.map(({ session }) => session.synced))
     const { typed, said } = await busy(clients, 60)
@@ -135,8 +135,9 @@ for (const transport of ['sse', 'poll'] as const)
       ),
     )
     for (const { messages } of clients) assert.equal(new Set(messages).size, messages.length, 'no message came twice')
+    // Who says nothing is cut as well.
+    await eventually('it has cut', () => proxy.cuts > 10)
     await seeEachOther(clients)
-    assert.ok(proxy.cuts > 3, `${proxy.cuts} cuts`)
     assert.ok(proxy.lost > 5, `${proxy.lost} answers were lost`)
     assert.equal(server.counters.get('connections_over_http'), 3, 'nobody had to connect again')
   })
