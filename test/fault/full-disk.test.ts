@@ -18,26 +18,17 @@ function updateOf(bytes: number): Uint8Array {
   return update
 }
 
-/** A file system of its own; null where the test may not mount. */
-function smallDisk(size: string): string | null {
+/** A file system of its own. Fails where the test may not mount: as root, it may. */
+function smallDisk(size: string): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'weft-small-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'weft-test', folder], { stdio: 'ignore' })
-    return folder
-  } catch {
-    rmdirSync(folder)
-    return null
-  }
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'weft-test', folder], { stdio: ['ignore', 'ignore', 'inherit'] })
+  return folder
 }
 
 test('D7, G5: where there is no room for a body, an archive, a backup or a row, that is said, and what is there is read and grows on once there is room', {
   timeout: 120_000,
-}, async (context) => {
-  const [temporary, data] = ['2m', '48m'].map((size) => smallDisk(size))
-  if (temporary === undefined || data === undefined || temporary === null || data === null) {
-    context.skip('this user may not mount')
-    return
-  }
+}, async () => {
+  const [temporary, data] = [smallDisk('2m'), smallDisk('48m')]
   const server = await ServerProcess.start({ dataFolder: data, environment: { TMPDIR: temporary } })
   try {
     const api = new ApiClient(server.url)
