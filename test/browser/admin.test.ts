@@ -100,6 +100,8 @@ test('an operator signs in, sees a session appear, closes it, revokes a user, re
         .getByRole('button', { name: /^Close/ })
         .focus()
       await page.keyboard.press('Enter')
+      // The keys are faster than the page draws: a Tab before the dialog is there goes to the next button.
+      await page.getByRole('dialog', { name: 'Close this session?' }).waitFor()
       await page.keyboard.press('Tab')
       await page.keyboard.press('Enter')
       await row('ada').waitFor({ state: 'detached' })
