@@ -23,23 +23,10 @@ export class Rate {
   /** Whether one more may come now; it is counted if so. */
   admits(): boolean {
     const now = this.#clock.monotonic()
-    const fullAt = this.#after(1, now)
+    const fullAt = fullAfter(this.#fullAt, 1, this.perSecond, now)
     // A fraction that floating point lost is no reason to refuse.
     if (fullAt - now > this.#burstMs + 1e-6) return false
     this.#fullAt = fullAt
     return true
-  }
-
-  /**
-   * Counts what has come already. Answers for how many milliseconds nothing more should: 0 within the rate. `now` is the clock's monotonic
-   * time.
-   */
-  take(amount: number, now: number): number {
-    this.#fullAt = this.#after(amount, now)
-    return Math.max(0, this.#fullAt - now - this.#burstMs)
-  }
-
-  #after(amount: number, now: number): number {
-    return fullAfter(this.#fullAt, amount, this.perSecond, now)
   }
 }
