@@ -65,6 +65,8 @@ export class Link {
   #readBytes = 0
   #sentBytes = 0
   #timer: Timer
+  /** A ping is under way, and nothing whole has arrived since. */
+  #awaitsAnswer = false
   #wasOpen = false
   #problem = ''
 
@@ -165,6 +167,7 @@ export class Link {
       this.drop(this.#problem)
       return
     }
+    this.#awaitsAnswer = false
     this.#timer.cancel()
     this.#timer = this.#options.clock.after(endMsMax, () => this.drop(this.#problem))
   }
@@ -172,6 +175,8 @@ export class Link {
   #received(data: unknown): void {
     if (this.#phase === 'over' || this.#phase === 'closing') return
     this.#receivedAt = this.#options.clock.monotonic()
+    // The period of silence starts anew now, and not when the time for the answer would have been over: that may be much longer.
+    if (this.#awaitsAnswer) this.#awaitSilence()
     let message: WeftServerMessage
     try {
       if (!(data instanceof ArrayBuffer)) throw new TypeError('The server sent a text message.')
@@ -229,6 +234,7 @@ export class Link {
 
   /** Rearms the timer for the moment at which nothing will have been received for a whole period. */
   #awaitSilence(): void {
+    this.#awaitsAnswer = false
     this.#timer.cancel()
     this.#timer = this.#options.clock.after(Math.max(0, this.#pingPeriodMs - this.#silentMs()), () => {
       if (this.#silentMs() < this.#pingPeriodMs) this.#awaitSilence()
@@ -245,6 +251,7 @@ export class Link {
     const receivedBefore = this.#receivedAt
     const waitingBefore = this.#waitingBytes()
     const takenBefore = this.#sentBytes - waitingBefore
+    this.#awaitsAnswer = true
     this.#timer.cancel()
     this.#timer = this.#options.clock.after(answerMsMax, () => {
       const waiting = this.#waitingBytes()

@@ -20,7 +20,7 @@ export interface Traffic {
 
 type HeartbeatState =
   | { readonly kind: 'resting'; readonly timer: Timer }
-  | { readonly kind: 'pinged'; readonly timer: Timer; readonly heardCount: number; readonly traffic: Traffic }
+  | { readonly kind: 'pinged'; readonly timer: Timer; readonly traffic: Traffic }
   /** We do not read from the socket ourselves, so that silence says nothing. */
   | { readonly kind: 'suspended' }
   | { readonly kind: 'stopped' }
@@ -29,7 +29,6 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions
   #state: HeartbeatState
   #heardAt: number
-  #heardCount = 0
   #probes: ((alive: boolean) => void)[] = []
 
   constructor(options: HeartbeatOptions) {
@@ -41,7 +40,10 @@ export class Heartbeat {
   /** Anything at all arrived: the other end is there. Cheap, since it runs for every message. */
   heard(): void {
     this.#heardAt = this.#options.clock.monotonic()
-    this.#heardCount++
+    if (this.#state.kind === 'pinged') {
+      this.#state.timer.cancel()
+      this.#state = this.#rest(this.#options.pingPeriodMs)
+    }
     if (this.#probes.length > 0) this.#settleProbes(true)
   }
 
@@ -97,7 +99,6 @@ export class Heartbeat {
     this.#state = {
       kind: 'pinged',
       timer: afterAwake(clock, pongMsMax, () => this.#pongDue()),
-      heardCount: this.#heardCount,
       traffic: this.#options.traffic(),
     }
     this.#options.ping()
@@ -105,12 +106,7 @@ export class Heartbeat {
 
   #pongDue(): void {
     if (this.#state.kind !== 'pinged') return
-    const { clock, pingPeriodMs } = this.#options
-    const { heardCount, traffic } = this.#state
-    if (this.#heardCount > heardCount) {
-      this.#state = this.#rest(Math.max(0, pingPeriodMs - (clock.monotonic() - this.#heardAt)))
-      return
-    }
+    const { traffic } = this.#state
     // The ping waits behind data that a slow reader is still taking: that reader is there.
     const now = this.#options.traffic()
     if (traffic.waiting > 0 && now.waiting > 0 && now.taken > traffic.taken) {

@@ -159,6 +159,23 @@ test('G3: a server that has gone silent is asked, given up within 35 s, and conn
   await connection.close()
 })
 
+test('G3: an answer starts the period of silence anew at once, also while a document is owed and its bytes may take long', async () => {
+  const { clock, server, network, connect } = clientFixture()
+  server.holdsState = true
+  const connection = connect()
+  connection.open('a', new Y.Doc())
+  await clock.settle()
+  await clock.advanceAsync(25_000)
+  assert.equal(network.last.receivedOf('ping').length, 1, 'it asks, and is answered')
+
+  const dead = network.last
+  dead.onMessage(() => {})
+  server.accepts = false
+  await clock.advanceAsync(25_000)
+  assert.equal(dead.receivedOf('ping').length, 2, 'it asks again one period later')
+  await connection.close()
+})
+
 test('a server that accepts the socket and never answers is given up', async () => {
   const { clock, server, network, connect } = clientFixture()
   server.accepts = false

@@ -4,14 +4,14 @@ import { describe, test } from 'node:test'
 import { Heartbeat } from '../../server/transport/heartbeat.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
-function setUp() {
+function setUp(pongMsMax = 10_000) {
   const clock = new ManualClock()
   const seen = { pings: 0, silentAt: null as number | null }
   const traffic = { waiting: 0, taken: 0 }
   const heartbeat = new Heartbeat({
     clock,
     pingPeriodMs: 25_000,
-    pongMsMax: 10_000,
+    pongMsMax,
     ping: () => void seen.pings++,
     traffic: () => ({ ...traffic }),
     silent: () => {
@@ -39,6 +39,16 @@ describe('heartbeat', () => {
     assert.equal(seen.silentAt, null)
     clock.advance(1)
     assert.equal(seen.silentAt, 59_000)
+  })
+
+  test('G3: an answered ping starts the period anew at once, however long the answer might have taken', () => {
+    const { clock, heartbeat, seen } = setUp(100_000)
+    clock.advance(25_000)
+    heartbeat.heard()
+    clock.advance(124_999)
+    assert.deepEqual(seen, { pings: 2, silentAt: null })
+    clock.advance(1)
+    assert.equal(seen.silentAt, 150_000)
   })
 
   test('G3: a process that stood still reads what came meanwhile before it gives anybody up', () => {
