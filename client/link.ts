@@ -2,8 +2,9 @@
 import type { Clock, Timer } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import { decodeWeftServer, encodeWeftClient, type WeftClientMessage, type WeftServerMessage } from '../protocol/dialects/weft.js'
-import { readBytesOf, type WebSocketLike } from './transports/web-socket.js'
-import { UploadPace, windowBytesStart } from './upload-pace.js'
+import { SilenceWatch } from './silence-watch.js'
+import type { WebSocketLike } from './transports/web-socket.js'
+import { UploadPace } from './upload-pace.js'
 
 /** What a server sends to one document's channel. */
 export type ChannelMessage = Extract<WeftServerMessage, { readonly channel: number }>
@@ -36,15 +37,8 @@ export interface LinkOptions {
 const partOverheadBytes = 64
 /** How long the closing handshake may take before the socket is dropped. */
 const closeMsMax = 2_000
-/** When something outside suggests that the network changed, silence is believed sooner. */
-const probeMsMax = 5_000
 /** How long a socket that reported an error may take to report its end. */
 const endMsMax = 1_000
-
-/** A link that moves so many bytes in each ping period is alive (G9), though nothing whole arrives meanwhile. */
-const periodBytesMin = 4 * 1024
-/** What a server sends in one message while it does not know that the link is fast. */
-const unprovenBytesMax = 16 * 1024
 
 const LOST = 1006
 
@@ -60,21 +54,24 @@ export class Link {
   #phase: Phase = 'greeting'
   #lastChannel = 0
   #messageBytesMax = 0
-  #pingPeriodMs = 0
-  #receivedAt: number
-  #readBytes = 0
-  #sentBytes = 0
+  readonly #silence: SilenceWatch
+  /** Bounds the greeting, and the end once it has begun. */
   #timer: Timer
-  /** A ping is under way, and nothing whole has arrived since. */
-  #awaitsAnswer = false
   #wasOpen = false
   #problem = ''
 
   constructor(socket: WebSocketLike, options: LinkOptions) {
     this.#socket = socket
     this.#options = options
-    this.#receivedAt = options.clock.monotonic()
     this.#pace = new UploadPace(options.clock, () => this.send({ type: 'ping' }))
+    this.#silence = new SilenceWatch({
+      clock: options.clock,
+      socket,
+      pace: this.#pace,
+      answerMsMax: options.answerMsMax,
+      isOwed: () => this.#catchingUp.size > 0,
+      silent: () => this.drop('The server has gone silent.'),
+    })
     this.#timer = options.clock.after(options.welcomeMsMax, () => this.drop('The server did not answer in time.'))
     socket.binaryType = 'arraybuffer'
     socket.addEventListener('open', () => this.#opened())
@@ -117,7 +114,7 @@ export class Link {
   send(message: WeftClientMessage): void {
     if (this.#phase === 'over') return
     const bytes = joined(encodeWeftClient(message))
-    this.#sentBytes += bytes.length
+    this.#silence.sent(bytes.length)
     if (message.type === 'open' || message.type === 'sync') this.#catchingUp.add(message.channel)
     try {
       this.#socket.send(bytes)
@@ -130,8 +127,7 @@ export class Link {
 
   /** Asks the server for a sign of life now, and drops the socket if none comes soon. */
   probe(): void {
-    // An answer behind a transfer takes as long as that.
-    if (this.#phase === 'live') this.#ping(this.#transferMs() > 0 ? this.#patienceMs() : Math.min(probeMsMax, this.#options.answerMsMax))
+    if (this.#phase === 'live') this.#silence.probe()
   }
 
   /** The closing handshake, with a bound on its length. */
@@ -139,8 +135,7 @@ export class Link {
     if (this.#phase === 'over' || this.#phase === 'closing') return
     this.#phase = 'closing'
     this.#channels.clear()
-    this.#timer.cancel()
-    this.#timer = this.#options.clock.after(closeMsMax, () => this.drop('The server did not answer the closing handshake.'))
+    this.#endWithin(closeMsMax, () => 'The server did not answer the closing handshake.')
     this.#socket.close(1000, '')
   }
 
@@ -167,16 +162,19 @@ export class Link {
       this.drop(this.#problem)
       return
     }
-    this.#awaitsAnswer = false
+    this.#endWithin(endMsMax, () => this.#problem)
+  }
+
+  /** Nothing is asked of the server any more; the socket is given up unless it ends by itself. */
+  #endWithin(ms: number, reason: () => string): void {
+    this.#silence.stop()
     this.#timer.cancel()
-    this.#timer = this.#options.clock.after(endMsMax, () => this.drop(this.#problem))
+    this.#timer = this.#options.clock.after(ms, () => this.drop(reason()))
   }
 
   #received(data: unknown): void {
     if (this.#phase === 'over' || this.#phase === 'closing') return
-    this.#receivedAt = this.#options.clock.monotonic()
-    // The period of silence starts anew now, and not when the time for the answer would have been over: that may be much longer.
-    if (this.#awaitsAnswer) this.#awaitSilence()
+    this.#silence.heard()
     let message: WeftServerMessage
     try {
       if (!(data instanceof ArrayBuffer)) throw new TypeError('The server sent a text message.')
@@ -200,8 +198,8 @@ export class Link {
         if (this.#phase !== 'greeting') return
         this.#phase = 'live'
         this.#messageBytesMax = message.messageBytesMax
-        this.#pingPeriodMs = this.#options.pingPeriodMs ?? message.pingPeriodMs
-        this.#awaitSilence()
+        this.#timer.cancel()
+        this.#silence.start(this.#options.pingPeriodMs ?? message.pingPeriodMs)
         this.#options.events.welcome()
         return
       case 'drain':
@@ -232,66 +230,10 @@ export class Link {
     }
   }
 
-  /** Rearms the timer for the moment at which nothing will have been received for a whole period. */
-  #awaitSilence(): void {
-    this.#awaitsAnswer = false
-    this.#timer.cancel()
-    this.#timer = this.#options.clock.after(Math.max(0, this.#pingPeriodMs - this.#silentMs()), () => {
-      if (this.#silentMs() < this.#pingPeriodMs) this.#awaitSilence()
-      else this.#ping(this.#patienceMs())
-    })
-  }
-
-  #ping(answerMsMax: number): void {
-    this.#pace.ask()
-    this.#awaitAnswer(answerMsMax)
-  }
-
-  #awaitAnswer(answerMsMax: number): void {
-    const receivedBefore = this.#receivedAt
-    const waitingBefore = this.#waitingBytes()
-    const takenBefore = this.#sentBytes - waitingBefore
-    this.#awaitsAnswer = true
-    this.#timer.cancel()
-    this.#timer = this.#options.clock.after(answerMsMax, () => {
-      const waiting = this.#waitingBytes()
-      this.#silentMs()
-      if (this.#receivedAt !== receivedBefore) this.#awaitSilence()
-      // The ping is behind data that the network is still taking.
-      else if (waitingBefore > 0 && waiting > 0 && this.#sentBytes - waiting > takenBefore) this.#awaitAnswer(answerMsMax)
-      else this.drop('The server has gone silent.')
-    })
-  }
-
-  /** How long nothing was received. Some sockets tell of bytes before a message is whole. */
-  #silentMs(): number {
-    const now = this.#options.clock.monotonic()
-    const readBytes = readBytesOf(this.#socket) ?? 0
-    if (readBytes !== this.#readBytes) this.#receivedAt = now
-    this.#readBytes = readBytes
-    return now - this.#receivedAt
-  }
-
-  #waitingBytes(): number {
-    return this.#socket.bufferedAmount ?? 0
-  }
-
-  #patienceMs(): number {
-    return this.#options.answerMsMax + this.#transferMs()
-  }
-
-  /** How long a transfer that is under way may keep anything whole from coming, on a link of which nothing better is known. */
-  #transferMs(): number {
-    const { link, underWayBytes } = this.#pace
-    const up = link === 'fast' ? 0 : Math.min(underWayBytes, windowBytesStart)
-    const owed = (this.#catchingUp.size > 0 || link === 'slow') && readBytesOf(this.#socket) === null
-    const down = owed ? unprovenBytesMax : 0
-    return (this.#pingPeriodMs * (up + down)) / periodBytesMin
-  }
-
   #over(code: number, reason: string): void {
     if (this.#phase === 'over') return
     this.#phase = 'over'
+    this.#silence.stop()
     this.#timer.cancel()
     this.#channels.clear()
     this.#catchingUp.clear()
