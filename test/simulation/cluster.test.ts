@@ -30,22 +30,26 @@ async function firstCaught(sabotage: ClusterSabotage, seeds: number, favoured: C
   return `not caught in ${seeds} seeds`
 }
 
+// A control is as good as any seed that catches it, and which seeds do changes with every change of the product's timing. So each may
+// look at so many that a sabotage which is noticed at its usual rate is missed once in some thousand changes.
 describe('negative controls', () => {
-  // A row under an old epoch takes an owner that is lost with an edit on its way, and nobody who sends the edit again to the next one.
-  test('O1: a database that looks at no fence is caught within 10 seeds in which owners and authors die together', async () => {
-    assert.match(await firstCaught('ignores-fences', 10, 'lose-author'), /O1:/)
+  // A row under an old epoch takes an owner that is lost with an edit on its way, and nobody who sends the edit again to the next one:
+  // one seed in seven.
+  test('O1: a database that looks at no fence is caught within 60 seeds in which owners and authors die together', async () => {
+    assert.match(await firstCaught('ignores-fences', 60, 'lose-author'), /O1:/)
   })
 
-  test('H3: nodes that prune by their own clocks are caught within 10 seeds in which clocks are set', async () => {
-    assert.match(await firstCaught('prunes-by-own-clock', 10, 'set-clock'), /H3:|H1:/)
+  // One seed in four.
+  test('H3: nodes that prune by their own clocks are caught within 40 seeds in which clocks are set', async () => {
+    assert.match(await firstCaught('prunes-by-own-clock', 40, 'set-clock'), /H3:|H1:/)
   })
 
   test('D1: an acknowledgement before the commit is caught within 3 seeds', async () => {
     assert.match(await firstCaught('acknowledges-early', 3), /D1:|D2: .* was opened at seq/)
   })
 
-  // One seed in fifteen has an edit in the moment between the two.
-  test('O1: a takeover that reads before its claim is committed is caught within 60 seeds in which nodes keep joining', async () => {
-    assert.match(await firstCaught('reads-ahead', 60, 'add-node'), /O1:/)
+  // One seed in eleven has an edit in the moment between the two.
+  test('O1: a takeover that reads before its claim is committed is caught within 100 seeds in which nodes keep joining', async () => {
+    assert.match(await firstCaught('reads-ahead', 100, 'add-node'), /O1:/)
   })
 })
