@@ -11,10 +11,14 @@ interface Revocation {
   readonly expiresAt: number | null
 }
 
-const SHOWN_MAX = 200
+interface RevocationPage {
+  readonly items: readonly Revocation[]
+  readonly next: string | null
+}
 
 export function RevokedList({ done }: { readonly done: (words: string) => void }) {
   const [items, setItems] = useState<readonly Revocation[] | null>(null)
+  const [next, setNext] = useState<string | null>(null)
   const [error, setError] = useState<string | null>(null)
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     try {
@@ -24,10 +28,11 @@ export function RevokedList({ done }: { readonly done: (words: string) => void }
       setError(thrown instanceof Error ? thrown.message : String(thrown))
     }
   }
-  const load = (): Promise<void> =>
+  const load = (after: string | null = null): Promise<void> =>
     attempt(async () => {
-      const answer = await request<{ readonly items: readonly Revocation[] }>('GET', 'revocations')
-      setItems([...answer.items].sort((one, other) => other.createdAt - one.createdAt))
+      const page = await request<RevocationPage>('GET', `revocations${after === null ? '' : `?after=${encodeURIComponent(after)}`}`)
+      setItems(after === null || items === null ? page.items : [...items, ...page.items])
+      setNext(page.next)
     })
   const lift = ({ kind, id }: Revocation): Promise<void> =>
     attempt(async () => {
@@ -41,7 +46,7 @@ export function RevokedList({ done }: { readonly done: (words: string) => void }
         <h2 id="revoked">
           Revoked <small>on all nodes</small>
         </h2>
-        <button type="button" class="button small quiet" onClick={load}>
+        <button type="button" class="button small quiet" onClick={() => load()}>
           {items === null ? 'Show' : 'Look again'}
         </button>
       </div>
@@ -67,7 +72,7 @@ export function RevokedList({ done }: { readonly done: (words: string) => void }
             </tr>
           </thead>
           <tbody>
-            {items.slice(0, SHOWN_MAX).map((one) => (
+            {items.map((one) => (
               <tr key={`${one.kind} ${one.id}`}>
                 <td data-name="What">
                   {one.id}
@@ -84,6 +89,11 @@ export function RevokedList({ done }: { readonly done: (words: string) => void }
             ))}
           </tbody>
         </table>
+      )}
+      {next === null ? null : (
+        <button type="button" class="button small quiet more" onClick={() => load(next)}>
+          Show more
+        </button>
       )}
     </section>
   )

@@ -28,7 +28,7 @@ export const keysCommand: DocumentCommandDefinition = {
 
 async function listKeys(given: GivenToCommand): Promise<void> {
   await withApi(given, async (api) => {
-    const { items } = await (await api.ask('GET', '/keys')).json()
+    const items = await api.list('/keys')
     if (given.json) printJson(items)
     else
       printTable(
@@ -85,7 +85,7 @@ export const revokeCommand: DocumentCommandDefinition = {
     const { kind } = given.arguments
     await withApi(given, async (api) => {
       if (kind === undefined) {
-        const { items } = await (await api.ask('GET', '/revocations')).json()
+        const items = await api.list('/revocations')
         if (given.json) printJson(items)
         else
           printTable(

@@ -134,6 +134,13 @@ export class ApiTarget {
     }
   }
 
+  /** All of a list whose pages have `after`. */
+  async list(path: string): Promise<readonly Json[]> {
+    const all: Json[] = []
+    for await (const page of this.pages(path, 'after')) all.push(...page)
+    return all
+  }
+
   close(): Promise<void> {
     return this.#close()
   }

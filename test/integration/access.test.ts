@@ -261,6 +261,12 @@ test('X3: a revoked user is cut off at once, in mid-session, and keeps what they
   const [{ sessionId }] = (await api(local, 'GET', '/sessions?user=bob', adminKey)).json.items
   await api(local, 'POST', '/revocations', adminKey, { kind: 'session', id: sessionId })
   await until(() => bob.status.state === 'refused', 'that session is over')
+  // What is revoked is listed by pages, the newest first.
+  const page = (await api(local, 'GET', '/revocations?limit=1', adminKey)).json
+  assert.deepEqual([page.items.length, page.items[0].kind], [1, 'session'])
+  const last = (await api(local, 'GET', `/revocations?limit=1&after=${encodeURIComponent(page.next)}`, adminKey)).json
+  assert.deepEqual([last.items.map(({ id }: { id: string }) => id), last.next], [['ada'], null])
+  assert.equal((await api(local, 'GET', '/revocations?after=nothing', adminKey)).status, 400)
 })
 
 test('X4: a ticket from the API opens its documents once, for whom it was made', async (t) => {

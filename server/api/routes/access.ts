@@ -10,6 +10,7 @@ import { type ApiAccess, admit, admitToAll } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
 import { answers, json } from '../framework/json-route.js'
+import { newestFirst, pageQuery } from '../framework/newest-first.js'
 
 export interface AccessRouteOptions {
   readonly access: ApiAccess
@@ -94,7 +95,8 @@ const keysRoute = createRoute({
   method: 'get',
   path: '/api/v1/keys',
   summary: 'The API keys, without their secrets',
-  responses: answers(z.object({ items: z.array(keySchema) }), 'All of them.'),
+  request: { query: pageQuery },
+  responses: answers(z.object({ items: z.array(keySchema), next: z.string().nullable() }), 'A page, the newest first.'),
 })
 
 const createKeyRoute = createRoute({
@@ -136,7 +138,8 @@ const revocationsRoute = createRoute({
   method: 'get',
   path: '/api/v1/revocations',
   summary: 'What is revoked',
-  responses: answers(z.object({ items: z.array(revocationSchema) }), 'All of it.'),
+  request: { query: pageQuery },
+  responses: answers(z.object({ items: z.array(revocationSchema), next: z.string().nullable() }), 'A page, the newest first.'),
 })
 
 const revokeRoute = createRoute({
@@ -198,7 +201,10 @@ export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessCont
   })
   app.openapi(keysRoute, async (context) => {
     await admitToAll(access, context, '', 'admin')
-    return json(context, { items: keys.list() })
+    return json(
+      context,
+      newestFirst(keys.list(), ({ createdAt, id }) => ({ at: createdAt, name: id }), context.req.valid('query')),
+    )
   })
   app.openapi(createKeyRoute, async (context) => {
     await admitToAll(access, context, '', 'admin')
@@ -218,7 +224,10 @@ export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessCont
   })
   app.openapi(revocationsRoute, async (context) => {
     await admitToAll(access, context, '', 'admin')
-    return json(context, { items: revocations.list() })
+    return json(
+      context,
+      newestFirst(revocations.list(), ({ createdAt, kind, id }) => ({ at: createdAt, name: `${kind}:${id}` }), context.req.valid('query')),
+    )
   })
   app.openapi(revokeRoute, async (context) => {
     await admitToAll(access, context, '', 'admin')

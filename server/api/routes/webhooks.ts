@@ -7,6 +7,7 @@ import { type ApiAccess, admitToAll } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
 import { answers, json } from '../framework/json-route.js'
+import { newestFirst, pageQuery } from '../framework/newest-first.js'
 
 export interface WebhookRouteOptions {
   readonly access: ApiAccess
@@ -85,7 +86,8 @@ const deadLettersRoute = createRoute({
   method: 'get',
   path: '/api/v1/webhooks/dead-letters',
   summary: 'Events that their addresses did not take, and that are tried no more',
-  responses: answers(z.object({ items: z.array(deadLetterSchema) }), 'All of them.'),
+  request: { query: pageQuery },
+  responses: answers(z.object({ items: z.array(deadLetterSchema), next: z.string().nullable() }), 'A page, the newest first.'),
 })
 
 const redeliverRoute = createRoute({
@@ -128,7 +130,11 @@ export function addWebhooks(app: OpenAPIHono<ApiEnvironment>, { access, webhooks
   // In front of the one with an id, which would take it for one.
   app.openapi(deadLettersRoute, async (context) => {
     await admitToAll(access, context, '', 'admin')
-    return json(context, { items: await serving().deadLetters() })
+    const all = await serving().deadLetters()
+    return json(
+      context,
+      newestFirst(all, ({ at, id }) => ({ at, name: id }), context.req.valid('query')),
+    )
   })
   app.openapi(redeliverRoute, async (context) => {
     await admitToAll(access, context, '', 'admin')
