@@ -83,6 +83,8 @@ const errorKinds = {
   'request-running': kind(closeCodes.superseded, true, 'info'),
   'key-reused': kind(closeCodes.malformed, false, 'info'),
   'no-backup-here': kind(closeCodes.malformed, false, 'info'),
+  /** What its folder or disk does not let be written, for another reason than room. */
+  'copy-not-written': kind(closeCodes.internal, false, 'error'),
   // What an application passed.
   'foreign-document': kind(closeCodes.malformed, false, 'error'),
   // What an operator set up.

@@ -5,13 +5,13 @@ import { type Database, open, type RootDatabase } from 'lmdb'
 import { WeftError } from '../../core/errors.js'
 import { DATA_FILE } from '../data-folder.js'
 import { syncDirectory } from '../sync-directory.js'
+import { errorMessage } from '../system-errors.js'
 import { checkDataFile, damaged, isMarked, markFolder } from './data-file.js'
 import { newer, unwritable } from './folder-errors.js'
 import { lockFolder } from './folder-lock.js'
 import { putMark, readMark } from './journal-mark.js'
 import type { OwnerRecord } from './layout.js'
 import { PendingRows } from './pending-rows.js'
-import { errorMessage } from './system-errors.js'
 
 /**
  * What this version of Weft writes. A folder with a higher number is refused, never guessed at; one with a lower number becomes one of this version when it is

@@ -1,6 +1,6 @@
 // The errors of a data folder, worded once.
 import { WeftError } from '../../core/errors.js'
-import { errorMessage } from './system-errors.js'
+import { errorMessage } from '../system-errors.js'
 
 export function unwritable(folder: string, cause: unknown): WeftError {
   const why = errorMessage(cause)

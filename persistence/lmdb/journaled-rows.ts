@@ -2,6 +2,7 @@
 // once for many rows. A round puts all of them; then the mark says how far the file has come, and segments of the journal go. What a crash cut a round off from is put
 // again: rows that are in the file already are passed over.
 import { WeftError } from '../../core/errors.js'
+import { diskFull, errorCode, errorMessage, isOutOfSpace } from '../system-errors.js'
 import type { DiskRoom } from './disk-room.js'
 import type { Environment } from './environment.js'
 import type { Journal } from './journal.js'
@@ -9,7 +10,6 @@ import { putGrave, putMark, readGraves, removeGrave } from './journal-mark.js'
 import type { JournalRow } from './journal-records.js'
 import type { KeptStoreTime } from './kept-time.js'
 import { readStoredDocument } from './reading.js'
-import { diskFull, errorCode, errorMessage, isOutOfSpace } from './system-errors.js'
 import type { Transactions, Write } from './transactions.js'
 import { type DecidedRow, putRows } from './writing.js'
 

@@ -1,7 +1,7 @@
 // The embedded store: one LMDB file in a data folder, for a server on one machine. Fences with the same epochs as the cluster's store does.
 import type { FileHandle } from 'node:fs/promises'
 import type { Clock } from '../../core/clock.js'
-import { WeftError } from '../../core/errors.js'
+import type { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { type Random, systemRandom } from '../../core/random.js'
 import type { ChangeCursors } from '../change-cursors.js'
@@ -31,6 +31,7 @@ import type {
   VersionLabel,
   VersionQuery,
 } from '../store.js'
+import { notWritten } from '../system-errors.js'
 import { readAuthors, readFirstUses } from './authors.js'
 import { LmdbChangeCursors } from './change-cursors.js'
 import { CommitQueue } from './commit-queue.js'
@@ -47,7 +48,6 @@ import { sealSnapshot } from './layout.js'
 import { decideClaim, decideRelease, readOwners } from './ownership.js'
 import { listedKeys, readDocument, readRow, readSnapshotRecord, readThrough, readVersions, seqOfPoint } from './reading.js'
 import { SnapshotWriter } from './snapshot-writer.js'
-import { errorMessage } from './system-errors.js'
 import { assertShard, decidePrune, decideQuarantine, isCurrent, removeDocument } from './writing.js'
 
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
@@ -253,7 +253,7 @@ class LmdbStore implements DocumentStore {
     return this.#queue.run(0, decide, [documentId])
   }
 
-  /** The copy is without the free pages. Rejects with `store-full` where there is no room for it. */
+  /** The copy is without the free pages. Rejects with `store-full` where there is no room for it, and `copy-not-written` where something else is in its way. */
   async backup(folder: string): Promise<FileHandle> {
     await this.#queue.applyAll()
     try {
@@ -262,9 +262,7 @@ class LmdbStore implements DocumentStore {
         await forgetJournal(file)
       })
     } catch (cause) {
-      throw new WeftError('store-full', `The copy could not be written: ${errorMessage(cause)}.`, {
-        cause,
-      })
+      throw notWritten('The copy of the store', folder, cause)
     }
   }
 

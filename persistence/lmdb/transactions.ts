@@ -2,9 +2,9 @@
 import { constants } from 'node:os'
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
+import { diskFull, errorCode, errorMessage, isOutOfSpace } from '../system-errors.js'
 import type { DiskRoom } from './disk-room.js'
 import type { Environment } from './environment.js'
-import { diskFull, errorCode, errorMessage, isOutOfSpace } from './system-errors.js'
 
 const NEARLY_FULL_BYTES = 1024 * 1024
 const EIO = constants.errno.EIO

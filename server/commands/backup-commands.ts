@@ -1,6 +1,6 @@
 // A copy of the whole embedded store, and a data folder out of one: `weft backup`, `weft restore-backup`.
-import { createWriteStream, existsSync } from 'node:fs'
-import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { constants, createWriteStream, existsSync } from 'node:fs'
+import { access, copyFile, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -11,6 +11,7 @@ import { silentLogger } from '../../core/log.js'
 import { DATA_FILE, LOCK_FILE, UNFINISHED_COPY } from '../../persistence/data-folder.js'
 import { openLmdbStore } from '../../persistence/index.js'
 import { syncDirectory } from '../../persistence/sync-directory.js'
+import { notWritten } from '../../persistence/system-errors.js'
 import type { DocumentCommandDefinition } from '../config/command-line.js'
 import { withApi } from './api-target.js'
 import { bytesText, printJson, printLine } from './output.js'
@@ -24,8 +25,12 @@ export const backupCommand: DocumentCommandDefinition = {
     const folder = given.arguments['folder'] ?? ''
     const file = path.join(folder, DATA_FILE)
     if (existsSync(file)) throw new WeftError('invalid-configuration', `There is a backup in ${folder} already; name another folder.`)
-    await mkdir(folder, { recursive: true })
     const unfinished = path.join(folder, UNFINISHED_COPY)
+    // Before the server is asked, which copies all of it.
+    await writing(folder, async () => {
+      await makeFolder(folder)
+      await writeFile(unfinished, '')
+    })
     try {
       await withApi(given, async (api) => {
         const { response } = await api.ask('GET', '/backup')
@@ -33,13 +38,15 @@ export const backupCommand: DocumentCommandDefinition = {
         const source = Readable.fromWeb(response.body as ReadableStream)
         await pipeline(source, createWriteStream(unfinished, { flush: true })).catch((thrown: unknown) => {
           // What the disk says has a number; fetch says in its own words that it broke.
-          throw thrown instanceof Error && 'errno' in thrown ? notWritten(folder, thrown) : brokenOff(thrown)
+          throw thrown instanceof Error && 'errno' in thrown ? notWritten('The backup', folder, thrown) : brokenOff(thrown)
         })
         // A connection that breaks in the middle may end the file early.
         if (String((await stat(unfinished)).size) !== response.headers.get('weft-backup-bytes')) throw brokenOff()
       })
-      await rename(unfinished, file)
-      syncFolder(folder)
+      await writing(folder, async () => {
+        await rename(unfinished, file)
+        syncFolder(folder)
+      })
     } finally {
       await rm(unfinished, { force: true })
     }
@@ -64,17 +71,23 @@ export const restoreBackupCommand: DocumentCommandDefinition = {
     if (!existsSync(from)) throw noBackup(given.arguments['folder'] ?? '')
     const into = given.dataFolder
     // What one that was killed in the middle left is no data folder yet, and is written over; a server may have looked at it meanwhile.
-    if (existsSync(into) && (await readdir(into)).some((name) => name !== UNFINISHED_COPY && name !== LOCK_FILE))
+    const there = existsSync(into) ? await writing(into, () => readdir(into)) : []
+    if (there.some((name) => name !== UNFINISHED_COPY && name !== LOCK_FILE))
       throw new WeftError('invalid-configuration', `The data folder ${into} is not empty; a backup is restored into a new one.`)
-    await mkdir(into, { recursive: true })
-    const file = path.join(into, DATA_FILE)
-    const unfinished = path.join(into, UNFINISHED_COPY)
-    await copyFile(from, unfinished)
-    const copy = await open(unfinished, 'r+')
-    await copy.sync()
-    await copy.close()
-    await rename(unfinished, file)
-    syncFolder(into)
+    // What cannot be read is not taken for a folder that cannot be written.
+    await access(from, constants.R_OK).catch((cause: unknown) => {
+      throw new WeftError('copy-not-written', `The backup ${from} cannot be read: ${(cause as Error).message}.`, { cause })
+    })
+    await writing(into, async () => {
+      await makeFolder(into)
+      const unfinished = path.join(into, UNFINISHED_COPY)
+      await copyFile(from, unfinished)
+      const copy = await open(unfinished, 'r+')
+      await copy.sync()
+      await copy.close()
+      await rename(unfinished, path.join(into, DATA_FILE))
+      syncFolder(into)
+    })
     // What cannot be opened is told now, and not when the server is started in a hurry.
     const store = await openLmdbStore({ folder: into, clock: systemClock, logger: silentLogger, onFatal: () => {} })
     const { items } = await store.listDocuments({ limit: 1 })
@@ -88,8 +101,18 @@ function brokenOff(cause?: unknown): WeftError {
   return new WeftError('internal', 'The connection broke before all of the copy had come; try again.', { cause })
 }
 
-function notWritten(folder: string, cause: Error): WeftError {
-  return new WeftError('store-full', `The copy could not be written into ${folder}: ${cause.message}.`, { cause })
+/** Rejects with what is in the way of `work`, which writes into `folder`. */
+async function writing<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
+  return work().catch((thrown: unknown) => {
+    throw notWritten('The backup', folder, thrown)
+  })
+}
+
+/** Not all at once: of a whole path Node says that it is not there, whatever is in the way. */
+async function makeFolder(folder: string): Promise<void> {
+  if (existsSync(folder)) return
+  await mkdir(path.dirname(folder), { recursive: true })
+  await mkdir(folder)
 }
 
 function noBackup(folder: string): WeftError {

@@ -45,7 +45,16 @@ test('D7, G5: where there is no room for a body, an archive, a backup or a row, 
     }
     for (let number = 0; number < 12; number++) await api.expect('PUT', documentPath(`some/${number}`), updateOf(250_000))
     const backup = await runCommand(['backup', path.join(tmpdir(), 'weft-no-backup'), '--url', server.url])
-    assert.deepEqual([backup.code, /The copy could not be written/.test(backup.stderr)], [1, true], backup.stderr)
+    const noRoom = `The copy of the store could not be written: there is no room for it in ${temporary}`
+    assert.deepEqual([backup.code, backup.stderr.includes(noRoom)], [1, true], backup.stderr)
+    assert.equal((await api.ask('GET', '/backup')).body.code, 'store-full')
+    // What is no want of room is not called one: here, that nothing at all may be written.
+    execFileSync('mount', ['-o', 'remount,ro', temporary])
+    const refused = (await api.ask('GET', '/backup')).body
+    assert.deepEqual([refused.code, /file system of .* is read-only/.test(refused.detail)], ['copy-not-written', true], refused.detail)
+    const readOnly = await runCommand(['backup', path.join(temporary, 'monday'), '--url', server.url])
+    assert.deepEqual([readOnly.code, /file system of .* is read-only/.test(readOnly.stderr)], [1, true], readOnly.stderr)
+    execFileSync('mount', ['-o', 'remount,rw', temporary])
     assert.deepEqual(readdirSync(temporary), [], 'nothing of it is left')
     // The data folder fills up: what finds no room waits, and whoever asked is told in the end; nothing that was acknowledged goes.
     let refusal = ''

@@ -66,10 +66,21 @@ test('D3: a backup that is taken while people type has all that was acknowledged
       [['restore-backup', folder, '--data', path.join(folder, 'new')], /There is no backup in/],
       [['restore-backup', into, '--url', server.url], /leave --url out/],
     ]
-    for (const [args, says] of refused) {
-      const ended = await runCommand(args)
-      assert.deepEqual([ended.code, says.test(ended.stderr)], [2, true], ended.stderr)
-    }
+    const file = path.join(folder, 'a file')
+    writeFileSync(file, '')
+    const inTheWay: readonly (readonly [readonly string[], RegExp])[] = [
+      [['backup', path.join(file, 'monday'), '--url', server.url], /The backup could not be written: .* is no folder, or lies below/],
+      [['restore-backup', into, '--data', path.join(file, 'new')], /The backup could not be written: .* is no folder, or lies below/],
+      [['restore-backup', into, '--data', file], /The backup could not be written: .* is no folder, or lies below/],
+    ]
+    for (const [code, cases] of [
+      [2, refused],
+      [1, inTheWay],
+    ] as const)
+      for (const [args, says] of cases) {
+        const ended = await runCommand(args)
+        assert.deepEqual([ended.code, says.test(ended.stderr)], [code, true], ended.stderr)
+      }
     writeFileSync(path.join(into, 'weft.mdb'), 'not a data file')
     const damaged = await runCommand(['restore-backup', into, '--data', path.join(folder, 'other')])
     assert.notEqual(damaged.code, 0)
