@@ -5,6 +5,8 @@
 export interface EditTraces {
   /** A client's edit has come. */
   received(edit: Uint8Array, documentId: string): void
+  /** An edit was made on this node: over the API, by the embedding program, by a restore or an import. It belongs to whatever is followed there at the moment. */
+  made(edit: Uint8Array, documentId: string): void
   /** An edit has come from another node, which follows it. `context`: what that node said of it. */
   continued(edit: Uint8Array, documentId: string, context: string): void
   /** It will not be written. */

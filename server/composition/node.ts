@@ -173,6 +173,7 @@ export class ServerNode {
       account: budget.account('history'),
       limits,
       counters,
+      traces,
       happened: (happening) => this.webhooks.happened(happening),
       editGuard: options.editGuard ?? null,
     })

@@ -1,6 +1,7 @@
 // The history of documents: every moment of the retention window and every version can be read, compared, kept, brought back and taken along.
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
+import type { EditTraces } from '../../core/edit-traces.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { MemoryAccount } from '../../core/memory-budget.js'
@@ -33,6 +34,8 @@ export interface HistoryOptions {
   /** Of what is held while a document is brought in. */
   readonly account: MemoryAccount
   readonly counters: Counters
+  /** Null, or not there: no edit is followed. */
+  readonly traces?: EditTraces | null
   /** Told, before it is answered, of what is done that no log tells of. Never rejects. Default: nobody is told. */
   readonly happened?: (happening: {
     readonly type: 'version.kept' | 'document.restored' | 'document.deleted'

@@ -1,7 +1,8 @@
 // An edit that no client makes: a restore, a fork, a program's. It takes the way of a client's edit: to the owner, wherever that is,
 // logged, shown to everybody.
 import type { Clock } from '../../core/clock.js'
-import { WeftError } from '../../core/errors.js'
+import type { EditTraces } from '../../core/edit-traces.js'
+import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Attachment, DocumentDirectory, SessionSink } from '../document/port.js'
 
 /** A Yjs update, v1, and who wrote it; null when nobody knows. */
@@ -19,6 +20,8 @@ export interface SubmittedEdit {
 export interface EditWay {
   readonly documents: DocumentDirectory
   readonly clock: Clock
+  /** Null, or not there: no edit is followed. */
+  readonly traces?: Pick<EditTraces, 'made' | 'refused'> | null
 }
 
 const TRIES_MAX = 5
@@ -36,13 +39,16 @@ export async function submitEdits(
   edits: readonly AuthoredUpdate[],
   check: (seq: number) => void = () => {},
 ): Promise<SubmittedEdit> {
+  for (const { update } of edits) way.traces?.made(update, documentId)
   for (let attempt = 1; ; attempt++) {
     try {
       return await submitOnce(way, documentId, edits, attempt === 1 ? check : () => {})
     } catch (thrown) {
       const code = (thrown as Partial<WeftError>).code
       // If the owner closed the document, or lost it, in the middle, the edit is submitted to the next one.
-      if (code !== 'owner-moved' || attempt === TRIES_MAX) throw thrown
+      if (code === 'owner-moved' && attempt < TRIES_MAX) continue
+      for (const { update } of edits) way.traces?.refused(update, asWeftError(thrown).code)
+      throw thrown
     }
   }
 }

@@ -1,6 +1,6 @@
 // Edits as spans of OpenTelemetry. Each that is followed has one span on the node that it came to, from its arrival to its acknowledgement, with a child for each
 // step of its way; on the owner's node, and on others that show it, spans that continue it.
-import type { Context, Span, SpanContext, Tracer } from '@opentelemetry/api'
+import type { Context, Span, SpanContext, SpanKind, Tracer } from '@opentelemetry/api'
 import type { Clock } from '../../core/clock.js'
 import type { ArrivedTrace, EditTraces, ForwardedTrace } from '../../core/edit-traces.js'
 import type { Random } from '../../core/random.js'
@@ -16,6 +16,7 @@ export interface OpenTelemetryTracesOptions {
   readonly oneIn: number
 }
 
+// Whoever made an edit may hear of its end twice, from its document and from what carried it there: the first time counts.
 interface Followed {
   readonly whole: Span
   /** From the monotonic clock to the time of day, as it was when the edit came: its steps lie exactly side by side. */
@@ -42,16 +43,21 @@ export class OpenTelemetryTraces implements EditTraces {
   }
 
   received(edit: Uint8Array, documentId: string): void {
-    this.#until -= 1
-    if (this.#until > 0) return
-    this.#until = this.#distance()
     const { api } = this.#options
-    this.#follow(edit, 'weft.edit', documentId, api.ROOT_CONTEXT)
+    if (this.#isNext()) this.#follow(edit, 'weft.edit', documentId, api.ROOT_CONTEXT, api.SpanKind.SERVER)
+  }
+
+  made(edit: Uint8Array, documentId: string): void {
+    const { api } = this.#options
+    const around = api.context.active()
+    // What a program or a request is followed for includes its edits: they do not wait for their turn.
+    if (api.trace.getSpan(around)?.isRecording() === true || this.#isNext())
+      this.#follow(edit, 'weft.edit', documentId, around, api.SpanKind.INTERNAL)
   }
 
   continued(edit: Uint8Array, documentId: string, context: string): void {
     const parent = this.#parentOf(context)
-    if (parent !== null) this.#follow(edit, 'weft.edit.own', documentId, parent)
+    if (parent !== null) this.#follow(edit, 'weft.edit.own', documentId, parent, this.#options.api.SpanKind.SERVER)
   }
 
   refused(edit: Uint8Array, code: string): void {
@@ -142,12 +148,19 @@ export class OpenTelemetryTraces implements EditTraces {
     return 1 + this.#options.random.below(2 * this.#options.oneIn - 1)
   }
 
-  #follow(edit: Uint8Array, name: string, documentId: string, parent: Context): void {
+  #isNext(): boolean {
+    this.#until -= 1
+    if (this.#until > 0) return false
+    this.#until = this.#distance()
+    return true
+  }
+
+  #follow(edit: Uint8Array, name: string, documentId: string, parent: Context, kind: SpanKind): void {
     const { api, tracer, clock } = this.#options
     const dayMs = clock.now() - clock.monotonic()
     const startTime = dayMs + clock.monotonic()
     const attributes = { 'weft.document.id': documentId, 'weft.edit.bytes': edit.length }
-    const whole = tracer.startSpan(name, { kind: api.SpanKind.SERVER, attributes, startTime }, parent)
+    const whole = tracer.startSpan(name, { kind, attributes, startTime }, parent)
     // The program's own sampler has the last word.
     if (!whole.isRecording()) return
     const followed: Followed = { whole, dayMs, context: api.trace.setSpan(parent, whole), step: null, stage: 'before-commit' }
@@ -175,6 +188,7 @@ export class OpenTelemetryTraces implements EditTraces {
   }
 
   #fail(followed: Followed, code: string): void {
+    if (!followed.whole.isRecording()) return
     followed.whole.setStatus({ code: this.#options.api.SpanStatusCode.ERROR, message: code })
     this.#end(followed)
   }

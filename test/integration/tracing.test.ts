@@ -1,5 +1,6 @@
 // Edits followed with the real SDK of OpenTelemetry: each step of an edit's way is a span, also across nodes, and nothing is followed where nobody asked for it.
 import { strict as assert } from 'node:assert'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type TestContext, test } from 'node:test'
 import * as api from '@opentelemetry/api'
 import {
@@ -34,6 +35,19 @@ function registered(context: TestContext, sampler?: AlwaysOffSampler): InMemoryS
     await provider.shutdown()
   })
   return exporter
+}
+
+/** Carries what is followed through promises, as the one of OpenTelemetry's SDK for Node does. */
+function contextManager(): api.ContextManager {
+  const storage = new AsyncLocalStorage<api.Context>()
+  const manager: api.ContextManager = {
+    active: () => storage.getStore() ?? api.ROOT_CONTEXT,
+    with: (active, run, self, ...args) => storage.run(active, () => run.call(self as never, ...args)),
+    bind: (_active, target) => target,
+    enable: () => manager,
+    disable: () => manager,
+  }
+  return manager
 }
 
 function open(context: TestContext, url: string, documentId: string, token = ''): DocumentSession {
@@ -132,6 +146,48 @@ test('an edit that is refused before its document has seen it says so, too', asy
   await client.weftMessage('refused')
   const whole = named(exporter.getFinishedSpans(), 'weft.edit')
   assert.deepEqual(whole.status, { code: api.SpanStatusCode.ERROR, message: 'forbidden' })
+})
+
+test('an edit over the API, and one of the program, is followed like that of a client, within what the program follows', async (context) => {
+  const exporter = registered(context)
+  api.context.setGlobalContextManager(contextManager())
+  context.after(() => api.context.disable())
+  // None would be followed on its own.
+  const { server } = await startLocalServer({ traceOneIn: 1_000_000_000 })
+  context.after(() => server.close())
+  const within = async (name: string, work: () => Promise<unknown>): Promise<readonly ReadableSpan[]> => {
+    exporter.reset()
+    await api.trace.getTracer('the program').startActiveSpan(name, async (span) => work().finally(() => span.end()))
+    return exporter.getFinishedSpans()
+  }
+  const document = server.document('notes/today')
+  const byProgram = await within('job', () => document.transact((doc) => doc.getText('body').insert(0, 'x')))
+  const whole = named(byProgram, 'weft.edit')
+  isChildOf(whole, named(byProgram, 'job'))
+  assert.deepEqual([whole.attributes['weft.document.id'], whole.attributes['weft.seq']], ['notes/today', 1])
+  assert.equal(whole.kind, api.SpanKind.INTERNAL)
+  for (const name of ['weft.edit.check', 'weft.edit.wait', 'weft.edit.commit', 'weft.edit.deliver'])
+    isChildOf(named(byProgram, name), whole)
+  const post = (expected: string): Promise<Response> =>
+    server.fetch(
+      new Request('http://localhost/api/v1/documents/notes%2Ftoday/updates', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'if-match': expected },
+        body: JSON.stringify({ text: [{ root: 'body', at: 0, insert: 'y' }] }),
+      }),
+    )
+  const overHttp = await within('request', async () => assert.equal((await post('"1"')).status, 200))
+  isChildOf(named(overHttp, 'weft.edit'), named(overHttp, 'request'))
+  assert.equal(named(overHttp, 'weft.edit').attributes['weft.seq'], 2)
+  // What was refused says so, and outside of what is followed nothing is.
+  const { history } = server
+  assert.ok(history !== null)
+  const { moment, update } = await history.update('notes/today', 'now')
+  const refused = await within('job', () => assert.rejects(history.apply('notes/today', [update], null, moment.seq + 1)))
+  assert.deepEqual(named(refused, 'weft.edit').status, { code: api.SpanStatusCode.ERROR, message: 'superseded' })
+  exporter.reset()
+  await document.transact((doc) => doc.getText('body').insert(0, 'z'))
+  assert.deepEqual(exporter.getFinishedSpans(), [])
 })
 
 test('one of so many edits is followed, the sampler of the program has the last word, and without a provider nothing is', async (context) => {

@@ -392,6 +392,7 @@ test('H5: the owner is told which submissions are followed and asked for updates
   const over: string[] = []
   const traces: EditTraces = {
     received: () => {},
+    made: () => {},
     continued: () => {},
     refused: () => {},
     repeated: () => {},
