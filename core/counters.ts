@@ -22,6 +22,7 @@ export const counterNames = [
   'rates_exceeded_syncs',
   'rates_exceeded_awareness',
   'rates_exceeded_opens',
+  'rates_exceeded_requests',
   'connections_too_fast',
   'updates_received',
   'updates_already_known',

@@ -176,6 +176,11 @@ export const limitTable = {
   awarenessPerSecondMax: rate(1_000, 'awareness messages, and questions for all states, of one connection in a second'),
   awarenessPerSecondPerSessionMax: rate(200, 'the same for one document'),
   opensPerSecondMax: rate(200, 'documents that one connection asks to open in a second'),
+  requestsPerSecondMax: limit(
+    1_000,
+    'requests without a message that a connection over HTTP makes in a second, to confirm or to ask for more; ten seconds of it may come at once',
+    'the request is answered with HTTP 429, and messages are not read until the rate is kept again',
+  ),
   rateExceededMsMax: limit(
     60_000,
     'how long a connection may go on above one of the rates before, with pauses that are no more than 5 s apart',

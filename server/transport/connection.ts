@@ -215,6 +215,10 @@ export class Connection implements SocketEvents, OutboxCarrier {
     if (this.#state.kind === 'open') this.#watch.heartbeat.heard()
   }
 
+  requested(): boolean {
+    return this.#state.kind !== 'open' || this.rates.requested()
+  }
+
   message(data: Uint8Array): void {
     this.#options.counters.add('bytes_received', data.length)
     this.#reading.receive(data, () => this.#receive(data.length, (driver) => driver.message(data)))

@@ -24,6 +24,7 @@ export function linkLimits(limits: Limits): Limits {
     awarenessPerSecondMax: Number.MAX_SAFE_INTEGER,
     awarenessPerSecondPerSessionMax: Number.MAX_SAFE_INTEGER,
     opensPerSecondMax: Number.MAX_SAFE_INTEGER,
+    requestsPerSecondMax: Number.MAX_SAFE_INTEGER,
     outboxBytesHigh: Math.max(limits.outboxBytesHigh, 8 * MiB),
     outboxBytesLow: Math.max(limits.outboxBytesLow, 1 * MiB),
     pingPeriodMs: linkHeartbeat.pingPeriodMs,

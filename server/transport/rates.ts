@@ -14,7 +14,7 @@ const PAUSE_MS_MIN = 20
 /** Whoever was read for so long without a pause has kept to its rates. */
 const KEPT_MS = 5_000
 
-const rateNames = ['messages', 'bytes', 'syncs', 'awareness', 'opens'] as const
+const rateNames = ['messages', 'bytes', 'syncs', 'awareness', 'opens', 'requests'] as const
 export type RateName = (typeof rateNames)[number]
 
 const counterOf: Readonly<Record<RateName, CounterName>> = {
@@ -23,6 +23,7 @@ const counterOf: Readonly<Record<RateName, CounterName>> = {
   syncs: 'rates_exceeded_syncs',
   awareness: 'rates_exceeded_awareness',
   opens: 'rates_exceeded_opens',
+  requests: 'rates_exceeded_requests',
 }
 
 const inWords: Readonly<Record<RateName, string>> = {
@@ -31,6 +32,7 @@ const inWords: Readonly<Record<RateName, string>> = {
   syncs: 'requests for the document',
   awareness: 'cursor messages',
   opens: 'requests to open documents',
+  requests: 'requests without a message',
 }
 
 /** The rates of one connection, or of one session. */
@@ -60,15 +62,22 @@ export class Rates {
     this.#take(name, 1, this.#clock.monotonic())
   }
 
-  #take(name: RateName, amount: number, now: number): void {
+  /** A request came that brought no message. False: it came too fast. */
+  requested(): boolean {
+    return this.#take('requests', 1, this.#clock.monotonic())
+  }
+
+  /** Whether it keeps to the rate. */
+  #take(name: RateName, amount: number, now: number): boolean {
     const perSecond = this.#perSecond[name]
-    if (perSecond === undefined) return
+    if (perSecond === undefined) return true
     this.#fullAt ??= new Float64Array(rateNames.length)
     const index = rateNames.indexOf(name)
     const fullAt = fullAfter(this.#fullAt[index] ?? 0, amount, perSecond, now)
     this.#fullAt[index] = fullAt
     const waitMs = fullAt - now - BURST_S * 1000
     if (waitMs > 0) this.#exceeded(name, waitMs)
+    return waitMs <= 0
   }
 }
 
@@ -79,11 +88,12 @@ export function connectionRates(limits: Limits): Readonly<Record<RateName, numbe
     syncs: limits.syncsPerSecondMax,
     awareness: limits.awarenessPerSecondMax,
     opens: limits.opensPerSecondMax,
+    requests: limits.requestsPerSecondMax,
   }
 }
 
-/** A session is opened once. */
-export function sessionRates(limits: Limits): Readonly<Record<Exclude<RateName, 'opens'>, number>> {
+/** A session is opened once, and a request without a message is of no session. */
+export function sessionRates(limits: Limits): Readonly<Record<Exclude<RateName, 'opens' | 'requests'>, number>> {
   return {
     messages: limits.messagesPerSecondPerSessionMax,
     bytes: limits.bytesPerSecondPerSessionMax,

@@ -33,6 +33,8 @@ export interface Socket {
 export interface SocketEvents {
   /** Bytes arrived, perhaps of a message that is not complete yet: the client is there. */
   received(): void
+  /** Something came that is no message and has to be answered, as requests over HTTP have. False: too much of it comes, and this is to be refused. */
+  requested?(): boolean
   /** In the order in which they were sent, each once. */
   message(data: Uint8Array): void
   /** A message is larger than may be; nothing is read any more, and the connection has to close the socket. */

@@ -19,6 +19,15 @@ export class HeardEvents implements SocketEvents {
     this.receivedCount += 1
   }
 
+  /** What more than so many requests without a message hear. */
+  requestsMax = Number.MAX_SAFE_INTEGER
+  requestCount = 0
+
+  requested(): boolean {
+    this.requestCount += 1
+    return this.requestCount <= this.requestsMax
+  }
+
   message(data: Uint8Array): void {
     this.messages.push(Uint8Array.from(data))
     this.onMessage()

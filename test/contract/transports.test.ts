@@ -120,6 +120,20 @@ for (const name of ['sse', 'poll'] as const) {
     )
   })
 
+  test(`${name}: who asks too often is refused, confirms all the same, and gets everything later (G1)`, async (context) => {
+    const { socket, events, received } = await pairOver(name)(context)
+    await eventually('the client waits for something', () => events.requestCount > 0)
+    // A poll ends with each of these, a stream is confirmed: each is a request.
+    events.requestsMax = events.requestCount
+    socket.send([new Uint8Array(20_000)], () => {})
+    await eventually('more was asked than may be', () => events.requestCount > events.requestsMax)
+    await eventually('what was sent is confirmed', () => socket.bufferedBytes === 0)
+    events.requestsMax = Number.MAX_SAFE_INTEGER
+    socket.send([new Uint8Array(20_000)], () => {})
+    await eventually('all of it arrives', () => received.length === 2 && socket.bufferedBytes === 0)
+    assert.deepEqual(events.ends, [])
+  })
+
   test(`${name}: a client that is dropped by whoever hears a message does nothing more`, async (context) => {
     const { socket, events, client, ends } = await pairOver(name)(context)
     client.addEventListener('message', () => client.terminate?.())

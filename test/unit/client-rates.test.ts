@@ -21,6 +21,7 @@ const unbounded = {
   awarenessPerSecondMax: 1e9,
   awarenessPerSecondPerSessionMax: 1e9,
   opensPerSecondMax: 1e9,
+  requestsPerSecondMax: 1e9,
   rateExceededMsMax: 1e9,
 }
 
@@ -105,6 +106,30 @@ for (const { limit, perSecond, counter, send } of floods)
       assert.equal(clock.timerCount, 0)
     })
   })
+
+test('G1: requestsPerSecondMax: requests without a message past it are refused, nothing is read meanwhile, and one who goes on is closed with 4503', async () => {
+  const limits = { ...unbounded, requestsPerSecondMax: PER_SECOND, rateExceededMsMax: 10_000 }
+  const { clock, counters, connectWeft, stop } = await gatewayBench({ limits })
+  const client = connectWeft()
+  const ask = (times: number): number =>
+    Array.from({ length: times }, () => client.events.requested?.()).filter((fits) => fits === true).length
+  assert.equal(ask(BURST), BURST)
+  assert.equal(client.isRead, true)
+  assert.equal(ask(50), 0)
+  assert.equal(client.isRead, false)
+  assert.ok(counters.get('rates_exceeded_requests') >= 1)
+  await clock.advanceAsync(10_000)
+  assert.equal(client.isRead, true)
+  assert.ok(ask(PER_SECOND) > 0)
+  assert.equal(client.closing, null)
+  for (let second = 0; second < 20 && client.closing === null; second++) {
+    ask(BURST)
+    await clock.advanceAsync(1_000)
+  }
+  assert.equal((client.closing as { code: unknown } | null)?.code, 4503)
+  await stop()
+  assert.equal(clock.timerCount, 0)
+})
 
 test('G1: rateExceededMsMax: pauses that are far apart do not add up, however many there are', async () => {
   const limits = { ...unbounded, messagesPerSecondMax: PER_SECOND, rateExceededMsMax: 10_000 }

@@ -111,6 +111,10 @@ export class HttpSocket implements Socket {
       answer(reply, 204, contentTypes.none)
       return noExchange
     }
+    if (request.body.length === 0 && this.#events?.requested?.() === false) {
+      refuse(reply, 429, 'too-fast', 'Requests without a message come faster than this server answers them; ask again a little later.')
+      return noExchange
+    }
     switch (request.action) {
       case 'events':
         return this.#stream(request.after, reply)
