@@ -33,8 +33,21 @@ test('the packed package installs into an empty project, compiles, and runs its 
       'nothing but the product',
     )
     for (const page of ['demo', 'admin'])
-      for (const file of ['index.html', 'main.js', 'style.css', 'icon.svg'])
+      for (const file of ['index.html', 'main.js', 'style.css', 'icon.svg', 'licenses.txt'])
         assert.ok(paths.includes(`dist/${page}/${file}`), `${page}: ${file}`)
+    // Their terms want that the licences of bundled packages go where the code goes.
+    for (const [page, bundled] of [
+      ['demo', ['yjs', 'lib0', 'prosemirror-view']],
+      ['admin', ['preact', 'uplot']],
+    ] as const) {
+      const text = await readFile(join(project, 'node_modules', 'weft-sync', 'dist', page, 'licenses.txt'), 'utf8')
+      for (const name of bundled)
+        assert.match(
+          text,
+          new RegExp(`^${name} \\d[^ ]* \\(MIT\\)\\n\\n[^]{0,60}Copyright[^]{0,600}Permission is hereby granted`, 'im'),
+          `${page}: ${name}`,
+        )
+    }
     await npm(['exec', '--offline', '--', 'weft', '--help'])
 
     const quickStart = await examples('README.md')
