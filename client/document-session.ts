@@ -19,6 +19,7 @@ import { Emitter } from './emitter.js'
 import type { Refusal } from './errors.js'
 import type { OpenOptions, Settings } from './options.js'
 import type { DocumentPersistence, LocalCopy } from './persistence.js'
+import { type PresenceOptions, SessionPresence } from './session-presence.js'
 import { awarenessOf, SharedAwareness } from './shared-awareness.js'
 import { type SessionStatus, sameStatus } from './status.js'
 
@@ -53,6 +54,8 @@ export interface SessionHost {
   succeeded(): void
 }
 
+const listenerThrew = 'A listener of a session threw.'
+
 /** A local store that does not answer must neither keep the document from the server nor a session from its end. */
 const copyMsMax = 5_000
 
@@ -74,6 +77,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
   readonly #history: HistoryClient
   readonly #emitter: Emitter<SessionEvents>
   readonly #sharedAwareness: SharedAwareness | null
+  #presence: SessionPresence<never> | null = null
   readonly #copy: LocalCopy | null
   #status: SessionStatus = { state: 'connecting' }
   #unsaved = 0
@@ -85,7 +89,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
     this.#host = host
     this.documentId = documentId
     this.doc = doc
-    this.#emitter = new Emitter((error) => settings.logger.error({ error }, 'A listener of a session threw.'))
+    this.#emitter = new Emitter((error) => settings.logger.error({ error }, listenerThrew))
 
     const synced = deferred()
     this.synced = synced.promise
@@ -174,6 +178,24 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
     return this.#sync.sendMessage(payload, 'user' in to ? { kind: 'user', id: to.user } : { kind: 'session', id: to.session })
   }
 
+  /**
+   * Who is here, where they look, and where their cursors are. The same object each time, with the options of the first. Throws where the session was opened
+   * without awareness, or is closed.
+   */
+  presence<State extends object = Readonly<Record<string, unknown>>, Cursor = unknown>(
+    options: PresenceOptions<State> = {},
+  ): SessionPresence<State, Cursor> {
+    const { clock, logger } = this.#host.settings
+    if (this.awareness === null || this.#closing !== null) throw new Error('The session is closed, or shares no awareness.')
+    this.#presence ??= new SessionPresence<never>(
+      this.awareness,
+      clock,
+      (error) => logger.error({ error }, listenerThrew),
+      options as PresenceOptions<never>,
+    )
+    return this.#presence as unknown as SessionPresence<State, Cursor>
+  }
+
   /** The versions of the document, newest first. Takes the right `admin`. Rejects with RefusedError, and with an Error while the server cannot be asked. */
   versions(query: VersionsQuery = {}): Promise<{ readonly items: readonly DocumentVersion[]; readonly next: number | null }> {
     return this.#history.versions(query)
@@ -207,6 +229,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
 
   async #close(): Promise<void> {
     this.doc.off('destroy', this.#onDestroy)
+    this.#presence?.close()
     this.#sharedAwareness?.close()
     this.#sync.close()
     this.#host.detach(this.#sync)

@@ -30,6 +30,8 @@ export interface AwarenessSessionPort {
    * Throws `malformed` when the bytes, or a state that would have been passed on, are not well formed.
    */
   receive(bytes: Uint8Array): void
+  /** Takes an update of a client whose states others may not see, for where it looks alone. Throws `malformed`. */
+  look(bytes: Uint8Array): void
   /**
    * Everybody's state as an awareness update, with the removals since the session joined (so that a session that missed frames loses its
    * ghosts, A5). Null when there is nothing to say.

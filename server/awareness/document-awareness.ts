@@ -7,6 +7,7 @@ import { LazySet } from '../../core/lazy-collections.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
 import { checkState, isRemovalState, scanAwareness } from '../../protocol/awareness.js'
+import { Audience } from './audience.js'
 import { bindingAfterRemoval, isBoundTo, mayAnnounce, mayTake, takenFrom } from './binding-rules.js'
 import type { AwarenessBus, AwarenessChannel } from './bus.js'
 import { type Claim, Claims } from './claims.js'
@@ -26,6 +27,7 @@ import {
 } from './record.js'
 import { RecordTable } from './record-table.js'
 import { RemoteStates } from './remote-states.js'
+import { lookIn } from './scope.js'
 import { type SpeakerIdentity, stampedState } from './stamp.js'
 
 export interface AwarenessEnvironment {
@@ -48,6 +50,7 @@ export class DocumentAwareness {
   readonly #claims: Claims
   readonly #channel: AwarenessChannel
   readonly #pacer: AwarenessPacer
+  readonly #audience: Audience
   /** The encoded states of all clients, until one changes. */
   #encodedStates: Uint8Array | null = null
 
@@ -60,6 +63,7 @@ export class DocumentAwareness {
       this.#pacer.request(this.#sessions.size)
     })
     this.#table = table
+    this.#audience = new Audience({ clock, sessions: this.#sessions, record: (clientId) => table.get(clientId) })
     const claims = new Claims(clock, logger, {
       grant: (claim, bound) => this.#grant(claim, bound),
       reject: (claim, bound) => this.#reject(claim, bound),
@@ -82,6 +86,8 @@ export class DocumentAwareness {
       ownId: 'unannounced',
       toldTooLarge: false,
       probeCount: 0,
+      looksAt: null,
+      heardAt: null,
     }
     this.#sessions.add(session)
     return session
@@ -156,6 +162,12 @@ export class DocumentAwareness {
     }
   }
 
+  /** Throws `malformed`. */
+  look(session: Speaker, bytes: Uint8Array): void {
+    session.looksAt = lookIn(bytes, this.#environment.limits)
+    if (session.looksAt !== session.heardAt) this.#pacer.request(this.#sessions.size)
+  }
+
   fullState(session: Speaker): Uint8Array | null {
     const removals = [...this.#table.values()].filter((record) => record.state === null && record.change > session.heardRemovalsThrough)
     if (removals.length > 0) return frameOf([...this.live(), ...removals]).update
@@ -198,6 +210,7 @@ export class DocumentAwareness {
     for (const session of this.#sessions) this.leave(session)
     this.#send()
     this.#pacer.cancel()
+    this.#audience.close()
     this.#channel.unsubscribe()
   }
 
@@ -282,12 +295,11 @@ export class DocumentAwareness {
     }
   }
 
-  /** Sends what changed since the last beat, to the sessions here (the submitters included) and to the other nodes. */
+  /** Sends what changed since the last beat, to those sessions here that it concerns (the submitters included) and to the other nodes. */
   #send(): void {
     const { all, toTell } = this.#table.takeChanges()
-    if (all.length === 0) return
     const frame = frameOf(all)
     if (toTell.length > 0) this.#channel.publish(toTell.length === all.length ? frame.update : encodeRecords(toTell))
-    for (const session of this.#sessions) session.sink.awareness(frame)
+    this.#audience.tell(all, frame)
   }
 }

@@ -41,6 +41,9 @@ export class DocumentAwarenesses {
       receive: (bytes) => {
         if (joined) document.receive(session, bytes)
       },
+      look: (bytes) => {
+        if (joined) document.look(session, bytes)
+      },
       identify: (who) => {
         if (joined) document.identify(session, who)
       },

@@ -22,6 +22,10 @@ export interface Speaker {
   toldTooLarge: boolean
   /** Probes under way because of this session's claims. */
   probeCount: number
+  /** The part of the document that a client looks at whose states are not shown to others; null: the whole, or its state says it. */
+  looksAt: string | null
+  /** Of which part it was told everything last; null: of the whole document. */
+  heardAt: string | null
 }
 
 /** A session whose id turned out to be that of a client on another node has forfeited its say in whose id it is. */

@@ -32,8 +32,12 @@ export class SessionAwareness implements AwarenessSink {
   /** Throws `malformed`. */
   receive(membership: AwarenessSessionPort, update: Uint8Array): void {
     const { rights, services } = this.#options
-    if (rights.cursor === 'shown') membership.receive(update)
-    else services.counters.add('awareness_entries_refused')
+    if (rights.cursor === 'shown') {
+      membership.receive(update)
+      return
+    }
+    services.counters.add('awareness_entries_refused')
+    membership.look(update)
   }
 
   /** Answered at once, and then only so often: whoever asks and asks is owed one answer. */

@@ -80,6 +80,7 @@ export function sessionBench(options: SessionBenchOptions = {}) {
     },
     fullState: () => Uint8Array.of(0),
     identify: ({ user }: SpeakerIdentity) => void calls.push(`identify ${user}`),
+    look: () => void calls.push('look'),
     leave: () => void calls.push('leave'),
   }
 

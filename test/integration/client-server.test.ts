@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import WebSocket from 'ws'
+import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { type ConnectOptions, connect, RefusedError, type WeftConnection } from '../../client/index.js'
 import { silentLogger } from '../../core/log.js'
@@ -62,6 +63,36 @@ function observedSockets() {
     },
   }
 }
+
+test('A6: a cursor reaches those who look at the same part of a document, and that its client is here reaches everybody, stock clients too', async (t) => {
+  const { server, connect } = await fixture(t)
+  const people = ['page 1', 'page 1', 'page 2'].map((page, index) => {
+    const session = connect().open('scoped', new Y.Doc())
+    const presence = session.presence<{ readonly name: string }, number>()
+    presence.share({ name: `person ${index}` })
+    presence.look(page)
+    return { session, presence }
+  })
+  const [ada, alan, grace] = people
+  assert.ok(ada !== undefined && alan !== undefined && grace !== undefined)
+  const stock = new WebsocketProvider(server.url, 'scoped', new Y.Doc(), { WebSocketPolyfill: WebSocket as never })
+  t.after(() => {
+    stock.destroy()
+    stock.doc.destroy()
+  })
+  for (const { session, presence } of people) {
+    await session.synced
+    await eventually('each sees the others', () => presence.others.length === 2)
+  }
+  ada.presence.move(7)
+  const cursorsOf = ({ presence }: typeof ada): string => JSON.stringify(presence.cursors.map(({ state, cursor }) => [state.name, cursor]))
+  const adaId = ada.session.doc.clientID
+  await eventually('who looks there sees it', () => cursorsOf(alan) === '[["person 0",7]]')
+  await eventually('a stock client sees it', () => stock.awareness.getStates().get(adaId)?.['cursor'] === 7)
+  assert.equal(grace.session.awareness.getStates().get(adaId)?.['cursor'], undefined)
+  grace.presence.look('page 1')
+  await eventually('who comes to look there sees it', () => cursorsOf(grace) === '[["person 0",7]]')
+})
 
 test('S1: two clients that type at once converge', async (context) => {
   const { connect } = await fixture(context)

@@ -37,6 +37,7 @@ const subjects: Readonly<Record<string, RegExp>> = {
   A3: /lag|drop|slow|frames?/i,
   A4: /remov|gone|leave|disconnect|close/i,
   A5: /remov|'null'|\bnull\b|\.leave\(/i,
+  A6: /\bat\b|look/i,
   G1: /max|high|limit|\blarge|\blong|past|bound|malformed|2 \*\* 31/i,
   G2: /outbox|buffer|\blag|slow|behind|suspend/i,
   G3: /pong|ping|silen|half-open|heartbeat|timed/i,
