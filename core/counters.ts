@@ -28,6 +28,7 @@ export const counterNames = [
   'updates_already_known',
   'updates_refused',
   'updates_over_quota',
+  'updates_of_others_ids',
   'commits',
   'commit_failures',
   'log_rows_committed',

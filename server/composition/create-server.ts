@@ -84,6 +84,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     traces: await editTracesOf({ oneIn: settings.traceOneIn, version, clock, random, logger }),
     broadcast: settings.broadcast,
     stampUser: settings['access.stampUser'],
+    bindClientIds: settings['access.bindClientIds'],
     keepDeleted: options.keepDeleted ?? (() => false),
     quotas: settings.quotas.map((quota) => quotaRule(quota, 'quotas')),
     tuning,

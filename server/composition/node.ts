@@ -60,6 +60,8 @@ export interface NodeOptions {
   readonly busyness?: Busyness
   /** Whether compaction keeps deleted content. Default: it does not. */
   readonly keepDeleted?: (documentId: string) => boolean
+  /** Whether an edit may bear only client ids of its own user. Default: false. */
+  readonly bindClientIds?: boolean
   /** How much documents may have. Default: no bounds but the limits. */
   readonly quotas?: readonly QuotaRule[]
   /** Hooks of the program. Default: none. */
@@ -141,6 +143,7 @@ export class ServerNode {
       traces,
       keepDeleted: options.keepDeleted ?? (() => false),
       quotas: options.quotas ?? [],
+      bindClientIds: options.bindClientIds ?? false,
       observer: this.#observer(options.observer ?? null),
     })
     this.awareness = new DocumentAwarenesses({ clock, limits, counters, logger, bus, stampUser: options.stampUser ?? null })
@@ -174,6 +177,7 @@ export class ServerNode {
       limits,
       counters,
       traces,
+      bindClientIds: options.bindClientIds ?? false,
       happened: (happening) => this.webhooks.happened(happening),
       editGuard: options.editGuard ?? null,
     })

@@ -251,6 +251,12 @@ export const settings = {
     help: 'a field of awareness states, such as user, into which the server writes the id and name of the authenticated user, whatever the client says there',
     otherwise: 'clients say who they are',
   }),
+  'access.bindClientIds': setting(kinds.flag, false, {
+    group: 'access',
+    flag: '--bind-client-ids',
+    variable: 'WEFT_BIND_CLIENT_IDS',
+    help: 'refuse edits under a Yjs client id that another user was the first to write under in the document; set it on all nodes',
+  }),
   'access.insecureOpen': setting(kinds.flag, false, {
     group: 'access',
     flag: '--insecure-open',

@@ -8,7 +8,8 @@ const AT_ONCE_BYTES_MAX = 64 * 1024
 
 interface Waiting {
   readonly bytes: number
-  readonly admission: Sliced<void>
+  /** A promise never rejects. */
+  readonly admission: Sliced<void> | Promise<Sliced<void>>
 }
 
 export class AdmissionQueue {
@@ -19,6 +20,7 @@ export class AdmissionQueue {
   #waiters: (() => void)[] = []
   /** A queue that was cleared goes on with nothing that it had. */
   #life = {}
+  #running = false
 
   /** `onEmpty` runs when the last one that waited is done. */
   constructor(clock: Clock, onEmpty: () => void) {
@@ -43,7 +45,14 @@ export class AdmissionQueue {
     }
     this.#waiting.push({ bytes, admission })
     this.#bytes += bytes
-    if (this.#waiting.length === 1) void this.#run(this.#life)
+    if (!this.#running) void this.#run(this.#life)
+  }
+
+  /** From within an admission that ends without having done anything: `again` comes in its place, in front of all that came behind it. It never rejects. */
+  postpone(bytes: number, again: Promise<Sliced<void>>): void {
+    this.#waiting.splice(this.#running ? 1 : 0, 0, { bytes, admission: again })
+    this.#bytes += bytes
+    if (!this.#running) void this.#run(this.#life)
   }
 
   /** Resolves when nothing waits any more. */
@@ -55,6 +64,7 @@ export class AdmissionQueue {
   /** Drops what waits. */
   clear(): void {
     this.#life = {}
+    this.#running = false
     this.#waiting = []
     this.#bytes = 0
     this.#settle()
@@ -62,12 +72,15 @@ export class AdmissionQueue {
 
   /** Never rejects. */
   async #run(life: object): Promise<void> {
+    this.#running = true
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      await runInSlices(first.admission, this.#clock, () => this.#life !== life)
+      const admission = first.admission instanceof Promise ? await first.admission : first.admission
+      await runInSlices(admission, this.#clock, () => this.#life !== life)
       if (this.#life !== life) return
       this.#waiting.shift()
       this.#bytes -= first.bytes
     }
+    this.#running = false
     this.#settle()
     this.#onEmpty()
   }

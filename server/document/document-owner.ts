@@ -8,6 +8,7 @@ import { randomId } from '../../core/random.js'
 import type { Fence } from '../../persistence/store.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
+import { ClientIdGuard } from './client-id-guard.js'
 import { CompactionCycle } from './compaction-cycle.js'
 import { DocumentLog } from './document-log.js'
 import { Intake } from './intake.js'
@@ -124,6 +125,8 @@ export class DocumentOwner implements AttachmentOwner {
       sessions: this.#sessions,
       pressure: this.#pressure,
       quota,
+      clientIds:
+        environment.bindClientIds === true ? new ClientIdGuard({ documentId, store: environment.store, known: opened.known }) : null,
       refusal: () => this.#life.refusal,
       durableSeq: () => this.#log.head,
       added: () => {

@@ -2,11 +2,13 @@
 import { unreachable } from '../../core/assert.js'
 import type { WeftError } from '../../core/errors.js'
 import type { Sliced } from '../../core/slices.js'
+import { THE_SERVER } from '../../core/user-id.js'
 import type { InspectedUpdate } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import type { WaitingClients } from '../../protocol/updates/waiting-clients.js'
 import { type Admission, admitting } from './admission.js'
 import { AdmissionQueue } from './admission-queue.js'
+import type { ClientIdGuard } from './client-id-guard.js'
 import { NestingGuard } from './nesting-guard.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import { Repeats, type Submitter } from './pending.js'
@@ -27,6 +29,8 @@ export interface IntakeOptions {
   readonly pressure: DocumentPressure
   /** Null: none bounds the document. */
   readonly quota: DocumentQuota | null
+  /** Null: anybody may write under any Yjs client id. */
+  readonly clientIds: ClientIdGuard | null
   /** Why writes are refused, or null. */
   readonly refusal: () => WeftError | null
   /** The seq through which everything is durable. */
@@ -40,6 +44,11 @@ export interface IntakeOptions {
   /** Nothing is on its way in any more. */
   readonly emptied: () => void
 }
+
+type Intaken =
+  | Admission
+  /** It is to be looked at again, once that has resolved: with why it cannot be, or null. */
+  | { readonly kind: 'unclear'; readonly clear: Promise<WeftError | null> }
 
 const noFirstUses: readonly number[] = []
 
@@ -80,7 +89,7 @@ export class Intake {
 
   /** What it remembers of the document, in memory. */
   get rememberedBytes(): number {
-    return this.#waiting.byteLength + this.#nesting.byteLength
+    return this.#waiting.byteLength + this.#nesting.byteLength + (this.#options.clientIds?.byteLength ?? 0)
   }
 
   submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
@@ -101,15 +110,16 @@ export class Intake {
 
   *#submitting(from: Submitter, bytes: Uint8Array): Sliced<void> {
     const { session, submission } = from
-    const { environment, known, sessions, uncommitted } = this.#options
-    const admission = yield* this.#admitting(bytes)
+    const { environment, known, uncommitted } = this.#options
+    const admission = yield* this.#admitting(bytes, from.user)
     switch (admission.kind) {
+      case 'unclear': {
+        const again = admission.clear.then((error) => (error === null ? this.#submitting(from, bytes) : this.#refusing(from, bytes, error)))
+        this.#queue.postpone(bytes.length, again)
+        return
+      }
       case 'refused':
-        // The tail may be what makes it too large.
-        if (admission.error.code === 'document-too-large' || admission.error.code === 'quota-exceeded') this.#options.tooLarge()
-        if (admission.error.code === 'quota-exceeded') environment.counters.add('updates_over_quota')
-        environment.traces?.refused(bytes, admission.error.code)
-        sessions.refuse(session, submission, admission.error)
+        this.#refuse(from, bytes, admission.error)
         return
       case 'repeat':
         environment.counters.add('updates_already_known')
@@ -121,7 +131,10 @@ export class Intake {
         this.#waiting.take()
         this.#nesting.take()
         // First, so that the durable state vector leaves it out while it becomes known.
-        uncommitted.add(added, from, this.#firstUsesIn(added))
+        const firstUses = this.#firstUsesIn(added)
+        const user = from.user === THE_SERVER ? null : from.user
+        this.#options.clientIds?.used(firstUses, user)
+        uncommitted.add(added, user === from.user ? from : { ...from, user }, firstUses)
         if (uncommitted.last !== null) environment.traces?.waits(bytes, uncommitted.last)
         this.#options.added()
         if (added.blocks.length + added.deletes.length === 1) known.add(added)
@@ -133,7 +146,21 @@ export class Intake {
     }
   }
 
-  *#admitting(bytes: Uint8Array): Sliced<Admission> {
+  // biome-ignore lint/correctness/useYield: it takes the place of a longer one.
+  *#refusing(from: Submitter, bytes: Uint8Array, error: WeftError): Sliced<void> {
+    this.#refuse(from, bytes, error)
+  }
+
+  #refuse({ session, submission }: Submitter, bytes: Uint8Array, error: WeftError): void {
+    const { environment, sessions, tooLarge } = this.#options
+    // The tail may be what makes it too large.
+    if (error.code === 'document-too-large' || error.code === 'quota-exceeded') tooLarge()
+    if (error.code === 'quota-exceeded') environment.counters.add('updates_over_quota')
+    environment.traces?.refused(bytes, error.code)
+    sessions.refuse(session, submission, error)
+  }
+
+  *#admitting(bytes: Uint8Array, user: string | null): Sliced<Intaken> {
     const { environment, image, known, uncommitted, pressure, refusal } = this.#options
     const before = refusal()
     if (before !== null) return { kind: 'refused', error: before }
@@ -142,6 +169,12 @@ export class Intake {
     // It may have been quarantined meanwhile.
     if (admission.kind !== 'new') return admission
     const { added } = admission
+    const verdict = this.#options.clientIds?.judge(added, user)
+    if (verdict?.kind === 'unclear') return verdict
+    if (verdict?.kind === 'foreign') {
+      environment.counters.add('updates_of_others_ids')
+      return { kind: 'refused', error: verdict.error }
+    }
     const waiting = this.#waiting.admits(added) ? null : yield* this.#waiting.admitting(added)
     const nesting = waiting !== null || this.#nesting.admits(added) ? null : yield* this.#nesting.admitting(added)
     const since = waiting ?? nesting ?? refusal() ?? this.#overQuota(added, documentBytes)

@@ -22,6 +22,8 @@ export interface OwnerEnvironment extends CompactionEnvironment {
   readonly busyness: Busyness
   /** Null: there are none. */
   readonly quotas: Quotas | null
+  /** Whether an edit may bear only client ids that are new to its document, or of its own user. Default: it may bear any. */
+  readonly bindClientIds?: boolean
   /** Follows some edits. Default: none. */
   readonly traces?: EditTraces | null
 }

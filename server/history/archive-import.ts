@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { WeftError } from '../../core/errors.js'
 import type { MemoryCharge } from '../../core/memory-budget.js'
 import { randomId } from '../../core/random.js'
+import { THE_SERVER } from '../../core/user-id.js'
 import type { ClientIdUse } from '../../persistence/store.js'
 import { divideByClient } from '../../protocol/updates/by-client.js'
 import { type ArchiveEntry, readArchive } from './archive-format.js'
@@ -94,7 +95,13 @@ export class ArchiveImport {
     const exists = (await store.listDocuments({ prefix: documentId, limit: 1 })).items[0]?.documentId === documentId
     const unfinished = exists ? await this.#unfinished() : null
     if (exists && unfinished?.digest !== digest) {
-      if (state !== null) return { seq: (await submitEdits(this.#options, documentId, [{ update: state, user: author }])).seq, versions: 0 }
+      if (state !== null) {
+        const bound = this.#options.bindClientIds === true
+        const edits = bound
+          ? dividedByUser(state, (clientId) => users.get(clientId) ?? THE_SERVER, THE_SERVER)
+          : [{ update: state, user: author }]
+        return { seq: (await submitEdits(this.#options, documentId, edits)).seq, versions: 0 }
+      }
       throw new WeftError(
         'document-exists',
         unfinished === null
@@ -138,13 +145,14 @@ export class ArchiveImport {
       batch.bytes += bytes
       charge.set(heldBy(users) + batch.bytes)
     }
-    const addWhole = (update: Uint8Array): Promise<void> => add('', [{ update, user: null }], update.length)
+    const bound = this.#options.bindClientIds === true
+    const addWhole = (update: Uint8Array): Promise<void> => add('', [{ update, user: bound ? THE_SERVER : null }], update.length)
     for await (const entry of entries)
       switch (entry.entry) {
         case 'author':
           break
         case 'edit':
-          await add(peopleOf(entry), partsOf(entry, users), entry.data.length)
+          await add(peopleOf(entry), partsOf(entry, users, bound), entry.data.length)
           break
         case 'base':
         case 'state':
@@ -181,14 +189,24 @@ function peopleOf({ users }: Edit): string {
 }
 
 /** Of what several wrote together, that is whose client id it bears; of what they deleted, and of other ids, nobody can say whose it is. */
-function partsOf({ users, data }: Edit, known: ReadonlyMap<number, string>): readonly AuthoredUpdate[] {
+function partsOf({ users, data }: Edit, known: ReadonlyMap<number, string>, bound: boolean): readonly AuthoredUpdate[] {
   const [only = null] = users
+  // Where client ids are bound to users, what one passed on of another is written as that one's, whose client id it bears.
+  if (bound) return dividedByUser(data, (clientId) => known.get(clientId) ?? only ?? THE_SERVER, only ?? THE_SERVER)
   if (users.length <= 1) return [{ update: data, user: only }]
-  const { structs, deletes } = divideByClient(data, (clientId) => {
-    const user = known.get(clientId) ?? null
-    return user !== null && users.includes(user) ? user : null
-  })
-  return [...[...structs].map(([user, update]) => ({ update, user })), ...(deletes === null ? [] : [{ update: deletes, user: null }])]
+  return dividedByUser(
+    data,
+    (clientId) => {
+      const user = known.get(clientId) ?? null
+      return user !== null && users.includes(user) ? user : null
+    },
+    null,
+  )
+}
+
+function dividedByUser(data: Uint8Array, userOf: (clientId: number) => string | null, deleter: string | null): readonly AuthoredUpdate[] {
+  const { structs, deletes } = divideByClient(data, userOf)
+  return [...[...structs].map(([user, update]) => ({ update, user })), ...(deletes === null ? [] : [{ update: deletes, user: deleter }])]
 }
 
 /** At least one page, so that the document is begun. */

@@ -34,6 +34,8 @@ export interface HistoryOptions {
   /** Of what is held while a document is brought in. */
   readonly account: MemoryAccount
   readonly counters: Counters
+  /** Whether the documents take only edits under client ids of their users. Default: they take any. */
+  readonly bindClientIds?: boolean
   /** Null, or not there: no edit is followed. */
   readonly traces?: EditTraces | null
   /** Told, before it is answered, of what is done that no log tells of. Never rejects. Default: nobody is told. */

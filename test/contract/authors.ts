@@ -62,6 +62,9 @@ export function authorsContract(test: ContractTest): void {
     ])
     const times = new Map((await store.readAuthors('a', { afterSeq: 0, limit: 9 })).items.map(({ seq, committedAt }) => [seq, committedAt]))
     for (const { seq, usedAt } of await firstUses(store, 'a')) assert.equal(usedAt, times.get(seq))
+    // One id is looked for by the one before it.
+    assert.deepEqual(withoutTime((await store.readFirstUses('a', { after: 6, limit: 1 })).items), [{ clientId: 7, user: 'ann', seq: 1 }])
+    assert.notEqual((await store.readFirstUses('a', { after: 7, limit: 1 })).items[0]?.clientId, 8)
     const page = await store.readFirstUses('a', { limit: 3 })
     assert.equal(page.next, 2 ** 32 - 1)
     assert.deepEqual(withoutTime((await store.readFirstUses('a', { after: 2 ** 32 - 1, limit: 3 })).items), [

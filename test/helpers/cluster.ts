@@ -43,6 +43,7 @@ export interface ClusterOptions {
   readonly limits?: Partial<Limits>
   readonly tuning?: Partial<DocumentTuning>
   readonly authorize?: Authorize
+  readonly bindClientIds?: boolean
   /** What follows edits on a node. Default: nothing. */
   readonly traces?: (nodeId: string) => EditTraces
 }
@@ -164,6 +165,7 @@ export class ClusterNode {
       tuning: { ...defaultTuning, ...cluster.options.tuning },
       busyness: () => 1,
       keepDeleted: () => false,
+      bindClientIds: cluster.options.bindClientIds ?? false,
     })
     this.manager = new ShardManager({
       ...common,

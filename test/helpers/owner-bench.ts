@@ -27,6 +27,7 @@ export interface OwnerBenchOptions {
   readonly broadcast?: BroadcastOrder
   readonly compactor?: Compactor
   readonly keepDeleted?: (documentId: string) => boolean
+  readonly bindClientIds?: boolean
 }
 
 export class OwnerBench {
@@ -71,6 +72,7 @@ export class OwnerBench {
       tuning: { ...defaultTuning, ...options.tuning },
       busyness: options.busyness ?? (() => 1),
       keepDeleted: options.keepDeleted ?? (() => false),
+      bindClientIds: options.bindClientIds ?? false,
     })
   }
 

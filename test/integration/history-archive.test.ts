@@ -23,8 +23,10 @@ async function start(
   context: TestContext,
   limits = {},
   quotas: readonly string[] = [],
+  bindClientIds = false,
 ): Promise<{ readonly server: WeftServer; readonly api: ApiClient }> {
-  const server = await createServer({ dataDir: temporaryFolder(context), demo: false, logger: silentLogger, limits, quotas })
+  const access = { bindClientIds }
+  const server = await createServer({ dataDir: temporaryFolder(context), demo: false, logger: silentLogger, limits, quotas, access })
   await server.listen(0)
   context.after(() => server.close())
   return { server, api: new ApiClient(server.url) }
@@ -71,7 +73,8 @@ test('H5: an archive brings content, versions with their times, and who wrote it
   const response = await fetch(`${from.server.url}/api/v1${ARCHIVE}`)
   assert.equal(response.headers.get('content-type'), 'application/gzip')
   const archive = new Uint8Array(await response.arrayBuffer())
-  const into = await start(context)
+  // Where client ids are bound to users, the server itself brings in what they wrote.
+  const into = await start(context, {}, [], true)
   const sent = await into.api.ask('PUT', ARCHIVE, archive, { 'content-type': 'application/gzip' })
   assert.equal(sent.status, 201, sent.text)
   const { length } = (await historyOf(from.server).versions(ID, { limit: 10 })).items

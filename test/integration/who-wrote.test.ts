@@ -106,6 +106,41 @@ test('H5: who types on one node is in the log that another node writes', async (
   assert.deepEqual(await whoWrote(owner.memory), { users: ['ann', 'ben', 'cat'], uses: ['1 ann', '2 ben', '3 cat'] })
 })
 
+test('H5: where client ids are bound, who uses the id of somebody on another node is refused, also by the next owner; the client says so and reads on', async (context) => {
+  const cluster = await TestCluster.start(context, { nodes: 2, authorize: byToken, bindClientIds: true })
+  const owner = cluster.nodes.find((node) => node.owns(DOCUMENT))
+  const other = cluster.nodes.find((node) => !node.owns(DOCUMENT))
+  assert.ok(owner !== undefined && other !== undefined)
+  const ofAnn = await typeAs(context, other.url, 'ann', 5)
+  const forge = async (url: string, token: string): Promise<void> => {
+    const doc = new Y.Doc()
+    doc.clientID = 5
+    const connection = connect(url, { token, logger: silentLogger })
+    const session = connection.open(DOCUMENT, doc)
+    await session.synced
+    // Yjs itself takes another id when it meets its own.
+    doc.clientID = 5
+    doc.getText('text').insert(0, 'forged ')
+    await assert.rejects(session.saved(), { code: 'forbidden', message: /client id 5 is of another user/ })
+    await connection.close()
+    doc.destroy()
+  }
+  await Promise.all([forge(owner.url, 'eve'), forge(other.url, 'eve'), forge(owner.url, '')])
+  await owner.kill()
+  await eventually('the other node has the document', () => other.owns(DOCUMENT))
+  await forge(other.url, 'eve')
+  ofAnn.getText('text').insert(0, 'more ')
+  await typeAs(context, other.url, 'ben', 6)
+  const { users, uses } = await whoWrote(other.memory)
+  assert.deepEqual(
+    [[...new Set(users)], uses],
+    [
+      ['ann', 'ben'],
+      ['5 ann', '6 ben'],
+    ],
+  )
+})
+
 test('H5, D3: a folder of the version before opens with all that is in it, and its next rows name their users', async (context) => {
   const dataDir = temporaryFolder(context)
   const written = readFileSync(path.join(repositoryRoot, 'test/fixtures/folder-of-format-1/weft.mdb.gz'))
