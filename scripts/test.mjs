@@ -31,7 +31,7 @@ function testFiles(folder) {
     .sort()
 }
 
-/** Runs the tests of some folders in one process each, at most `concurrency` at a time. */
+/** Runs the test files of some folders in a process each, at most `concurrency` at a time: most of their time many of them wait. */
 function runTests(title, folders, concurrency, env) {
   const files = folders.flatMap(testFiles)
   if (files.length === 0) return true
@@ -53,8 +53,7 @@ const env = { ...process.env, WEFT_CHROMIUM: ensureChromium(), ...ensureRedis(),
 
 const results = [
   runTests('unit, contract, simulation', ['unit', 'contract', 'simulation'], 2, env),
-  runTests('integration', ['integration'], 2, env),
-  runTests('fault', ['fault'], 2, env),
-  runTests('browser', ['browser'], 1, env),
+  runTests('integration, fault', ['integration', 'fault'], 3, env),
+  runTests('browser', ['browser'], 2, env),
 ]
 process.exit(results.includes(false) ? 1 : 0)

@@ -8,6 +8,15 @@ import net from 'node:net'
  */
 export type ProxyPath = 'open' | 'cut' | 'hold-both' | 'hold-requests' | 'hold-answers'
 
+/**
+ * In Node 20 to 24, a socket that is reset while its end is on its way is neither reset nor closed: its descriptor stays open, and the process, at its
+ * exit, waits for it without end (`reset EINVAL`; uv_tcp_close_reset takes no socket that is shutting down). Such a one is closed instead.
+ */
+function resetOrDestroy(socket: net.Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 interface Target {
   readonly host: string
   readonly port: number
@@ -165,6 +174,6 @@ export class TcpProxy {
   }
 
   #reset({ client, target }: Pair): void {
-    for (const socket of [client, target]) if (!socket.destroyed) socket.resetAndDestroy()
+    for (const socket of [client, target]) if (!socket.destroyed) resetOrDestroy(socket)
   }
 }
