@@ -42,10 +42,10 @@ export interface DeadLetter {
 const WAITING_MAX = 10_000
 const RETRY_MS_MIN = 1_000
 const RETRY_MS_MAX = 3_600_000
-/** An event is told by whoever has claimed it, for so long at least. */
-const CLAIM_MS = 60_000
-/** What another node began to tell and did not, and what was there at the start. */
-const LOOK_MS = 30_000
+/** An event is told by whoever has claimed it: somewhat longer than an address may take for its answer. */
+const CLAIM_MS = 20_000
+/** How often it is looked for what another node began to tell and did not. */
+const LOOK_MS = 15_000
 const DAY_MS = 86_400_000
 
 export class EventQueue {
