@@ -36,11 +36,14 @@ export function openPage({ defaultName, start }: PageOptions): void {
 
   let permit: ((writable: boolean) => void) | undefined
   let permitted: boolean | undefined
+  let started = false
   const look = (): void => {
     // What is typed without the server is kept, so offline is a state to work in.
     const readable = session.status.state === 'offline' || session.status.state === 'saved' || session.status.state === 'saving'
     if (permit === undefined) {
-      if (!readable) return
+      // An editor that writes its first paragraph changes the status while it is being made.
+      if (!readable || started) return
+      started = true
       const room = element('main', HTMLElement)
       room.removeAttribute('aria-busy')
       permit = start({ doc, session, identity, room })

@@ -19,6 +19,8 @@ export interface EditorLook {
   readonly notText?: string
   /** The names at the cursors of others. */
   readonly cursor: string
+  /** The document that is opened. Default: `exampleDocument`. */
+  readonly document?: string
 }
 
 export const codeMirror: EditorLook = {
@@ -48,9 +50,16 @@ export class ExamplePage {
     })
   }
 
-  static async open(browser: Browser, server: ServerProcess, name: string, look: EditorLook = codeMirror): Promise<ExamplePage> {
+  /** `path`: where the server has the page. */
+  static async open(
+    browser: Browser,
+    server: ServerProcess,
+    name: string,
+    look: EditorLook = codeMirror,
+    path = '/',
+  ): Promise<ExamplePage> {
     const example = new ExamplePage(await (await newPerson(browser, name, '#0f766e')).newPage(), look)
-    await example.page.goto(`${server.url}/?doc=${exampleDocument}&name=${name}`)
+    await example.page.goto(`${server.url}${path}?doc=${look.document ?? exampleDocument}&name=${name}`)
     await example.page.locator(look.input).waitFor()
     return example
   }
@@ -102,15 +111,26 @@ export class ExamplePage {
  * Runs `body` with an example and the server that it starts, on a new data folder. Failures leave screenshots; afterwards all pages of the browser are closed and
  * the server is gone.
  */
-export async function withExample(example: string, browser: Browser, body: (server: ServerProcess) => Promise<void>): Promise<void> {
+export function withExample(example: string, browser: Browser, body: (server: ServerProcess) => Promise<void>): Promise<void> {
+  return withExamples(example, join(example, 'start.mjs'), [], browser, body)
+}
+
+/** The same with several examples on one server. `script` is in the folder of the examples. */
+export async function withExamples(
+  name: string,
+  script: string,
+  examples: readonly string[],
+  browser: Browser,
+  body: (server: ServerProcess) => Promise<void>,
+): Promise<void> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'weft-example-'))
   const server = await ServerProcess.start({
     dataFolder,
-    script: { file: join(repositoryRoot, 'examples', example, 'start.mjs'), arguments: (port) => [String(port), dataFolder] },
+    script: { file: join(repositoryRoot, 'examples', script), arguments: (port) => [String(port), dataFolder, ...examples] },
     environment: { NODE_ENV: 'development' },
   })
   try {
-    await withScreenshots(example, browser, () => body(server))
+    await withScreenshots(name, browser, () => body(server))
   } finally {
     await Promise.all(browser.contexts().map((context) => context.close()))
     await server.dispose()
