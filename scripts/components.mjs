@@ -1,4 +1,4 @@
-// The programs that the tests need beside Node: a Chromium and a Redis. Finds what is there, installs what is missing where that is possible,
+// The programs that the tests need beside Node: a Chromium, a Redis, and the proxies that people put in front of a server. Finds what is there, installs what is missing where that is possible,
 // and otherwise says how to get it.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
@@ -23,13 +23,16 @@ function runs(command, args) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
 
-/** Installs a Debian or Ubuntu package. False where that is not possible: another system, no root, no network. */
-function aptInstall(packageName) {
+let listsAreFresh = false
+
+/** Installs Debian or Ubuntu packages. False where that is not possible: another system, no root, no network. */
+function aptInstall(...packageNames) {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || onPath(['apt-get']) === null) return false
-  console.log(`Installing ${packageName} with apt-get; this happens once.`)
+  console.log(`Installing ${packageNames.join(', ')} with apt-get; this happens once.`)
   const options = { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
-  spawnSync('apt-get', ['update', '-q'], options)
-  return spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', packageName], options).status === 0
+  if (!listsAreFresh) spawnSync('apt-get', ['update', '-q'], options)
+  listsAreFresh = true
+  return spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packageNames], options).status === 0
 }
 
 const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
@@ -76,4 +79,34 @@ export function ensureRedis() {
     'The tests need the server program of Redis or Valkey, which they start, kill and start again. Install one (Debian: ' +
       '`apt-get install redis-server`, macOS: `brew install redis`), or set WEFT_REDIS_SERVER to the path of its executable.',
   )
+}
+
+/** Where Debian puts a program, and in which package it comes. */
+const proxyPrograms = [
+  { variable: 'WEFT_NGINX', program: 'nginx', packageName: 'nginx-light' },
+  { variable: 'WEFT_HAPROXY', program: 'haproxy', packageName: 'haproxy' },
+  { variable: 'WEFT_CADDY', program: 'caddy', packageName: 'caddy' },
+  { variable: 'WEFT_OPENSSL', program: 'openssl', packageName: 'openssl' },
+]
+
+/**
+ * nginx, HAProxy and Caddy, for which there are configurations, and OpenSSL, which makes a certificate for them: as environment variables for the tests, each the path of an
+ * executable. Throws an Error that says how to get them.
+ */
+export function ensureProxies() {
+  // Whoever is not root has the folder of some of them not in the path.
+  const find = ({ variable, program }) =>
+    process.env[variable] ??
+    onPath([program]) ??
+    ['/usr/sbin', '/sbin'].map((folder) => join(folder, program)).find((file) => existsSync(file)) ??
+    null
+  const missing = () => proxyPrograms.filter((one) => find(one) === null)
+  if (missing().length > 0) aptInstall(...missing().map(({ packageName }) => packageName))
+  const still = missing()
+  if (still.length > 0)
+    throw new Error(
+      `The configurations for proxies are tried with ${still.map(({ program }) => program).join(', ')}. Install them (Debian: ` +
+        `\`apt-get install ${still.map(({ packageName }) => packageName).join(' ')}\`), or set ${still.map(({ variable }) => variable).join(', ')} to the paths of their executables.`,
+    )
+  return Object.fromEntries(proxyPrograms.map((one) => [one.variable, find(one)]))
 }

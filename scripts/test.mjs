@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from './build.mjs'
-import { ensureChromium, ensureRedis } from './components.mjs'
+import { ensureChromium, ensureProxies, ensureRedis } from './components.mjs'
 import { ensureRuntimes } from './runtimes.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
@@ -49,7 +49,7 @@ if (words.length === 0) {
 
 console.log('\n== types and build')
 await build({ ifStale: words.length > 0 })
-const env = { ...process.env, WEFT_CHROMIUM: ensureChromium(), ...ensureRedis(), ...ensureRuntimes() }
+const env = { ...process.env, WEFT_CHROMIUM: ensureChromium(), ...ensureRedis(), ...ensureProxies(), ...ensureRuntimes() }
 
 const results = [
   runTests('unit, contract, simulation', ['unit', 'contract', 'simulation'], 2, env),
