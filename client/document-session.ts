@@ -2,6 +2,7 @@
 
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import { Doc } from 'yjs'
 import type { Permission } from '../core/permission.js'
 import { Backoff } from './backoff.js'
 import { deferred } from './deferred.js'
@@ -15,6 +16,7 @@ import {
 } from './document-history.js'
 import { DocumentSync } from './document-sync.js'
 import type { ReceivedMessage } from './document-sync-events.js'
+import { Draft } from './draft.js'
 import { Emitter } from './emitter.js'
 import type { Refusal } from './errors.js'
 import type { OpenOptions, Settings } from './options.js'
@@ -194,6 +196,14 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
       options as PresenceOptions<never>,
     )
     return this.#presence as unknown as SessionPresence<State, Cursor>
+  }
+
+  /**
+   * A copy to try something out in: what others edit comes in, what is edited in it stays in it until `merge()`. `doc`: a draft that was kept, to go on with. Default: a
+   * new one.
+   */
+  fork(doc: Y.Doc = new Doc()): Draft {
+    return new Draft(this, doc)
   }
 
   /** The versions of the document, newest first. Takes the right `admin`. Rejects with RefusedError, and with an Error while the server cannot be asked. */

@@ -114,4 +114,7 @@ export const importRules = {
   'client/react': ['client', 'client/index.ts', 'client/binding'],
   'client/vue': ['client', 'client/index.ts', 'client/binding'],
   'client/svelte': ['client', 'client/index.ts', 'client/binding'],
+  // What not every application needs, beside the client.
+  'client/undo': ['client'],
+  'client/subdocuments': ['client'],
 }

@@ -160,6 +160,9 @@ async function compileWithTypeScript5({ project }: InstalledPackage): Promise<vo
       savedIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.toFixed())
       // @ts-expect-error The declarations were read: it is a number.
       savedIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.trim())
+      import { type Subdocuments } from 'weft-sync/subdocuments'
+      import { type UndoHistory } from 'weft-sync/undo'
+      export const further = ({ canUndo }: UndoHistory, { unsaved }: Subdocuments): boolean => canUndo && unsaved.toFixed() === '0'
     `
   const common = { strict: true, noEmit: true, target: 'es2022', lib: ['es2023', 'dom'], types: ['node'], skipLibCheck: true }
   for (const [name, options] of [
