@@ -10,8 +10,10 @@ import { sideBySide } from './side-by-side.js'
 const oneMachine = ['latency', 'transports', 'room', 'documents', 'joins', 'cursors', 'scoped-cursors', 'memory', 'connections']
 /** These need PostgreSQL or Redis as the tests do, and run by name. */
 const cluster = ['postgres', 'link', 'redis', 'takeover', 'viewers']
+/** Some minutes, by name. */
+const long = ['limits']
 const parts = ['store', 'updates', 'history']
-const names = [...oneMachine, ...cluster, ...parts]
+const names = [...oneMachine, ...cluster, ...parts, ...long]
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'))
 const unknown = wanted.filter((name) => !names.includes(name))
