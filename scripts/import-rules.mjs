@@ -117,4 +117,5 @@ export const importRules = {
   // What not every application needs, beside the client.
   'client/undo': ['client'],
   'client/subdocuments': ['client'],
+  'client/tabs': ['client'],
 }

@@ -98,8 +98,11 @@ test('D3: two people work in Monaco, Lexical, BlockNote and a list, the server i
 async function killWhileWorking(browser: Browser, server: ServerProcess): Promise<void> {
   const scenes = await Promise.all(editors.map((editor) => Scene.open(editor, browser, server)))
   await Promise.all(scenes.map((scene) => scene.workTogether()))
+  const [monaco] = scenes
+  await monaco?.openSecondTab()
   await server.kill()
   await Promise.all(scenes.map((scene) => scene.workAlone()))
+  await monaco?.showsInSecondTab()
   // One opens the folder at a time.
   for (const scene of scenes) await scene.assertStored(server.dataFolder)
   await server.restart()
@@ -111,6 +114,7 @@ class Scene {
   readonly #editor: Editor
   readonly #noor: ExamplePage
   readonly #tove: ExamplePage
+  #second: ExamplePage | null = null
 
   private constructor(editor: Editor, noor: ExamplePage, tove: ExamplePage) {
     this.#editor = editor
@@ -125,6 +129,20 @@ class Scene {
     const noor = await open('Noor')
     await noor.state('saved')
     return new Scene(editor, noor, await open('Tove'))
+  }
+
+  /** Of the first person, in the same browser. */
+  async openSecondTab(): Promise<void> {
+    this.#second = await this.#noor.anotherTab()
+    await this.#second.state('saved')
+  }
+
+  /** What was typed while the server is away, from tab to tab. */
+  async showsInSecondTab(): Promise<void> {
+    assert.ok(this.#second !== null)
+    await this.#shows(this.#second, 'Soup. Bread. Noor, offline.')
+    await this.#second.state('offline')
+    await this.#second.page.close()
   }
 
   async workTogether(): Promise<void> {

@@ -64,6 +64,14 @@ export class ExamplePage {
     return example
   }
 
+  /** Another tab of the same person with the same page. */
+  async anotherTab(): Promise<ExamplePage> {
+    const example = new ExamplePage(await this.page.context().newPage(), this.#look)
+    await example.page.goto(this.page.url())
+    await example.page.locator(this.#look.input).waitFor()
+    return example
+  }
+
   async type(text: string): Promise<void> {
     await this.page.locator(this.#look.input).focus()
     await this.page.keyboard.press('Control+End')

@@ -161,8 +161,9 @@ async function compileWithTypeScript5({ project }: InstalledPackage): Promise<vo
       // @ts-expect-error The declarations were read: it is a number.
       savedIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.trim())
       import { type Subdocuments } from 'weft-sync/subdocuments'
+      import { type Tabs } from 'weft-sync/tabs'
       import { type UndoHistory } from 'weft-sync/undo'
-      export const further = ({ canUndo }: UndoHistory, { unsaved }: Subdocuments): boolean => canUndo && unsaved.toFixed() === '0'
+      export const further = ({ canUndo }: UndoHistory, { unsaved }: Subdocuments, tabs: Tabs): boolean => canUndo && unsaved.toFixed() === '0' && tabs.close() === undefined
     `
   const common = { strict: true, noEmit: true, target: 'es2022', lib: ['es2023', 'dom'], types: ['node'], skipLibCheck: true }
   for (const [name, options] of [
