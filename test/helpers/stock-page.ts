@@ -1,10 +1,6 @@
 // A page with the unchanged y-websocket provider in its browser build, bundled on the spot, for tests beside the demo.
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { build } from 'esbuild'
 import type { Browser, Page } from 'playwright-core'
-import { newPerson } from './browser.js'
+import { openScript } from './scripted-page.js'
 import type { ServerProcess } from './server-process.js'
 
 const script = `
@@ -47,28 +43,7 @@ export class StockPage {
   }
 
   static async open(browser: Browser, server: ServerProcess, documentId: string): Promise<StockPage> {
-    const bundle = await build({
-      stdin: { contents: script, resolveDir: process.cwd() },
-      bundle: true,
-      format: 'iife',
-      write: false,
-      logLevel: 'error',
-    })
-    const page = await (await newPerson(browser, 'Stock', '#4338ca')).newPage()
-    // Served from an origin of its own, as an application would be. (A page made up by the test would count as public, and Chromium
-    // keeps public pages away from sockets of this machine.)
-    const application = createServer((request, response) => {
-      const script = request.url === '/stock.js'
-      response.setHeader('content-type', script ? 'text/javascript' : 'text/html')
-      response.end(script ? bundle.outputFiles[0]?.contents : '<!doctype html><title>Stock client</title><script src="/stock.js"></script>')
-    })
-    await once(application.listen(0, '127.0.0.1'), 'listening')
-    try {
-      await page.goto(`http://127.0.0.1:${(application.address() as AddressInfo).port}/`)
-    } finally {
-      application.closeAllConnections()
-      application.close()
-    }
+    const page = await openScript(browser, 'Stock', script)
     await page.evaluate(([url, id]) => stock.open(url, id), [server.webSocketUrl, documentId] as const)
     return new StockPage(page)
   }

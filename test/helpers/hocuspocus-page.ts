@@ -1,0 +1,126 @@
+// A page full of Hocuspocus' published providers, unchanged, of three major versions: each has a document of its own, types, loses its connection now and then,
+// and keeps account of what its provider has called synced.
+import type { Browser, Page } from 'playwright-core'
+import { openScript } from './scripted-page.js'
+
+const script = `
+  import * as v2 from 'hocuspocus-provider-2'
+  import * as v3 from 'hocuspocus-provider-3'
+  import * as v4 from '@hocuspocus/provider'
+  import * as Y from 'yjs'
+  const packages = { 2: v2, 3: v3, 4: v4 }
+  const clients = []
+  let timer
+  globalThis.hocuspocus = {
+    open(url, name, who, version, sessions) {
+      const { HocuspocusProvider, HocuspocusProviderWebsocket } = packages[version]
+      const socket = new HocuspocusProviderWebsocket({ url, delay: 50, minDelay: 50, maxDelay: 200 })
+      for (let session = 0; session < sessions; session++) {
+        const document = new Y.Doc()
+        const provider = new HocuspocusProvider({
+          name, document, token: '', websocketProvider: socket, broadcast: false, sessionAwareness: sessions > 1,
+        })
+        provider.attach?.()
+        const client = { who: who + '.' + session, version, document, provider, socket, typed: [], settled: 0 }
+        provider.setAwarenessField('user', { name: client.who })
+        clients.push(client)
+      }
+    },
+    // Each types a word in turn; now and then one loses its connection for a moment.
+    work(everyMs, seed) {
+      let state = seed
+      const random = (n) => (state = (state * 48271) % 2147483647) % n
+      timer = setInterval(() => {
+        for (const client of clients) this.settle(client)
+        const client = clients[random(clients.length)]
+        const word = client.who + '-' + client.typed.length + ';'
+        client.document.getText('body').insert(client.document.getText('body').length, word)
+        client.typed.push(word)
+        if (random(12) === 0) {
+          client.socket.disconnect()
+          setTimeout(() => void client.socket.connect(), 100 + random(200))
+        }
+      }, everyMs)
+    },
+    rest() {
+      clearInterval(timer)
+    },
+    // What was typed before a moment at which nothing was unsynced. Version 2 counts below zero after it came back, and says nothing then.
+    settle(client) {
+      if (client.version > 2 && client.provider.synced && client.provider.unsyncedChanges === 0) client.settled = client.typed.length
+    },
+    report() {
+      for (const client of clients) this.settle(client)
+      return clients.map(({ who, document, provider, typed, settled }) => ({
+        who,
+        typed,
+        settled: typed.slice(0, settled),
+        text: document.getText('body').toString(),
+        inStep: provider.synced && provider.unsyncedChanges <= 0,
+        people: [...provider.awareness.getStates().values()].map(({ user }) => user?.name).sort(),
+      }))
+    },
+    states: () => clients.map(({ document }) => [...Y.encodeStateAsUpdate(document)]),
+  }
+`
+
+interface Providers {
+  open(url: string, name: string, who: string, version: 2 | 3 | 4, sessions: number): void
+  work(everyMs: number, seed: number): void
+  rest(): void
+  report(): ClientReport[]
+  states(): number[][]
+}
+declare const hocuspocus: Providers
+
+export interface ClientReport {
+  readonly who: string
+  /** Every word, in order. */
+  readonly typed: readonly string[]
+  /** Those of them that the provider had as synced. */
+  readonly settled: readonly string[]
+  readonly text: string
+  readonly inStep: boolean
+  /** Whom it sees, itself included. */
+  readonly people: readonly string[]
+}
+
+export class HocuspocusPage {
+  readonly page: Page
+
+  private constructor(page: Page) {
+    this.page = page
+  }
+
+  static async open(browser: Browser, name: string): Promise<HocuspocusPage> {
+    return new HocuspocusPage(await openScript(browser, name, script))
+  }
+
+  /** A socket of its own with so many sessions on the document. */
+  connect(url: string, document: string, who: string, version: 2 | 3 | 4, sessions = 1): Promise<void> {
+    return this.page.evaluate(([to, name, client, major, count]) => hocuspocus.open(to, name, client, major, count), [
+      url,
+      document,
+      who,
+      version,
+      sessions,
+    ] as const)
+  }
+
+  work(everyMs: number, seed: number): Promise<void> {
+    return this.page.evaluate(([ms, from]) => hocuspocus.work(ms, from), [everyMs, seed] as const)
+  }
+
+  rest(): Promise<void> {
+    return this.page.evaluate(() => hocuspocus.rest())
+  }
+
+  report(): Promise<ClientReport[]> {
+    return this.page.evaluate(() => hocuspocus.report())
+  }
+
+  /** Each client's document, encoded. */
+  async states(): Promise<Uint8Array[]> {
+    return (await this.page.evaluate(() => hocuspocus.states())).map((state) => Uint8Array.from(state))
+  }
+}
