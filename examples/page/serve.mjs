@@ -5,6 +5,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { compile } from 'svelte/compiler'
 import { createServer } from 'weft-sync/server'
 
 const builds = fileURLToPath(new URL('../../build', import.meta.url))
@@ -47,12 +48,24 @@ async function bundle(example, page) {
     loader: { '.ttf': 'file' },
     // React and Vue have a smaller form for production.
     define: { 'process.env.NODE_ENV': JSON.stringify(process.env.NODE_ENV ?? 'production') },
+    plugins: [svelte],
     logLevel: 'warning',
   })
   const index = existsSync(named('index.html')) ? named('index.html') : fileURLToPath(new URL('index.html', import.meta.url))
   // An editor that brings its look with its code.
   const look = existsSync(join(page, 'main.css')) ? '<link rel="stylesheet" href="main.css" />' : ''
   await writeFile(join(page, 'index.html'), (await readFile(index, 'utf8')).replace('</head>', `${look}</head>`))
+}
+
+/** Components of Svelte, whose styles are in the page's. */
+const svelte = {
+  name: 'svelte',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.svelte$/ }, async ({ path }) => {
+      const { js, warnings } = compile(await readFile(path, 'utf8'), { filename: path, generate: 'client', css: 'external' })
+      return { contents: js.code, loader: 'js', warnings: warnings.map(({ message }) => ({ text: message })) }
+    })
+  },
 }
 
 async function serve(demo) {

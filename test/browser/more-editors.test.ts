@@ -1,10 +1,10 @@
-// Four more examples in one real browser, on one server that serves them all: two people in each, their cursors, and a server that is killed under all of them.
+// Five more examples in one real browser, on one server that serves them all: two people in each, their cursors, and a server that is killed under all of them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import * as Y from 'yjs'
 import { launchBrowser } from '../helpers/browser.js'
-import { type EditorLook, ExamplePage, withExamples } from '../helpers/example-page.js'
+import { codeMirror, type EditorLook, ExamplePage, withExamples } from '../helpers/example-page.js'
 import type { ServerProcess } from '../helpers/server-process.js'
 import { eventually } from '../helpers/states.js'
 import { storedDocument } from '../helpers/stored-document.js'
@@ -52,6 +52,12 @@ const editors: readonly Editor[] = [
     ...typed,
   },
   {
+    example: 'svelte-editor',
+    look: { ...codeMirror, document: 'more/svelte' },
+    textIn: (doc) => doc.getText('body').toString(),
+    ...typed,
+  },
+  {
     example: 'todo-list',
     look: { document: 'more/todo', input: '[name="text"]', line: 'ol li', cursor: 'ol .at' },
     textIn: (doc) =>
@@ -84,7 +90,7 @@ function lexicalText(root: Y.XmlText): string {
 
 const names = editors.map(({ example }) => example)
 
-test('D3: two people work in Monaco, Lexical, BlockNote and a list, the server is killed under them all, and words and cursors are there again', {
+test('D3: two people work in Monaco, Lexical, BlockNote, CodeMirror with Svelte, and a list, the server is killed under them all, and words and cursors are there again', {
   timeout: 120_000,
 }, async () => {
   const browser = await launchBrowser()
