@@ -56,12 +56,31 @@ export function hasAllOf(doc: Y.Doc, serverStateVector: Uint8Array): boolean {
  */
 export function lacksOnly(doc: Y.Doc, serverStateVector: Uint8Array, unsaved: Uint8Array | null): boolean {
   const server = Y.decodeStateVector(serverStateVector)
-  const ours = unsaved === null ? new Map<number, number>() : Y.parseUpdateMeta(unsaved).from
+  const ours = new Map<number, number>()
+  if (unsaved !== null)
+    forEachStruct(unsaved, (client, clock) => {
+      if (!ours.has(client)) ours.set(client, clock)
+    })
   for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
     const has = server.get(client) ?? 0
     if (has < clock && has < (ours.get(client) ?? Number.POSITIVE_INFINITY)) return false
   }
   return true
+}
+
+/** Calls `visit` with each struct of a v1 update, those of one client in order. (Yjs 14 has no `parseUpdateMeta`.) */
+function forEachStruct(update: Uint8Array, visit: (client: number, clock: number, struct: StructReader) => void): void {
+  const reader = new ByteReader(update, 'malformed-update')
+  const struct = new StructReader(reader, Number.POSITIVE_INFINITY)
+  for (let blocks = reader.readVarUint(); blocks > 0; blocks--) {
+    let count = reader.readVarUint()
+    const client = reader.readVarUint()
+    for (let clock = reader.readVarUint(); count > 0; count--) {
+      struct.read(client, clock)
+      visit(client, clock, struct)
+      clock += struct.length
+    }
+  }
 }
 
 /**
@@ -70,21 +89,10 @@ export function lacksOnly(doc: Y.Doc, serverStateVector: Uint8Array, unsaved: Ui
  */
 function clocksWith(doc: Y.Doc, pieces: readonly Uint8Array[]): Map<number, number> {
   const clocks = Y.decodeStateVector(Y.encodeStateVector(doc))
-  const reader = new ByteReader(mergeUpdateTree(pieces), 'malformed-update')
-  const structs = new StructReader(reader, Number.POSITIVE_INFINITY)
-  for (let blocks = reader.readVarUint(); blocks > 0; blocks--) {
-    const count = reader.readVarUint()
-    const client = reader.readVarUint()
-    const has = clocks.get(client) ?? 0
-    let clock = reader.readVarUint()
-    let reached = has
-    for (let index = 0; index < count; index++) {
-      structs.read(client, clock)
-      if (clock <= reached && structs.ref !== REF_SKIP) reached = Math.max(reached, clock + structs.length)
-      clock += structs.length
-    }
-    if (reached > has) clocks.set(client, reached)
-  }
+  forEachStruct(mergeUpdateTree(pieces), (client, clock, { ref, length }) => {
+    const reached = clocks.get(client) ?? 0
+    if (clock <= reached && clock + length > reached && ref !== REF_SKIP) clocks.set(client, clock + length)
+  })
   return clocks
 }
 
