@@ -9,7 +9,8 @@ import type { DocumentStore, Fence } from '../../persistence/store.js'
 import type { StructCounts } from '../../protocol/updates/decoding-cost.js'
 import type { Compactor } from './compaction.js'
 import type { DocumentTuning } from './tuning.js'
-import { type Image, inOwnBuffer } from './view/image.js'
+import type { Image } from './view/image.js'
+import { inOwnBuffer } from './view/own-buffer.js'
 
 export interface CompactionEnvironment {
   readonly store: DocumentStore

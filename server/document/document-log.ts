@@ -1,7 +1,7 @@
 // The log of one open document, as its owner writes it: what waits becomes an entry, and once that is durable it is acknowledged and shown.
 import { WeftError } from '../../core/errors.js'
 import type { AppendEntry, Fence } from '../../persistence/store.js'
-import type { LogSource } from './log-writer.js'
+import type { LogSource } from './due-sources.js'
 import type { OwnerEnvironment } from './owner-environment.js'
 import type { OwnerLife } from './owner-life.js'
 import type { Pending } from './pending.js'

@@ -9,7 +9,8 @@ import { EncodedDocument } from '../../protocol/updates/encoded-document.js'
 import { inspecting, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { WaitingClients } from '../../protocol/updates/waiting-clients.js'
-import { Image, inOwnBuffer, type TailRow } from './view/image.js'
+import { Image, type TailRow } from './view/image.js'
+import { inOwnBuffer } from './view/own-buffer.js'
 
 export interface OpenedDocument {
   readonly incarnation: string

@@ -7,7 +7,7 @@ import type { ClientBlock, InspectedUpdate } from '../../protocol/updates/inspec
 import type { Addition } from '../../protocol/updates/known-state.js'
 import { mergeUpdateTree } from '../../protocol/updates/merge.js'
 import { UPDATE_BYTES } from './view/back-pressure.js'
-import { inAlmostOwnBuffer } from './view/image.js'
+import { inAlmostOwnBuffer } from './view/own-buffer.js'
 import type { SessionSlot } from './view/session-slots.js'
 
 /** An entry holds one edit of any size, or edits that take no longer to merge than a turn of the event loop may last. */

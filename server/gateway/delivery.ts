@@ -7,6 +7,7 @@ import type { AwarenessFrame, AwarenessSessionPort } from '../awareness/contract
 import type { Attachment, CatchUp, DocumentBroadcast, Known, Transfer } from '../document/port.js'
 import type { Connection } from '../transport/connection.js'
 import { type Message, Outbox } from '../transport/outbox.js'
+import { PieceSender } from './piece-sender.js'
 import type { GatewayServices } from './services.js'
 import type { SessionDialect } from './session-dialect.js'
 
@@ -56,10 +57,8 @@ export class Delivery {
   #stateVector = emptyStateVector
   /** Whether it is counted among those that lag. */
   #isCounted = false
-  /** Whether the connection will tell when a piece may follow. */
-  #room: 'unasked' | 'awaited' = 'unasked'
-  /** It has its turns to send pieces. */
-  #sending = false
+  /** Made for the first large transfer: most clients never get one. */
+  #pieces: PieceSender | null = null
 
   constructor(options: DeliveryOptions) {
     this.#options = options
@@ -208,50 +207,18 @@ export class Delivery {
     return { kind: 'seq', incarnation, seq: this.#seq, stateVector: this.#stateVector }
   }
 
-  /** Sends pieces while there is room for them, in turn with all other sessions, and what completes them after the last. */
   #sendPieces(): void {
-    if (this.#flow.kind !== 'taking' || this.#sending) return
-    this.#sending = true
-    this.#options.connection.sending.add(() => {
-      this.#sending = this.#sendPiece()
-      return this.#sending
+    if (this.#flow.kind !== 'taking') return
+    this.#pieces ??= new PieceSender({
+      ...this.#options,
+      counters: this.#options.services.counters,
+      outbox: this.#outbox,
+      transfer: () => (this.#flow.kind === 'taking' ? this.#flow.transfer : null),
+      completed: () => {
+        if (this.#flow.kind === 'taking') this.#completeTransfer(this.#flow)
+      },
     })
-  }
-
-  /** True if another one may follow at once. */
-  #sendPiece(): boolean {
-    const { connection, dialect } = this.#options
-    const { manner } = dialect
-    const flow = this.#flow
-    if (flow.kind !== 'taking' || manner === null || this.#outbox.isLagging) return false
-    const { room } = connection.windows
-    if (room === 0) {
-      this.#awaitRoom()
-      return false
-    }
-    const piece = flow.transfer.next(Math.min(room, manner.pieceBytesMax(flow.transfer.bytes)))
-    if (piece === null) {
-      this.#completeTransfer(flow)
-      // What came meanwhile may be as large.
-      return this.#isTaking()
-    }
-    this.#outbox.send(dialect.piece(piece))
-    this.#options.services.counters.add('transfer_bytes_sent', piece.length)
-    connection.windows.sent(piece.length, manner.fastShare)
-    return !this.#outbox.isLagging
-  }
-
-  #isTaking(): boolean {
-    return this.#flow.kind === 'taking'
-  }
-
-  #awaitRoom(): void {
-    if (this.#room === 'awaited') return
-    this.#room = 'awaited'
-    this.#options.connection.windows.whenRoom(() => {
-      this.#room = 'unasked'
-      this.#sendPieces()
-    })
+    this.#pieces.send()
   }
 
   #completeTransfer({ seq, transfer, closes }: DeliveryFlow & { readonly kind: 'taking' }): void {

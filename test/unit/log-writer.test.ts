@@ -5,7 +5,8 @@ import { Counters } from '../../core/counters.js'
 import { silentLogger } from '../../core/log.js'
 import { seededRandom } from '../../core/random.js'
 import type { AppendEntry, AppendResult } from '../../persistence/store.js'
-import { type LogSource, LogWriter } from '../../server/document/log-writer.js'
+import type { LogSource } from '../../server/document/due-sources.js'
+import { LogWriter } from '../../server/document/log-writer.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const KiB = 1024

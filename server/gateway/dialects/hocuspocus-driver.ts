@@ -1,6 +1,5 @@
 // The dialect of Hocuspocus' provider: any number of documents on one connection, each at an address of its own. Stock providers, unchanged.
 import { unreachable } from '../../../core/assert.js'
-import type { Timer } from '../../../core/clock.js'
 import { checkDocumentId } from '../../../core/document-id.js'
 import { asWeftError, WeftError } from '../../../core/errors.js'
 import {
@@ -20,6 +19,7 @@ import { Openings } from '../openings.js'
 import type { GatewayServices } from '../services.js'
 import { Session } from '../session.js'
 import { SessionRoom } from '../session-room.js'
+import { HocuspocusKeepAlive } from './hocuspocus-keep-alive.js'
 import { HocuspocusSession } from './hocuspocus-session.js'
 
 /** Addresses that were refused and are remembered, so that what providers still send there is not an attempt each. */
@@ -53,7 +53,7 @@ export class HocuspocusDriver implements Driver {
   readonly #refused = new Set<string>()
   #lastChannel = 0
   #ignored = 0
-  #keepAliveTimer: Timer | null = null
+  readonly #keepAlive: HocuspocusKeepAlive
 
   constructor(opening: Opening) {
     this.#opening = opening
@@ -61,6 +61,15 @@ export class HocuspocusDriver implements Driver {
     this.#services = services
     this.#connection = connection
     this.#room = new SessionRoom(services, connection, addressUse)
+    this.#keepAlive = new HocuspocusKeepAlive({
+      clock: services.clock,
+      silenceMsMax: services.limits.silenceMsMax,
+      lastSentAt: () => connection.lastSentAt,
+      open: () => {
+        const [first] = this.#open
+        return first === undefined ? null : { address: first[0], send: (message) => first[1].session.sendWhenFlowing(message) }
+      },
+    })
     this.#openings = new Openings(
       openingTurns,
       services.limits.openingsPerConnectionMax,
@@ -74,7 +83,7 @@ export class HocuspocusDriver implements Driver {
   }
 
   start(): void {
-    this.#keepAlive(this.#services.limits.silenceMsMax)
+    this.#keepAlive.start()
   }
 
   message(data: Uint8Array): void {
@@ -113,7 +122,7 @@ export class HocuspocusDriver implements Driver {
   }
 
   ended(): void {
-    this.#keepAliveTimer?.cancel()
+    this.#keepAlive.stop()
     this.#openings.clear()
     this.#room.clear()
     const left = [...this.#open.values()]
@@ -260,31 +269,10 @@ export class HocuspocusDriver implements Driver {
     if (this.#ignored > limits.ignoredMessagesPerConnectionMax)
       throw new WeftError('malformed', `More than ${limits.ignoredMessagesPerConnectionMax} messages had to be ignored.`)
   }
-
-  /** The provider closes a connection on which it has seen no message for 30 s. An empty awareness update changes nothing, and every version knows it. */
-  #keepAlive(delayMs: number): void {
-    const { clock, limits } = this.#services
-    this.#keepAliveTimer = clock.after(
-      delayMs,
-      () => {
-        const silentMs = clock.monotonic() - this.#connection.lastSentAt
-        const [first] = this.#open
-        if (silentMs >= limits.silenceMsMax && first !== undefined) {
-          const [address, { session }] = first
-          session.sendWhenFlowing(encodeHocuspocus(address, { type: 'awareness', update: noAwareness }))
-        }
-        this.#keepAlive(Math.max(limits.silenceMsMax - silentMs, 0) || limits.silenceMsMax)
-      },
-      { unref: true },
-    )
-  }
 }
 
 /** Sessions that leave in one turn of the event loop when their connection is gone. */
 const LEFT_PER_TURN = 64
-
-/** No entries. */
-const noAwareness = Uint8Array.of(0)
 
 function knownFrom(stateVector: Uint8Array): Known {
   const isEmpty = stateVector.length === 1 && stateVector[0] === 0
