@@ -1,6 +1,7 @@
 // The fault runs for as long as one likes. `npm run fault -- --kills 500 [--seed N]`: one node, killed again and again.
 // `npm run fault -- --fault owner-kill --times 200 [--seed N]`: a cluster. `npm run fault -- --clients narrow --times 200 [--seed N]`: one node, and what is between it
-// and its clients. `npm run fault -- --quiet 65`: stock clients that do nothing, for 65 s.
+// and its clients. `npm run fault -- --quiet 65`: stock clients that do nothing, for 65 s. `npm run fault -- --rolling 5000`: a cluster
+// behind HAProxy is restarted node by node while so many are connected.
 import { parseArgs } from 'node:util'
 import { pathFaults } from './client-paths.js'
 import { runClientPaths } from './client-paths-run.js'
@@ -8,6 +9,7 @@ import { type FaultName, faults, isFaultName, prove } from './cluster-faults.js'
 import { ClusterScene } from './cluster-scene.js'
 import { runCrashes } from './crash-run.js'
 import { runQuiet } from './quiet-run.js'
+import { runRollingRestart } from './rolling-restart.js'
 
 // The processes that it started end when this one exits; a signal alone would leave them behind.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
@@ -18,6 +20,7 @@ const { values } = parseArgs({
     fault: { type: 'string' },
     clients: { type: 'string' },
     quiet: { type: 'string' },
+    rolling: { type: 'string' },
     times: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
   },
@@ -30,7 +33,8 @@ if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(times) || times <
   console.error('--kills and --times take a whole number from 1, --seed a whole number, --quiet seconds.')
   process.exit(2)
 }
-if (values.quiet !== undefined) await stayQuiet(quiet)
+if (values.rolling !== undefined) await restartNodes(Number(values.rolling))
+else if (values.quiet !== undefined) await stayQuiet(quiet)
 else if (values.clients !== undefined) await breakClientPaths(values.clients)
 else if (values.fault === undefined) await killOneNode()
 else if (isFaultName(values.fault)) await breakCluster(values.fault)
@@ -61,6 +65,12 @@ async function breakClientPaths(name: string): Promise<void> {
   })
   console.log(JSON.stringify(result))
   process.exit(result.wrong.length === 0 ? 0 : 1)
+}
+
+async function restartNodes(connections: number): Promise<void> {
+  const result = await runRollingRestart(connections, (words) => console.log(words))
+  console.log(JSON.stringify({ ...result, lost: result.lost.length }))
+  process.exit(result.lost.length === 0 && result.exitCodes.every((code) => code === 0) && result.cameBack.p99 < 3_000 ? 0 : 1)
 }
 
 async function stayQuiet(seconds: number): Promise<void> {
