@@ -118,4 +118,5 @@ export const importRules = {
   'client/undo': ['client'],
   'client/subdocuments': ['client'],
   'client/tabs': ['client'],
+  'client/shared-socket': ['core', 'protocol/dialects', 'client/transports'],
 }

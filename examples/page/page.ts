@@ -1,6 +1,7 @@
 // The page around an editor, without a framework: the connection, the title, who else is here, and whether the document is saved. It connects to the server
 // that it came from; `?doc=` names the document, `?name=` the person.
 import { connect, type DocumentSession, type SessionStatus } from 'weft-sync/client'
+import { sharedWebSocket } from 'weft-sync/shared-socket'
 import { shareBetweenTabs } from 'weft-sync/tabs'
 import * as Y from 'yjs'
 import { type Identity, identityFrom, identityIn } from '../react-editor/identity.js'
@@ -27,7 +28,11 @@ export function openPage({ defaultName, start }: PageOptions): void {
   element('a', HTMLAnchorElement).href = `?${new URLSearchParams({ doc: name })}`
 
   const doc = new Y.Doc()
-  const connection = connect('/')
+  const connection = connect('/', {
+    // All tabs of this browser share one.
+    WebSocket: sharedWebSocket(() => new SharedWorker('socket-worker.js', { type: 'module' })),
+    transports: ['websocket', 'sse', 'poll'],
+  })
   const session = connection.open(name, doc)
   shareBetweenTabs(connection, session)
   session.awareness.setLocalStateField('user', identity)

@@ -35,6 +35,7 @@ async function bundle(example, page) {
     entryPoints: {
       main: existsSync(named('main.tsx')) ? named('main.tsx') : named('main.ts'),
       style: named('style.css'),
+      'socket-worker': fileURLToPath(new URL('socket-worker.ts', import.meta.url)),
       ...(existsSync(named('worker.ts')) ? { worker: named('worker.ts') } : {}),
     },
     outdir: page,

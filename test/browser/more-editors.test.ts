@@ -105,7 +105,9 @@ async function killWhileWorking(browser: Browser, server: ServerProcess): Promis
   const scenes = await Promise.all(editors.map((editor) => Scene.open(editor, browser, server)))
   await Promise.all(scenes.map((scene) => scene.workTogether()))
   const [monaco] = scenes
+  const connections = await connectionsOf(server)
   await monaco?.openSecondTab()
+  assert.equal(await connectionsOf(server), connections, 'the tabs of a browser share one socket')
   await server.kill()
   await Promise.all(scenes.map((scene) => scene.workAlone()))
   await monaco?.showsInSecondTab()
@@ -113,6 +115,11 @@ async function killWhileWorking(browser: Browser, server: ServerProcess): Promis
   for (const scene of scenes) await scene.assertStored(server.dataFolder)
   await server.restart()
   await Promise.all(scenes.map((scene) => scene.workOn()))
+}
+
+async function connectionsOf(server: ServerProcess): Promise<number> {
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  return Number(/^weft_connections(?:\{.*\})? (\d+)$/m.exec(metrics)?.[1])
 }
 
 /** Two people in one editor. */

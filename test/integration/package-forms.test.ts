@@ -161,6 +161,8 @@ async function compileWithTypeScript5({ project }: InstalledPackage): Promise<vo
       // @ts-expect-error The declarations were read: it is a number.
       savedIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.trim())
       import { type Subdocuments } from 'weft-sync/subdocuments'
+      import { sharedWebSocket } from 'weft-sync/shared-socket'
+      export const overOneSocket = () => connect('/', { WebSocket: sharedWebSocket(() => new SharedWorker('worker.js')) })
       import { type Tabs } from 'weft-sync/tabs'
       import { type UndoHistory } from 'weft-sync/undo'
       export const further = ({ canUndo }: UndoHistory, { unsaved }: Subdocuments, tabs: Tabs): boolean => canUndo && unsaved.toFixed() === '0' && tabs.close() === undefined
