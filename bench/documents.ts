@@ -1,5 +1,6 @@
 // Many documents of two writers each. Prints server CPU per 1,000 edits and the delivery time to the other writer.
-// Usage: node dist/bench/documents.js [--documents=200] [--rate=5] [--seconds=10]
+// Usage: node dist/bench/documents.js [--documents=200] [--rate=5] [--seconds=10] [--store=postgres]
+import { countCost } from './edit-cost.js'
 import { Typist } from './edits.js'
 import { nowMs, option, percentile, report, startServer, wait } from './harness.js'
 import { connectMany, RawClient } from './raw-client.js'
@@ -38,16 +39,16 @@ for (const [index, client] of clients.entries()) {
   setTimeout(() => timers.push(setInterval(type, periodMs)), offsetMs)
 }
 await wait(2000)
-const cpuBefore = server.cpuSeconds()
+const costOf = await countCost(server)
 measuring = true
 await wait(seconds * 1000)
-const cpuSeconds = server.cpuSeconds() - cpuBefore
 measuring = false
+const cost = await costOf(edits)
 for (const timer of timers) clearInterval(timer)
 
 report(`documents: ${documents} × 2 writers × ${rate}/s`, {
   edits,
-  'server CPU ms per 1,000 edits': (cpuSeconds * 1_000_000) / edits,
+  ...cost,
   'delivery p50 ms': percentile(latenciesMs, 0.5),
   'p99 ms': percentile(latenciesMs, 0.99),
   'delivered %': (100 * latenciesMs.length) / edits,

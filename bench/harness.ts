@@ -6,9 +6,10 @@ import os from 'node:os'
 import path from 'node:path'
 import readline from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { type MeasuredDatabase, startDatabase } from './database.js'
+import { cpuSecondsOf } from './processes.js'
 
 const mainScript = fileURLToPath(new URL('../server/main.js', import.meta.url))
-const clockTicksPerSecond = Number(spawnSync('getconf', ['CLK_TCK']).stdout?.toString() ?? '') || 100
 
 export interface MeasuredServer {
   /** `ws://host:port`, without a slash at the end. */
@@ -16,6 +17,8 @@ export interface MeasuredServer {
   /** User plus system time of the process so far, all threads. */
   cpuSeconds(): number
   memory(): Memory
+  /** Null on the embedded store, and for peers. */
+  readonly database: MeasuredDatabase | null
   stop(): Promise<void>
 }
 
@@ -34,10 +37,10 @@ interface Program {
   address(line: string): string | null
 }
 
-function weft(folder: string, flags: readonly string[]): Program {
+function weft(folder: string, flags: readonly string[], database: MeasuredDatabase | null): Program {
   return {
     args: [mainScript, 'serve', '--port', '0', '--data', folder, '--log-level', 'warn', '--no-demo', ...flags],
-    env: {},
+    env: database === null ? {} : { DATABASE_URL: database.url, CLUSTER_SECRET: 'a secret for one machine only' },
     address: (line) => /listens on http:\/\/(\S+?)\/?$/.exec(line)?.[1] ?? null,
   }
 }
@@ -81,13 +84,14 @@ export const peer = process.argv.find((argument) => argument.startsWith('--peer=
 
 /**
  * Starts `weft serve`, or the peer that `--peer` names, on a free port with a new data folder, on core 0. `flags` go to Weft. WEFT_BENCH_NODE_FLAGS goes to its
- * `node`, for profiles: `--cpu-prof --cpu-prof-dir=profiles`, for example. `filled` is a data folder that is there already; it goes with the server all the same.
+ * `node`, for profiles: `--cpu-prof --cpu-prof-dir=profiles`, for example. With `--store=postgres` Weft is the only node of a cluster. `filled` is a data folder that is there already; it goes with the server all the same.
  */
 export async function startServer(flags: readonly string[] = [], filled: string | null = null): Promise<MeasuredServer> {
   const folder = filled ?? fs.mkdtempSync(path.join(os.tmpdir(), 'weft-bench-'))
   const startPeer = peers[peer ?? '']
   if (peer !== null && startPeer === undefined) throw new Error(`Unknown peer: ${peer}. There are: ${Object.keys(peers).join(', ')}.`)
-  const program = startPeer === undefined ? weft(folder, flags) : await startPeer(folder)
+  const database = startPeer === undefined && process.argv.includes('--store=postgres') ? await startDatabase() : null
+  const program = startPeer === undefined ? weft(folder, flags, database) : await startPeer(folder)
   const nodeFlags = (process.env['WEFT_BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
   const node = [process.execPath, ...nodeFlags, ...program.args]
   const pinned = spawnSync('taskset', ['--version']).status === 0 && os.cpus().length > 1
@@ -104,6 +108,8 @@ export async function startServer(flags: readonly string[] = [], filled: string 
       if (address !== null) resolve(`ws://${address}`)
     })
   })
+  // A member of a cluster listens before it owns anything.
+  if (database !== null) while ((await fetch(`${url.replace('ws:', 'http:')}/readyz`)).status !== 200) await wait(50)
   const pid = child.pid ?? 0
   return {
     url,
@@ -113,23 +119,16 @@ export async function startServer(flags: readonly string[] = [], filled: string 
       const field = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) * 1024
       return { rss: field('VmRSS'), anonymous: field('RssAnon') }
     },
-    stop: () =>
-      new Promise((resolve) => {
-        child.once('exit', () => {
-          fs.rmSync(folder, { recursive: true, force: true })
-          resolve()
-        })
+    database,
+    stop: async () => {
+      await new Promise((resolve) => {
+        child.once('exit', resolve)
         child.kill('SIGTERM')
-      }),
+      })
+      await database?.stop()
+      fs.rmSync(folder, { recursive: true, force: true })
+    },
   }
-}
-
-/** User plus system time of a process so far, all threads. */
-export function cpuSecondsOf(pid: number): number {
-  // Fields 14 and 15 of /proc/PID/stat, counted after the command name, which may hold spaces.
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond
 }
 
 export const nowMs = (): number => performance.now()

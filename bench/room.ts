@@ -1,6 +1,7 @@
 // One document, many writers. Target: 250 writers at 5 edits/s, p99 delivery under 60 ms, at most 200 ms of server CPU per 1,000 edits.
-// Usage: node dist/bench/room.js [--writers=250] [--typing=250] [--rate=5] [--seconds=10]
+// Usage: node dist/bench/room.js [--writers=250] [--typing=250] [--rate=5] [--seconds=10] [--store=postgres]
 import { inspectUpdate, storedBounds } from '../protocol/updates/inspect.js'
+import { countCost } from './edit-cost.js'
 import { Typist } from './edits.js'
 import { judge, nowMs, option, percentile, report, startServer, wait } from './harness.js'
 import { connectMany, RawClient } from './raw-client.js'
@@ -47,21 +48,21 @@ for (const [index, client] of clients.slice(0, typing).entries()) {
   setTimeout(() => timers.push(setInterval(type, periodMs)), (periodMs * index) / typing)
 }
 await wait(2000)
-const cpuBefore = server.cpuSeconds()
+const costOf = await countCost(server)
 measuring = true
 await wait(seconds * 1000)
-const cpuSeconds = server.cpuSeconds() - cpuBefore
 measuring = false
+const cost = await costOf(edits)
 for (const timer of timers) clearInterval(timer)
 
 report(`room: ${writers} people, ${typing} typing × ${rate}/s`, {
   edits,
-  'server CPU ms per 1,000 edits': (cpuSeconds * 1_000_000) / edits,
+  ...cost,
   'delivery p50 ms': percentile(latenciesMs, 0.5),
   'p99 ms': percentile(latenciesMs, 0.99),
   'delivered %': (100 * latenciesMs.length) / edits,
 })
-judge('room: server CPU per 1,000 edits', (cpuSeconds * 1_000_000) / edits, 200, 'ms')
+judge('room: server CPU per 1,000 edits', cost['server CPU ms per 1,000 edits'] ?? Number.NaN, 200, 'ms')
 judge('room: delivery p99', percentile(latenciesMs, 0.99), 60, 'ms')
 for (const client of [...clients, observer]) client.close()
 await server.stop()

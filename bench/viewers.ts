@@ -3,7 +3,8 @@
 import { LocalCluster } from '../test/helpers/local-cluster.js'
 import type { ServerProcess } from '../test/helpers/server-process.js'
 import { Typist } from './edits.js'
-import { cpuSecondsOf, nowMs, option, percentile, report, wait } from './harness.js'
+import { nowMs, option, percentile, report, wait } from './harness.js'
+import { cpuSecondsOf } from './processes.js'
 import { connectMany, RawClient } from './raw-client.js'
 
 const viewers = option('viewers', 2000)
