@@ -8,7 +8,7 @@ import { Image } from '../document/view/image.js'
 const GROWTH_BYTES_MIN = 256 * 1024
 
 export class Replica {
-  readonly image = new Image(0, null, [])
+  readonly image = new Image(0, null)
   readonly #known = new KnownState()
   #seq = 0
   /** The image's bytes when everything was last sent anew. */

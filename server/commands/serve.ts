@@ -4,6 +4,7 @@ import { anyPattern } from '../../core/document-pattern.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { createServer } from '../composition/create-server.js'
+import { returnLoadingMemory } from '../composition/memory-return.js'
 import type { ReloadOptions, WeftServer } from '../composition/weft-server.js'
 import { settingsUnder, tuningIn } from '../config/program-options.js'
 import { settingChanges } from '../config/reload.js'
@@ -32,6 +33,7 @@ export async function serve({ settings, readAgain, fail }: ServeOptions): Promis
       process.exit(1)
     },
   })
+  returnLoadingMemory()
   try {
     await server.listen(settings.port, settings.host)
   } catch (thrown) {

@@ -14,11 +14,24 @@ type Collect = () => void
 
 /** Null where the engine has no such thing. */
 export function garbageCollector(): Collect | null {
+  const collect = engineCollect()
+  return collect === null ? null : () => collect({ type: 'major', execution: 'async' })
+}
+
+/**
+ * Gives back at once what loading the program took: some 30 MB of young generation and compiled code on Node 22, a pause of 0.1 s. A server that is busy from
+ * its first second would keep them, and would let garbage grow in proportion to them. For a program that has just begun, and serves nobody yet.
+ */
+export function returnLoadingMemory(): void {
+  engineCollect()?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+}
+
+function engineCollect(): ((options: Readonly<Record<string, string>>) => void) | null {
   try {
     setFlagsFromString('--expose-gc')
     const gc: unknown = runInNewContext('typeof gc === "function" ? gc : null')
     if (typeof gc !== 'function') return null
-    return () => void gc({ type: 'major', execution: 'async' })
+    return (options) => void gc(options)
   } catch {
     return null
   }

@@ -9,8 +9,9 @@ import { EncodedDocument } from '../../protocol/updates/encoded-document.js'
 import { inspecting, inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { WaitingClients } from '../../protocol/updates/waiting-clients.js'
-import { Image, type TailRow } from './view/image.js'
+import { Image } from './view/image.js'
 import { inOwnBuffer } from './view/own-buffer.js'
+import { Tail } from './view/tail.js'
 
 export interface OpenedDocument {
   readonly incarnation: string
@@ -47,7 +48,7 @@ export function* openingStored(documentId: string, stored: StoredDocument, rando
     }
   }
   const baseSeq = snapshot?.seq ?? 0
-  const tail: TailRow[] = []
+  const tail = new Tail()
   let poison: Quarantine | null = null
   let head = baseSeq
   for (const row of stored.tail) {
@@ -62,7 +63,7 @@ export function* openingStored(documentId: string, stored: StoredDocument, rando
       if (large) yield* known.adding(inspected)
       else known.add(inspected)
       if (!waiting.leavesNothing(inspected, known)) waiting.take(yield* waiting.judging(inspected, known))
-      tail.push({ seq: row.seq, update: inOwnBuffer(row.update) })
+      tail.push(row.seq, inOwnBuffer(row.update))
     } catch (thrown) {
       poison = { seq: row.seq, reason: String(thrown) }
     }

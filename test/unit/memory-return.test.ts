@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { MemoryBudget } from '../../core/memory-budget.js'
-import { garbageCollector, MemoryReturn } from '../../server/composition/memory-return.js'
+import { garbageCollector, MemoryReturn, returnLoadingMemory } from '../../server/composition/memory-return.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const MiB = 1024 * 1024
@@ -43,4 +43,17 @@ test('G8: what is collected is given back', async () => {
   garbage = null
   collect()
   while (process.memoryUsage().heapUsed > before - 20 * MiB) await new Promise((resolve) => setImmediate(resolve))
+})
+
+/** What is used while 40 MB are in use that are garbage once this returns. */
+function usedWithGarbage(): number {
+  const garbage = Array.from({ length: 400_000 }, (_, index) => ({ index, more: [index] }))
+  assert.equal(garbage.length, 400_000)
+  return process.memoryUsage().heapUsed
+}
+
+test('G8: what loading took is given back at once', () => {
+  const before = usedWithGarbage()
+  returnLoadingMemory()
+  assert.ok(process.memoryUsage().heapUsed < before - 20 * MiB, `${before}, then ${process.memoryUsage().heapUsed} bytes`)
 })

@@ -4,12 +4,7 @@ import { assert } from '../../../core/assert.js'
 import { type DocumentIndex, EncodedDocument } from '../../../protocol/updates/encoded-document.js'
 import { inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
 import { mergeUpdateTree } from '../../../protocol/updates/merge.js'
-
-export interface TailRow {
-  /** The row holds everything after the row before it, through this seq. */
-  readonly seq: number
-  readonly update: Uint8Array
-}
+import { Tail } from './tail.js'
 
 /** Several tail rows as one update. */
 interface Block {
@@ -20,8 +15,8 @@ interface Block {
   encoded: EncodedDocument | null
 }
 
-/** What a row of the tail costs beside its bytes. */
-const ROW_BYTES = 250
+/** What a block costs beside its bytes. */
+const BLOCK_BYTES = 250
 
 /** Merging takes about as long as its bytes, and is worst for single keystrokes: some 20 ms for so many. */
 const BLOCK_BYTES_MAX = 64 * 1024
@@ -34,8 +29,7 @@ export class Image {
   #base: Uint8Array | null
   /** A compaction brings it; that of a replica is built for the first session that needs a difference. */
   #encodedBase: EncodedDocument | null
-  #tail: TailRow[]
-  #tailBytes: number
+  #tail: Tail
   /** Poison cuts the readable tail short; the log goes on behind it. */
   #head: number
   /**
@@ -46,14 +40,13 @@ export class Image {
   /** The last slice of the tail that was asked for: many sessions resume from the same seq at the same time. */
   #slice: { readonly afterSeq: number; readonly head: number; readonly updates: readonly Uint8Array[] } | null = null
 
-  /** `tail` must be contiguous after `baseSeq`. The buffers are kept, and must not be modified afterwards. */
-  constructor(baseSeq: number, base: EncodedDocument | null, tail: readonly TailRow[]) {
+  /** `tail` must be contiguous after `baseSeq`, and is the image's from now on. */
+  constructor(baseSeq: number, base: EncodedDocument | null, tail = new Tail()) {
     this.#baseSeq = baseSeq
     this.#base = base?.bytes ?? null
     this.#encodedBase = base
-    this.#tail = [...tail]
-    this.#tailBytes = tail.reduce((sum, row) => sum + row.update.length, 0)
-    this.#head = tail.at(-1)?.seq ?? baseSeq
+    this.#tail = tail
+    this.#head = tail.lastSeq ?? baseSeq
   }
 
   /** The last seq that is part of the image. */
@@ -70,22 +63,22 @@ export class Image {
   }
 
   get tailBytes(): number {
-    return this.#tailBytes
+    return this.#tail.bytes
   }
 
   get tailRows(): number {
-    return this.#tail.length
+    return this.#tail.rows
   }
 
   /** Base plus tail. */
   get bytes(): number {
-    return this.baseBytes + this.#tailBytes
+    return this.baseBytes + this.#tail.bytes
   }
 
   /** What the image costs in memory: base and tail, what is merged of the tail, and the indexes. */
   get heldBytes(): number {
-    let bytes = this.bytes + this.#tail.length * ROW_BYTES + (this.#encodedBase?.indexBytes ?? 0)
-    for (const { update, encoded } of this.#blocks) bytes += update.length + ROW_BYTES + (encoded?.indexBytes ?? 0)
+    let bytes = this.baseBytes + this.#tail.heldBytes + (this.#encodedBase?.indexBytes ?? 0)
+    for (const { update, encoded } of this.#blocks) bytes += update.length + BLOCK_BYTES + (encoded?.indexBytes ?? 0)
     return bytes
   }
 
@@ -97,8 +90,7 @@ export class Image {
   /** Appends everything after the head through `seq` as one row: for a replica, which may be told of several beats at once. */
   appendStretch(seq: number, update: Uint8Array): void {
     assert(seq > this.#head, 'the tail grows')
-    this.#tail.push({ seq, update })
-    this.#tailBytes += update.length
+    this.#tail.push(seq, update)
     this.#head = seq
   }
 
@@ -112,7 +104,7 @@ export class Image {
   since(seq: number): readonly Uint8Array[] | null {
     if (seq < this.#baseSeq) return null
     if (seq >= this.#head) return []
-    const rowsKnown = this.#rowsThrough(seq)
+    const rowsKnown = this.#tail.rowsThrough(seq)
     if (rowsKnown === 0) return this.#merged().map((block) => block.update)
     if (this.#slice?.afterSeq === seq && this.#slice.head === this.#head) return this.#slice.updates
     const updates = this.#mergedFrom(rowsKnown)
@@ -140,13 +132,8 @@ export class Image {
   /** Whether what is not merged of the tail takes more than one short step. Then it is to be made ready before it is asked for. */
   get isReady(): boolean {
     const from = this.#blocks.at(-1)?.rows ?? 0
-    let bytes = 0
-    for (let index = from; index < this.#tail.length; index++) {
-      bytes += this.#tail[index]?.update.length ?? 0
-      // One large row is taken as it is.
-      if (bytes > BLOCK_BYTES_MAX && index > from) return false
-    }
-    return true
+    // One large row is taken as it is.
+    return this.#tail.endWithin(from, BLOCK_BYTES_MAX) === this.#tail.rows
   }
 
   /** One short step of merging. */
@@ -170,14 +157,13 @@ export class Image {
 
   /** What a compaction through the current head starts from. */
   snapshotInput(): { readonly base: Uint8Array | null; readonly tail: readonly Uint8Array[] } {
-    return { base: this.#base, tail: this.#tail.map((row) => row.update) }
+    return { base: this.#base, tail: this.#tail.updates() }
   }
 
   /** `base`, with its index, holds everything through `seq`: it replaces the old base and the tail up to there. */
   replaceBase(seq: number, base: Uint8Array, index: DocumentIndex): void {
     assert(seq >= this.#baseSeq && seq <= this.#head, 'a new base lies between the old one and the head')
-    this.#tail = this.#tail.slice(this.#rowsThrough(seq))
-    this.#tailBytes = this.#tail.reduce((sum, row) => sum + row.update.length, 0)
+    this.#tail = this.#tail.slice(this.#tail.rowsThrough(seq))
     this.#baseSeq = seq
     this.#base = base
     this.#encodedBase = new EncodedDocument(base, index)
@@ -196,8 +182,8 @@ export class Image {
     this.#base = base ?? null
     this.#encodedBase = null
     // Rows of the base's own seq: part of the whole document, and never of what came after a seq.
-    this.#tail = rest.map((update) => ({ seq, update }))
-    this.#tailBytes = rest.reduce((sum, update) => sum + update.length, 0)
+    this.#tail = new Tail()
+    for (const update of rest) this.#tail.push(seq, update)
     this.#head = seq
     this.#blocks = []
     this.#slice = null
@@ -206,35 +192,22 @@ export class Image {
   /** Drops the tail from row `index` on: the document stays readable up to the poison in it (D8). */
   truncateTail(index: number): void {
     this.#tail = this.#tail.slice(0, index)
-    this.#tailBytes = this.#tail.reduce((sum, row) => sum + row.update.length, 0)
-    this.#head = this.#tail.at(-1)?.seq ?? this.#baseSeq
+    this.#head = this.#tail.lastSeq ?? this.#baseSeq
     this.#blocks = []
     this.#slice = null
   }
 
-  /** How many rows of the tail end at `seq` or before it. */
-  #rowsThrough(seq: number): number {
-    let low = 0
-    let high = this.#tail.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#tail[middle]?.seq ?? seq) <= seq) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
   #merged(): readonly Block[] {
-    while ((this.#blocks.at(-1)?.rows ?? 0) < this.#tail.length) this.#mergeStep()
+    while ((this.#blocks.at(-1)?.rows ?? 0) < this.#tail.rows) this.#mergeStep()
     return this.#blocks
   }
 
   /** Merges the next rows into a block, and that into its neighbours. */
   #mergeStep(): void {
     const from = this.#blocks.at(-1)?.rows ?? 0
-    if (from === this.#tail.length) return
-    const to = this.#groupEnd(from)
-    const fresh = mergeOrKeep(this.#tail.slice(from, to).map((row) => row.update))
+    if (from === this.#tail.rows) return
+    const to = this.#tail.endWithin(from, BLOCK_BYTES_MAX)
+    const fresh = mergeOrKeep(this.#tail.updates(from, to))
     for (const update of fresh) this.#blocks.push({ update, rows: to, encoded: null })
     for (;;) {
       const last = this.#blocks.at(-1)
@@ -247,25 +220,14 @@ export class Image {
     }
   }
 
-  /** The end of as many rows from `from` on as are merged at a time: at least one. */
-  #groupEnd(from: number): number {
-    let bytes = this.#tail[from]?.update.length ?? 0
-    let to = from + 1
-    for (; to < this.#tail.length; to++) {
-      bytes += this.#tail[to]?.update.length ?? 0
-      if (bytes > BLOCK_BYTES_MAX) break
-    }
-    return to
-  }
-
   /** The rows from number `from` on: as few updates as can be made in one short step. */
   #mergedFrom(from: number): readonly Uint8Array[] {
-    if (this.#groupEnd(from) === this.#tail.length) return mergeOrKeep(this.#tail.slice(from).map((row) => row.update))
+    if (this.#tail.endWithin(from, BLOCK_BYTES_MAX) === this.#tail.rows) return mergeOrKeep(this.#tail.updates(from))
     const blocks = this.#merged()
     const next = blocks.findIndex((block) => block.rows > from)
     const begin = next > 0 ? (blocks[next - 1]?.rows ?? 0) : 0
     if (begin === from) return blocks.slice(next).map((block) => block.update)
-    const cutOff = this.#tail.slice(from, blocks[next]?.rows).map((row) => row.update)
+    const cutOff = this.#tail.updates(from, blocks[next]?.rows)
     return [...mergeOrKeep(cutOff), ...blocks.slice(next + 1).map((block) => block.update)]
   }
 }
