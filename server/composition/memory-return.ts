@@ -23,15 +23,18 @@ export function garbageCollector(): Collect | null {
  * its first second would keep them, and would let garbage grow in proportion to them. For a program that has just begun, and serves nobody yet.
  */
 export function returnLoadingMemory(): void {
-  engineCollect()?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+  const collect = engineCollect()
+  // Node 20 takes an object for the wish for a short collection, and knows of no last resort.
+  collect?.()
+  collect?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
 
-function engineCollect(): ((options: Readonly<Record<string, string>>) => void) | null {
+function engineCollect(): ((options?: Readonly<Record<string, string>>) => void) | null {
   try {
     setFlagsFromString('--expose-gc')
     const gc: unknown = runInNewContext('typeof gc === "function" ? gc : null')
     if (typeof gc !== 'function') return null
-    return (options) => void gc(options)
+    return (options) => void (options === undefined ? gc() : gc(options))
   } catch {
     return null
   }
