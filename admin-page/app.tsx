@@ -18,7 +18,14 @@ import { Tiles } from './tiles.js'
 
 export function App() {
   const [find, setFind] = useState('')
-  const { state, again } = useLive(find)
+  const [boot, setBoot] = useState<string | null>(null)
+  const gone = useCallback(() => setBoot(null), [])
+  const { state, again } = useLive(find, boot, gone)
+  const shown = state.kind === 'shown' && state.live.overview.node.mode === 'cluster' ? state.live.overview.node.boot : null
+  useEffect(() => {
+    // Whichever answers: the page stays with the node that it has begun to show.
+    if (boot === null && shown !== null) setBoot(shown)
+  }, [boot, shown])
   if (state.kind === 'loading')
     return (
       <main class="sign-in">
@@ -26,7 +33,7 @@ export function App() {
       </main>
     )
   if (state.kind === 'signed-out') return <SignIn key={state.reason + token.get()} reason={state.reason} signedIn={again} />
-  return <Shown live={state.live} trouble={state.trouble} find={find} setFind={setFind} again={again} />
+  return <Shown live={state.live} trouble={state.trouble} find={find} setFind={setFind} look={setBoot} again={again} />
 }
 
 interface ShownProps {
@@ -34,10 +41,12 @@ interface ShownProps {
   readonly trouble: string | null
   readonly find: string
   readonly setFind: (find: string) => void
+  /** Shows another node. */
+  readonly look: (boot: string) => void
   readonly again: () => void
 }
 
-function Shown({ live, trouble, find, setFind, again }: ShownProps) {
+function Shown({ live, trouble, find, setFind, look, again }: ShownProps) {
   const [question, setQuestion] = useState<Question | null>(null)
   const [documentId, setDocumentId] = useState<string | null>(null)
   const [said, setSaid] = useState('')
@@ -67,16 +76,10 @@ function Shown({ live, trouble, find, setFind, again }: ShownProps) {
             {trouble} What stands here is of {clockTime(live.at)}; it is asked again every two seconds.
           </p>
         )}
-        {live.answering.length < 2 ? null : (
-          <p class="banner" role="status">
-            Several nodes answer at this address ({live.answering.join(', ')}), so that what is shown changes from one to the other. Open
-            one node's own address to see it alone.
-          </p>
-        )}
         <Tiles overview={live.overview} />
         <Graphs overview={live.overview} />
         <div class="columns">
-          <Nodes overview={live.overview} />
+          <Nodes overview={live.overview} look={look} />
           <BusiestDocuments overview={live.overview} open={setDocumentId} />
         </div>
         <Sessions live={live} find={find} setFind={setFind} open={setDocumentId} ask={setQuestion} done={done} />

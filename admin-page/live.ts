@@ -7,16 +7,12 @@ const PERIOD_MS = 2_000
 /** As many as the server keeps. */
 const SAMPLES_SHOWN = 450
 const SESSIONS_SHOWN = 100
-/** A node that answered within this time still answers, when another one does. */
-const NODES_SEEN_MS = 30_000
 
 export interface Live {
   readonly overview: AdminOverview
   readonly sessions: AdminSessions
   /** When both came, by this browser's clock. */
   readonly at: number
-  /** Names of the nodes that answered lately: several, if something in between spreads the requests. */
-  readonly answering: readonly string[]
 }
 
 export type LiveState =
@@ -24,11 +20,10 @@ export type LiveState =
   | { readonly kind: 'signed-out'; readonly reason: string }
   | { readonly kind: 'shown'; readonly live: Live; readonly trouble: string | null }
 
-/** `find` narrows the sessions. `again` asks at once. */
-export function useLive(find: string): { readonly state: LiveState; readonly again: () => void } {
+/** `find` narrows the sessions; `boot` is the node that is shown, null for whichever answers. `gone` is told when it is not alive any more. `again` asks at once. */
+export function useLive(find: string, boot: string | null, gone: () => void): { readonly state: LiveState; readonly again: () => void } {
   const [state, setState] = useState<LiveState>({ kind: 'loading' })
   const latest = useRef<Live | null>(null)
-  const seen = useRef(new Map<string, { readonly nodeId: string; readonly at: number }>())
   const [round, setRound] = useState(0)
   const again = useCallback(() => setRound((before) => before + 1), [])
 
@@ -38,7 +33,7 @@ export function useLive(find: string): { readonly state: LiveState; readonly aga
     let over = false
     const look = async (): Promise<void> => {
       try {
-        const live = await fetchLive(latest.current, seen.current, find)
+        const live = await fetchLive(latest.current, find, boot)
         if (over) return
         latest.current = live
         setState({ kind: 'shown', live, trouble: null })
@@ -47,6 +42,12 @@ export function useLive(find: string): { readonly state: LiveState; readonly aga
         if (thrown instanceof Refused && thrown.needsSignIn) {
           latest.current = null
           setState({ kind: 'signed-out', reason: thrown.message })
+          return
+        }
+        if (thrown instanceof Refused && thrown.status === 412) {
+          latest.current = null
+          setState({ kind: 'loading' })
+          gone()
           return
         }
         const trouble = thrown instanceof Refused ? thrown.message : 'The node does not answer.'
@@ -66,28 +67,26 @@ export function useLive(find: string): { readonly state: LiveState; readonly aga
       window.clearTimeout(timer)
       document.removeEventListener('visibilitychange', shown)
     }
-  }, [find, round])
+  }, [find, boot, gone, round])
 
   return { state, again }
 }
 
-async function fetchLive(
-  before: Live | null,
-  seen: Map<string, { readonly nodeId: string; readonly at: number }>,
-  find: string,
-): Promise<Live> {
-  const query = new URLSearchParams({ limit: String(SESSIONS_SHOWN), ...(find === '' ? {} : { find }) })
-  const askOverview = (): Promise<AdminOverview> => request('GET', `admin/overview?samplesAfter=${before?.overview.samples.through ?? 0}`)
+async function fetchLive(before: Live | null, find: string, boot: string | null): Promise<Live> {
+  const node: Record<string, string> = boot === null ? {} : { boot }
+  const query = new URLSearchParams({ ...node, limit: String(SESSIONS_SHOWN), ...(find === '' ? {} : { find }) })
+  // Another node has other samples.
+  const through = before !== null && (boot === null || before.overview.node.boot === boot) ? before.overview.samples.through : 0
+  const askOverview = (): Promise<AdminOverview> =>
+    request('GET', `admin/overview?${new URLSearchParams({ ...node, samplesAfter: String(through) })}`)
   const askSessions = (): Promise<AdminSessions> => request('GET', `admin/sessions?${query}`)
   // Whoever is not signed in yet is refused once, not twice.
   const first = before === null ? await askOverview() : null
   const [overview, sessions] = await Promise.all([first ?? askOverview(), askSessions()])
   const at = Date.now()
-  for (const { boot, nodeId } of [overview.node, sessions.node]) seen.set(boot, { nodeId, at })
-  for (const [boot, node] of seen) if (at - node.at > NODES_SEEN_MS) seen.delete(boot)
   const isSame = before !== null && before.overview.node.boot === overview.node.boot
   const samples = isSame ? joined(before.overview.samples, overview.samples) : overview.samples
-  return { overview: { ...overview, samples }, sessions, at, answering: [...seen.values()].map(({ nodeId }) => nodeId) }
+  return { overview: { ...overview, samples }, sessions, at }
 }
 
 type Samples = AdminOverview['samples']

@@ -3,7 +3,13 @@
 import type { AdminOverview } from '../server/api/routes/admin.js'
 import { bytes, count, dateTime, duration } from './format.js'
 
-export function Nodes({ overview: { node, nodes, shards } }: { readonly overview: AdminOverview }) {
+export function Nodes({
+  overview: { node, nodes, shards },
+  look,
+}: {
+  readonly overview: AdminOverview
+  readonly look: (boot: string) => void
+}) {
   const share = (owned: number): number => Math.round((owned / shards.total) * 100)
   return (
     <section class="card" aria-labelledby="nodes">
@@ -23,8 +29,14 @@ export function Nodes({ overview: { node, nodes, shards } }: { readonly overview
           {nodes.map((one) => (
             <tr key={one.boot} class={one.boot === node.boot ? 'self' : ''}>
               <td data-name="Node">
-                <b>{node.mode === 'alone' ? 'This server' : one.nodeId}</b>{' '}
-                {one.boot === node.boot && node.mode === 'cluster' ? <span class="tag">answers here</span> : null}
+                {one.boot === node.boot ? (
+                  <b>{node.mode === 'alone' ? 'This server' : one.nodeId}</b>
+                ) : (
+                  <button type="button" class="link" title="Show this node" onClick={() => look(one.boot)}>
+                    {one.nodeId}
+                  </button>
+                )}{' '}
+                {one.boot === node.boot && node.mode === 'cluster' ? <span class="tag">shown here</span> : null}
                 <small>
                   {one.advertise === null ? '' : `${one.advertise}, `}
                   {one.version}
@@ -52,8 +64,8 @@ export function Nodes({ overview: { node, nodes, shards } }: { readonly overview
       )}
       {node.mode === 'cluster' ? (
         <p class="note">
-          Sessions, graphs, documents and refusals here are of <b>{node.nodeId}</b> alone. For another node's, open the page at its own
-          address.
+          Sessions, graphs, documents and refusals here are of <b>{node.nodeId}</b> alone. Choose another node above to see its own,
+          wherever the page came from.
         </p>
       ) : null}
     </section>

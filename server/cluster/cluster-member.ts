@@ -50,6 +50,8 @@ export class ClusterMember {
   readonly nodeId: string
   readonly directory: ClusterDirectory
   readonly relay: HttpRelays
+  /** Asks other nodes what operators want to see of them. */
+  readonly desks: HttpRelays
   readonly #membership: NodeMembership
   readonly #shards: ShardManager
   readonly #services: ClusterMemberServices
@@ -92,7 +94,9 @@ export class ClusterMember {
       links: new NodeLinks({ ...services, dialer, agent: self.nodeId, waitingBytesHigh: limits.pendingBytesPerDocumentMax }),
       times: defaultDirectoryTimes,
     })
-    this.relay = new HttpRelays({ ...services, dialer, others: () => this.#others() })
+    const others = () => this.#others()
+    this.relay = new HttpRelays({ ...services, dialer, others, carries: 'connections' })
+    this.desks = new HttpRelays({ ...services, dialer, others, carries: 'questions' })
   }
 
   /** Shards that this node owns. */
@@ -135,6 +139,7 @@ export class ClusterMember {
     this.#shards.drop('all')
     this.directory.close()
     this.relay.close()
+    this.desks.close()
     void this.#membership.leave()
   }
 
@@ -161,6 +166,7 @@ export class ClusterMember {
     this.#shards.stop()
     this.directory.close()
     this.relay.close()
+    this.desks.close()
     await this.#membership.leave()
   }
 

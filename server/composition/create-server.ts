@@ -81,6 +81,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     get webhooks() {
       return live.webhooks
     },
+    desk: (question) => server.answerDesk(question),
     traces: await editTracesOf({ oneIn: settings.traceOneIn, version, clock, random, logger }),
     broadcast: settings.broadcast,
     stampUser: settings['access.stampUser'],

@@ -34,8 +34,6 @@ export interface HttpFrontOptions {
   /** Null while it does not serve. */
   readonly started: () => StartedNode | null
   readonly readiness: () => Readiness
-  /** Whoever operates the server asked for it. */
-  readonly drain: () => Promise<void>
 }
 
 export class HttpFront {
@@ -212,7 +210,7 @@ function without(application: Application, isHidden: (request: Request) => boole
 }
 
 function applicationOf(options: HttpFrontOptions): Application {
-  const { live, base, files, adminFiles, desk, notes, version, node, started, readiness, drain } = options
+  const { live, base, files, adminFiles, desk, notes, version, node, started, readiness } = options
   const { access, audit, budget, clock, counters, limits, logger } = base
   return createApplication({
     logger,
@@ -233,10 +231,8 @@ function applicationOf(options: HttpFrontOptions): Application {
     },
     accessControl: access,
     webhooks: () => node()?.webhooks ?? null,
-    drain,
     adminFiles,
-    overview: (samplesAfter) => desk.overview(samplesAfter),
-    identity: () => desk.identity(),
+    desk,
     version,
     presence: () => started()?.presence ?? null,
     history: () => started()?.node.history ?? null,

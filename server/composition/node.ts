@@ -71,6 +71,8 @@ export interface NodeOptions {
   readonly mayPass?: AppMessagesOptions['mayPass']
   /** Told of sessions that are refused or ended. Default: nobody is. */
   readonly refused?: GatewayServices['refused']
+  /** Answers what operators ask over another node. Default: nobody does. */
+  readonly desk?: (question: Uint8Array) => Uint8Array
   /** Follows some edits. Default: none. */
   readonly traces?: EditTraces | null
   /** Addresses that are told of changes. Default: none. */
@@ -214,6 +216,7 @@ export class ServerNode {
         connectGuard: options.connectGuard ?? null,
         resumptions: options.resumptions ?? null,
         traces,
+        desk: options.desk ?? null,
         ...(options.refused === undefined ? {} : { refused: options.refused }),
         serverId: ownership.boot,
         httpSockets: this.httpSockets,

@@ -1,14 +1,18 @@
 // Gathers what operators see of this server, for the routes that answer it: what it did lately, and what it is now.
+import { unreachable } from '../../core/assert.js'
 import { SHARD_COUNT } from '../../core/document-id.js'
+import { WeftError } from '../../core/errors.js'
 import { memoryAccountNames } from '../../core/memory-budget.js'
 import type { AuditEntry, AuditTrail } from '../access/audit-trail.js'
-import type { AdminNode, AdminOverview } from '../api/routes/admin.js'
+import type { RegisteredSession } from '../access/session-registry.js'
+import type { AdminNode, AdminOverview, AdminSession, AdminSessions } from '../api/routes/admin.js'
 import type { Readiness } from '../api/routes/probes.js'
 import type { DocumentObserver } from '../document/observer.js'
 import { BusyDocuments } from '../operators/busy-documents.js'
 import { EventLoopWatch } from '../operators/event-loop.js'
 import { type NewRefusal, RecentRefusals } from '../operators/recent-refusals.js'
 import { SAMPLE_PERIOD_MS, type Sample, Samples } from '../operators/samples.js'
+import { askDesk, type DeskQuestion, decodeQuestion } from './desk-link.js'
 import type { Component } from './life-cycle.js'
 import type { ServerNode } from './node.js'
 import type { NodeBase, StartedNode } from './started-node.js'
@@ -25,6 +29,8 @@ export interface DeskOptions {
   /** Null while it does not serve. */
   readonly started: () => StartedNode | null
   readonly readiness: () => Readiness
+  /** Hands everything over and stops; resolves when that is done. */
+  readonly drain: () => Promise<void>
 }
 
 const NODES_LISTED_MAX = 100
@@ -109,6 +115,68 @@ export class OperatorDesk {
     }
   }
 
+  /** `boot`: of which node, null for this one. Rejects as `askDesk` does. */
+  async overview(samplesAfter: number, boot: string | null): Promise<AdminOverview> {
+    const other = this.#other(boot)
+    return other === null ? this.#overview(samplesAfter) : this.#ask(other, { kind: 'overview', samplesAfter })
+  }
+
+  /** Those that lag first, then the newest; or those that `find` names. Rejects as `askDesk` does, and with `overloaded` while the node is not there. */
+  async sessions(find: string | null, limit: number, boot: string | null): Promise<AdminSessions> {
+    const other = this.#other(boot)
+    return other === null ? this.#sessions(find, limit) : this.#ask(other, { kind: 'sessions', find, limit })
+  }
+
+  /** Begins it, and resolves when it has begun. Rejects as `askDesk` does. */
+  async drain(boot: string | null): Promise<void> {
+    const other = this.#other(boot)
+    if (other === null) this.#drain()
+    else await this.#ask(other, { kind: 'drain' })
+  }
+
+  /** What another node asks of this one. May throw. */
+  answer(question: Uint8Array): Uint8Array {
+    return Buffer.from(JSON.stringify(this.#answer(decodeQuestion(question))))
+  }
+
+  #answer(question: DeskQuestion): unknown {
+    switch (question.kind) {
+      case 'overview':
+        return this.#overview(question.samplesAfter)
+      case 'sessions':
+        return this.#sessions(question.find, question.limit)
+      case 'drain':
+        this.#drain()
+        return {}
+      default:
+        return unreachable(question)
+    }
+  }
+
+  /** Null: this node is meant. */
+  #other(boot: string | null): string | null {
+    return boot === this.identity()?.boot ? null : boot
+  }
+
+  async #ask<Answer>(boot: string, question: DeskQuestion): Promise<Answer> {
+    const ownership = this.#options.node()?.ownership
+    if (ownership === undefined) throw notServing()
+    return askDesk(this.#base.clock, ownership.desks, boot, question)
+  }
+
+  #drain(): void {
+    // Whoever asked is answered before the listener closes. A step that fails is in the log, and ends the program.
+    void this.#options.drain().catch(() => {})
+  }
+
+  #sessions(find: string | null, limit: number): AdminSessions {
+    const node = this.identity()
+    if (node === null) throw notServing()
+    const { sessions } = this.#base.access
+    const found = find === null ? sessions.latest(limit) : [...sessions.search(find, limit)]
+    return { node, items: found.map(shown), total: sessions.size }
+  }
+
   /** Null while the node is not there. */
   identity(): AdminNode | null {
     const ownership = this.#options.node()?.ownership
@@ -117,7 +185,7 @@ export class OperatorDesk {
     return { nodeId, boot }
   }
 
-  overview(samplesAfter: number): AdminOverview {
+  #overview(samplesAfter: number): AdminOverview {
     const { clock, counters, budget, access } = this.#base
     const { version, isCluster, hasRedis, node, started, readiness } = this.#options
     const { ready, text } = readiness()
@@ -156,6 +224,14 @@ export class OperatorDesk {
       samples: { through: this.#samples.through, periodMs: SAMPLE_PERIOD_MS, ...columns(this.#samples.after(samplesAfter)) },
     }
   }
+}
+
+function notServing(): WeftError {
+  return new WeftError('overloaded', 'This node is not serving yet.')
+}
+
+function shown({ sessionId, documentId, user, name, address, since, permission, admin, expiresAt, lag }: RegisteredSession): AdminSession {
+  return { sessionId, documentId, user, name, address, since, permission, admin, expiresAt, lag: lag() }
 }
 
 type Columns = { [Name in keyof Sample]: Sample[Name][] }

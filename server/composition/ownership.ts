@@ -29,6 +29,8 @@ export interface Ownership {
   readonly directory: DocumentDirectory & DocumentCommands
   /** Passes on requests for connections of other nodes. */
   readonly relay: HttpRelay
+  /** Passes on what operators ask of other nodes. */
+  readonly desks: HttpRelay
   readonly ownedShards: number
   /** This one included. */
   readonly nodesAlive: number

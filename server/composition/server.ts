@@ -61,6 +61,7 @@ export class Server implements WeftServer {
       version,
       isCluster: gatekeeper !== null,
       hasRedis: live.current['cluster.redisUrl'] !== null,
+      drain: () => this.drain(),
     })
     this.#http = new HttpFront({
       ...state,
@@ -72,7 +73,6 @@ export class Server implements WeftServer {
       notes,
       gatekeeper,
       version,
-      drain: () => this.drain(),
     })
     this.ready = new Promise((resolve, reject) => {
       this.#markReady = resolve
@@ -83,6 +83,11 @@ export class Server implements WeftServer {
     this.closed = new Promise((resolve) => {
       this.#markClosed = resolve
     })
+  }
+
+  /** What operators ask of this node over another one. */
+  answerDesk(question: Uint8Array): Uint8Array {
+    return this.#desk.answer(question)
   }
 
   /** Puts up what is around the node. */

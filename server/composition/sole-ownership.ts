@@ -14,6 +14,7 @@ const BOOT_ID_BYTES = 16
 export class SoleOwnership implements Ownership {
   readonly directory: DocumentDirectory & DocumentCommands
   readonly relay: HttpRelay = { knows: () => false, relay: () => null }
+  readonly desks: HttpRelay = this.relay
   readonly #claimant: Claimant
   readonly #store: DocumentStore
   readonly #epochs = new Map<number, number>()

@@ -76,6 +76,8 @@ export interface GatewayServices {
   }) => void
   /** Follows some edits. Default: none. */
   readonly traces?: EditTraces | null
+  /** Answers what operators ask over another node; null: nobody does. May throw. */
+  readonly desk?: ((question: Uint8Array) => Uint8Array) | null
   /** Connections over HTTP, for other nodes that such a request reached. Null: there are none. */
   readonly httpSockets?: HttpSockets | null
   /** Sessions that lag now. */

@@ -187,7 +187,8 @@ export class ClusterNode {
       isOwn: (challenge) => gatekeeper.issued(challenge),
     })
     this.links = new NodeLinks({ ...common, dialer, agent: nodeId, waitingBytesHigh: limits.pendingBytesPerDocumentMax })
-    this.relay = new HttpRelays({ ...common, dialer, others: () => membership.view.filter((node) => node.boot !== boot) })
+    const others = () => membership.view.filter((node) => node.boot !== boot)
+    this.relay = new HttpRelays({ ...common, dialer, others, carries: 'connections' })
     this.httpSockets = new HttpSockets({ ...common, boot })
     this.directory = new ClusterDirectory({
       ...common,

@@ -55,7 +55,7 @@ test('access in a cluster', async (context) => {
   })
 
   await context.test(
-    'X3: each node shows all nodes with their shards, and a session of one is closed through the other',
+    'X3: each node shows all nodes with their shards, what the others have and do, and a session of one is closed through the other',
     async (context) => {
       const ada = open(context, one, await ticketFor(one, 'ada'))
       await ada.synced
@@ -77,8 +77,14 @@ test('access in a cluster', async (context) => {
         )
       }
       assert.equal((await ask(two, 'GET', '/admin/sessions?find=ada')).items.length, 0)
-      const [session] = (await ask(one, 'GET', '/admin/sessions?find=ada')).items
-      assert.equal(session.documentId, 'notes/today')
+      // Of the other node, over a link between the two.
+      const { boot } = (await ask(one, 'GET', '/admin/overview')).node
+      const { node: shown, items } = await ask(two, 'GET', `/admin/sessions?find=ada&boot=${boot}`)
+      const [session] = items
+      assert.deepEqual([shown.nodeId, session.documentId, session.lag.state], [nodeIdOf(0), 'notes/today', 'live'])
+      const { node, totals, samples } = await ask(two, 'GET', `/admin/overview?boot=${boot}`)
+      assert.deepEqual([node.nodeId, totals.sessions > 0, samples.at.length > 0], [nodeIdOf(0), true, true])
+      await assert.rejects(ask(two, 'GET', '/admin/overview?boot=nobody'), /superseded/)
       await ask(two, 'POST', '/revocations', { kind: 'session', id: session.sessionId })
       await until(() => ada.status.state === 'refused', 'its client was told')
     },

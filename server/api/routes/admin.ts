@@ -4,22 +4,24 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { WeftError } from '../../../core/errors.js'
 import { isSameHost } from '../../access/origins.js'
-import type { RegisteredSession } from '../../access/session-registry.js'
 import { type ApiAccess, admitToAll } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { answers, json } from '../framework/json-route.js'
 import { limitParameter } from '../framework/schemas.js'
-import type { AccessRouteOptions } from './access.js'
 
 export interface AdminOptions {
   readonly access: ApiAccess
-  readonly accessControl: AccessRouteOptions['accessControl']
-  /** What there is to see of this node: samples after that number, and all else as it is now. */
-  readonly overview: (samplesAfter: number) => AdminOverview
-  /** Which node and start of it this is; null while it is not there yet. */
-  readonly identity: () => AdminNode | null
-  /** Hands everything over and stops; resolves when that is done. */
-  readonly drain: () => Promise<void>
+  readonly desk: AdminDesk
+}
+
+/** Of which node is asked: a boot, null for the one that answers. Each rejects with `superseded` for a node that is not alive, and with `overloaded` for one that does not answer. */
+export interface AdminDesk {
+  /** What there is to see: samples after that number, and all else as it is now. */
+  overview(samplesAfter: number, boot: string | null): Promise<AdminOverview>
+  /** Those that lag first, then the newest; or those of this user, on this document, or with this id. */
+  sessions(find: string | null, limit: number, boot: string | null): Promise<AdminSessions>
+  /** The node begins to hand everything over, and stops. */
+  drain(boot: string | null): Promise<void>
 }
 
 /** So many nodes are listed. */
@@ -152,12 +154,18 @@ export type AdminOverview = z.infer<typeof overviewSchema>
 export type AdminSession = z.infer<typeof sessionSchema>
 export type AdminSessions = z.infer<typeof sessionsSchema>
 
+const bootParameter = z.string().max(100).optional().openapi({
+  description:
+    'Which start of which node is meant, as the overview lists them; if none that is alive is it, nothing happens (412). Default: the node that answers.',
+})
+
 const overviewRoute = createRoute({
   method: 'get',
   path: '/api/v1/admin/overview',
-  summary: 'What there is to see of the node that answers, for the admin page',
+  summary: 'What there is to see of a node, for the admin page',
   request: {
     query: z.object({
+      boot: bootParameter,
       samplesAfter: z.coerce.number().int().min(0).default(0).openapi({
         description: '`samples.through` of the answer before: only newer samples come. Default: all that are kept, a quarter of an hour.',
       }),
@@ -169,9 +177,10 @@ const overviewRoute = createRoute({
 const sessionsRoute = createRoute({
   method: 'get',
   path: '/api/v1/admin/sessions',
-  summary: 'Sessions of the node that answers: those that lag first, then the newest',
+  summary: 'Sessions of a node: those that lag first, then the newest',
   request: {
     query: z.object({
+      boot: bootParameter,
       find: z
         .string()
         .min(1)
@@ -187,19 +196,12 @@ const sessionsRoute = createRoute({
 const drainRoute = createRoute({
   method: 'post',
   path: '/api/v1/admin/drain',
-  summary: 'Stops the node that answers: hands its documents over, sends its clients elsewhere, and ends',
-  request: {
-    query: z.object({
-      boot: z.string().max(100).optional().openapi({
-        description: 'Which start of which node is meant: if another one answers, nothing happens (412). Default: whichever answers.',
-      }),
-    }),
-  },
+  summary: 'Stops a node: it hands its documents over, sends its clients elsewhere, and ends',
+  request: { query: z.object({ boot: bootParameter }) },
   responses: answers(z.object({ draining: z.literal(true) }), 'It has begun. The node is not ready from now on, and ends by itself.'),
 })
 
-export function addAdmin(app: OpenAPIHono<ApiEnvironment>, { access, accessControl, overview, identity, drain }: AdminOptions): void {
-  const { sessions } = accessControl
+export function addAdmin(app: OpenAPIHono<ApiEnvironment>, { access, desk }: AdminOptions): void {
   app.use('/api/v1/admin/*', async (context, next) => {
     refuseOtherPages(access, context)
     if (!access.servesOperators(context.env.incoming))
@@ -210,20 +212,16 @@ export function addAdmin(app: OpenAPIHono<ApiEnvironment>, { access, accessContr
     await admitToAll(access, context, '', 'admin')
     return next()
   })
-  app.openapi(overviewRoute, (context) => json(context, overview(context.req.valid('query').samplesAfter)))
-  app.openapi(sessionsRoute, (context) => {
-    const node = identity()
-    if (node === null) throw new WeftError('overloaded', 'This node is not serving yet.')
-    const { find, limit } = context.req.valid('query')
-    const found = find === undefined ? sessions.latest(limit) : [...sessions.search(find, limit)]
-    return json(context, { node, items: found.map(shown), total: sessions.size } satisfies AdminSessions)
+  app.openapi(overviewRoute, async (context) => {
+    const { samplesAfter, boot = null } = context.req.valid('query')
+    return json(context, await desk.overview(samplesAfter, boot))
   })
-  app.openapi(drainRoute, (context) => {
-    const { boot } = context.req.valid('query')
-    if (boot !== undefined && identity()?.boot !== boot)
-      throw new WeftError('superseded', 'Another node answered than the one that is meant, or it has been started anew: nothing was done.')
-    // Whoever asked is answered before the listener closes. A step that fails is in the log, and ends the program.
-    void drain().catch(() => {})
+  app.openapi(sessionsRoute, async (context) => {
+    const { find = null, limit, boot = null } = context.req.valid('query')
+    return json(context, await desk.sessions(find, limit, boot))
+  })
+  app.openapi(drainRoute, async (context) => {
+    await desk.drain(context.req.valid('query').boot ?? null)
     return json(context, { draining: true })
   })
 }
@@ -236,8 +234,4 @@ function refuseOtherPages(access: ApiAccess, context: Context<ApiEnvironment>): 
   const isOurs =
     site === undefined ? isSameHost({ origin, headers: context.req.header() }) !== false : site === 'same-origin' || site === 'none'
   if (!isOurs) throw new WeftError('forbidden', 'Pages of other sites may not use what is for operators.')
-}
-
-function shown({ sessionId, documentId, user, name, address, since, permission, admin, expiresAt, lag }: RegisteredSession): AdminSession {
-  return { sessionId, documentId, user, name, address, since, permission, admin, expiresAt, lag: lag() }
 }

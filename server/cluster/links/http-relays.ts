@@ -3,7 +3,13 @@ import type { Clock } from '../../../core/clock.js'
 import type { Logger } from '../../../core/log.js'
 import { Heartbeat } from '../../transport/heartbeat.js'
 import { type HttpExchange, type HttpReply, type HttpRequest, refuse } from '../../transport/http/exchange.js'
-import { decodeRelayAnswer, encodeRelayRequest, type RelayRequest, relaySubprotocol } from '../../transport/http/relay-frames.js'
+import {
+  decodeRelayAnswer,
+  deskSubprotocol,
+  encodeRelayRequest,
+  type RelayRequest,
+  relaySubprotocol,
+} from '../../transport/http/relay-frames.js'
 import { linkHeartbeat } from '../../transport/link-limits.js'
 import type { Socket, SocketEvents } from '../../transport/socket.js'
 import type { NodeAddress, NodeDialer } from './node-dialer.js'
@@ -12,9 +18,13 @@ export interface HttpRelaysOptions {
   readonly dialer: NodeDialer
   readonly clock: Clock
   readonly logger: Logger
+  /** What is passed on: requests of connections, or what operators ask. A link carries one kind. */
+  readonly carries: keyof typeof subprotocols
   /** The other nodes that are alive. */
   readonly others: () => readonly NodeAddress[]
 }
+
+const subprotocols = { connections: relaySubprotocol, questions: deskSubprotocol } as const
 
 const GOING_AWAY = 1001
 
@@ -103,7 +113,7 @@ class RelayLink {
       closed: (code) => this.#end(`the socket closed with ${code}`),
     }
     try {
-      const { socket } = await this.#options.dialer.dial(this.#address, events, [relaySubprotocol])
+      const { socket } = await this.#options.dialer.dial(this.#address, events, [subprotocols[this.#options.carries]])
       const state = this.#state
       if (state.kind !== 'dialing') {
         socket.terminate()

@@ -5,6 +5,9 @@ import type { HttpRequest } from './exchange.js'
 /** The subprotocol of such a link. */
 export const relaySubprotocol = 'weft-relay.1'
 
+/** The subprotocol of a link on which operators' questions to another node travel in the same way: each is the body of a request of no connection. */
+export const deskSubprotocol = 'weft-desk.1'
+
 /** From the node that a request reached. */
 export type RelayRequest =
   | { readonly type: 'request'; readonly id: number; readonly request: HttpRequest }
