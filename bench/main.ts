@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { reportPrefix, resultPrefix, type Verdict } from './harness.js'
 import { sideBySide } from './side-by-side.js'
 
-const oneMachine = ['latency', 'transports', 'room', 'documents', 'joins', 'cursors', 'scoped-cursors', 'memory', 'connections']
+const oneMachine = ['latency', 'transports', 'room', 'documents', 'joins', 'cursors', 'scoped-cursors', 'dialects', 'memory', 'connections']
 /** These need PostgreSQL or Redis as the tests do, and run by name. */
 const cluster = ['postgres', 'link', 'redis', 'takeover', 'viewers']
 /** Some minutes, by name. */

@@ -1,5 +1,5 @@
 // A client that speaks the y-websocket dialect byte by byte and keeps no document, so that one process can play hundreds of users.
-// Against Hocuspocus it speaks that server's: the same messages behind the document's name, after a token.
+// Against Hocuspocus, and where it is asked to, it speaks that provider's: the same messages behind the document's name, after a token.
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import WebSocket from 'ws'
@@ -11,6 +11,10 @@ const MESSAGE_AWARENESS = 1
 const SYNC_STEP_1 = 0
 const SYNC_STEP_2 = 1
 const HOCUSPOCUS_AUTHENTICATION = 2
+
+export type RawDialect = 'y-websocket' | 'hocuspocus'
+
+const dialectOfPeer: RawDialect = peer === 'hocuspocus' ? 'hocuspocus' : 'y-websocket'
 
 export interface RawClientEvents {
   /** A step 2 or an update. */
@@ -51,9 +55,9 @@ export class RawClient {
   }
 
   /** Connects to a document. Resolves when the socket is open; nothing has been asked yet. */
-  static connect(url: string, documentId: string, events: RawClientEvents = {}): Promise<RawClient> {
+  static connect(url: string, documentId: string, events: RawClientEvents = {}, dialect: RawDialect = dialectOfPeer): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const prefixed = peer === 'hocuspocus'
+      const prefixed = dialect === 'hocuspocus'
       const socket = new WebSocket(prefixed ? url : `${url}/${documentId}`, { perMessageDeflate: false })
       const client = new RawClient(socket, prefixed ? nameOf(documentId) : new Uint8Array(), events)
       socket.once('open', () => {
