@@ -121,6 +121,8 @@ export class DocumentAwareness {
   /** Throws `malformed`. */
   receive(session: Speaker, bytes: Uint8Array): void {
     const { counters, limits } = this.#environment
+    // From now on its state says it.
+    session.looksAt = null
     if (bytes.length > limits.awarenessMessageBytesMax) {
       counters.add('awareness_messages_oversized')
       this.#tellTooLarge(session, bytes.length, limits.awarenessMessageBytesMax)

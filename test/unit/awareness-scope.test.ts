@@ -191,9 +191,25 @@ test('A6: a reader whose cursor nobody may see is told what concerns the part th
   reader.membership.look(encoded([9, 2, null]))
   beat()
   assert.deepEqual(new Set(reader.heard().map(([id]) => id)), new Set([1, 2]))
+  reader.membership.look(encoded([9, 3, { weft: { at: 'page 1' } }]))
+  beat()
+  reader.heard()
+  reader.say([9, 4, { weft: { at: 'page 2' } }])
+  beat()
+  reader.heard()
+  ada.say({ cursor: 9 })
+  grace.say({ cursor: 10 })
+  beat()
+  assert.deepEqual(
+    reader.heard().map(([id]) => id),
+    [2],
+    'once its states are shown, they say where it looks',
+  )
+  reader.say([9, 5, null])
   assert.throws(() => reader.membership.look(Uint8Array.of(1, 9, 3, 2, 0x7b, 0x7b)), { code: 'malformed' })
   assert.deepEqual(
     decoded(reader.membership.fullState())
+      .filter(([, , state]) => state !== null)
       .map(([id]) => id)
       .sort(),
     [1, 2],
