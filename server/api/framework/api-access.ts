@@ -1,4 +1,5 @@
 // Who may use the API, and for what: asked of the same place as for any client.
+import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { WeftError } from '../../../core/errors.js'
 import type { Permission } from '../../../core/permission.js'
@@ -93,4 +94,13 @@ function visitOf({ trustedProxies }: ApiAccess, context: Context<ApiEnvironment>
   }
   visits.set(context.req.raw, visit)
   return visit
+}
+
+/** All of what lies below these paths takes the right "admin" on everything: whoever lacks it hears nothing of what else is wrong with their request. */
+export function onlyForAdmins(app: OpenAPIHono<ApiEnvironment>, access: ApiAccess, paths: readonly string[]): void {
+  for (const path of paths)
+    app.use(`${path}/*`, async (context, next) => {
+      await admitToAll(access, context, '', 'admin')
+      return next()
+    })
 }

@@ -6,7 +6,7 @@ import { isUserId } from '../../../core/user-id.js'
 import type { AccessControl } from '../../access/access-control.js'
 import { revocationKinds } from '../../access/revocations.js'
 import { GRANTS_MAX, type Grants } from '../../access/rights.js'
-import { type ApiAccess, admit, admitToAll } from '../framework/api-access.js'
+import { type ApiAccess, admit, admitToAll, onlyForAdmins } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
 import { answers, json } from '../framework/json-route.js'
@@ -191,6 +191,7 @@ const sessionsRoute = createRoute({
 
 export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessControl }: AccessRouteOptions): void {
   const { keys, tickets, revocations, sessions } = accessControl
+  onlyForAdmins(app, access, ['/api/v1/keys', '/api/v1/revocations', '/api/v1/sessions'])
   app.openapi(ticketRoute, async (context) => {
     const wanted = context.req.valid('json')
     // Whoever makes a key or a ticket can give only rights that they have themselves.
@@ -200,14 +201,12 @@ export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessCont
     return json(context, tickets.issue({ ...wanted, documents: wanted.documents as Grants }), 201)
   })
   app.openapi(keysRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     return json(
       context,
       newestFirst(keys.list(), ({ createdAt, id }) => ({ at: createdAt, name: id }), context.req.valid('query')),
     )
   })
   app.openapi(createKeyRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     const { name, user, documents, lifetimeMs } = context.req.valid('json')
     const keyUser = user ?? `key:${name}`
     if (!isUserId(keyUser)) throw new WeftError('malformed', 'name: is too long to be the user of the key; give it a user.')
@@ -215,7 +214,6 @@ export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessCont
     return json(context, { ...key, secret }, 201)
   })
   app.openapi(removeKeyRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     const { id } = context.req.valid('param')
     const removed = await keys.remove(id)
     // Sessions that were opened with the key end with it.
@@ -223,25 +221,21 @@ export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessCont
     return json(context, { removed })
   })
   app.openapi(revocationsRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     return json(
       context,
       newestFirst(revocations.list(), ({ createdAt, kind, id }) => ({ at: createdAt, name: `${kind}:${id}` }), context.req.valid('query')),
     )
   })
   app.openapi(revokeRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     const { kind, id, lifetimeMs } = context.req.valid('json')
     await revocations.revoke(kind, id, lifetimeMs === undefined ? (kind === 'session' ? DAY_MS : null) : lifetimeMs)
     return json(context, { kind, id }, 201)
   })
   app.openapi(liftRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     const { kind, id } = context.req.valid('param')
     return json(context, { lifted: await revocations.lift(kind, id) })
   })
   app.openapi(sessionsRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     const { documentId, user } = context.req.valid('query')
     const items: z.infer<typeof sessionSchema>[] = []
     for (const session of sessions.all) {

@@ -4,7 +4,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { WeftError } from '../../../core/errors.js'
 import { isSameHost } from '../../access/origins.js'
-import { type ApiAccess, admitToAll } from '../framework/api-access.js'
+import { type ApiAccess, onlyForAdmins } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { answers, json } from '../framework/json-route.js'
 import { limitParameter } from '../framework/schemas.js'
@@ -209,9 +209,9 @@ export function addAdmin(app: OpenAPIHono<ApiEnvironment>, { access, desk }: Adm
         'forbidden',
         'Nobody has configured who may do what on this server, so what is for its operators is there for its own machine only.',
       )
-    await admitToAll(access, context, '', 'admin')
     return next()
   })
+  onlyForAdmins(app, access, ['/api/v1/admin'])
   app.openapi(overviewRoute, async (context) => {
     const { samplesAfter, boot = null } = context.req.valid('query')
     return json(context, await desk.overview(samplesAfter, boot))

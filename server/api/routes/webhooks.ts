@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { WeftError } from '../../../core/errors.js'
 import { webhookEventNames } from '../../webhooks/webhook-events.js'
 import type { Webhooks } from '../../webhooks/webhooks.js'
-import { type ApiAccess, admitToAll } from '../framework/api-access.js'
+import { type ApiAccess, onlyForAdmins } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
 import { answers, json } from '../framework/json-route.js'
@@ -107,17 +107,16 @@ const forgetRoute = createRoute({
 })
 
 export function addWebhooks(app: OpenAPIHono<ApiEnvironment>, { access, webhooks }: WebhookRouteOptions): void {
+  onlyForAdmins(app, access, ['/api/v1/webhooks'])
   const serving = () => {
     const found = webhooks()
     if (found === null) throw new WeftError('overloaded', 'This node is not serving yet; try again.')
     return found
   }
   app.openapi(listRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     return json(context, { items: await serving().list() })
   })
   app.openapi(createWebhookRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     const wanted = context.req.valid('json')
     try {
       return json(context, await serving().create(wanted), 201)
@@ -129,7 +128,6 @@ export function addWebhooks(app: OpenAPIHono<ApiEnvironment>, { access, webhooks
   })
   // In front of the one with an id, which would take it for one.
   app.openapi(deadLettersRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     const all = await serving().deadLetters()
     return json(
       context,
@@ -137,15 +135,12 @@ export function addWebhooks(app: OpenAPIHono<ApiEnvironment>, { access, webhooks
     )
   })
   app.openapi(redeliverRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     return json(context, { redelivering: await serving().redeliver(context.req.valid('param').id) })
   })
   app.openapi(forgetRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     return json(context, { removed: await serving().forget(context.req.valid('param').id) })
   })
   app.openapi(removeRoute, async (context) => {
-    await admitToAll(access, context, '', 'admin')
     return json(context, { removed: await serving().remove(context.req.valid('param').id) })
   })
 }
