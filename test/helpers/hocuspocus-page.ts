@@ -21,7 +21,9 @@ const script = `
           name, document, token: '', websocketProvider: socket, broadcast: false, sessionAwareness: sessions > 1,
         })
         provider.attach?.()
-        const client = { who: who + '.' + session, version, document, provider, socket, typed: [], settled: 0 }
+        // Every other one waits with its typing until it is connected.
+        const patient = clients.length % 2 === 0
+        const client = { who: who + '.' + session, version, patient, document, provider, socket, typed: [], settled: 0 }
         provider.setAwarenessField('user', { name: client.who })
         clients.push(client)
       }
@@ -31,8 +33,9 @@ const script = `
       let state = seed
       const random = (n) => (state = (state * 48271) % 2147483647) % n
       timer = setInterval(() => {
-        for (const client of clients) this.settle(client)
+        for (const client of clients) client.settled = Math.max(client.settled, this.settle(client))
         const client = clients[random(clients.length)]
+        if (client.patient && !(client.provider.synced && client.provider.isAuthenticated)) return
         const word = client.who + '-' + client.typed.length + ';'
         client.document.getText('body').insert(client.document.getText('body').length, word)
         client.typed.push(word)
@@ -45,18 +48,25 @@ const script = `
     rest() {
       clearInterval(timer)
     },
-    // What was typed before a moment at which nothing was unsynced. Version 2 counts below zero after it came back, and says nothing then.
-    settle(client) {
-      if (client.version > 2 && client.provider.synced && client.provider.unsyncedChanges === 0) client.settled = client.typed.length
+    // A provider that is told to connect while it is still closing stays as it is.
+    connectAll() {
+      for (const { socket } of clients) if (socket.status === 'disconnected') void socket.connect()
+    },
+    // What was typed before a moment at which nothing was unsynced. A provider that comes back begins to count anew, and sends what was typed meanwhile edit by edit
+    // besides: its count is that of its edits for those only who typed nothing meanwhile. Version 2 counts below zero after it came back.
+    settle({ version, patient, provider, typed }) {
+      if (version > 2 && patient && provider.synced && provider.unsyncedChanges === 0) return typed.length
+      return 0
     },
     report() {
-      for (const client of clients) this.settle(client)
-      return clients.map(({ who, document, provider, typed, settled }) => ({
+      for (const client of clients) client.settled = Math.max(client.settled, this.settle(client))
+      return clients.map(({ who, version, socket, document, provider, typed, settled }) => ({
         who,
         typed,
         settled: typed.slice(0, settled),
         text: document.getText('body').toString(),
         inStep: provider.synced && provider.unsyncedChanges <= 0,
+        provider: JSON.stringify([version, provider.synced, provider.unsyncedChanges, provider.isAuthenticated, socket.status]),
         people: [...provider.awareness.getStates().values()].map(({ user }) => user?.name).sort(),
       }))
     },
@@ -68,6 +78,7 @@ interface Providers {
   open(url: string, name: string, who: string, version: 2 | 3 | 4, sessions: number): void
   work(everyMs: number, seed: number): void
   rest(): void
+  connectAll(): void
   report(): ClientReport[]
   states(): number[][]
 }
@@ -77,10 +88,12 @@ export interface ClientReport {
   readonly who: string
   /** Every word, in order. */
   readonly typed: readonly string[]
-  /** Those of them that the provider had as synced. */
+  /** Those of them that the provider had as synced, where its count can be taken for that. */
   readonly settled: readonly string[]
   readonly text: string
   readonly inStep: boolean
+  /** Of its provider, for people: version, whether it is synced, unsynced changes, whether it is authenticated, its socket's status. */
+  readonly provider: string
   /** Whom it sees, itself included. */
   readonly people: readonly string[]
 }
@@ -113,6 +126,11 @@ export class HocuspocusPage {
 
   rest(): Promise<void> {
     return this.page.evaluate(() => hocuspocus.rest())
+  }
+
+  /** Those that were told to leave and have not come back. */
+  connectAll(): Promise<void> {
+    return this.page.evaluate(() => hocuspocus.connectAll())
   }
 
   report(): Promise<ClientReport[]> {
