@@ -28,7 +28,7 @@ import { Server } from './server.js'
 import type { ServerOptions } from './server-options.js'
 import type { StartNode } from './server-parts.js'
 import { startAlone } from './start-alone.js'
-import { type ClusterConfig, startMember } from './start-member.js'
+import type { ClusterConfig } from './start-member.js'
 import type { NodeBase } from './started-node.js'
 import { packageVersion } from './version.js'
 import type { WeftServer } from './weft-server.js'
@@ -95,7 +95,11 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
   const startNode: StartNode =
     cluster === null || gatekeeper === null
       ? (_, __, cancelled) => startAlone(base, { dataDir: settings.dataDir, store: options.store ?? null, cancelled })
-      : (url, waiting, cancelled) => startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
+      : async (url, waiting, cancelled) => {
+          // A server that is alone loads neither the clients of PostgreSQL and Redis nor what uses them.
+          const { startMember } = await import('./start-member.js')
+          return startMember(base, { config: cluster, url, version, gatekeeper, waiting, cancelled })
+        }
   const onFatal = options.onFatal ?? (() => process.exit(1))
   const server = new Server({ live, base, audit, files, adminFiles, notes, gatekeeper, version, startNode, onFatal })
   await server.open()
