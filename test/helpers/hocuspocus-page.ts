@@ -21,9 +21,7 @@ const script = `
           name, document, token: '', websocketProvider: socket, broadcast: false, sessionAwareness: sessions > 1,
         })
         provider.attach?.()
-        // Every other one waits with its typing until it is connected.
-        const patient = clients.length % 2 === 0
-        const client = { who: who + '.' + session, version, patient, document, provider, socket, typed: [], settled: 0 }
+        const client = { who: who + '.' + session, version, document, provider, socket, typed: [], settled: 0 }
         provider.setAwarenessField('user', { name: client.who })
         clients.push(client)
       }
@@ -35,7 +33,6 @@ const script = `
       timer = setInterval(() => {
         for (const client of clients) client.settled = Math.max(client.settled, this.settle(client))
         const client = clients[random(clients.length)]
-        if (client.patient && !(client.provider.synced && client.provider.isAuthenticated)) return
         const word = client.who + '-' + client.typed.length + ';'
         client.document.getText('body').insert(client.document.getText('body').length, word)
         client.typed.push(word)
@@ -52,11 +49,9 @@ const script = `
     connectAll() {
       for (const { socket } of clients) if (socket.status === 'disconnected') void socket.connect()
     },
-    // What was typed before a moment at which nothing was unsynced. A provider that comes back begins to count anew, and sends what was typed meanwhile edit by edit
-    // besides: its count is that of its edits for those only who typed nothing meanwhile. Version 2 counts below zero after it came back.
-    settle({ version, patient, provider, typed }) {
-      if (version > 2 && patient && provider.synced && provider.unsyncedChanges === 0) return typed.length
-      return 0
+    // What was typed before a moment at which nothing was unsynced.
+    settle({ provider, typed }) {
+      return provider.synced && provider.unsyncedChanges === 0 ? typed.length : 0
     },
     report() {
       for (const client of clients) client.settled = Math.max(client.settled, this.settle(client))
@@ -65,7 +60,7 @@ const script = `
         typed,
         settled: typed.slice(0, settled),
         text: document.getText('body').toString(),
-        inStep: provider.synced && provider.unsyncedChanges <= 0,
+        inStep: provider.synced && provider.unsyncedChanges === 0,
         provider: JSON.stringify([version, provider.synced, provider.unsyncedChanges, provider.isAuthenticated, socket.status]),
         people: [...provider.awareness.getStates().values()].map(({ user }) => user?.name).sort(),
       }))
@@ -88,7 +83,7 @@ export interface ClientReport {
   readonly who: string
   /** Every word, in order. */
   readonly typed: readonly string[]
-  /** Those of them that the provider had as synced, where its count can be taken for that. */
+  /** Those of them that the provider had as synced. */
   readonly settled: readonly string[]
   readonly text: string
   readonly inStep: boolean

@@ -18,6 +18,8 @@ export interface Provider {
   readonly authorizedScope?: string | undefined
   on(event: string, listener: (event: never) => void): void
   sendToken(): Promise<void>
+  /** Step 1 once more. */
+  forceSync(): void
   sendStateless(payload: string): void
   destroy(): void
 }

@@ -36,9 +36,8 @@ function socketFor(context: TestContext, version: ProviderVersion, url: string):
   return socket
 }
 
-/** Version 2 counts below zero when something was typed while it connected: it begins to count anew, and is told of that too. */
 async function inStep(provider: Provider): Promise<void> {
-  await until(() => provider.synced && provider.unsyncedChanges <= 0, 'the provider is in step')
+  await until(() => provider.synced && provider.unsyncedChanges === 0, 'the provider is in step')
 }
 const textOf = ({ document }: Provider): string => document.getText('body').toString()
 
@@ -60,6 +59,30 @@ for (const version of [2, 3, 4] as const)
       await until(() => textOf(a) === 'and typed at once', 'the other sees it')
       assert.equal(textOf(b), 'other')
       await Promise.all([inStep(a), inStep(b), inStep(again)])
+    })
+
+    test('D1: what was typed while it was away is counted once, with its step 2, and a sync that is forced is counted as well', async (context) => {
+      const { webSocketUrl } = await start(context)
+      const socket = socketFor(context, version, webSocketUrl)
+      const provider = socket.open('notes')
+      await inStep(provider)
+      socket.disconnect()
+      await until(() => !provider.synced, 'it is gone')
+      for (const word of ['one ', 'two ', 'three ']) provider.document.getText('body').insert(0, word)
+      const counted: number[] = []
+      provider.on('unsyncedChanges', () => counted.push(provider.unsyncedChanges))
+      socket.connect()
+      await until(() => provider.synced && provider.isAuthenticated, 'it is back')
+      await inStep(provider)
+      // A document that everybody sees proves that nothing is on its way any more.
+      const other = socketFor(context, version, webSocketUrl).open('notes')
+      await until(() => textOf(other) === 'three two one ', 'the other sees it')
+      other.document.getText('body').insert(0, 'four ')
+      await until(() => textOf(provider) === 'four three two one ', 'it sees the other')
+      assert.deepEqual(counted, [1, 0])
+      provider.forceSync()
+      assert.equal(provider.unsyncedChanges, 1)
+      await inStep(provider)
     })
 
     test('A1: cursors, seen by all, gone with whoever leaves one document, while the socket stays', async (context) => {

@@ -197,13 +197,13 @@ export class HocuspocusDriver implements Driver {
   #handle(address: string, { session, wording }: OpenAddress, message: HocuspocusClientMessage): void {
     switch (message.type) {
       case 'sync-step-1':
+        wording.stepOne(message.stateVector)
         session.sync(knownFrom(message.stateVector))
         return
       case 'sync-step-2':
       case 'update':
-        // What a provider in step with the server answers to step 1.
-        if (isEmptyUpdate(message.update)) wording.answer(true)
-        else session.write(wording.nextSubmission(message.type === 'sync-step-2' && hasNoStructs(message.update)), message.update)
+        if (isEmptyUpdate(message.update)) wording.emptyUpdate(message.type)
+        else session.write(wording.nextSubmission(message), message.update)
         return
       case 'awareness':
         session.receiveAwareness(message.update)
@@ -281,9 +281,4 @@ function knownFrom(stateVector: Uint8Array): Known {
 
 function isEmptyUpdate(update: Uint8Array): boolean {
   return update.length === 2 && update[0] === 0 && update[1] === 0
-}
-
-/** An update begins with the number of clients that it has structs of. */
-function hasNoStructs(update: Uint8Array): boolean {
-  return update[0] === 0
 }

@@ -2,7 +2,7 @@
 import type { Clock, Timer } from '../../../core/clock.js'
 import { leavesReading, type WeftError } from '../../../core/errors.js'
 import type { Permission } from '../../../core/permission.js'
-import { encodeHocuspocus, type HocuspocusServerMessage } from '../../../protocol/dialects/hocuspocus.js'
+import { encodeHocuspocus, type HocuspocusClientMessage, type HocuspocusServerMessage } from '../../../protocol/dialects/hocuspocus.js'
 import { emptyUpdate } from '../../../protocol/updates/merge.js'
 import type { AppMessage } from '../../access/session-registry.js'
 import type { AwarenessFrame } from '../../awareness/contract.js'
@@ -11,6 +11,7 @@ import { encodedOnce } from '../../transport/encoded-once.js'
 import type { Message } from '../../transport/outbox.js'
 import type { SessionDialect } from '../session-dialect.js'
 import { stockManner } from '../transfer-manner.js'
+import { HocuspocusCount, type SyncAnswer } from './hocuspocus-count.js'
 
 /** The last fifth of the time is for renewing a token, and never more than this. */
 const RENEWAL_MS_MAX = 60_000
@@ -35,34 +36,55 @@ export class HocuspocusSession implements SessionDialect {
   /** Refused ones behind it: they were answered by themselves. */
   readonly #refused = new Set<number>()
   readonly #repeats = new Set<number>()
+  readonly #count: HocuspocusCount
+  /** Of those that are not answered as soon as they are committed. */
+  readonly #answers = new Map<number, SyncAnswer>()
+  #attachment: Attachment | null = null
+  #stepOnes = 0
   #renewal: Timer | null = null
 
   constructor(options: HocuspocusSessionOptions) {
     this.#options = options
     // Most providers address their document by its name alone, so that a beat's frame serves nearly all of them.
     this.#frameKey = `hocuspocus:${options.address}`
+    this.#count = new HocuspocusCount(options.clock, () => this.#answer(true))
   }
 
-  /** The number of the update or step 2 that came in. `repeats`: it most likely tells nothing but deletions that the server told, see `refused`. */
-  nextSubmission(repeats: boolean): number {
+  /** Of what is on its way to the log the provider counts nothing any more. The first one is answered with a step 1 when the document is open, others at once. */
+  stepOne(stateVector: Uint8Array): void {
+    if (this.#stepOnes > 0 && this.#attachment !== null)
+      this.#options.send(this.#encoded({ type: 'sync-step-1', stateVector: this.#attachment.stateVector() }))
+    this.#stepOnes += 1
+    this.#count.startsAnew(stateVector)
+    for (let submission = this.#answeredThrough + 1; submission <= this.#lastSubmission; submission++)
+      this.#answers.set(submission, 'never')
+  }
+
+  /** The number of the update or step 2 that came in. */
+  nextSubmission({ type, update }: Extract<HocuspocusClientMessage, { readonly type: 'update' | 'sync-step-2' }>): number {
     this.#lastSubmission += 1
-    if (repeats) this.#repeats.add(this.#lastSubmission)
+    const isStepTwo = type === 'sync-step-2'
+    if (isStepTwo && hasNoStructs(update)) this.#repeats.add(this.#lastSubmission)
+    const answer = isStepTwo ? this.#count.stepTwo() : this.#count.update(update)
+    if (answer !== 'at-once') this.#answers.set(this.#lastSubmission, answer)
     return this.#lastSubmission
   }
 
-  /** Of an update or step 2 with nothing in it. */
-  answer(taken: boolean): void {
-    this.#options.send(this.#encoded({ type: 'sync-status', taken }))
+  /** What a provider in step with the server answers to step 1. */
+  emptyUpdate(type: 'update' | 'sync-step-2'): void {
+    if (type === 'sync-step-2') this.#count.stepTwo()
+    this.#answer(true)
   }
 
   /** The session is over. Idempotent. */
   end(): void {
-    this.#renewal?.cancel()
-    this.#renewal = null
+    this.#count.stop()
+    this.#stopRenewal()
   }
 
   opened(attachment: Attachment, permission: Permission): readonly Message[] {
     this.#options.opened()
+    this.#attachment = attachment
     return [
       this.#encoded({ type: 'authenticated', permission }),
       this.#encoded({ type: 'sync-step-1', stateVector: attachment.stateVector() }),
@@ -84,14 +106,20 @@ export class HocuspocusSession implements SessionDialect {
     return encodedOnce(beat.frames, this.#frameKey, () => this.#encoded({ type: 'update', update: beat.update }))
   }
 
-  /** One answer for each that was committed: the provider counts them. The last one is what the session sends. */
+  /** One answer for each that was committed and that the provider counts. The last one is what the session sends. */
   acknowledged(through: number): Message | null {
     let taken = 0
-    for (; this.#answeredThrough < through; this.#answeredThrough++) {
-      this.#repeats.delete(this.#answeredThrough + 1)
-      if (!this.#refused.delete(this.#answeredThrough + 1)) taken += 1
+    while (this.#answeredThrough < through) {
+      this.#answeredThrough += 1
+      this.#repeats.delete(this.#answeredThrough)
+      const answer = this.#answers.get(this.#answeredThrough) ?? 'at-once'
+      this.#answers.delete(this.#answeredThrough)
+      if (this.#refused.delete(this.#answeredThrough)) continue
+      if (answer === 'at-once') taken += 1
+      else if (answer === 'late') this.#count.owes()
     }
-    for (let count = 1; count < taken; count++) this.answer(true)
+    if (this.#answeredThrough === this.#lastSubmission) this.#count.quiet()
+    for (let count = 1; count < taken; count++) this.#answer(true)
     return taken === 0 ? null : this.#encoded({ type: 'sync-status', taken: true })
   }
 
@@ -117,7 +145,7 @@ export class HocuspocusSession implements SessionDialect {
 
   /** The provider shows its token when it is asked for it, so it is asked in time. */
   expires(inMs: number): null {
-    this.end()
+    this.#stopRenewal()
     if (inMs > TIMER_MS_MAX) return null
     const { clock, send } = this.#options
     const delayMs = Math.max(0, inMs - Math.min(RENEWAL_MS_MAX, inMs / 5))
@@ -137,7 +165,21 @@ export class HocuspocusSession implements SessionDialect {
     this.#options.ended(error)
   }
 
+  #answer(taken: boolean): void {
+    this.#options.send(this.#encoded({ type: 'sync-status', taken }))
+  }
+
+  #stopRenewal(): void {
+    this.#renewal?.cancel()
+    this.#renewal = null
+  }
+
   #encoded(message: HocuspocusServerMessage): Message {
     return encodeHocuspocus(this.#options.address, message)
   }
+}
+
+/** An update begins with the number of clients that it has structs of. */
+function hasNoStructs(update: Uint8Array): boolean {
+  return update[0] === 0
 }
