@@ -1,11 +1,11 @@
 // Runs the server as a process of its own, held to one core where the machine can do that, and reads what it costs.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import readline from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../test/helpers/free-port.js'
 import { type MeasuredDatabase, startDatabase } from './database.js'
 import { cpuSecondsOf } from './processes.js'
 
@@ -68,15 +68,6 @@ function peerOfOurs(name: string, folder: string): Program {
     env: {},
     address: (line) => /^running at (\S+)/.exec(line)?.[1] ?? null,
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as net.AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
 }
 
 /** The server that `--peer` names, or null for Weft. */

@@ -2,12 +2,11 @@
 // people sign in to it and write in two browsers. It needs the registry: `npm run build && node dist/test/browser/next-run.js`.
 import { strict as assert } from 'node:assert'
 import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cp, readFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { launchBrowser } from '../helpers/browser.js'
+import { freePort } from '../helpers/free-port.js'
 import { withInstalledPackage } from '../helpers/packed-package.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { runCommand } from '../helpers/run-command.js'
@@ -16,15 +15,6 @@ import { eventually } from '../helpers/states.js'
 
 const run = promisify(execFile)
 const adminKey = 'the-admin-key-of-this-long-run'
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as { readonly port: number }
-  listener.close()
-  await once(listener, 'close')
-  return port
-}
 
 const application = join(repositoryRoot, 'examples/next-app')
 const { dependencies, devDependencies } = JSON.parse(await readFile(join(application, 'package.json'), 'utf8'))

@@ -27,6 +27,21 @@ export function nodeIdOf(node: number): string {
   return `node-${node + 1}`
 }
 
+/** What two starts bring up. When one of them fails, the other is stopped: it would keep the process from ending. */
+async function both<A extends Stoppable, B extends Stoppable>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  try {
+    return await Promise.all([one, other])
+  } catch (thrown) {
+    const outcomes = await Promise.allSettled<Stoppable>([one, other])
+    for (const outcome of outcomes) if (outcome.status === 'fulfilled') await outcome.value.stop()
+    throw thrown
+  }
+}
+
+interface Stoppable {
+  stop(): Promise<void>
+}
+
 const clusterSecret = 'a secret for one machine only'
 
 export class LocalCluster {
@@ -48,7 +63,7 @@ export class LocalCluster {
   /** Starts everything; resolves when every node is ready. */
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'weft-cluster-'))
-    const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
+    const [postgres, redis] = await both(startPostgres(), startRedis())
     const cluster = new LocalCluster(options, postgres, redis, await postgres.createDatabase(), folder)
     try {
       for (let node = 0; node < options.nodes; node++) await cluster.addNode()

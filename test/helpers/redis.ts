@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { freePort } from './postgres.js'
+import { freePort } from './free-port.js'
 
 export interface RedisServer {
   readonly port: number

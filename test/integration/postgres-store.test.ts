@@ -13,7 +13,8 @@ import { openPostgresStore, PostgresStore, type PostgresStoreOptions } from '../
 import type { Claimant, DocumentStore, Fence } from '../../persistence/store.js'
 import { bytesOf, contractTest, takeFence } from '../contract/fixture.js'
 import { ownershipContract } from '../contract/ownership.js'
-import { freePort, type PostgresServer, startPostgres } from '../helpers/postgres.js'
+import { freePort } from '../helpers/free-port.js'
+import { type PostgresServer, startPostgres } from '../helpers/postgres.js'
 import { TcpProxy } from '../helpers/tcp-proxy.js'
 import { until } from '../helpers/until.js'
 

@@ -5,7 +5,6 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { createServer as createNetServer } from 'node:net'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -13,6 +12,7 @@ import * as Y from 'yjs'
 import { connect, type DocumentSession, type WeftConnection } from '../../client/index.js'
 import { silentLogger } from '../../core/log.js'
 import { ApiClient, documentPath } from '../helpers/api-client.js'
+import { freePort } from '../helpers/free-port.js'
 import { startLocalServer } from '../helpers/local-server.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { eventually } from '../helpers/states.js'
@@ -84,15 +84,6 @@ const kinds: Readonly<Record<ProxyName, ProxyKind>> = {
     check: (file) => ['validate', '--adapter', 'caddyfile', '--config', file],
     run: (file) => ['run', '--adapter', 'caddyfile', '--config', file],
   },
-}
-
-async function freePort(): Promise<number> {
-  const listener = createNetServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as { readonly port: number }
-  listener.close()
-  await once(listener, 'close')
-  return port
 }
 
 function programOf(name: string): string {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Session } from '../helpers/awareness.js'
 import { type AwarenessNode, startAwarenessNode } from '../helpers/awareness-node.js'
-import { freePort } from '../helpers/postgres.js'
-import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { freePort } from '../helpers/free-port.js'
+import { type RedisServer, type RedisServerOptions, startRedis } from '../helpers/redis.js'
 import { until } from '../helpers/until.js'
 
 /** A Sentinel that did not run for two seconds trusts its clock for half a minute no more, and fails nothing over meanwhile. */
@@ -12,16 +12,26 @@ const FAILOVER_MS_MAX = 90_000
 /** Enough documents that each of three masters has some. */
 const documents = Array.from({ length: 30 }, (_, index) => `document ${index}`)
 
+/** Stopped with the test, also when what is started beside it fails. */
+async function startUntilEnd(t: TestContext, options: RedisServerOptions): Promise<RedisServer> {
+  const server = await startRedis(options)
+  t.after(() => server.stop())
+  return server
+}
+
 async function startCluster(t: TestContext): Promise<readonly RedisServer[]> {
-  const servers = await Promise.all(
+  const starts = await Promise.allSettled(
     Array.from({ length: 3 }, async () => {
       // The bus between the servers takes a port of its own, 10,000 higher unless told.
       const busPort = await freePort()
       const settings = ['cluster-enabled yes', `cluster-port ${busPort}`, 'cluster-node-timeout 1000', 'cluster-require-full-coverage no']
-      return { server: await startRedis({ settings }), busPort }
+      return { server: await startUntilEnd(t, { settings }), busPort }
     }),
   )
-  t.after(() => Promise.all(servers.map(({ server }) => server.stop())))
+  const servers = starts.map((start) => {
+    if (start.status === 'rejected') throw start.reason
+    return start.value
+  })
   const [first] = servers
   if (first === undefined) throw new Error('no servers')
   for (const [index, { server }] of servers.entries()) {
@@ -101,9 +111,9 @@ test('Redis Cluster: a slot that moves to another master takes its documents wit
 })
 
 test('Sentinel: the master is found by its name, and O4: after a failover cursors cross again by themselves', async (t) => {
-  const master = await startRedis()
-  const replica = await startRedis({ settings: [`replicaof 127.0.0.1 ${master.port}`] })
-  const sentinel = await startRedis({
+  const master = await startUntilEnd(t, {})
+  const replica = await startUntilEnd(t, { settings: [`replicaof 127.0.0.1 ${master.port}`] })
+  const sentinel = await startUntilEnd(t, {
     sentinel: true,
     settings: [
       `sentinel monitor weft-main 127.0.0.1 ${master.port} 1`,
@@ -111,7 +121,6 @@ test('Sentinel: the master is found by its name, and O4: after a failover cursor
       'sentinel failover-timeout weft-main 3000',
     ],
   })
-  t.after(() => Promise.all([master, replica, sentinel].map((server) => server.stop())))
   await until(
     async () => (await sentinel.run('SENTINEL', 'REPLICAS', 'weft-main')).includes(String(replica.port)),
     'the Sentinel knows the replica',

@@ -10,7 +10,8 @@ import { silentLogger } from '../../core/log.js'
 import { MemoryStore } from '../../persistence/index.js'
 import { createServer, type WeftServer } from '../../server/index.js'
 import { FaultyStore } from '../helpers/faulty-store.js'
-import { freePort, type PostgresServer, startPostgres } from '../helpers/postgres.js'
+import { freePort } from '../helpers/free-port.js'
+import { type PostgresServer, startPostgres } from '../helpers/postgres.js'
 import { until } from '../helpers/until.js'
 
 let postgres: PostgresServer
