@@ -61,7 +61,7 @@ for (const version of [2, 3, 4] as const)
       await Promise.all([inStep(a), inStep(b), inStep(again)])
     })
 
-    test('D1: what was typed while it was away is counted once, with its step 2, and a sync that is forced is counted as well', async (context) => {
+    test('what was typed while it was away is counted once, with its step 2, and a sync that is forced is counted as well', async (context) => {
       const { webSocketUrl } = await start(context)
       const socket = socketFor(context, version, webSocketUrl)
       const provider = socket.open('notes')

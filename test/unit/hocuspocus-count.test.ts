@@ -19,7 +19,7 @@ function provider() {
   return { clock, count, doc, last, answers: () => answers, stepOne: () => count.startsAnew(Y.encodeStateVector(doc)) }
 }
 
-test('D1: what a provider had at its step 1 is answered by its step 2 alone, and what it types from then on by itself', () => {
+test('what a provider had at its step 1 is answered by its step 2 alone, and what it types from then on by itself', () => {
   const { count, doc, last, stepOne } = provider()
   const text = doc.getText('body')
   text.insert(0, 'while away')
@@ -34,7 +34,7 @@ test('D1: what a provider had at its step 1 is answered by its step 2 alone, and
   assert.equal(count.update(queued), 'at-once')
 })
 
-test('D1: a deletion between step 1 and step 2 does not say when it was made, and is answered when nothing is on its way any more', () => {
+test('a deletion between step 1 and step 2 does not say when it was made, and is answered when nothing is on its way any more', () => {
   const { clock, count, doc, last, answers, stepOne } = provider()
   doc.getText('body').insert(0, 'text')
   stepOne()
@@ -57,7 +57,7 @@ test('D1: a deletion between step 1 and step 2 does not say when it was made, an
   assert.equal(clock.timerCount, 0)
 })
 
-test('D1: whoever begins to count anew is owed nothing of before', () => {
+test('whoever begins to count anew is owed nothing of before', () => {
   const { clock, count, doc, last, answers, stepOne } = provider()
   stepOne()
   doc.getText('body').insert(0, 'text')
