@@ -23,7 +23,7 @@ export function Tiles({ overview: { totals, memory, samples, shards, nodes, node
       <Tile
         name="Sessions"
         value={count(totals.sessions)}
-        more={`on ${count(totals.connections)} connections`}
+        more={`on ${count(totals.connections)} ${totals.connections === 1 ? 'connection' : 'connections'}`}
         {...(totals.laggingSessions > 0 ? { mood: 'busy', more: `${count(totals.laggingSessions)} lagging` } : {})}
       />
       <Tile name="Documents" value={count(totals.documents)} more={node.mode === 'cluster' ? 'in memory, owned here' : 'in memory'} />

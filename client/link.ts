@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import { decodeWeftServer, encodeWeftClient, type WeftClientMessage, type WeftServerMessage } from '../protocol/dialects/weft.js'
 import { SilenceWatch } from './silence-watch.js'
+import { joined } from './transports/joined.js'
 import type { WebSocketLike } from './transports/web-socket.js'
 import { UploadPace } from './upload-pace.js'
 
@@ -239,16 +240,4 @@ export class Link {
     this.#catchingUp.clear()
     this.#options.events.lost(code, reason)
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const only = parts[0]
-  if (parts.length === 1 && only !== undefined) return only
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
 }

@@ -8,6 +8,7 @@ import {
   encodeWeftServer,
   type WeftClientMessage,
 } from '../../protocol/dialects/weft.js'
+import { joined } from '../transports/joined.js'
 import type { WebSocketLike } from '../transports/web-socket.js'
 
 /** A client on the socket. */
@@ -182,16 +183,4 @@ export class Trunk {
     this.#members.clear()
     for (const member of left) member.closed(code, reason)
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts
-  if (only !== undefined && parts.length === 1) return only
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

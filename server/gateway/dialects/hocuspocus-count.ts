@@ -41,6 +41,7 @@ export class HocuspocusCount {
 
   /** Step 2 came: from now on everything is counted. */
   stepTwo(): SyncAnswer {
+    this.stop()
     this.#had = undefined
     this.#clocks = null
     return 'at-once'
@@ -67,9 +68,9 @@ export class HocuspocusCount {
     this.#late += 1
   }
 
-  /** Everything that came was answered but what is late. */
+  /** Everything that came was answered but what is late. Before step 2 has come, that is on its way. */
   quiet(): void {
-    if (this.#late === 0 || this.#timer !== null) return
+    if (this.#late === 0 || this.#timer !== null || this.#had !== undefined) return
     this.#timer = this.#clock.after(
       QUIET_MS,
       () => {

@@ -40,7 +40,8 @@ export class HocuspocusSession implements SessionDialect {
   /** Of those that are not answered as soon as they are committed. */
   readonly #answers = new Map<number, SyncAnswer>()
   #attachment: Attachment | null = null
-  #stepOnes = 0
+  /** Whether the server's own step 1 answers the last one of the provider. */
+  #stepOne: 'not-come' | 'answered' | 'to-answer' = 'not-come'
   #renewal: Timer | null = null
 
   constructor(options: HocuspocusSessionOptions) {
@@ -50,11 +51,10 @@ export class HocuspocusSession implements SessionDialect {
     this.#count = new HocuspocusCount(options.clock, () => this.#answer(true))
   }
 
-  /** Of what is on its way to the log the provider counts nothing any more. The first one is answered with a step 1 when the document is open, others at once. */
+  /** Of what is on its way to the log the provider counts nothing any more. The first one is answered with a step 1 when the document is opened, others with their step 2. */
   stepOne(stateVector: Uint8Array): void {
-    if (this.#stepOnes > 0 && this.#attachment !== null)
-      this.#options.send(this.#encoded({ type: 'sync-step-1', stateVector: this.#attachment.stateVector() }))
-    this.#stepOnes += 1
+    if (this.#stepOne === 'not-come') this.#stepOne = 'answered'
+    else this.#stepOne = 'to-answer'
     this.#count.startsAnew(stateVector)
     for (let submission = this.#answeredThrough + 1; submission <= this.#lastSubmission; submission++)
       this.#answers.set(submission, 'never')
@@ -74,6 +74,7 @@ export class HocuspocusSession implements SessionDialect {
   emptyUpdate(type: 'update' | 'sync-step-2'): void {
     if (type === 'sync-step-2') this.#count.stepTwo()
     this.#answer(true)
+    this.#tellIfQuiet()
   }
 
   /** The session is over. Idempotent. */
@@ -95,7 +96,10 @@ export class HocuspocusSession implements SessionDialect {
   catchUp(state: CatchUp): readonly Message[] {
     const last = state.updates.at(-1) ?? emptyUpdate
     const earlier = state.updates.slice(0, -1).map((update) => this.#encoded({ type: 'update', update }))
-    return [...earlier, this.#encoded({ type: 'sync-step-2', update: last })]
+    const stepTwo = this.#encoded({ type: 'sync-step-2', update: last })
+    if (this.#stepOne !== 'to-answer' || this.#attachment === null) return [...earlier, stepTwo]
+    this.#stepOne = 'answered'
+    return [...earlier, stepTwo, this.#encoded({ type: 'sync-step-1', stateVector: this.#attachment.stateVector() })]
   }
 
   piece(update: Uint8Array): Message {
@@ -118,7 +122,7 @@ export class HocuspocusSession implements SessionDialect {
       if (answer === 'at-once') taken += 1
       else if (answer === 'late') this.#count.owes()
     }
-    if (this.#answeredThrough === this.#lastSubmission) this.#count.quiet()
+    this.#tellIfQuiet()
     for (let count = 1; count < taken; count++) this.#answer(true)
     return taken === 0 ? null : this.#encoded({ type: 'sync-status', taken: true })
   }
@@ -163,6 +167,10 @@ export class HocuspocusSession implements SessionDialect {
 
   sessionEnded(error: WeftError): void {
     this.#options.ended(error)
+  }
+
+  #tellIfQuiet(): void {
+    if (this.#answeredThrough === this.#lastSubmission) this.#count.quiet()
   }
 
   #answer(taken: boolean): void {
