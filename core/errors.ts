@@ -29,6 +29,7 @@ const untraced: ReadonlySet<string> = new Set([
   'too-many-sessions',
   'overloaded',
   'owner-moved',
+  'document-unfinished',
   'too-slow',
   'too-fast',
   'draining',
@@ -78,6 +79,8 @@ const errorKinds = {
   /** Outside of what is kept, or a version that is not there. */
   'moment-gone': kind(closeCodes.noSuchDocument, false, 'info'),
   'not-restorable': kind(closeCodes.malformed, false, 'info'),
+  /** It is being made, and shown to nobody before all of it is there. */
+  'document-unfinished': kind(closeCodes.overloaded, true, 'info'),
   'document-exists': kind(closeCodes.superseded, false, 'info'),
   'edit-mismatch': kind(closeCodes.superseded, false, 'info'),
   'request-running': kind(closeCodes.superseded, true, 'info'),

@@ -8,6 +8,7 @@
 //  D6  Every method is one atomic step: a crash leaves it done or not done.
 //  D7  After a sync that failed, nothing is ever acknowledged again by this process.
 //  O1  The epoch is checked inside the write. A shard whose epoch is not current is answered as fenced and none of its rows are written.
+//  H6  What is begun under an unfinished incarnation is in no list before `finishDocument`.
 //  H3  Nothing that a kept version or the retention window needs is ever removed.
 
 import type { FileHandle } from 'node:fs/promises'
@@ -40,7 +41,10 @@ export interface AppendEntry {
   readonly fence: Fence
   /** Head + 1. */
   readonly seq: number
-  /** Random id of this life of the document; the first append of a document sets it, later ones must repeat it. */
+  /**
+   * Random id of this life of the document; the first append of a document sets it, later ones must repeat it. One that is `unfinished` (see
+   * `unfinished.ts`) hides the document until `finishDocument`.
+   */
   readonly incarnation: string
   /** A Yjs update, v1 encoding. */
   readonly update: Uint8Array
@@ -170,6 +174,15 @@ export interface DocumentInfo {
   readonly updatedAt: number
 }
 
+export interface DocumentQuery {
+  /** Those whose ids start so. */
+  readonly prefix?: string
+  readonly after?: string
+  readonly limit: number
+  /** `finished` (default): without those that are being made. `all`: with them. */
+  readonly which?: 'finished' | 'all'
+}
+
 /** One page of a list. `next` is the cursor to pass on, or null at the end. */
 export interface Page<Item, Cursor> {
   readonly items: readonly Item[]
@@ -261,8 +274,8 @@ export interface DocumentStore {
    * `document-corrupt` when it was pruned away.
    */
   readAt(documentId: string, point: HistoryPoint): Promise<StoredDocument>
-  /** Documents in byte order of their ids, those starting with `prefix`, after the cursor. */
-  listDocuments(query: { readonly prefix?: string; readonly after?: string; readonly limit: number }): Promise<Page<DocumentInfo, string>>
+  /** In byte order of their ids. */
+  listDocuments(query: DocumentQuery): Promise<Page<DocumentInfo, string>>
   /** Newest first. */
   listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>>
   /**
@@ -272,6 +285,12 @@ export interface DocumentStore {
   keepVersion(write: SnapshotWrite, label: VersionLabel): Promise<FencedWrite>
   /** Turns a version back into an ordinary snapshot. False when there is none. */
   dropVersion(documentId: string, seq: number): Promise<boolean>
+  /**
+   * Shows a document that was begun under an unfinished incarnation, in one step: from then on its incarnation is the finished one. Until then
+   * it is in no list by default and in no answer of `changeCursors`, whatever becomes of this process. Durable when it resolves; repeating
+   * it changes nothing. Of another incarnation, or of no such document, it is answered as fenced.
+   */
+  finishDocument(documentId: string, fence: Fence, incarnation: string): Promise<FencedWrite>
   /**
    * Removes the document, its log, snapshots, versions and first uses for good. The next append at seq 1 begins a new life with its own
    * incarnation.

@@ -1,6 +1,7 @@
 // Cursors of subscribers in the embedded store: one table, beside the rows that they point into.
 import { assert } from '../../core/assert.js'
 import { type ChangeCursors, type DocumentBehind, isSubscriber, LOOKED_AT_PER_PAGE } from '../change-cursors.js'
+import { isUnfinished } from '../unfinished.js'
 import type { CommitQueue } from './commit-queue.js'
 import type { Environment } from './environment.js'
 import { cursorKey, documentKey, rowPrefix } from './keys.js'
@@ -20,7 +21,8 @@ export class LmdbChangeCursors implements ChangeCursors {
 
   async toldOf(subscriber: string, documentId: string): Promise<number | null> {
     this.#queue.check()
-    if (readDocument(this.#environment, documentId) === null) return null
+    const document = readDocument(this.#environment, documentId)
+    if (document === null || isUnfinished(document.incarnation)) return null
     return this.#read(cursorKey(rowPrefix(documentId), subscriber))
   }
 
@@ -49,7 +51,8 @@ export class LmdbChangeCursors implements ChangeCursors {
       const documentId = key.toString('utf8')
       looked += 1
       last = documentId
-      const { head, updatedAt } = unsealDocument(key, Buffer.from(value))
+      const { incarnation, head, updatedAt } = unsealDocument(key, Buffer.from(value))
+      if (isUnfinished(incarnation)) continue
       const seq = this.#read(cursorKey(rowPrefix(documentId), subscriber))
       if (head > seq && (seq > 0 || updatedAt > since)) items.push({ documentId, seq, head })
     }

@@ -3,6 +3,7 @@
 // again: rows that are in the file already are passed over.
 import { WeftError } from '../../core/errors.js'
 import { diskFull, errorCode, errorMessage, isOutOfSpace } from '../system-errors.js'
+import { isOfLife } from '../unfinished.js'
 import type { DiskRoom } from './disk-room.js'
 import type { Environment } from './environment.js'
 import type { Journal } from './journal.js'
@@ -245,7 +246,7 @@ export class JournaledRows {
 /** A write brought it along, before the mark came to it. */
 function isInFile(environment: Environment, { entry }: JournalRow): boolean {
   const stored = readStoredDocument(environment, entry.documentId)
-  return stored !== null && stored.incarnation === entry.incarnation && entry.seq <= stored.head
+  return stored !== null && isOfLife(stored, entry.incarnation) && entry.seq <= stored.head
 }
 
 /** Whether what a write left that was cut short could be cut off. */

@@ -12,6 +12,7 @@ import type {
   AppendResult,
   Claimant,
   DocumentInfo,
+  DocumentQuery,
   DocumentStore,
   Fence,
   FencedWrite,
@@ -46,9 +47,9 @@ import { LmdbKeyedRecords } from './keyed-records.js'
 import { documentKey, rowKey, rowPrefix } from './keys.js'
 import { sealSnapshot } from './layout.js'
 import { decideClaim, decideRelease, readOwners } from './ownership.js'
-import { listedKeys, readDocument, readRow, readSnapshotRecord, readThrough, readVersions, seqOfPoint } from './reading.js'
+import { readDocument, readDocuments, readRow, readSnapshotRecord, readThrough, readVersions, seqOfPoint } from './reading.js'
 import { SnapshotWriter } from './snapshot-writer.js'
-import { assertShard, decidePrune, decideQuarantine, isCurrent, removeDocument } from './writing.js'
+import { assertShard, decideFinish, decidePrune, decideQuarantine, isCurrent, removeDocument } from './writing.js'
 
 const DEFAULT_RESERVE_BYTES = 16 * 1024 * 1024
 /** What a row costs beside its update: its key and header, and the document's record. */
@@ -202,15 +203,9 @@ class LmdbStore implements DocumentStore {
     return readThrough(this.#environment, this.#logger, documentId, document, seq)
   }
 
-  async listDocuments(query: {
-    readonly prefix?: string
-    readonly after?: string
-    readonly limit: number
-  }): Promise<Page<DocumentInfo, string>> {
+  async listDocuments(query: DocumentQuery): Promise<Page<DocumentInfo, string>> {
     this.#queue.check()
-    const keys = listedKeys(this.#environment, query.prefix ?? '', query.after ?? null, query.limit + 1)
-    const items = keys.slice(0, query.limit).map((key): DocumentInfo => this.#documentInfo(key))
-    return { items, next: keys.length > items.length ? (items.at(-1)?.documentId ?? null) : null }
+    return readDocuments(this.#environment, query)
   }
 
   async listVersions(documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
@@ -232,6 +227,10 @@ class LmdbStore implements DocumentStore {
         return true
       }
     })
+  }
+
+  async finishDocument(documentId: string, fence: Fence, incarnation: string): Promise<FencedWrite> {
+    return this.#queue.run(0, () => decideFinish(this.#environment, documentId, fence, incarnation), [documentId])
   }
 
   async deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite> {
@@ -275,13 +274,6 @@ class LmdbStore implements DocumentStore {
     // Nothing may come between the last write and the end of writing.
     await Promise.all([this.#time.writeLast(this.#queue), this.#queue.close()])
     await this.#environment.close()
-  }
-
-  #documentInfo(key: Buffer): DocumentInfo {
-    const documentId = key.toString('utf8')
-    const document = readDocument(this.#environment, documentId)
-    if (document === null) throw noSuchDocument(documentId)
-    return { documentId, head: document.head, updatedAt: document.updatedAt }
   }
 }
 

@@ -5,7 +5,19 @@ import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
 import { quarantineOfRead } from '../quarantine.js'
-import type { HistoryPoint, LogRow, Page, Quarantine, StoredDocument, StoredSnapshot, Version, VersionQuery } from '../store.js'
+import type {
+  DocumentInfo,
+  DocumentQuery,
+  HistoryPoint,
+  LogRow,
+  Page,
+  Quarantine,
+  StoredDocument,
+  StoredSnapshot,
+  Version,
+  VersionQuery,
+} from '../store.js'
+import { isOfLife, isUnfinished } from '../unfinished.js'
 import type { Environment, Table } from './environment.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, seqOfKey, stateKey } from './keys.js'
 import {
@@ -60,8 +72,29 @@ export function readStoredDocument(environment: Environment, documentId: string)
   return null
 }
 
+/** See `DocumentStore.listDocuments`. */
+export function readDocuments(
+  environment: Environment,
+  { prefix = '', after, limit, which = 'finished' }: DocumentQuery,
+): Page<DocumentInfo, string> {
+  const items: DocumentInfo[] = []
+  for (let last = after ?? null; ; ) {
+    const keys = listedKeys(environment, prefix, last, limit + 1)
+    for (const key of keys) {
+      if (items.length === limit) return { items, next: items.at(-1)?.documentId ?? null }
+      const documentId = key.toString('utf8')
+      const document = readDocument(environment, documentId)
+      if (document === null) throw noSuchDocument(documentId)
+      last = documentId
+      if (which === 'all' || !isUnfinished(document.incarnation))
+        items.push({ documentId, head: document.head, updatedAt: document.updatedAt })
+    }
+    if (keys.length <= limit) return { items, next: null }
+  }
+}
+
 /** The keys of documents whose ids start with `prefix` and come after `after`, in their order, those among them of which only the journal knows. */
-export function listedKeys(environment: Environment, prefix: string, after: string | null, limit: number): readonly Buffer[] {
+function listedKeys(environment: Environment, prefix: string, after: string | null, limit: number): readonly Buffer[] {
   const start = Buffer.from(prefix, 'utf8')
   // No UTF-8 text has a byte 0xff.
   const end = Buffer.concat([start, Buffer.of(0xff)])
@@ -79,12 +112,12 @@ export function listedKeys(environment: Environment, prefix: string, after: stri
 }
 
 /** What was found to be unusable in the document, or null. */
-export function readQuarantine(environment: Environment, documentId: string, { incarnation }: DocumentRecord): Quarantine | null {
+export function readQuarantine(environment: Environment, documentId: string, document: DocumentRecord): Quarantine | null {
   const key = documentKey(documentId)
   const value = environment.quarantines.get(key)
   if (value === undefined) return null
   const record = checked(documentId, 'the record of its quarantine', () => unsealQuarantine(key, value))
-  return record.incarnation === incarnation ? record : null
+  return isOfLife(document, record.incarnation) ? record : null
 }
 
 export function readOwner(environment: Environment, shard: number): OwnerRecord {

@@ -16,6 +16,7 @@ import type {
   SnapshotWrite,
   VersionLabel,
 } from '../store.js'
+import { finished, isOfLife } from '../unfinished.js'
 import { numbersOf, putFirstUses } from './authors.js'
 import type { Environment } from './environment.js'
 import { documentKey, rowKey, rowPrefix, seqOfStateKey, stateKey } from './keys.js'
@@ -113,7 +114,7 @@ export function putRows(environment: Environment, rows: readonly DecidedRow[]): 
       documents.set(documentId, document)
     }
     const { prefix, record } = document
-    if (record.incarnation === incarnation && seq <= record.head) continue
+    if (isOfLife(record, incarnation) && seq <= record.head) continue
     if (record.incarnation !== incarnation || record.head !== seq - 1)
       throw documentCorrupt(documentId, `row ${seq} of the journal does not follow row ${record.head} of the data file`)
     const key = rowKey(prefix, seq)
@@ -220,6 +221,18 @@ export function decideQuarantine(
   const key = documentKey(documentId)
   return () => {
     void environment.quarantines.put(key, sealQuarantine(key, { seq, reason: reasonToStore(reason), incarnation }))
+    return 'written'
+  }
+}
+
+/** Its rows stay as they are; those of them that the journal still has are passed over, since they are of the same life. */
+export function decideFinish(environment: Environment, documentId: string, fence: Fence, incarnation: string): () => FencedWrite {
+  assertShard(documentId, fence)
+  const document = isCurrent(environment, fence) ? readDocument(environment, documentId) : null
+  if (document === null || !isOfLife(document, incarnation)) return () => 'fenced'
+  return () => {
+    if (document.incarnation !== finished(incarnation))
+      putDocument(environment, documentId, { ...document, incarnation: finished(incarnation) })
     return 'written'
   }
 }

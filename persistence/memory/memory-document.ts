@@ -29,7 +29,7 @@ interface MemoryRow extends LogRow {
 }
 
 export interface MemoryDocument {
-  readonly incarnation: string
+  incarnation: string
   head: number
   updatedAt: number
   /** Rows `head - log.length + 1` through `head`. */

@@ -12,6 +12,7 @@ import type {
   AppendResult,
   Claimant,
   DocumentInfo,
+  DocumentQuery,
   DocumentStore,
   Fence,
   FencedWrite,
@@ -32,6 +33,7 @@ import type {
   VersionQuery,
 } from '../store.js'
 import { type KeptTime, StoreTime } from '../store-time.js'
+import { finished, isOfLife, isUnfinished } from '../unfinished.js'
 import { MemoryChangeCursors } from './memory-change-cursors.js'
 import {
   firstPruned,
@@ -208,14 +210,11 @@ export class MemoryStore implements DocumentStore {
     return stateAt(documentId, document, seq)
   }
 
-  async listDocuments(query: {
-    readonly prefix?: string
-    readonly after?: string
-    readonly limit: number
-  }): Promise<Page<DocumentInfo, string>> {
+  async listDocuments(query: DocumentQuery): Promise<Page<DocumentInfo, string>> {
     this.#checkOpen()
-    const { prefix = '', after } = query
-    const ids = [...this.#disk.documents.keys()].filter((id) => id.startsWith(prefix)).sort(compareBytes)
+    const { prefix = '', after, which = 'finished' } = query
+    const listed = [...this.#disk.documents].filter(([, { incarnation }]) => which === 'all' || !isUnfinished(incarnation))
+    const ids = listed.flatMap(([id]) => (id.startsWith(prefix) ? [id] : [])).sort(compareBytes)
     const rest = after === undefined ? ids : ids.filter((id) => compareBytes(id, after) > 0)
     const items = rest.slice(0, query.limit).map((documentId): DocumentInfo => {
       const document = this.#disk.documents.get(documentId)
@@ -243,6 +242,15 @@ export class MemoryStore implements DocumentStore {
     if (document === undefined || version === undefined) return false
     document.snapshots = document.snapshots.map((snapshot) => (snapshot === version ? { ...snapshot, label: null } : snapshot))
     return true
+  }
+
+  async finishDocument(documentId: string, fence: Fence, incarnation: string): Promise<FencedWrite> {
+    this.#checkOpen()
+    assert(fence.shard === shardOf(documentId), 'what finishes a document is fenced by its shard')
+    const document = this.#disk.documents.get(documentId)
+    if (!this.#holds(fence) || document === undefined || !isOfLife(document, incarnation)) return 'fenced'
+    document.incarnation = finished(incarnation)
+    return 'written'
   }
 
   async deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite> {

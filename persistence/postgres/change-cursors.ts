@@ -1,6 +1,7 @@
 // Cursors of subscribers in PostgreSQL: rows that belong to the document they are about.
 import { assert } from '../../core/assert.js'
 import { type ChangeCursors, isSubscriber, LOOKED_AT_PER_PAGE } from '../change-cursors.js'
+import { UNFINISHED_PATTERN } from '../unfinished.js'
 import { numberIn, utf8In } from './columns.js'
 import type { Database } from './database.js'
 
@@ -10,12 +11,13 @@ const ADVANCE = `
 
 const TOLD_OF = `
   SELECT coalesce(cursor.seq, 0) AS seq FROM weft.document
-  LEFT JOIN weft.change_cursor cursor ON cursor.key = document.key AND cursor.subscriber = $1 WHERE document.id = $2`
+  LEFT JOIN weft.change_cursor cursor ON cursor.key = document.key AND cursor.subscriber = $1 WHERE document.id = $2 AND document.incarnation NOT LIKE '${UNFINISHED_PATTERN}'`
 
 /** The head of each document is its last row. */
 const BEHIND = `
   SELECT looked.id, coalesce(cursor.seq, 0) AS seq, head.seq AS head, head.committed_at
-  FROM (SELECT document.key, document.id FROM weft.document WHERE document.id > $2 ORDER BY document.id LIMIT ${LOOKED_AT_PER_PAGE}) looked
+  FROM (SELECT document.key, document.id FROM weft.document
+    WHERE document.id > $2 AND document.incarnation NOT LIKE '${UNFINISHED_PATTERN}' ORDER BY document.id LIMIT ${LOOKED_AT_PER_PAGE}) looked
   CROSS JOIN LATERAL (SELECT log.seq, log.committed_at FROM weft.log WHERE log.key = looked.key ORDER BY log.seq DESC LIMIT 1) head
   LEFT JOIN weft.change_cursor cursor ON cursor.key = looked.key AND cursor.subscriber = $1
   ORDER BY looked.id`

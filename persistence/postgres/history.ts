@@ -2,7 +2,8 @@
 import { shardOf } from '../../core/document-id.js'
 import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
 import { quarantineOfRead } from '../quarantine.js'
-import type { DocumentInfo, HistoryPoint, LogRow, Page, Quarantine, StoredDocument, StoredSnapshot } from '../store.js'
+import type { DocumentInfo, DocumentQuery, HistoryPoint, LogRow, Page, Quarantine, StoredDocument, StoredSnapshot } from '../store.js'
+import { UNFINISHED_PATTERN } from '../unfinished.js'
 import { bytesIn, numberIn, textIn, utf8In } from './columns.js'
 import type { Database, Row } from './database.js'
 import { checkContiguous, logRowIn } from './log.js'
@@ -144,6 +145,7 @@ const LIST_DOCUMENTS = `
   WITH page AS MATERIALIZED (
     SELECT document.id, document.key FROM weft.document
     WHERE document.id >= $1 AND ($2::bytea IS NULL OR document.id < $2) AND ($3::bytea IS NULL OR document.id > $3)
+      AND ($5 OR document.incarnation NOT LIKE '${UNFINISHED_PATTERN}')
     ORDER BY document.id LIMIT $4
   )
   SELECT page.id, head.seq, head.committed_at AS at
@@ -155,11 +157,10 @@ const LIST_DOCUMENTS = `
 /** See `DocumentStore.listDocuments`. */
 export async function listDocuments(
   database: Database,
-  query: { readonly prefix?: string; readonly after?: string; readonly limit: number },
+  { prefix = '', after, limit, which = 'finished' }: DocumentQuery,
 ): Promise<Page<DocumentInfo, string>> {
-  const { prefix = '', after, limit } = query
   const from = bytesOf(prefix)
-  const values = [from, endOfPrefix(from), after === undefined ? null : bytesOf(after), limit + 1]
+  const values = [from, endOfPrefix(from), after === undefined ? null : bytesOf(after), limit + 1, which === 'all']
   const rows = await database.read('bulk', LIST_DOCUMENTS, values)
   const items = rows.slice(0, limit).map(
     (row): DocumentInfo => ({

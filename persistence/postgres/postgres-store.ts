@@ -11,6 +11,7 @@ import type {
   AppendResult,
   Claimant,
   DocumentInfo,
+  DocumentQuery,
   DocumentStore,
   Fence,
   FencedWrite,
@@ -43,7 +44,7 @@ import { claimShards, OwnershipReader, releaseShards } from './ownership.js'
 import { prune } from './prune.js'
 import { liftQuarantine, saveQuarantine } from './quarantine.js'
 import { RememberedHeads } from './remembered-heads.js'
-import { deleteDocument, dropVersion, listVersions, saveSnapshot } from './snapshots.js'
+import { deleteDocument, dropVersion, finishDocument, listVersions, saveSnapshot } from './snapshots.js'
 
 export interface PostgresStoreOptions {
   /** postgres://user:password@host:port/database */
@@ -150,11 +151,7 @@ export class PostgresStore implements DocumentStore {
     return readAt(this.#open(), documentId, point)
   }
 
-  async listDocuments(query: {
-    readonly prefix?: string
-    readonly after?: string
-    readonly limit: number
-  }): Promise<Page<DocumentInfo, string>> {
+  async listDocuments(query: DocumentQuery): Promise<Page<DocumentInfo, string>> {
     return listDocuments(this.#open(), query)
   }
 
@@ -168,6 +165,10 @@ export class PostgresStore implements DocumentStore {
 
   async dropVersion(documentId: string, seq: number): Promise<boolean> {
     return dropVersion(this.#open(), documentId, seq)
+  }
+
+  async finishDocument(documentId: string, fence: Fence, incarnation: string): Promise<FencedWrite> {
+    return finishDocument(this.#open(), documentId, fence, incarnation)
   }
 
   async deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite> {

@@ -1,7 +1,8 @@
-// Snapshots and versions: saving, naming, dropping; and deleting a document for good.
+// Snapshots and versions: saving, naming, dropping; showing a document that was being made; and deleting one for good.
 import { assert } from '../../core/assert.js'
 import { shardOf } from '../../core/document-id.js'
 import type { Fence, FencedWrite, Page, SnapshotWrite, Version, VersionLabel, VersionQuery } from '../store.js'
+import { finished } from '../unfinished.js'
 import { numberIn, textIn, utf8In } from './columns.js'
 import type { Database, Row } from './database.js'
 
@@ -66,6 +67,19 @@ const DROP_VERSION = `
 export async function dropVersion(database: Database, documentId: string, seq: number): Promise<boolean> {
   const rows = await database.run('bulk', DROP_VERSION, [bytesOf(documentId), seq])
   return rows.length > 0
+}
+
+const FINISH = `
+  WITH fence AS MATERIALIZED (SELECT weft.lock_fences(ARRAY[$1::int], ARRAY[$2::bigint], ARRAY[$3::text]) AS held)
+  UPDATE weft.document SET incarnation = $6 FROM fence
+  WHERE cardinality(fence.held) > 0 AND document.id = $4 AND document.incarnation IN ($5, $6)
+  RETURNING document.key`
+
+/** See `DocumentStore.finishDocument`. */
+export async function finishDocument(database: Database, documentId: string, fence: Fence, incarnation: string): Promise<FencedWrite> {
+  assert(fence.shard === shardOf(documentId), 'what finishes a document is fenced by its shard')
+  const values = [fence.shard, fence.epoch, fence.boot, bytesOf(documentId), incarnation, finished(incarnation)]
+  return (await database.run('bulk', FINISH, values)).length > 0 ? 'written' : 'fenced'
 }
 
 export async function deleteDocument(database: Database, documentId: string, fence: Fence): Promise<FencedWrite> {

@@ -15,6 +15,7 @@ import { MemoryCharge } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import type { Attachment, AttachRequest, CatchUp, DocumentBroadcast, Known, PieceWish, SessionSink } from '../document/port.js'
 import type { ProcessPressure } from '../document/view/back-pressure.js'
+import { whyNotYet } from '../document/view/unfinished-document.js'
 import { Incoming } from './incoming.js'
 import { isMove, OwnerSearch } from './owner-search.js'
 import { Reading } from './reading.js'
@@ -196,10 +197,13 @@ export class MovingAttachment implements Attachment, SessionSink {
     return this.#search.run(msMax, mayHelp, async () => {
       if (this.#state.kind !== 'looking') return
       const incoming = new Incoming(this)
-      const attachment = await this.#options.attachOnce({ sink: incoming })
-      if (this.#isOver()) attachment.detach()
-      else if (incoming.over !== null) throw incoming.over
-      else this.#adopt(attachment, incoming)
+      const attachment = await this.#options.attachOnce({ sink: incoming, unfinished: 'passed-on' })
+      const notYet = whyNotYet(attachment.incarnation, this.#options.request.unfinished)
+      if (this.#isOver() || notYet !== null) attachment.detach()
+      if (notYet !== null) throw notYet
+      if (this.#isOver()) return
+      if (incoming.over !== null) throw incoming.over
+      this.#adopt(attachment, incoming)
     })
   }
 

@@ -24,9 +24,15 @@ export type DocumentCommand =
   | { readonly kind: 'quarantine'; readonly seq: number; readonly reason: string }
   /**
    * Begins the document, which must not be there, with an edit that changes nothing and says who used which client ids first. Repeated for
-   * the same life of the document it adds to those: the first record of an id stays. Rejects with `document-exists`.
+   * the same life of the document it adds to those: the first record of an id stays. One that was begun and not finished gives way.
+   * Rejects with `document-exists`.
    */
   | { readonly kind: 'begin'; readonly incarnation: string; readonly firstUses: readonly ClientIdUse[] }
+  /**
+   * Shows the document, which was begun under this unfinished incarnation. Repeating it changes nothing. Rejects with `request-running` where
+   * it gave way to another.
+   */
+  | { readonly kind: 'finish'; readonly incarnation: string }
   /** Removes the document for good. Whoever has it open is told that it is gone (`no-such-document`). Repeating it changes nothing. */
   | { readonly kind: 'delete' }
 

@@ -6,6 +6,7 @@
 import { WeftError } from '../../core/errors.js'
 import { randomId } from '../../core/random.js'
 import type { Fence } from '../../persistence/store.js'
+import { isUnfinished } from '../../persistence/unfinished.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { ClientIdGuard } from './client-id-guard.js'
@@ -24,6 +25,7 @@ import { CatchUps } from './view/catch-up.js'
 import { DocumentMemory } from './view/document-memory.js'
 import type { Image } from './view/image.js'
 import { ownerMoved, type SessionSlot, SessionSlots } from './view/session-slots.js'
+import { whyNotYet } from './view/unfinished-document.js'
 
 /** Of what tells an owner from the one before it. */
 const OWNER_BYTES = 8
@@ -179,6 +181,11 @@ export class DocumentOwner implements AttachmentOwner {
     return this.#log.head === 0
   }
 
+  /** It is being made: nobody hears of it. */
+  get unfinished(): boolean {
+    return isUnfinished(this.incarnation)
+  }
+
   get durableSeq(): number {
     return this.#log.head
   }
@@ -189,10 +196,12 @@ export class DocumentOwner implements AttachmentOwner {
     return nothingToDo && this.#sessions.size === 0 && this.#life.mayBeEvicted
   }
 
-  /** Throws `owner-moved`, `too-many-sessions`, or why the owner stopped. */
+  /** Throws `owner-moved`, `too-many-sessions`, `document-unfinished`, or why the owner stopped. */
   attach(request: AttachRequest): Attachment {
     const closed = this.#life.closedTo
     if (closed !== null) throw closed
+    const notYet = whyNotYet(this.incarnation, request.unfinished)
+    if (notYet !== null) throw notYet
     const { sessionsPerDocumentMax } = this.#environment.limits
     if (this.#sessions.size >= sessionsPerDocumentMax)
       throw new WeftError('too-many-sessions', `This document already has ${sessionsPerDocumentMax} sessions; try again later.`)

@@ -5,11 +5,13 @@ import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { DocumentStore, Fence } from '../../persistence/store.js'
+import { isUnfinished } from '../../persistence/unfinished.js'
 import type { DocumentCommand } from './commands.js'
 import type { Compactor } from './compaction.js'
 import type { DocumentOwner } from './document-owner.js'
 import type { Quotas } from './quotas.js'
 import { ownerMoved } from './view/session-slots.js'
+import { importedElsewhere } from './view/unfinished-document.js'
 import { wholeStateAt } from './whole-state.js'
 
 export interface LocalCommandsOptions {
@@ -22,9 +24,13 @@ export interface LocalCommandsOptions {
   readonly logger: Logger
   /** Whoever has the document in memory, once that is known; null for nobody. */
   readonly ownerOf: (documentId: string) => Promise<DocumentOwner | null>
+  /** A document was made, and is shown from now on: through this seq, by these users. */
+  readonly finished: (documentId: string, head: number, users: readonly string[]) => void
   /** Null: none bounds any document. */
   readonly quotas: () => Quotas | null
 }
+
+const AUTHORS_PAGE = 1_000
 
 /** An update of Yjs, v1, without structs or deletes. */
 const NOTHING = Uint8Array.of(0, 0)
@@ -58,6 +64,8 @@ export class LocalCommands {
         return this.#aloneWith(documentId, () => this.#quarantine(documentId, command))
       case 'begin':
         return this.#aloneWith(documentId, () => this.#begin(documentId, command))
+      case 'finish':
+        return this.#aloneWith(documentId, () => this.#finish(documentId, command))
       default:
         unreachable(command)
     }
@@ -111,9 +119,12 @@ export class LocalCommands {
     const { store, ownerOf, quotas } = this.#options
     const fence = this.#fenceOf(documentId)
     await (await ownerOf(documentId))?.handOver()
-    const stored = await store.openDocument(documentId)
-    if (stored.incarnation !== null && stored.incarnation !== incarnation)
-      throw new WeftError('document-exists', 'There is a document of that name already.')
+    let stored = await store.openDocument(documentId)
+    if (stored.incarnation !== null && stored.incarnation !== incarnation) {
+      if (!isUnfinished(stored.incarnation)) throw new WeftError('document-exists', 'There is a document of that name already.')
+      if ((await store.deleteDocument(documentId, fence)) === 'fenced') throw ownerMoved()
+      stored = await store.openDocument(documentId)
+    }
     if (stored.incarnation !== null && firstUses.length === 0) return
     if (stored.incarnation === null) {
       const quota = (await quotas()?.of(documentId, true)) ?? null
@@ -122,6 +133,31 @@ export class LocalCommands {
     }
     const entry = { documentId, fence, incarnation, seq: stored.head + 1, update: NOTHING, firstUses }
     if ((await store.append([entry])).fencedShards.size > 0) throw ownerMoved()
+  }
+
+  async #finish(documentId: string, { incarnation }: CommandOf<'finish'>): Promise<void> {
+    const { store, ownerOf, finished } = this.#options
+    const fence = this.#fenceOf(documentId)
+    // Whoever opens it from here on is told the other incarnation.
+    await (await ownerOf(documentId))?.handOver()
+    if ((await store.finishDocument(documentId, fence, incarnation)) === 'fenced') {
+      const there = (await store.openDocument(documentId)).incarnation
+      throw there === incarnation ? ownerMoved() : importedElsewhere()
+    }
+    const users = new Set<string>()
+    let head = 0
+    for (let after: number | null = 0; after !== null; ) {
+      const page: Awaited<ReturnType<DocumentStore['readAuthors']>> = await store.readAuthors(documentId, {
+        afterSeq: after,
+        limit: AUTHORS_PAGE,
+      })
+      for (const row of page.items) {
+        for (const user of row.users) users.add(user)
+        head = row.seq
+      }
+      after = page.next
+    }
+    finished(documentId, head, [...users])
   }
 
   async #deleteAnew(documentId: string): Promise<void> {

@@ -51,7 +51,9 @@ type DirectoryState =
 export class LocalDirectory implements DocumentDirectory, DocumentCommands {
   readonly #options: LocalDirectoryOptions
   readonly #events: OwnerEvents = {
-    committed: (owner, users, bytes) => this.#options.observer?.committed(owner.documentId, owner.durableSeq, users, bytes),
+    committed: (owner, users, bytes) => {
+      if (!owner.unfinished) this.#options.observer?.committed(owner.documentId, owner.durableSeq, users, bytes)
+    },
     idle: (owner) => {
       // Nothing is there to be read again, so nothing is kept (G8).
       if (owner.blank) this.#evict(owner)
@@ -86,7 +88,16 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
       onFatal: (error) => this.fail(error),
     })
     this.#idle = new IdleDocuments({ clock, budget, tuning, evict: (owner) => this.#evict(owner) })
-    this.#commands = new LocalCommands({ ...options, ownerOf: (documentId) => this.#ownerOf(documentId), quotas: () => this.#quotas })
+    this.#commands = new LocalCommands({
+      ...options,
+      ownerOf: (documentId) => this.#ownerOf(documentId),
+      quotas: () => this.#quotas,
+      finished: (documentId, head, users) => {
+        // All of it is told at once.
+        observer?.committed(documentId, 1, users, 0)
+        if (head > 1) observer?.committed(documentId, head, users, 0)
+      },
+    })
     const pressure = new ProcessPressure(limits.pendingBytesMax, budget, () => {
       for (const owner of this.#owners()) owner.updatePause()
     })
@@ -285,10 +296,10 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
 
   /** Everything is durable, nobody is attached, and this runs in one turn: whoever comes next reads all of it from the store. */
   #evict(owner: DocumentOwner): void {
-    const { blank, documentId } = owner
+    const { blank, unfinished, documentId } = owner
     owner.stop(ownerMoved())
     this.#options.counters.add('documents_evicted')
-    if (!blank) this.#options.observer?.becameIdle(documentId)
+    if (!blank && !unfinished) this.#options.observer?.becameIdle(documentId)
   }
 }
 

@@ -96,8 +96,16 @@ export interface Attachment {
   detach(): void
 }
 
+/**
+ * What a session has to do with documents that are not finished. `refused`: nothing. `passed-on`: the other end of a node link, which refuses
+ * them itself. Else it makes the one of this incarnation, and wants no other.
+ */
+export type UnfinishedManner = 'refused' | 'passed-on' | { readonly made: string }
+
 export interface AttachRequest {
   readonly sink: SessionSink
+  /** Default: it is refused with `document-unfinished`. */
+  readonly unfinished?: UnfinishedManner
 }
 
 /** Finds or opens documents. */

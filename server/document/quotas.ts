@@ -122,6 +122,8 @@ export class Quotas {
     do {
       const page: Awaited<ReturnType<DocumentStore['listDocuments']>> = await this.#options.store.listDocuments({
         prefix,
+        // What is being made counts from the start.
+        which: 'all',
         limit: PAGE,
         ...(after === null ? {} : { after }),
       })

@@ -15,7 +15,8 @@ const noAwareness: AwarenessSessionPort = { receive: () => {}, look: () => {}, f
 export function linkServices(services: GatewayServices, directory: DocumentDirectory): GatewayServices {
   return {
     ...services,
-    directory,
+    // That node refuses what is not finished.
+    directory: { attach: (documentId, request) => directory.attach(documentId, { ...request, unfinished: 'passed-on' }) },
     limits: linkLimits(services.limits),
     authorize: () => Promise.resolve({ user: null, permission: 'read-write' }),
     awareness: { join: () => noAwareness },

@@ -4,10 +4,11 @@ import { WeftError } from '../../core/errors.js'
 import type { MemoryCharge } from '../../core/memory-budget.js'
 import { randomId } from '../../core/random.js'
 import { THE_SERVER } from '../../core/user-id.js'
-import type { ClientIdUse } from '../../persistence/store.js'
+import type { ClientIdUse, DocumentInfo, Page, Version } from '../../persistence/store.js'
+import { finished, unfinished } from '../../persistence/unfinished.js'
 import { divideByClient } from '../../protocol/updates/by-client.js'
 import { type ArchiveEntry, readArchive } from './archive-format.js'
-import type { History, HistoryOptions } from './history.js'
+import type { HistoryOptions } from './history.js'
 import { type AuthoredUpdate, submitEdits } from './submit-edit.js'
 
 export interface ImportRequest {
@@ -43,6 +44,8 @@ export interface KnownArchive {
   readonly state: Uint8Array | null
 }
 
+/** Of an import that was begun. */
+const RECORD = { kind: 'import' } as const
 const PAGE = 500
 /** Edits of the same people that are submitted together. */
 const BATCH_BYTES = 256 * 1024
@@ -57,13 +60,11 @@ type Edit = ArchiveEntry & { readonly entry: 'edit' }
 
 export class ArchiveImport {
   readonly #options: HistoryOptions
-  readonly #history: History
   readonly #subject: ImportSubject
   readonly #reading: { readonly name: string; readonly entryBytesMax: number }
 
-  constructor(options: HistoryOptions, history: History, subject: ImportSubject) {
+  constructor(options: HistoryOptions, subject: ImportSubject) {
     this.#options = options
-    this.#history = history
     this.#subject = subject
     this.#reading = { name: 'The archive', entryBytesMax: options.limits.documentBytesMax }
   }
@@ -88,13 +89,19 @@ export class ArchiveImport {
     return { digest: hash.digest('hex'), users, state: kept }
   }
 
-  /** `check` rejects if somebody else has taken over. Rejects with `document-exists`. */
+  /**
+   * Nobody is shown anything of the document before all of it is there: it is begun unfinished, and what was interrupted goes on, or gives way to
+   * another archive. `check` rejects if somebody else has taken over. Rejects with `document-exists`.
+   */
   async write({ digest, users, state }: KnownArchive, check: () => Promise<void>): Promise<ImportResult> {
     const { store, documents, random } = this.#options
     const { documentId, author } = this.#subject
-    const exists = (await store.listDocuments({ prefix: documentId, limit: 1 })).items[0]?.documentId === documentId
-    const unfinished = exists ? await this.#unfinished() : null
-    if (exists && unfinished?.digest !== digest) {
+    const record = await this.#record()
+    const interrupted = record?.digest === digest ? record.incarnation : null
+    const there = await this.#find('finished')
+    if (there !== null) {
+      if (interrupted !== null && (await store.openDocument(documentId)).incarnation === finished(interrupted))
+        return this.#doneBefore(there.head)
       if (state !== null) {
         const bound = this.#options.bindClientIds === true
         const edits = bound
@@ -102,30 +109,41 @@ export class ArchiveImport {
           : [{ update: state, user: author }]
         return { seq: (await submitEdits(this.#options, documentId, edits)).seq, versions: 0 }
       }
-      throw new WeftError(
-        'document-exists',
-        unfinished === null
-          ? 'There is a document of that name already.'
-          : 'The import of another archive into this document was interrupted: import that one again, or delete the document.',
-      )
+      throw new WeftError('document-exists', 'There is a document of that name already.')
     }
-    const incarnation = unfinished?.incarnation ?? randomId(random, INCARNATION_BYTES)
-    const record = { kind: 'import', id: documentId } as const
-    await store.keyedRecords?.put({ ...record, value: JSON.stringify({ digest, incarnation }), lifetimeMs: UNFINISHED_MS })
+    const isBegun = interrupted !== null && (await this.#find('all')) !== null
+    const incarnation = isBegun ? interrupted : unfinished(randomId(random, INCARNATION_BYTES))
+    await store.keyedRecords?.put({ ...RECORD, id: documentId, value: JSON.stringify({ digest, incarnation }), lifetimeMs: UNFINISHED_MS })
     // Before its first edit: the first record of who used a client id is the one that stays.
     for (const firstUses of pagesOf(users)) await documents.command(documentId, { kind: 'begin', incarnation, firstUses })
-    const result = await this.#replay(users, check)
-    await store.keyedRecords?.remove(record.kind, record.id)
+    const result = await this.#replay(users, incarnation, check)
+    await documents.command(documentId, { kind: 'finish', incarnation })
+    await store.keyedRecords?.remove(RECORD.kind, documentId)
     return result
   }
 
+  async #find(which: 'finished' | 'all'): Promise<DocumentInfo | null> {
+    const { documentId } = this.#subject
+    const [first] = (await this.#options.store.listDocuments({ prefix: documentId, limit: 1, which })).items
+    return first?.documentId === documentId ? first : null
+  }
+
+  /** It was interrupted after the document was shown, when nothing but its record was left to go. */
+  async #doneBefore(seq: number): Promise<ImportResult> {
+    const { head, close } = await readArchive(this.#subject.file(), this.#reading)
+    await close()
+    await this.#options.store.keyedRecords?.remove(RECORD.kind, this.#subject.documentId)
+    return { seq, versions: head.versions }
+  }
+
   /** What is known of an import into the document that was interrupted, or null. */
-  async #unfinished(): Promise<{ readonly digest: string; readonly incarnation: string } | null> {
-    const found = (await this.#options.store.keyedRecords?.find('import', this.#subject.documentId)) ?? null
+  async #record(): Promise<{ readonly digest: string; readonly incarnation: string } | null> {
+    const found = (await this.#options.store.keyedRecords?.find(RECORD.kind, this.#subject.documentId)) ?? null
     return found === null ? null : JSON.parse(found.value)
   }
 
-  async #replay(users: ReadonlyMap<number, string>, check: () => Promise<void>): Promise<ImportResult> {
+  async #replay(users: ReadonlyMap<number, string>, incarnation: string, check: () => Promise<void>): Promise<ImportResult> {
+    const way = { ...this.#options, making: incarnation }
     const { documents } = this.#options
     const { documentId, file, charge } = this.#subject
     const { head, entries } = await readArchive(file(), this.#reading)
@@ -136,7 +154,7 @@ export class ArchiveImport {
       if (batch.edits.length === 0) return
       const { edits } = batch
       batch = { people: '', edits: [], bytes: 0 }
-      seq = (await submitEdits(this.#options, documentId, edits)).seq
+      seq = (await submitEdits(way, documentId, edits)).seq
     }
     const add = async (people: string, edits: readonly AuthoredUpdate[], bytes: number): Promise<void> => {
       if (batch.people !== people || batch.bytes + bytes > BATCH_BYTES) await submitBatch()
@@ -176,7 +194,7 @@ export class ArchiveImport {
     const kept = new Set<string>()
     for (let before: number | null | undefined; before !== null; ) {
       const query = { limit: PAGE, ...(before === undefined ? {} : { before }) }
-      const page: Awaited<ReturnType<History['versions']>> = await this.#history.versions(this.#subject.documentId, query)
+      const page: Page<Version, number> = await this.#options.store.listVersions(this.#subject.documentId, query)
       for (const version of page.items) kept.add(keyOf(version))
       before = page.next
     }

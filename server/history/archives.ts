@@ -49,7 +49,7 @@ export class Archives {
     this.#running.add(documentId)
     const charge = new MemoryCharge(this.#options.account)
     try {
-      const importing = new ArchiveImport(this.#options, this.#history, { documentId, file, author, request, charge })
+      const importing = new ArchiveImport(this.#options, { documentId, file, author, request, charge })
       const archive = await importing.read()
       return await this.#alone(documentId, (check) => importing.write(archive, check))
     } finally {

@@ -103,8 +103,9 @@ export class History {
     return this.#moments.document(documentId)
   }
 
-  /** Newest first. */
-  versions(documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
+  /** Newest first. None for a document that is not there. */
+  async versions(documentId: string, query: VersionQuery): Promise<Page<Version, number>> {
+    if (!(await this.#moments.isThere(documentId))) return { items: [], next: null }
     return this.#options.store.listVersions(documentId, query)
   }
 
@@ -119,13 +120,13 @@ export class History {
   }
 
   /** Turns a version back into a snapshot, which pruning may remove. False when there is none. */
-  drop(documentId: string, seq: number): Promise<boolean> {
-    return this.#options.store.dropVersion(documentId, seq)
+  async drop(documentId: string, seq: number): Promise<boolean> {
+    return (await this.#moments.isThere(documentId)) && this.#options.store.dropVersion(documentId, seq)
   }
 
-  /** Removes the document for good: log, snapshots, versions, and who wrote it (H4). Says what there was. */
+  /** Removes the document for good: log, snapshots, versions, and who wrote it (H4); also one that is not finished. Says what there was. */
   async delete(documentId: string): Promise<{ readonly head: number; readonly versions: number }> {
-    const { head } = await this.document(documentId)
+    const { head } = await this.#moments.document(documentId, 'all')
     let versions = 0
     for await (const page of this.#moments.versionPages(documentId)) versions += page.length
     await this.#options.documents.command(documentId, { kind: 'delete' })

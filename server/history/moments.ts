@@ -1,7 +1,7 @@
 // Finds moments of a document by their addresses, and reads what it was then.
 import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
-import type { DocumentInfo, DocumentStore, Page, StoredDocument, Version, VersionQuery } from '../../persistence/store.js'
+import type { DocumentInfo, DocumentQuery, DocumentStore, Page, StoredDocument, Version, VersionQuery } from '../../persistence/store.js'
 import type { Address } from './address.js'
 import type { Updates } from './tasks/tasks.js'
 
@@ -38,13 +38,18 @@ export class Moments {
     this.#clock = clock
   }
 
-  /** Rejects with `no-such-document`. */
-  async document(documentId: string): Promise<DocumentHistory> {
-    const { items } = await this.#store.listDocuments({ prefix: documentId, limit: 1 })
+  /** `which`: see `DocumentQuery`. Rejects with `no-such-document`. */
+  async document(documentId: string, which: NonNullable<DocumentQuery['which']> = 'finished'): Promise<DocumentHistory> {
+    const { items } = await this.#store.listDocuments({ prefix: documentId, limit: 1, which })
     const [info] = items
     if (info === undefined || info.documentId !== documentId) throw noSuchDocument()
     const [first] = (await this.#store.readAuthors(documentId, { afterSeq: 0, limit: 1 })).items
     return { ...info, window: { seq: first?.seq ?? info.head, at: first?.committedAt ?? info.updatedAt } }
+  }
+
+  async isThere(documentId: string): Promise<boolean> {
+    const [info] = (await this.#store.listDocuments({ prefix: documentId, limit: 1 })).items
+    return info?.documentId === documentId
   }
 
   /** The document at the moment that an address names. Rejects with `no-such-document`, or with `moment-gone`, which says what there is. */

@@ -20,6 +20,8 @@ export interface SubmittedEdit {
 export interface EditWay {
   readonly documents: DocumentDirectory
   readonly clock: Clock
+  /** Where the document is being made: its unfinished incarnation. Default: it is finished. */
+  readonly making?: string
   /** Null, or not there: no edit is followed. */
   readonly traces?: Pick<EditTraces, 'made' | 'refused'> | null
 }
@@ -54,7 +56,7 @@ export async function submitEdits(
 }
 
 function submitOnce(
-  { documents, clock }: EditWay,
+  { documents, clock, making }: EditWay,
   documentId: string,
   edits: readonly AuthoredUpdate[],
   check: (seq: number) => void,
@@ -103,7 +105,8 @@ function submitOnce(
       },
       detached: (error) => fail(error),
     }
-    documents.attach(documentId, { sink }).then((attached) => {
+    const request = { sink, ...(making === undefined ? {} : { unfinished: { made: making } }) }
+    documents.attach(documentId, request).then((attached) => {
       attachment = attached
       try {
         check(attached.seq)

@@ -9,6 +9,7 @@ import { keyedRecordsContract } from './keyed-records.js'
 import { ownershipContract } from './ownership.js'
 import { pruningContract } from './pruning.js'
 import { quarantineContract } from './quarantine.js'
+import { unfinishedContract } from './unfinished.js'
 
 /** Declares the whole suite for one implementation. `makeStore` gives each test a store of its own, with nothing in it. */
 export function storeContract(name: string, makeStore: MakeStore): void {
@@ -22,5 +23,6 @@ export function storeContract(name: string, makeStore: MakeStore): void {
     authorsContract(test)
     keyedRecordsContract(test)
     changeCursorsContract(test)
+    unfinishedContract(test)
   })
 }

@@ -164,6 +164,10 @@ export class FaultyStore implements DocumentStore {
     return this.#inner.dropVersion(documentId, seq)
   }
 
+  finishDocument(documentId: string, fence: Fence, incarnation: string): Promise<FencedWrite> {
+    return this.#inner.finishDocument(documentId, fence, incarnation)
+  }
+
   deleteDocument(documentId: string, fence: Fence): Promise<FencedWrite> {
     return this.#call('deleteDocument', () => this.#inner.deleteDocument(documentId, fence))
   }

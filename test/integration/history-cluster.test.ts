@@ -1,6 +1,7 @@
 // The history of documents in a cluster on PostgreSQL: from a node that is not the owner, while the owner dies, and beside a clock that is wrong.
 import { strict as assert } from 'node:assert'
 import { after, before, test } from 'node:test'
+import pg from 'pg'
 import * as Y from 'yjs'
 import { connect } from '../../client/index.js'
 import { silentLogger } from '../../core/log.js'
@@ -114,7 +115,7 @@ async function seenOf(api: ApiClient, documentId: string): Promise<unknown> {
   return [kept, (await api.expect('GET', `${path}/content`)).roots]
 }
 
-test('Of two nodes that import one document at once one does, the other is told, and nothing is mixed; a node that dies in the middle is made up for', {
+test('H6: of two nodes that import one document at once one does, the other is told, and nothing is mixed; a node that dies in the middle is made up for', {
   timeout: 180_000,
 }, async () => {
   const [first, second] = apis()
@@ -140,9 +141,21 @@ test('Of two nodes that import one document at once one does, the other is told,
   // One node dies while it is at it: the other may go on once it is known to be gone.
   const dying = cluster.nodes[0] ?? assert.fail()
   const cut = send(first, 'into/dead', archives[0]).catch(() => null)
-  await eventually('it has begun', async () => (await second.ask('GET', documentPath('into/dead'))).status === 200)
+  const database = new pg.Client(cluster.databaseUrl)
+  await database.connect()
+  const begun = `SELECT FROM weft.document WHERE id = 'into/dead'`
+  await eventually('it has begun', async () => (await database.query(begun)).rowCount === 1)
+  await database.end()
   await dying.kill()
   await cut
+  // Nobody is shown what is there of it, at the other node neither.
+  const shown = await second.ask('GET', documentPath('into/dead'))
+  if (shown.status === 200) assert.deepEqual(await seenOf(second, 'into/dead'), seen[0])
+  else {
+    assert.equal(shown.body.code, 'no-such-document')
+    const edit = { text: [{ root: 'body', at: 0, insert: 'x' }] }
+    assert.equal(await second.refusal('POST', `${documentPath('into/dead')}/updates`, edit), '409 document-unfinished')
+  }
   let answer = await send(second, 'into/dead', archives[0])
   await eventually(
     'the other node imports it, or it was whole',

@@ -60,6 +60,7 @@ const subjects: Readonly<Record<string, RegExp>> = {
   X5: /hunter2|secret|password|token/i,
   X6: /sec-fetch-site|origin/i,
   H5: /users|firstUses|author/i,
+  H6: /import|unfinished/i,
 }
 
 const promises = fs.readFileSync(path.join(repositoryRoot, 'docs/promises.md'), 'utf8')

@@ -26,6 +26,7 @@ const statuses: Partial<Record<WeftErrorCode, number>> = {
   'moment-gone': 404,
   'not-restorable': 422,
   'document-exists': 409,
+  'document-unfinished': 409,
   'edit-mismatch': 409,
   'request-running': 409,
   'key-reused': 422,
