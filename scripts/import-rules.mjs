@@ -110,7 +110,7 @@ export const importRules = {
   'client/transports': ['core', 'protocol'],
   'client/index.ts': ['core', 'client', 'client/transports'],
   // What a framework shows of the client, and what all frameworks have in common in that.
-  'client/binding': ['core', 'client'],
+  'client/binding': ['core', 'client', 'client/undo'],
   'client/react': ['client', 'client/index.ts', 'client/binding'],
   'client/vue': ['client', 'client/index.ts', 'client/binding'],
   'client/svelte': ['client', 'client/index.ts', 'client/binding'],

@@ -1,12 +1,14 @@
 // One document that components have open: the Y.Doc, its session, and what is shown of both as snapshots that change only when there is
 // something new.
-import * as Y from 'yjs'
+import type * as Y from 'yjs'
 import type { WeftConnection } from '../connection.js'
 import type { DocumentSession } from '../document-session.js'
 import type { OpenOptions } from '../options.js'
+import type { PresenceOptions, SessionPresence } from '../session-presence.js'
+import type { SessionStatus } from '../status.js'
+import { type DocumentStatus, notOpenYet, refusalIn } from './document-status.js'
 import { Listeners } from './listeners.js'
 import { People } from './people.js'
-import { type DocumentState, notOpenYet, refusalIn } from './saved-state.js'
 
 /** As for `connection.open`. They count when the document is opened; who finds it open gets it as it is. */
 export type DocumentOptions = Omit<OpenOptions, 'awareness'>
@@ -22,14 +24,17 @@ export class OpenDocument {
   readonly #listeners = new Listeners()
   readonly #removals: readonly (() => void)[]
   #synced = false
-  #state: DocumentState = notOpenYet
+  #status: DocumentStatus = notOpenYet
+  /** What the session said, of which that was made. */
+  #said: SessionStatus | null = null
+  #presence: unknown = null
   /** What this client shared when the last component left; null while one has the document open. */
   #hidden: Record<string, unknown> | null = null
 
   /** @internal */
-  constructor(connection: WeftConnection, name: string, options: DocumentOptions) {
+  constructor(connection: WeftConnection, name: string, doc: Y.Doc, options: DocumentOptions) {
     this.name = name
-    this.doc = new Y.Doc()
+    this.doc = doc
     this.#connection = connection
     this.session = connection.open(name, this.doc, options)
     this.people = new People(this.session.awareness)
@@ -51,10 +56,17 @@ export class OpenDocument {
   }
 
   /** @internal */
-  readonly state = (): DocumentState => this.#state
+  readonly status = (): DocumentStatus => this.#status
 
   /** @internal */
   readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener)
+
+  /** Null where the session has ended before anybody asked. @internal */
+  presence<State extends object, Cursor>(options: PresenceOptions<State>): SessionPresence<State, Cursor> | null {
+    const hasEnded = this.doc.isDestroyed || this.#connection.status.state === 'closed'
+    if (this.#presence === null && !hasEnded) this.#presence = this.session.presence<State, Cursor>(options)
+    return this.#presence as SessionPresence<State, Cursor> | null
+  }
 
   /** Takes this client's cursor from the others' view, for as long as nobody here looks at the document. @internal */
   hide(): void {
@@ -79,12 +91,12 @@ export class OpenDocument {
   }
 
   readonly #changed = (): void => {
-    const before = this.#state
+    const before = this.#status
     const { status, unsaved, permission } = this.session
     const saved = status.state === 'saved' && unsaved === 0
     const connection = this.#connection.status.state
     const same =
-      before.status === status &&
+      this.#said === status &&
       before.saved === saved &&
       before.synced === this.#synced &&
       before.unsaved === unsaved &&
@@ -92,8 +104,9 @@ export class OpenDocument {
       before.permission === permission
     if (same) return
     // The same object for the same refusal.
-    const refusal = before.status === status ? before.refusal : refusalIn(status)
-    this.#state = { saved, synced: this.#synced, unsaved, connection, refusal, status, permission }
+    const refusal = this.#said === status ? before.refusal : refusalIn(status)
+    this.#said = status
+    this.#status = { ...status, saved, synced: this.#synced, unsaved, connection, refusal, permission }
     this.#listeners.tell()
   }
 }

@@ -1,10 +1,14 @@
 // The documents that components have open over one connection: each is opened once, and closed when the last component has left and all is saved.
+import * as Y from 'yjs'
 import { type Clock, systemClock, type Timer } from '../../core/clock.js'
 import type { WeftConnection } from '../connection.js'
+import { nothingOpen, type SavedState, together } from './document-status.js'
 import { Listeners } from './listeners.js'
 import { type DocumentOptions, OpenDocument } from './open-document.js'
-import { nothingOpen, type SavedState, together } from './saved-state.js'
 import { unlessEqual } from './selection.js'
+
+/** A document by its name, a subdocument by its Y.Doc: whose name may be that of a document, too. */
+type DocumentKey = string | Y.Doc
 
 interface Entry {
   readonly document: OpenDocument
@@ -23,7 +27,7 @@ const ASKED_MS = 10_000
 export class OpenDocuments {
   /** Null where the connection is the application's, which then closes it. */
   readonly #connect: (() => WeftConnection) | null
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<DocumentKey, Entry>()
   readonly #listeners = new Listeners()
   #connection: WeftConnection | null
   /** Null until somebody needs the connection. */
@@ -47,7 +51,7 @@ export class OpenDocuments {
 
   /** Of all documents, those included that no component has open any more and that are not saved yet. */
   readonly summary = (): SavedState => {
-    const states = [...this.#entries.values()].map(({ document }) => document.state())
+    const states = [...this.#entries.values()].map(({ document }) => document.status())
     this.#summary = unlessEqual(this.#summary, together(states, this.#connection?.status.state ?? 'connecting'))
     return this.#summary
   }
@@ -55,8 +59,8 @@ export class OpenDocuments {
   /** Told when there may be another connection or another summary. */
   readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener)
 
-  get(name: string): OpenDocument | null {
-    return this.#entries.get(name)?.document ?? null
+  get(key: DocumentKey): OpenDocument | null {
+    return this.#entries.get(key)?.document ?? null
   }
 
   /** There is a connection until the returned function is called, documents or not. */
@@ -71,7 +75,30 @@ export class OpenDocuments {
 
   /** The document is open until the returned function is called. Throws what `connection.open` throws. */
   acquire(name: string, options: DocumentOptions): () => void {
-    const entry = this.#entries.get(name) ?? this.#open(name, options)
+    return this.#use(this.#entries.get(name) ?? this.#open(name, name, new Y.Doc(), options))
+  }
+
+  /**
+   * As `acquire`, for a document in a document: it is loaded, and the other stays open with it, since a document that is destroyed takes those in it along. Throws what
+   * `connection.open` throws.
+   */
+  acquireSubdocument(
+    parent: OpenDocument,
+    doc: Y.Doc,
+    name: string,
+    options: DocumentOptions,
+  ): { readonly document: OpenDocument; readonly leave: () => void } {
+    const known = this.#entries.get(doc)
+    const entry = known ?? this.#open(doc, name, doc, options)
+    if (known === undefined) {
+      doc.load()
+      const parentEntry = [...this.#entries.values()].find(({ document }) => document === parent)
+      if (parentEntry !== undefined) doc.once('destroy', this.#use(parentEntry))
+    }
+    return { document: entry.document, leave: this.#use(entry) }
+  }
+
+  #use(entry: Entry): () => void {
     entry.users += 1
     entry.held?.cancel()
     entry.held = null
@@ -90,10 +117,10 @@ export class OpenDocuments {
     // Frameworks call this while they draw: others are told when that is over.
     this.#drawing = true
     try {
-      const entry = this.#entries.get(name) ?? this.#open(name, options)
+      const entry = this.#entries.get(name) ?? this.#open(name, name, new Y.Doc(), options)
       if (entry.users === 0) this.#hold(entry)
       const { document } = entry
-      const isSettled = (): boolean => document.state().synced || document.state().refusal !== null
+      const isSettled = (): boolean => document.status().synced || document.status().refusal !== null
       if (isSettled()) return { document, again: null }
       entry.again ??= this.#nextLook(document, isSettled)
       return { document, again: entry.again.promise }
@@ -147,19 +174,19 @@ export class OpenDocuments {
     else this.#listeners.tell()
   }
 
-  #open(name: string, options: DocumentOptions): Entry {
+  #open(key: DocumentKey, name: string, doc: Y.Doc, options: DocumentOptions): Entry {
     // One that cannot be opened must not keep a connection.
     this.#check()
-    const document = new OpenDocument(this.#connected(), name, options)
+    const document = new OpenDocument(this.#connected(), name, doc, options)
     const entry: Entry = { document, users: 0, held: null, again: null }
-    this.#entries.set(name, entry)
+    this.#entries.set(key, entry)
     document.subscribe(() => {
       if (entry.users === 0) this.#check()
       this.#tell()
     })
     // Also by somebody else's hand: who comes next gets a new one.
     document.doc.once('destroy', () => {
-      if (this.#entries.get(name) === entry) this.#entries.delete(name)
+      if (this.#entries.get(key) === entry) this.#entries.delete(key)
       entry.held?.cancel()
       this.#check()
       this.#tell()

@@ -19,6 +19,7 @@ export class People {
   readonly #listeners = new Listeners()
   #others: readonly Person[] = nobody
   #stale = true
+  #self: Person | null = null
 
   constructor(awareness: Awareness) {
     this.#awareness = awareness
@@ -40,6 +41,14 @@ export class People {
       )
     }
     return this.#others
+  }
+
+  /** What this client shares; null: nothing. */
+  readonly self = (): Person | null => {
+    const { clientID: clientId } = this.#awareness
+    const state = this.#awareness.getLocalState()
+    this.#self = state === null ? null : unlessEqual(this.#self, { clientId, state })
+    return this.#self
   }
 
   readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener)

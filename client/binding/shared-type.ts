@@ -4,6 +4,12 @@
 export interface SharedType {
   observeDeep(listener: () => void): void
   unobserveDeep(listener: () => void): void
+  toJSON(): unknown
+}
+
+/** What there is of a type where nothing is selected. */
+export function contentOf<Type extends SharedType>(type: Type): ReturnType<Type['toJSON']> {
+  return type.toJSON() as ReturnType<Type['toJSON']>
 }
 
 export class WatchedType {

@@ -13,6 +13,21 @@ export interface VersionsState {
   readonly error: Error | null
 }
 
+/** What components get of it. */
+export interface Versions extends VersionsState {
+  /** Asks again: what others keep is not told by itself. */
+  readonly refresh: () => void
+  /** Asks for older ones. */
+  readonly more: () => void
+  /** As `session.keep`; the list follows. Null while the document is not open. */
+  readonly keep: WatchedVersions['keep'] | null
+  /** As `session.restore`; the list follows, since a version is kept before. Null while the document is not open. */
+  readonly restore: WatchedVersions['restore'] | null
+}
+
+/** Which of them, and how many at once. */
+export type VersionsChoice = Pick<VersionsQuery, 'which' | 'limit'>
+
 /** Of a document that is not open yet. */
 export const noVersions: VersionsState = { versions: null, hasMore: false, loading: false, error: null }
 
@@ -20,14 +35,14 @@ type Source = Pick<DocumentSession, 'versions' | 'keep' | 'restore'>
 
 export class WatchedVersions {
   readonly #source: Source
-  readonly #query: Pick<VersionsQuery, 'which' | 'limit'>
+  readonly #query: VersionsChoice
   readonly #listeners = new Listeners()
   #state: VersionsState = noVersions
   #next: number | null = null
   /** Counts questions: what answers an older one is too late. */
   #asked = 0
 
-  constructor(source: Source, query: Pick<VersionsQuery, 'which' | 'limit'>) {
+  constructor(source: Source, query: VersionsChoice) {
     this.#source = source
     this.#query = query
   }
@@ -83,3 +98,20 @@ export class WatchedVersions {
     this.#listeners.tell()
   }
 }
+
+export function watchedVersions(source: Source, { which, limit }: VersionsChoice): WatchedVersions {
+  return new WatchedVersions(source, { ...(which === undefined ? {} : { which }), ...(limit === undefined ? {} : { limit }) })
+}
+
+/** Of null, none. */
+export function versionsOf(watched: WatchedVersions | null, state: VersionsState): Versions {
+  return {
+    ...state,
+    refresh: watched?.refresh ?? ignore,
+    more: watched?.more ?? ignore,
+    keep: watched?.keep ?? null,
+    restore: watched?.restore ?? null,
+  }
+}
+
+const ignore = (): void => {}

@@ -29,7 +29,7 @@ export function useSuspenseDocument(name: string, options: DocumentOptions = {})
   const { document, again } = documents.awaited(name, options)
   // What React waits for is thrown; `use` would do the same, and is not in version 18.
   if (again !== null) throw again
-  const { synced, refusal } = document.state()
+  const { synced, refusal } = document.status()
   if (!synced && refusal !== null) throw new RefusedError(refusal)
   return useDocument(name, options) ?? document
 }

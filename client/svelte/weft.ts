@@ -1,11 +1,14 @@
 // A connection, and the documents that components have open over it, as stores.
+
+import type { SavedState } from '../binding/document-status.js'
 import type { DocumentOptions, OpenDocument } from '../binding/open-document.js'
 import { OpenDocuments } from '../binding/open-documents.js'
-import type { SavedState } from '../binding/saved-state.js'
+import { keptSubdocument, type SubdocumentOptions } from '../binding/subdocument.js'
 import type { WeftConnection } from '../connection.js'
 import { connect } from '../index.js'
 import type { ConnectOptions } from '../options.js'
 import { type Readable, readable } from './readable.js'
+import { ofKept } from './stores.js'
 
 /** Either where to connect to, and how, as for `connect`; or a connection that the application made and closes. */
 export type WeftSource =
@@ -22,6 +25,11 @@ export interface Weft {
    * components, and closed when the last of them is gone and everything is saved.
    */
   document(name: string, options?: DocumentOptions): Readable<OpenDocument | null>
+  /**
+   * The subdocument of this guid as a document for the other stores, loaded and open while somebody is subscribed, over the same connection; null while there is none.
+   * It is unloaded when the last one is gone and everything is saved.
+   */
+  subdocument(document: Readable<OpenDocument | null>, guid: string, options?: SubdocumentOptions): Readable<OpenDocument | null>
   /** Lets the connection go once everything is saved. A document that is asked for later makes another. */
   close(): void
 }
@@ -56,6 +64,8 @@ export function createWeft(source: WeftSource): Weft {
           }
         },
       ),
+    subdocument: (document, guid, subdocumentOptions = {}) =>
+      ofKept<OpenDocument | null>(document, null, (open) => keptSubdocument(documents, open, guid, subdocumentOptions)),
     close() {
       release?.()
       release = null

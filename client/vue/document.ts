@@ -13,14 +13,7 @@ export function useDocument(
   options: DocumentOptions = {},
 ): Readonly<ShallowRef<OpenDocument | null>> {
   const documents = useOpenDocuments()
-  const opened = (current: string | null): OpenDocument | null => {
-    const document = current === null ? null : documents.get(current)
-    if (document === null) return null
-    // Vue is not to look into them, not even where an application holds them in a `ref`.
-    markRaw(document.doc)
-    markRaw(document.session)
-    return markRaw(document)
-  }
+  const opened = (current: string | null): OpenDocument | null => unwatched(current === null ? null : documents.get(current))
   const document = shallowRef(opened(toValue(name)))
   onMounted(() => {
     const open = (current: string | null, _before: string | null | undefined, onCleanup: (run: () => void) => void): void => {
@@ -31,4 +24,12 @@ export function useDocument(
     watch(() => toValue(name), open, { immediate: true })
   })
   return document
+}
+
+/** Vue is not to look into them, not even where an application holds them in a `ref`. */
+export function unwatched(document: OpenDocument | null): OpenDocument | null {
+  if (document === null) return null
+  markRaw(document.doc)
+  markRaw(document.session)
+  return markRaw(document)
 }

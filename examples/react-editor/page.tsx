@@ -1,12 +1,12 @@
 // One document on the page: its title, who is here, whether it is saved, and the text.
 import { type ReactElement, useEffect } from 'react'
-import { type OpenDocument, useAllSaved, useDocument, usePresence, useSaved, useShared } from 'weft-sync/react'
+import { type OpenDocument, useAllSaved, useDocument, useOthers, useStatus, useY } from 'weft-sync/react'
 import { Editor } from './editor.js'
 import { type Identity, identityIn } from './identity.js'
 
 export function Page({ name, identity }: { readonly name: string; readonly identity: Identity }): ReactElement {
   const document = useDocument(name)
-  const { synced, connection, permission } = useSaved(document)
+  const { synced, connection, permission } = useStatus(document)
   useEffect(() => {
     document?.session.awareness.setLocalStateField('user', identity)
   }, [document, identity])
@@ -29,7 +29,7 @@ export function Page({ name, identity }: { readonly name: string; readonly ident
 
 function Title({ document }: { readonly document: OpenDocument }): ReactElement {
   const settings = document.doc.getMap<string>('settings')
-  const title = useShared(settings, (map) => map.get('title') ?? '')
+  const title = useY(settings, (map) => map.get('title') ?? '')
   return (
     <input aria-label="Title" placeholder="Untitled" value={title} onChange={(event) => settings.set('title', event.currentTarget.value)} />
   )
@@ -37,7 +37,7 @@ function Title({ document }: { readonly document: OpenDocument }): ReactElement 
 
 /** Drawn when somebody comes or goes, and not when a cursor moves. */
 function People({ document }: { readonly document: OpenDocument | null }): ReactElement {
-  const people = usePresence(document, (state) => identityIn(state['user']))
+  const people = useOthers(document, (state) => identityIn(state['user']))
   return (
     <ul aria-label="Also here">
       {people.map(({ clientId, state: { name, color } }) => (
@@ -50,13 +50,13 @@ function People({ document }: { readonly document: OpenDocument | null }): React
 }
 
 function SavedState({ document }: { readonly document: OpenDocument | null }): ReactElement {
-  const { status, unsaved } = useSaved(document)
+  const status = useStatus(document)
   const words = {
     connecting: 'Connecting …',
     syncing: 'Loading …',
     saving: 'Saving …',
     saved: 'Saved',
-    offline: unsaved === 0 ? 'Offline' : 'Offline: your work is kept here',
+    offline: status.unsaved === 0 ? 'Offline' : 'Offline: your work is kept here',
     refused: status.state === 'refused' ? status.reason : '',
   }
   return (
@@ -73,7 +73,7 @@ function SavedState({ document }: { readonly document: OpenDocument | null }): R
 
 /** Drawn when the number is another one, and not for each letter. */
 function Words({ document }: { readonly document: OpenDocument }): ReactElement {
-  const count = useShared(document.doc.getText('body'), (text) => text.toString().match(/\S+/g)?.length ?? 0)
+  const count = useY(document.doc.getText('body'), (text) => text.toString().match(/\S+/g)?.length ?? 0)
   return <footer>{count === 1 ? '1 word' : `${count} words`}</footer>
 }
 

@@ -1,6 +1,6 @@
 // What is to be done, as a Y.Array of Y.Maps: two people may change, add and remove things at once, and nothing of either is lost.
 import { useMemo } from 'react'
-import { type OpenDocument, useShared } from 'weft-sync/react'
+import { type OpenDocument, useY } from 'weft-sync/react'
 import * as Y from 'yjs'
 
 export interface Item {
@@ -21,7 +21,7 @@ export interface Items {
 
 export function useItems(document: OpenDocument | null): Items {
   const list = document?.doc.getArray<Y.Map<unknown>>('items')
-  const all = useShared(list, (items) => items.map(itemOf))
+  const all = useY(list, (items) => items.map(itemOf))
   const actions = useMemo(() => (list === undefined ? null : actionsOn(list)), [list])
   return { all, ...(actions ?? nothingYet) }
 }

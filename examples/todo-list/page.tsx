@@ -1,13 +1,14 @@
 // The list on the page: what is to be done, who is here and which item they are at, and whether it is saved.
 import { type FormEvent, type ReactElement, useEffect } from 'react'
-import { type OpenDocument, useAllSaved, useDocument, usePresence, useSaved } from 'weft-sync/react'
+import { type OpenDocument, useAllSaved, useDocument, useOthers, useStatus } from 'weft-sync/react'
 import { type Identity, identityIn } from '../react-editor/identity.js'
 import { type Item, type Items, useItems } from './items.js'
 
 export function Page({ name, identity }: { readonly name: string; readonly identity: Identity }): ReactElement {
   const document = useDocument(name)
   const items = useItems(document)
-  const { synced, connection, permission, status, unsaved } = useSaved(document)
+  const status = useStatus(document)
+  const { synced, connection, permission, unsaved } = status
   useEffect(() => document?.session.awareness.setLocalStateField('user', identity), [document, identity])
   useWarningBeforeLeaving()
   // What is done without the server is kept, so offline is a state to work in.
@@ -31,7 +32,7 @@ export function Page({ name, identity }: { readonly name: string; readonly ident
 }
 
 function People({ document }: { readonly document: OpenDocument | null }): ReactElement {
-  const people = usePresence(document, (state) => identityIn(state['user']))
+  const people = useOthers(document, (state) => identityIn(state['user']))
   return (
     <ul aria-label="Also here">
       {people.map(({ clientId, state: { name, color } }) => (
@@ -50,7 +51,7 @@ interface ListProps {
 }
 
 function List({ items, document, readOnly }: ListProps): ReactElement {
-  const at = usePresence(document, ({ user, cursor }) => {
+  const at = useOthers(document, ({ user, cursor }) => {
     const identity = identityIn(user)
     return identity === undefined || typeof cursor !== 'string' ? undefined : { ...identity, cursor }
   })

@@ -1,6 +1,6 @@
 // One document on the page: its title, who is here, whether it is saved, and the text.
 import { defineComponent, h, onMounted, onUnmounted, type PropType, watchEffect } from 'vue'
-import { type OpenDocument, useAllSaved, useDocument, usePresence, useSaved, useShared } from 'weft-sync/vue'
+import { type OpenDocument, useAllSaved, useDocument, useOthers, useStatus, useY } from 'weft-sync/vue'
 import { type Identity, identityIn } from '../react-editor/identity.js'
 import { Editor } from './editor.js'
 
@@ -10,16 +10,16 @@ export const Page = defineComponent({
   props: { name: { type: String, required: true }, identity: { type: Object as PropType<Identity>, required: true } },
   setup(props) {
     const document = useDocument(() => props.name)
-    const state = useSaved(document)
+    const status = useStatus(document)
     watchEffect(() => document.value?.session.awareness.setLocalStateField('user', props.identity))
     warnBeforeLeaving()
     return () => {
       const open = document.value
       // What is typed without the server is kept, so offline is a state to work in.
-      if (open === null || !(state.value.synced || state.value.connection === 'offline')) return h('h1', 'Loading …')
+      if (open === null || !(status.value.synced || status.value.connection === 'offline')) return h('h1', 'Loading …')
       return [
         h('header', [h(Title, { document: open }), h(People, { document: open }), h(SavedState, { document: open })]),
-        h(Editor, { document: open, readOnly: state.value.permission === 'read-only' }),
+        h(Editor, { document: open, readOnly: status.value.permission === 'read-only' }),
         h(Words, { document: open }),
       ]
     }
@@ -30,7 +30,7 @@ const Title = defineComponent({
   props: documentProps,
   setup(props) {
     const settings = () => props.document.doc.getMap<string>('settings')
-    const title = useShared(settings, (map) => map.get('title') ?? '')
+    const title = useY(settings, (map) => map.get('title') ?? '')
     const rename = (event: Event) => settings().set('title', (event.currentTarget as HTMLInputElement).value)
     return () => h('input', { 'aria-label': 'Title', placeholder: 'Untitled', value: title.value, onInput: rename })
   },
@@ -40,7 +40,7 @@ const Title = defineComponent({
 const People = defineComponent({
   props: documentProps,
   setup(props) {
-    const people = usePresence(
+    const people = useOthers(
       () => props.document,
       (state) => identityIn(state['user']),
     )
@@ -56,10 +56,9 @@ const People = defineComponent({
 const SavedState = defineComponent({
   props: documentProps,
   setup(props) {
-    const state = useSaved(() => props.document)
+    const status = useStatus(() => props.document)
     const words = (): string => {
-      const { status, unsaved } = state.value
-      switch (status.state) {
+      switch (status.value.state) {
         case 'connecting':
         case 'syncing':
           return 'Loading …'
@@ -68,16 +67,16 @@ const SavedState = defineComponent({
         case 'saved':
           return 'Saved'
         case 'offline':
-          return unsaved === 0 ? 'Offline' : 'Offline: your work is kept here'
+          return status.value.unsaved === 0 ? 'Offline' : 'Offline: your work is kept here'
         case 'refused':
-          return status.reason
+          return status.value.reason
       }
     }
     const retry = (): void => props.document.session.retry()
     return () =>
-      h('output', { 'data-state': state.value.status.state }, [
+      h('output', { 'data-state': status.value.state }, [
         words(),
-        state.value.refusal === null ? null : h('button', { type: 'button', onClick: retry }, 'Try again'),
+        status.value.refusal === null ? null : h('button', { type: 'button', onClick: retry }, 'Try again'),
       ])
   },
 })
@@ -86,7 +85,7 @@ const SavedState = defineComponent({
 const Words = defineComponent({
   props: documentProps,
   setup(props) {
-    const count = useShared(
+    const count = useY(
       () => props.document.doc.getText('body'),
       (text) => text.toString().match(/\S+/g)?.length ?? 0,
     )

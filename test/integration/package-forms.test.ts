@@ -142,24 +142,24 @@ async function compileWithTypeScript5({ project }: InstalledPackage): Promise<vo
       export const wrong = session.status.state === 'lost'
       export const error: WeftError | null = null
       export const used = [createServer, openLmdbStore]
-      import { type Person, usePresence, useSaved, WeftProvider } from 'weft-sync/react'
-      export const saved: boolean = useSaved(null).saved
-      export const people: readonly Person<number>[] = usePresence(null, () => 1)
+      import { type Person, useOthers, useStatus, WeftProvider } from 'weft-sync/react'
+      export const saved: boolean = useStatus(null).saved
+      export const people: readonly Person<number>[] = useOthers(null, () => 1)
       // @ts-expect-error The declarations were read: it is a number.
-      export const count: string = useSaved(null).unsaved
+      export const count: string = useStatus(null).unsaved
       export type Props = Parameters<typeof WeftProvider>[0]
       export const props: Props = { url: '/', children: 'React was found too' }
       // @ts-expect-error Children are what React can show.
       export const wrongProps: Props = { url: '/', children: Symbol() }
-      import { createWeft, useDocument, useSaved as useSavedInVue } from 'weft-sync/vue'
+      import { createWeft, useDocument, useStatus as useStatusInVue } from 'weft-sync/vue'
       export const plugin = createWeft({ url: '/' })
       export const name: string | undefined = useDocument('a').value?.name
       // @ts-expect-error The declarations were read: it is a number.
-      export const countInVue: string = useSavedInVue(null).value.unsaved
-      import { createWeft as createStores, saved as savedIn } from 'weft-sync/svelte'
-      savedIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.toFixed())
+      export const countInVue: string = useStatusInVue(null).value.unsaved
+      import { createWeft as createStores, status as statusIn } from 'weft-sync/svelte'
+      statusIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.toFixed())
       // @ts-expect-error The declarations were read: it is a number.
-      savedIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.trim())
+      statusIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.trim())
       import { type Subdocuments } from 'weft-sync/subdocuments'
       import { sharedWebSocket } from 'weft-sync/shared-socket'
       export const overOneSocket = () => connect('/', { WebSocket: sharedWebSocket(() => new SharedWorker('worker.js')) })

@@ -18,11 +18,11 @@ const reactPage = `
   import { createRoot } from 'react-dom/client'
   import * as Y from 'yjs'
   import { WeftError } from 'weft-sync/client'
-  import { useDocument, useSaved, useShared, WeftProvider } from 'weft-sync/react'
+  import { useDocument, useStatus, useY, WeftProvider } from 'weft-sync/react'
   function Page() {
     const document = useDocument('with-react')
-    const { saved, synced } = useSaved(document)
-    const text = useShared(document?.doc.getText('body'), (body) => body.toString())
+    const { saved, synced } = useStatus(document)
+    const text = useY(document?.doc.getText('body'), (body) => body.toString())
     useEffect(() => {
       if (synced && document.doc instanceof Y.Doc && WeftError) document.doc.getText('body').insert(0, 'hooks')
     }, [document, synced])
@@ -38,7 +38,7 @@ const reactPage = `
 const rendering = `
   function Page() {
     const document = useDocument('a')
-    return String(document) + ' ' + useSaved(document).saved
+    return String(document) + ' ' + useStatus(document).saved
   }
   console.log(renderToString(createElement(WeftProvider, { url: '/' }, createElement(Page))))
 `
@@ -46,12 +46,12 @@ const renderedBy = {
   'render.cjs': `
     const { createElement } = require('react')
     const { renderToString } = require('react-dom/server')
-    const { useDocument, useSaved, WeftProvider } = require('weft-sync/react')
+    const { useDocument, useStatus, WeftProvider } = require('weft-sync/react')
     ${rendering}`,
   'render.js': `
     import { createElement } from 'react'
     import { renderToString } from 'react-dom/server'
-    import { useDocument, useSaved, WeftProvider } from 'weft-sync/react'
+    import { useDocument, useStatus, WeftProvider } from 'weft-sync/react'
     ${rendering}`,
 }
 

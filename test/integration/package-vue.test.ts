@@ -19,12 +19,12 @@ const vuePage = `
   import { createApp, h, watch } from 'vue'
   import * as Y from 'yjs'
   import { WeftError } from 'weft-sync/client'
-  import { createWeft, useDocument, useSaved, useShared } from 'weft-sync/vue'
+  import { createWeft, useDocument, useStatus, useY } from 'weft-sync/vue'
   const Page = {
     setup() {
       const document = useDocument('with-vue')
-      const state = useSaved(document)
-      const text = useShared(() => document.value?.doc.getText('body'), (body) => body.toString())
+      const state = useStatus(document)
+      const text = useY(() => document.value?.doc.getText('body'), (body) => body.toString())
       watch(() => state.value.synced, (synced) => {
         if (synced && document.value.doc instanceof Y.Doc && WeftError) document.value.doc.getText('body').insert(0, 'composables')
       })
@@ -42,7 +42,7 @@ const rendering = `
   const Page = {
     setup() {
       const document = useDocument('a')
-      const state = useSaved(document)
+      const state = useStatus(document)
       return () => h('p', String(document.value) + ' ' + state.value.saved)
     },
   }
@@ -52,12 +52,12 @@ const renderedBy = {
   'render.cjs': `
     const { createSSRApp, h } = require('vue')
     const { renderToString } = require('vue/server-renderer')
-    const { createWeft, useDocument, useSaved } = require('weft-sync/vue')
+    const { createWeft, useDocument, useStatus } = require('weft-sync/vue')
     ${rendering}`,
   'render.js': `
     import { createSSRApp, h } from 'vue'
     import { renderToString } from 'vue/server-renderer'
-    import { createWeft, useDocument, useSaved } from 'weft-sync/vue'
+    import { createWeft, useDocument, useStatus } from 'weft-sync/vue'
     ${rendering}`,
 }
 

@@ -7,9 +7,9 @@ import {
   type OpenDocument,
   useAllSaved,
   useDocument,
-  usePresence,
-  useSaved,
-  useShared,
+  useOthers,
+  useStatus,
+  useY,
   WeftProvider,
   type WeftProviderProps,
 } from '../../client/react/index.js'
@@ -34,11 +34,11 @@ async function person(provider: WeftProviderProps, name: string): Promise<Person
       open = document
       document?.session.awareness.setLocalStateField('name', name)
     }, [document])
-    const text = useShared(document?.doc.getText('body'), (body) => body.toString())
-    const { saved, synced, unsaved, connection } = useSaved(document)
+    const text = useY(document?.doc.getText('body'), (body) => body.toString())
+    const { saved, synced, unsaved, connection } = useStatus(document)
     // Never shown while the server has not acknowledged everything.
     if (saved) assert.equal(document?.session.unsaved, 0)
-    const names = usePresence(document, (state) => state['name']).map(({ state }) => String(state))
+    const names = useOthers(document, (state) => state['name']).map(({ state }) => String(state))
     const state = saved ? 'saved' : synced ? connection : 'loading'
     return [text, state, unsaved === 0 ? 'nothing unsaved' : 'unsaved', names.join()].join(' | ')
   }

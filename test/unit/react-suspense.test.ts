@@ -4,13 +4,13 @@ import { test } from 'node:test'
 import { Component, createElement as h, type ReactNode, Suspense } from 'react'
 import { renderToString } from 'react-dom/server'
 import { RefusedError } from '../../client/index.js'
-import { useAllSaved, useShared, useSuspenseDocument, WeftProvider, type WeftProviderProps } from '../../client/react/index.js'
+import { useAllSaved, useSuspenseDocument, useY, WeftProvider, type WeftProviderProps } from '../../client/react/index.js'
 import { type ClientFixture, clientFixture, updateWith } from '../helpers/client-fixture.js'
 import { mount, scripted, settled } from '../helpers/react-page.js'
 
 function Notes({ name }: { readonly name: string }): ReactNode {
   const { doc } = useSuspenseDocument(name)
-  return useShared(doc.getText('body'), (body) => body.toString())
+  return useY(doc.getText('body'), (body) => body.toString())
 }
 
 function Unsaved(): ReactNode {

@@ -1,68 +1,42 @@
-// React's useSaved, usePresence and useShared: the truth at each moment, and no drawing when what is shown stays the same.
+// React's useStatus, useOthers, useSelf and useY: the truth at each moment, and no drawing when what is shown stays the same.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { createElement as h, memo, type ReactNode, useLayoutEffect, useState } from 'react'
-import { Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness.js'
+import { createElement as h, type ReactNode, useLayoutEffect, useState } from 'react'
 import * as Y from 'yjs'
 import {
-  type DocumentState,
+  type DocumentStatus,
   type OpenDocument,
   type Person,
   useDocument,
-  usePresence,
-  useSaved,
-  useShared,
+  useOthers,
+  useStatus,
+  useY,
   WeftProvider,
 } from '../../client/react/index.js'
-import { type ClientFixture, clientFixture, type, updateWith } from '../helpers/client-fixture.js'
-import { mount, type ReactPage, scripted, settled } from '../helpers/react-page.js'
-
-interface Mounted extends ClientFixture {
-  readonly page: ReactPage
-  readonly document: OpenDocument
-}
-
-/** Opens document `a`, and mounts a component that is given it. Without strict mode, which draws everything twice. */
-async function withDocument(Inner: (props: { readonly document: OpenDocument }) => ReactNode, before?: (f: ClientFixture) => void) {
-  const fixture = clientFixture()
-  before?.(fixture)
-  let open: OpenDocument | null = null
-  const Stable = memo(Inner)
-  const Outer = (): ReactNode => {
-    const document = useDocument('a')
-    open = document
-    return document === null ? null : h(Stable, { document })
-  }
-  const page = await mount(h(WeftProvider, scripted(fixture), h(Outer)), { strict: false, settle: () => fixture.clock.settle() })
-  const mounted: Mounted = { ...fixture, page, document: open ?? assert.fail('not open') }
-  return mounted
-}
-
-async function end({ page, clock }: Mounted): Promise<void> {
-  await page.unmount()
-  await clock.settle()
-  assert.equal(clock.timerCount, 0)
-  assert.deepEqual(page.complaints, [])
-}
+import { type, updateWith } from '../helpers/client-fixture.js'
+import { end, Guest, withDocument } from '../helpers/react-document.js'
+import { mount, settled } from '../helpers/react-page.js'
 
 test('D1: saved is shown only while every edit is acknowledged; synced, the count, the connection and the permission are true at each drawing', async () => {
-  const drawn: DocumentState[] = []
+  const drawn: DocumentStatus[] = []
   const mounted = await withDocument(
     ({ document }) => {
-      drawn.push(useSaved(document))
+      drawn.push(useStatus(document))
       assert.equal(drawn.at(-1)?.saved, document.session.status.state === 'saved' && document.session.unsaved === 0)
       return null
     },
-    ({ server }) => {
-      server.acknowledges = 'by hand'
-      server.holdsState = true
+    {
+      before: ({ server }) => {
+        server.acknowledges = 'by hand'
+        server.holdsState = true
+      },
     },
   )
   const { document, server, network, clock } = mounted
-  const last = (): DocumentState => drawn.at(-1) ?? assert.fail()
+  const last = (): DocumentStatus => drawn.at(-1) ?? assert.fail()
   assert.deepEqual(last(), {
     ...{ saved: false, synced: false, unsaved: 0, connection: 'connected', refusal: null },
-    ...{ status: { state: 'syncing' }, permission: 'read-write' },
+    ...{ state: 'syncing', permission: 'read-write' },
   })
   server.holdsState = false
   await settled(mounted, () => network.last.end())
@@ -70,9 +44,9 @@ test('D1: saved is shown only while every edit is acknowledged; synced, the coun
   await settled(mounted, () => clock.advanceAsync(1_000))
   assert.deepEqual([last().saved, last().synced, last().connection], [true, true, 'connected'])
   await settled(mounted, () => type(document.doc, 'x'))
-  assert.deepEqual([last().saved, last().unsaved, last().status.state], [false, 1, 'saving'])
+  assert.deepEqual([last().saved, last().unsaved, last().state], [false, 1, 'saving'])
   await settled(mounted, () => type(document.doc, 'y'))
-  assert.deepEqual([last().saved, last().unsaved, last().status.state], [false, 2, 'saving'])
+  assert.deepEqual([last().saved, last().unsaved, last().state], [false, 2, 'saving'])
   await settled(mounted, () => server.acknowledge('a'))
   assert.deepEqual([last().saved, last().unsaved], [true, 0])
 
@@ -85,9 +59,9 @@ test('D1: saved is shown only while every edit is acknowledged; synced, the coun
 })
 
 test('G5: a refusal is shown with its reason, as one object, and is gone when the server takes the document after all', async () => {
-  const drawn: DocumentState[] = []
+  const drawn: DocumentStatus[] = []
   const mounted = await withDocument(({ document }) => {
-    drawn.push(useSaved(document))
+    drawn.push(useStatus(document))
     return null
   })
   const { document, server, network } = mounted
@@ -110,31 +84,10 @@ test('G5: a refusal is shown with its reason, as one object, and is gone when th
   await end(mounted)
 })
 
-class Guest {
-  readonly #awareness = new Awareness(new Y.Doc())
-  readonly #mounted: Mounted
-  readonly clientId = this.#awareness.clientID
-
-  constructor(mounted: Mounted) {
-    this.#mounted = mounted
-  }
-
-  /** Says something to everybody in the document; null: goodbye. */
-  async says(state: Record<string, unknown> | null): Promise<void> {
-    this.#awareness.setLocalState(state)
-    const update = encodeAwarenessUpdate(this.#awareness, [this.clientId])
-    await settled(this.#mounted, () => this.#mounted.server.tell('a', (channel) => ({ type: 'awareness', channel, update })))
-  }
-
-  leave(): void {
-    this.#awareness.destroy()
-  }
-}
-
 test('A5: the others come, say something else and go; whoever says the same stays the same object, and the own cursor draws nothing', async () => {
   const drawn: (readonly Person[])[] = []
   const mounted = await withDocument(({ document }) => {
-    drawn.push(usePresence(document))
+    drawn.push(useOthers(document))
     return null
   })
   const guests = [new Guest(mounted), new Guest(mounted)] as const
@@ -166,7 +119,7 @@ test('A5: the others come, say something else and go; whoever says the same stay
 test('who selects names of the others is not drawn for a cursor, also with a new function each time, and leaves out who has none', async () => {
   const drawn: (readonly Person<string>[])[] = []
   const mounted = await withDocument(({ document }) => {
-    drawn.push(usePresence(document, ({ name }) => (typeof name === 'string' ? name : undefined)))
+    drawn.push(useOthers(document, ({ name }) => (typeof name === 'string' ? name : undefined)))
     return null
   })
   const guests = [new Guest(mounted), new Guest(mounted)] as const
@@ -184,9 +137,9 @@ test('who selects names of the others is not drawn for a cursor, also with a new
 test('a component is drawn when what it selects of a shared type is another value, and not else', async () => {
   const drawn: { readonly title: unknown; readonly tags: unknown; readonly length: number }[] = []
   const mounted = await withDocument(({ document }) => {
-    const title = useShared(document.doc.getMap('settings'), (settings) => settings.get('title'))
-    const tags = useShared(document.doc.getArray('tags'), (list) => list.toJSON())
-    const length = useShared(document.doc.getText('body'), (text) => Math.min(text.length, 3))
+    const title = useY(document.doc.getMap('settings'), (settings) => settings.get('title'))
+    const tags = useY(document.doc.getArray('tags'), (list) => list.toJSON())
+    const length = useY(document.doc.getText('body'), (text) => Math.min(text.length, 3))
     drawn.push({ title, tags, length })
     return null
   })
@@ -218,7 +171,7 @@ test('what changes between drawing and listening is not missed, and another type
   const mounted = await withDocument(({ document }) => {
     const [{ map, key }, setChoice] = useState({ map: 'first', key: 'k' })
     choose = setChoice
-    const value = useShared(document.doc.getMap<string>(map), (entries) => entries.get(key) ?? 'nothing')
+    const value = useY(document.doc.getMap<string>(map), (entries) => entries.get(key) ?? 'nothing')
     useLayoutEffect(() => {
       document.doc.getMap('first').set('k', 'from a layout effect')
     }, [document])
@@ -238,9 +191,9 @@ test('what changes between drawing and listening is not missed, and another type
 
 test('hooks of a document that is not open yet answer what is true of none', async () => {
   const None = (): ReactNode => {
-    const { saved, synced, status } = useSaved(null)
-    const text = useShared<Y.Text, string>(null, (body) => body.toString())
-    return JSON.stringify([saved, synced, status.state, usePresence(null), text === undefined])
+    const { saved, synced, state } = useStatus(null)
+    const text = useY<Y.Text, string>(null, (body) => body.toString())
+    return JSON.stringify([saved, synced, state, useOthers(null), text === undefined])
   }
   const page = await mount(h(None))
   assert.equal(page.text(), '[false,false,"connecting",[],true]')
@@ -250,20 +203,20 @@ test('hooks of a document that is not open yet answer what is true of none', asy
 
 /** The types, as the compiler sees them. */
 export function Types(document: OpenDocument): void {
-  const length: number = useShared(document.doc.getText('body'), (text) => text.length)
-  const title: string | undefined = useShared(document.doc.getMap<string>('settings'), (settings) => settings.get('title'))
+  const length: number = useY(document.doc.getText('body'), (text) => text.length)
+  const title: string | undefined = useY(document.doc.getMap<string>('settings'), (settings) => settings.get('title'))
   // @ts-expect-error Of what may be null, the selection may be undefined.
-  const missing: number = useShared(null as Y.Text | null, (text) => text.length)
+  const missing: number = useY(null as Y.Text | null, (text) => text.length)
   // @ts-expect-error A document is no shared type.
-  useShared(document.doc, () => 1)
+  useY(document.doc, () => 1)
   // @ts-expect-error What others share has whatever shape they gave it.
-  const name: string | undefined = usePresence(document)[0]?.state['name']
-  const names: readonly Person<string>[] = usePresence(document, (state) => (typeof state['name'] === 'string' ? state['name'] : undefined))
+  const name: string | undefined = useOthers(document)[0]?.state['name']
+  const names: readonly Person<string>[] = useOthers(document, (state) => (typeof state['name'] === 'string' ? state['name'] : undefined))
   // @ts-expect-error Either a URL or a connection.
   h(WeftProvider, { url: '/', connection: document.session })
   // @ts-expect-error The Awareness is the document's own.
   useDocument('a', { awareness: null })
   // @ts-expect-error What is shown cannot be set.
-  useSaved(document).saved = true
+  useStatus(document).saved = true
   void [length, title, missing, name, names]
 }

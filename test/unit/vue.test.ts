@@ -9,15 +9,15 @@ import { Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness.js'
 import * as Y from 'yjs'
 import {
   createWeft,
-  type DocumentState,
+  type DocumentStatus,
   type OpenDocument,
   type Person,
   useAllSaved,
   useConnection,
   useDocument,
-  usePresence,
-  useSaved,
-  useShared,
+  useOthers,
+  useStatus,
+  useY,
 } from '../../client/vue/index.js'
 import { decodeAwareness } from '../../protocol/awareness.js'
 import { clientFixture, type, updateWith } from '../helpers/client-fixture.js'
@@ -132,13 +132,13 @@ async function withDocument(setup: (document: OpenDocument) => () => VNodeChild)
 }
 
 test('D1: saved is shown only while every edit is acknowledged, and nothing is drawn while nothing of it changes', async () => {
-  const drawn: DocumentState[] = []
+  const drawn: DocumentStatus[] = []
   const { page, document, server, network } = await withDocument((open) => {
-    const state = useSaved(open)
+    const state = useStatus(open)
     return () => {
       drawn.push(state.value)
       assert.equal(state.value.saved, open.session.status.state === 'saved' && open.session.unsaved === 0)
-      return state.value.status.state
+      return state.value.state
     }
   })
   assert.equal(page.text(), 'saved')
@@ -159,7 +159,7 @@ test('D1: saved is shown only while every edit is acknowledged, and nothing is d
 test('A5: the others come and go; whoever says the same stays the same object, and who selects names is not drawn for cursors', async () => {
   const drawn: (readonly Person<string>[])[] = []
   const { page, server, document } = await withDocument((open) => {
-    const people = usePresence(open, ({ name }) => (typeof name === 'string' ? name : undefined))
+    const people = useOthers(open, ({ name }) => (typeof name === 'string' ? name : undefined))
     return () => {
       drawn.push(people.value)
       return people.value.map(({ state }) => state).join()
@@ -191,7 +191,7 @@ test('a component is drawn when what it selects of a shared type is another valu
   const key = ref('title')
   const name = ref('settings')
   const { page, document, clock } = await withDocument((open) => {
-    const value = useShared(
+    const value = useY(
       () => open.doc.getMap<unknown>(name.value),
       (map) => {
         selected += 1
@@ -200,10 +200,10 @@ test('a component is drawn when what it selects of a shared type is another valu
     )
     // After it was drawn, and before anybody listens.
     onMounted(() => open.doc.getMap('settings').set('early', 'set early'))
-    const early = useShared(open.doc.getMap<string>('settings'), (map) => map.get('early'))
+    const early = useY(open.doc.getMap<string>('settings'), (map) => map.get('early'))
     // As an application might hold it, which would give it Vue's proxy.
     const held = ref(open.doc.getText('body') as unknown) as Ref<Y.Text>
-    const length = useShared(held, (text) => {
+    const length = useY(held, (text) => {
       assert.equal(text, open.doc.getText('body'))
       return Math.min(text.length, 1)
     })
@@ -248,12 +248,12 @@ test('a server that renders opens nothing; the page takes over its text and then
   const Page = component(() => {
     const document = useDocument('a')
     const connection = useConnection()
-    const state = useSaved(document)
-    const text = useShared(
+    const state = useStatus(document)
+    const text = useY(
       () => document.value?.doc.getText('body'),
       (body) => body.toString(),
     )
-    const people = usePresence(document)
+    const people = useOthers(document)
     return () =>
       h('p', `${connection.value?.status.state ?? 'no connection'}, ${state.value.synced ? text.value : 'loading'}, ${people.value.length}`)
   })
@@ -297,16 +297,16 @@ test("G5: an id that cannot be sent is thrown with its reason and leaves no conn
 
 /** The types, as the compiler sees them. */
 export function useTypes(open: OpenDocument): void {
-  const length: number = useShared(open.doc.getText('body'), (text) => text.length).value
+  const length: number = useY(open.doc.getText('body'), (text) => text.length).value
   // @ts-expect-error Of what may be null, the selection may be undefined.
-  const missing: number = useShared(shallowRef<Y.Text | null>(null), (text) => text.length).value
+  const missing: number = useY(shallowRef<Y.Text | null>(null), (text) => text.length).value
   // @ts-expect-error A document is no shared type.
-  useShared(open.doc, () => 1)
+  useY(open.doc, () => 1)
   // @ts-expect-error What others share has whatever shape they gave it.
-  const name: string | undefined = usePresence(open).value[0]?.state['name']
+  const name: string | undefined = useOthers(open).value[0]?.state['name']
   // @ts-expect-error Either a URL or a connection.
   createWeft({ url: '/', connection: open.session })
   // @ts-expect-error What is shown cannot be set.
-  useSaved(open).value = useSaved(null).value
+  useStatus(open).value = useStatus(null).value
   void [length, missing, name]
 }

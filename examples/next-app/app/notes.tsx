@@ -1,7 +1,7 @@
 'use client'
 // A shared list of notes. Each time that the client connects it asks the application for a ticket, which is good once.
 import { type FormEvent, useState } from 'react'
-import { useDocument, useSaved, useShared, WeftProvider } from 'weft-sync/react'
+import { useDocument, useStatus, useY, WeftProvider } from 'weft-sync/react'
 
 async function fetchTicket(): Promise<string> {
   const answer = await fetch('/api/ticket', { method: 'POST' })
@@ -22,8 +22,8 @@ export function Notes({ url, documentId }: { readonly url: string; readonly docu
 
 function List({ documentId }: { readonly documentId: string }) {
   const document = useDocument(documentId)
-  const { synced, saved } = useSaved(document)
-  const notes = useShared(document?.doc.getArray<string>('notes'), (list) => list.toArray())
+  const { synced, saved } = useStatus(document)
+  const notes = useY(document?.doc.getArray<string>('notes'), (list) => list.toArray())
   const [typed, setTyped] = useState('')
   const add = (event: FormEvent): void => {
     event.preventDefault()

@@ -1,4 +1,4 @@
-// What is shown about documents being saved: of one, and of all that are open taken together.
+// The status of documents as it is shown: of one, and of all that are open taken together.
 import type { Permission } from '../../core/permission.js'
 import type { Refusal } from '../errors.js'
 import type { ConnectionStatus, SessionStatus } from '../status.js'
@@ -15,21 +15,21 @@ export interface SavedState {
   readonly refusal: Refusal | null
 }
 
-export interface DocumentState extends SavedState {
-  /** The session's status, with its reason. */
-  readonly status: SessionStatus
-  /** What the server lets this client do; null until it said so. */
-  readonly permission: Permission | null
-}
+/** The session's status, `state` with its reason, and what is shown beside it. */
+export type DocumentStatus = SessionStatus &
+  SavedState & {
+    /** What the server lets this client do; null until it said so. */
+    readonly permission: Permission | null
+  }
 
 /** Of a document that is not open yet. */
-export const notOpenYet: DocumentState = {
+export const notOpenYet: DocumentStatus = {
   saved: false,
   synced: false,
   unsaved: 0,
   connection: 'connecting',
   refusal: null,
-  status: { state: 'connecting' },
+  state: 'connecting',
   permission: null,
 }
 
