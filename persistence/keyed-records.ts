@@ -9,7 +9,8 @@
 
 /**
  * `key`: an API key. `used`: a ticket that nobody may use again. `revocation`: who was let in before a moment is let in no more. `subscriber`: since when somebody wants
- * to be told of changes. `import`: a document that is being made out of an archive; `import-running`: somebody is at it. `request`: what came of a request
+ * to be told of changes. `import-running`: somebody makes a document out of an archive; `imported-times`: when its edits were
+ * made. `request`: what came of a request
  * that may be sent again; `request-running`: somebody is at it. `resumption-key`: what clients show that come back is signed with it. `webhook`: an address that was made over the API. `event`: something that it is to be told;
  * `event-claim`: somebody is at it. `usage`: how much was logged of a document today, for its quota.
  */
@@ -18,8 +19,8 @@ export type KeyedRecordKind =
   | 'used'
   | 'revocation'
   | 'subscriber'
-  | 'import'
   | 'import-running'
+  | 'imported-times'
   | 'request'
   | 'request-running'
   | 'usage'

@@ -122,6 +122,7 @@ export class LocalCommands {
     let stored = await store.openDocument(documentId)
     if (stored.incarnation !== null && stored.incarnation !== incarnation) {
       if (!isUnfinished(stored.incarnation)) throw new WeftError('document-exists', 'There is a document of that name already.')
+      await this.#forgetTimes(documentId)
       if ((await store.deleteDocument(documentId, fence)) === 'fenced') throw ownerMoved()
       stored = await store.openDocument(documentId)
     }
@@ -164,12 +165,20 @@ export class LocalCommands {
     const { store, ownerOf, counters } = this.#options
     const fence = this.#fenceOf(documentId)
     const remove = async (): Promise<WeftError> => {
+      await this.#forgetTimes(documentId)
       if ((await store.deleteDocument(documentId, fence)) === 'fenced') throw ownerMoved()
       return new WeftError('no-such-document', 'This document was deleted.')
     }
     const owner = await ownerOf(documentId)
     await (owner === null ? remove() : owner.endBy(remove))
     counters.add('documents_deleted')
+  }
+
+  /** Before the document: those of another life would be taken for its. */
+  async #forgetTimes(documentId: string): Promise<void> {
+    const { keyedRecords } = this.#options.store
+    if (((await keyedRecords?.find('imported-times', documentId)) ?? null) !== null)
+      await keyedRecords?.remove('imported-times', documentId)
   }
 
   #fenceOf(documentId: string): Fence {

@@ -3,6 +3,7 @@ import { WeftError } from '../../core/errors.js'
 import type { LogRow, RowAuthors, Version } from '../../persistence/store.js'
 import { type ArchiveEntry, writeArchive } from './archive-format.js'
 import type { History, HistoryOptions } from './history.js'
+import { ImportedTimes } from './imported-times.js'
 
 const READ_BYTES = 1024 * 1024
 const PAGE = 500
@@ -43,13 +44,14 @@ export class ArchiveExport {
       }
     }
     if (logFrom !== null) {
+      const times = await ImportedTimes.of(this.#options.store, documentId)
       yield* versionsThrough(logFrom - 1)
       if (logFrom > 1) yield { entry: 'base', seq: logFrom - 1, data: await state(`seq:${logFrom - 1}`) }
       for (let after = logFrom - 1; after < head; ) {
         const rows = await this.#rows(documentId, after, head)
         const authors = await this.#authors(documentId, after, rows.length)
         for (const { seq, committedAt, update } of rows) {
-          yield { entry: 'edit', seq, at: committedAt, users: [...(authors.get(seq)?.users ?? [])], data: update }
+          yield { entry: 'edit', seq, at: times.madeAt(seq) ?? committedAt, users: [...(authors.get(seq)?.users ?? [])], data: update }
           yield* versionsThrough(seq)
           after = seq
         }

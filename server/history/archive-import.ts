@@ -1,14 +1,14 @@
 // A document made anew from an archive: read once to know that all of it is whole, and then written, edit by edit and version by version.
-import { createHash } from 'node:crypto'
 import { WeftError } from '../../core/errors.js'
 import type { MemoryCharge } from '../../core/memory-budget.js'
 import { randomId } from '../../core/random.js'
 import { THE_SERVER } from '../../core/user-id.js'
-import type { ClientIdUse, DocumentInfo, Page, Version } from '../../persistence/store.js'
-import { finished, unfinished } from '../../persistence/unfinished.js'
+import type { ClientIdUse } from '../../persistence/store.js'
+import { unfinished } from '../../persistence/unfinished.js'
 import { divideByClient } from '../../protocol/updates/by-client.js'
 import { type ArchiveEntry, readArchive } from './archive-format.js'
 import type { HistoryOptions } from './history.js'
+import { TimesOfEdits } from './imported-times.js'
 import { type AuthoredUpdate, submitEdits } from './submit-edit.js'
 
 export interface ImportRequest {
@@ -37,26 +37,37 @@ export interface ImportSubject {
 
 /** What is known of an archive that was read to its end. */
 export interface KnownArchive {
-  readonly digest: string
   /** Client id → the user who used it first. */
   readonly users: ReadonlyMap<number, string>
   /** Kept only where somebody has to see it; else null. */
   readonly state: Uint8Array | null
 }
 
-/** Of an import that was begun. */
-const RECORD = { kind: 'import' } as const
-const PAGE = 500
 /** Edits of the same people that are submitted together. */
 const BATCH_BYTES = 256 * 1024
-/** How long an import that was interrupted is remembered, so that it may go on. */
-const UNFINISHED_MS = 7 * 24 * 3_600_000
+/** Edits that are told as made at one time, that of the last of them. */
+const BATCH_MS = 60_000
 /** What one command to the owner may carry to another node: ids of users are bounded where they are given. */
 const FIRST_USES_LENGTH_MAX = 32 * 1024
 const USE_BYTES = 100
 const INCARNATION_BYTES = 16
 
 type Edit = ArchiveEntry & { readonly entry: 'edit' }
+
+/** Edits that are submitted together. */
+interface Batch {
+  /** Who wrote them. */
+  people: string
+  readonly edits: AuthoredUpdate[]
+  bytes: number
+  /** When the first and the last of them were made; null when nobody knows. */
+  from: number | null
+  until: number | null
+}
+
+function emptyBatch(): Batch {
+  return { people: '', edits: [], bytes: 0, from: null, until: null }
+}
 
 export class ArchiveImport {
   readonly #options: HistoryOptions
@@ -73,8 +84,7 @@ export class ArchiveImport {
   async read(): Promise<KnownArchive> {
     const { documentId, file, author, request, charge } = this.#subject
     const { editGuard } = this.#options
-    const hash = createHash('sha256')
-    const { entries } = await readArchive(hashed(file(), hash), this.#reading)
+    const { entries } = await readArchive(file(), this.#reading)
     const users = new Map<number, string>()
     let state: Uint8Array | null = null
     for await (const entry of entries) {
@@ -86,22 +96,18 @@ export class ArchiveImport {
     await editGuard?.({ documentId, user: author, update: state, from: 'api' })
     const kept = request.merge === true ? state : null
     charge.set(heldBy(users) + (kept?.length ?? 0))
-    return { digest: hash.digest('hex'), users, state: kept }
+    return { users, state: kept }
   }
 
   /**
-   * Nobody is shown anything of the document before all of it is there: it is begun unfinished, and what was interrupted goes on, or gives way to
-   * another archive. `check` rejects if somebody else has taken over. Rejects with `document-exists`.
+   * Nobody is shown anything of the document before all of it is there: it is begun unfinished, in the place of one whose import was interrupted. `check` rejects if
+   * somebody else has taken over. Rejects with `document-exists`.
    */
-  async write({ digest, users, state }: KnownArchive, check: () => Promise<void>): Promise<ImportResult> {
+  async write({ users, state }: KnownArchive, check: () => Promise<void>): Promise<ImportResult> {
     const { store, documents, random } = this.#options
     const { documentId, author } = this.#subject
-    const record = await this.#record()
-    const interrupted = record?.digest === digest ? record.incarnation : null
-    const there = await this.#find('finished')
-    if (there !== null) {
-      if (interrupted !== null && (await store.openDocument(documentId)).incarnation === finished(interrupted))
-        return this.#doneBefore(there.head)
+    const [first] = (await store.listDocuments({ prefix: documentId, limit: 1 })).items
+    if (first?.documentId === documentId) {
       if (state !== null) {
         const bound = this.#options.bindClientIds === true
         const edits = bound
@@ -111,94 +117,64 @@ export class ArchiveImport {
       }
       throw new WeftError('document-exists', 'There is a document of that name already.')
     }
-    const isBegun = interrupted !== null && (await this.#find('all')) !== null
-    const incarnation = isBegun ? interrupted : unfinished(randomId(random, INCARNATION_BYTES))
-    await store.keyedRecords?.put({ ...RECORD, id: documentId, value: JSON.stringify({ digest, incarnation }), lifetimeMs: UNFINISHED_MS })
+    const incarnation = unfinished(randomId(random, INCARNATION_BYTES))
     // Before its first edit: the first record of who used a client id is the one that stays.
     for (const firstUses of pagesOf(users)) await documents.command(documentId, { kind: 'begin', incarnation, firstUses })
     const result = await this.#replay(users, incarnation, check)
     await documents.command(documentId, { kind: 'finish', incarnation })
-    await store.keyedRecords?.remove(RECORD.kind, documentId)
     return result
-  }
-
-  async #find(which: 'finished' | 'all'): Promise<DocumentInfo | null> {
-    const { documentId } = this.#subject
-    const [first] = (await this.#options.store.listDocuments({ prefix: documentId, limit: 1, which })).items
-    return first?.documentId === documentId ? first : null
-  }
-
-  /** It was interrupted after the document was shown, when nothing but its record was left to go. */
-  async #doneBefore(seq: number): Promise<ImportResult> {
-    const { head, close } = await readArchive(this.#subject.file(), this.#reading)
-    await close()
-    await this.#options.store.keyedRecords?.remove(RECORD.kind, this.#subject.documentId)
-    return { seq, versions: head.versions }
-  }
-
-  /** What is known of an import into the document that was interrupted, or null. */
-  async #record(): Promise<{ readonly digest: string; readonly incarnation: string } | null> {
-    const found = (await this.#options.store.keyedRecords?.find(RECORD.kind, this.#subject.documentId)) ?? null
-    return found === null ? null : JSON.parse(found.value)
   }
 
   async #replay(users: ReadonlyMap<number, string>, incarnation: string, check: () => Promise<void>): Promise<ImportResult> {
     const way = { ...this.#options, making: incarnation }
-    const { documents } = this.#options
+    const { documents, store, clock } = this.#options
     const { documentId, file, charge } = this.#subject
     const { head, entries } = await readArchive(file(), this.#reading)
-    const kept = await this.#versionsKept()
+    const times = new TimesOfEdits()
     let seq = 0
-    let batch: { people: string; edits: AuthoredUpdate[]; bytes: number } = { people: '', edits: [], bytes: 0 }
+    let batch = emptyBatch()
     const submitBatch = async (): Promise<void> => {
       if (batch.edits.length === 0) return
-      const { edits } = batch
-      batch = { people: '', edits: [], bytes: 0 }
+      const { edits, until } = batch
+      batch = emptyBatch()
       seq = (await submitEdits(way, documentId, edits)).seq
+      times.add(seq, until, clock.now())
     }
-    const add = async (people: string, edits: readonly AuthoredUpdate[], bytes: number): Promise<void> => {
-      if (batch.people !== people || batch.bytes + bytes > BATCH_BYTES) await submitBatch()
+    const add = async (people: string, at: number | null, edits: readonly AuthoredUpdate[], bytes: number): Promise<void> => {
+      const goesOn = batch.people === people && batch.bytes + bytes <= BATCH_BYTES && (at ?? 0) - (batch.from ?? 0) <= BATCH_MS
+      if (!goesOn) await submitBatch()
       batch.people = people
       batch.edits.push(...edits)
       batch.bytes += bytes
+      batch.from ??= at
+      batch.until = at ?? batch.until
       charge.set(heldBy(users) + batch.bytes)
     }
     const bound = this.#options.bindClientIds === true
-    const addWhole = (update: Uint8Array): Promise<void> => add('', [{ update, user: bound ? THE_SERVER : null }], update.length)
+    const addWhole = (update: Uint8Array, at: number | null): Promise<void> =>
+      add('', at, [{ update, user: bound ? THE_SERVER : null }], update.length)
     for await (const entry of entries)
       switch (entry.entry) {
         case 'author':
           break
         case 'edit':
-          await add(peopleOf(entry), partsOf(entry, users, bound), entry.data.length)
+          await add(peopleOf(entry), entry.at, partsOf(entry, users, bound), entry.data.length)
           break
         case 'base':
         case 'state':
-          await addWhole(entry.data)
+          await addWhole(entry.data, null)
           break
         case 'version': {
           const { name, description, author, createdAt } = entry
-          if (head.logFrom === null || entry.seq < head.logFrom) await addWhole(entry.data)
+          if (head.logFrom === null || entry.seq < head.logFrom) await addWhole(entry.data, createdAt)
           await submitBatch()
-          if (kept.has(keyOf(entry))) break
           await check()
           await documents.command(documentId, { kind: 'keep-version', seq, label: { name, description, author, createdAt } })
         }
       }
     await submitBatch()
+    await times.keep(store, documentId)
     return { seq, versions: head.versions }
-  }
-
-  /** What an import that was interrupted had kept. */
-  async #versionsKept(): Promise<ReadonlySet<string>> {
-    const kept = new Set<string>()
-    for (let before: number | null | undefined; before !== null; ) {
-      const query = { limit: PAGE, ...(before === undefined ? {} : { before }) }
-      const page: Page<Version, number> = await this.#options.store.listVersions(this.#subject.documentId, query)
-      for (const version of page.items) kept.add(keyOf(version))
-      before = page.next
-    }
-    return kept
   }
 }
 
@@ -244,15 +220,4 @@ function pagesOf(users: ReadonlyMap<number, string>): readonly (readonly ClientI
 
 function heldBy(users: ReadonlyMap<number, string>): number {
   return users.size * USE_BYTES
-}
-
-function keyOf({ name, createdAt }: { readonly name: string | null; readonly createdAt: number }): string {
-  return `${createdAt} ${name}`
-}
-
-async function* hashed(file: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array> {
-  for await (const piece of file) {
-    hash.update(piece)
-    yield piece
-  }
 }

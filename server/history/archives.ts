@@ -34,8 +34,8 @@ export class Archives {
   }
 
   /**
-   * Makes a document out of an archive, edit by edit and version by version, each as its author's; times of versions are kept, those of
-   * edits are of now. One that was interrupted goes on when it is asked for again. `file` is asked for twice: nothing is written before all
+   * Makes a document out of an archive, edit by edit and version by version, each as its author's and of its time. It is shown when all of it is there. One that was
+   * interrupted is begun anew when it is asked for again. `file` is asked for twice: nothing is written before all
    * of it was found to be whole. `author` is who asks, null when nobody knows. Rejects with `document-exists`, with `request-running` while
    * somebody else brings it in, on whichever node, and with `malformed` for what is no archive.
    */

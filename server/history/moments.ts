@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.js'
 import { WeftError } from '../../core/errors.js'
 import type { DocumentInfo, DocumentQuery, DocumentStore, Page, StoredDocument, Version, VersionQuery } from '../../persistence/store.js'
 import type { Address } from './address.js'
+import { ImportedTimes } from './imported-times.js'
 import type { Updates } from './tasks/tasks.js'
 
 /** A moment of a document that was found. */
@@ -44,7 +45,9 @@ export class Moments {
     const [info] = items
     if (info === undefined || info.documentId !== documentId) throw noSuchDocument()
     const [first] = (await this.#store.readAuthors(documentId, { afterSeq: 0, limit: 1 })).items
-    return { ...info, window: { seq: first?.seq ?? info.head, at: first?.committedAt ?? info.updatedAt } }
+    const seq = first?.seq ?? info.head
+    const at = (await ImportedTimes.of(this.#store, documentId)).madeAt(seq) ?? first?.committedAt ?? info.updatedAt
+    return { ...info, window: { seq, at } }
   }
 
   async isThere(documentId: string): Promise<boolean> {
@@ -55,6 +58,11 @@ export class Moments {
   /** The document at the moment that an address names. Rejects with `no-such-document`, or with `moment-gone`, which says what there is. */
   async read(documentId: string, address: Address): Promise<ReadMoment> {
     const { head, window, updatedAt } = await this.document(documentId)
+    const times = await ImportedTimes.of(this.#store, documentId)
+    const byTime = (time: number): { readonly seq: number } | { readonly time: number } => {
+      const seq = times.seqAt(time)
+      return seq === null ? { time } : { seq }
+    }
     const named = address.kind === 'named' ? await this.#versionNamed(documentId, address.name) : null
     const at = (): { readonly seq: number } | { readonly time: number } => {
       switch (address.kind) {
@@ -66,9 +74,9 @@ export class Moments {
         case 'named':
           return { seq: named?.seq ?? 0 }
         case 'time':
-          return { time: address.time }
+          return byTime(address.time)
         case 'ago':
-          return { time: this.#clock.now() - address.ms }
+          return byTime(this.#clock.now() - address.ms)
       }
     }
     if (address.kind === 'version' && !(await this.#isVersion(documentId, address.seq)))
@@ -92,7 +100,7 @@ export class Moments {
     }
     const { incarnation, snapshot, tail } = stored
     const updates = [...(snapshot === null ? [] : [snapshot.state]), ...tail.map(({ update }) => update)]
-    const moment = { seq: stored.head, at: tail.at(-1)?.committedAt ?? snapshot?.savedAt ?? null }
+    const moment = { seq: stored.head, at: times.madeAt(stored.head) ?? tail.at(-1)?.committedAt ?? snapshot?.savedAt ?? null }
     return { moment, incarnation: incarnation ?? '', updates }
   }
 

@@ -5,7 +5,7 @@ export interface Sitting {
   /** Of the first and the last edit. */
   readonly fromSeq: number
   readonly throughSeq: number
-  /** Milliseconds since the Unix epoch, by the clock of the store. */
+  /** Milliseconds since the Unix epoch, by the clock of the store where it was made. */
   readonly from: number
   readonly through: number
   /** In the order of their first edits in it. */

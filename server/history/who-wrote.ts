@@ -1,5 +1,6 @@
 // Who wrote: what is there, run by run and key by key, and when somebody was at it. What nobody knows is said to be nobody's.
 import type { DocumentStore, Page } from '../../persistence/store.js'
+import { ImportedTimes } from './imported-times.js'
 import { addToSittings, type Sitting } from './sittings.js'
 import type { AttributedRoot } from './tasks/attribution.js'
 import type { Updates } from './tasks/tasks.js'
@@ -19,7 +20,7 @@ export interface SittingsQuery {
 }
 
 export interface WhoWroteOptions {
-  readonly store: Pick<DocumentStore, 'readAuthors' | 'readFirstUses'>
+  readonly store: Pick<DocumentStore, 'readAuthors' | 'readFirstUses' | 'keyedRecords'>
   readonly workshop: Workshop
 }
 
@@ -51,10 +52,12 @@ export class WhoWrote {
   /** Oldest first, after a seq; `next` is the seq to go on from. A sitting that goes on over the end of a page is told in parts. */
   async sittings(documentId: string, { afterSeq, limit, gapMs }: SittingsQuery): Promise<Page<Sitting, number>> {
     const sittings: Sitting[] = []
+    const times = await ImportedTimes.of(this.#options.store, documentId)
     let after = afterSeq
-    for (let rows = 0; rows < AUTHORS_ROWS_MAX; rows += AUTHORS_PAGE) {
+    for (let looked = 0; looked < AUTHORS_ROWS_MAX; looked += AUTHORS_PAGE) {
       const page = await this.#options.store.readAuthors(documentId, { afterSeq: after, limit: AUTHORS_PAGE })
-      addToSittings(sittings, page.items, gapMs)
+      const rows = page.items.map((row) => ({ ...row, committedAt: times.madeAt(row.seq) ?? row.committedAt }))
+      addToSittings(sittings, rows, gapMs)
       if (sittings.length > limit) {
         const items = sittings.slice(0, limit)
         return { items, next: items.at(-1)?.throughSeq ?? null }

@@ -1,4 +1,4 @@
-// Archives: what is exported and imported elsewhere has the same content, versions and authors; what is torn is refused; an import that was cut goes on.
+// Archives: what is exported and imported elsewhere has the same content, versions, authors and times; what is torn is refused; an import that was cut shows nothing.
 import { strict as assert } from 'node:assert'
 import { appendFileSync, createReadStream, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -177,7 +177,64 @@ test('An import counts against the quota of documents, and a document that someb
   assert.equal(await open.api.expect('GET', `${documentPath(ID)}/content?format=text`), 'mine')
 })
 
-test('An import that was cut anywhere goes on when it is asked for again, and keeps no version twice', async (context) => {
+/** Three days of two people's writing, and a version that was kept long after its edits. */
+async function* fewDays(): AsyncGenerator<ArchiveEntry> {
+  const doc = new Y.Doc()
+  const edit = (seq: number, time: string, clientId: number, text: string): ArchiveEntry => {
+    const before = Y.encodeStateVector(doc)
+    doc.clientID = clientId
+    doc.getText('body').insert(doc.getText('body').length, text)
+    return { entry: 'edit', seq, at: Date.parse(time), users: [clientId === 11 ? 'ann' : 'cyd'], data: Y.encodeStateAsUpdate(doc, before) }
+  }
+  doc.clientID = 11
+  doc.getText('body').insert(0, 'old ')
+  const data = Y.encodeStateAsUpdate(doc)
+  yield { entry: 'version', seq: 1, name: 'Old', description: null, author: 'ann', createdAt: Date.parse('2026-03-01T00:00:00Z'), data }
+  yield { entry: 'base', seq: 1, data }
+  yield edit(2, '2026-01-05T10:00:00Z', 11, 'one ')
+  yield edit(3, '2026-01-05T10:00:20Z', 11, 'two ')
+  yield edit(4, '2026-01-05T10:03:00Z', 22, 'three ')
+  yield edit(5, '2026-01-06T09:00:00Z', 11, 'four ')
+  yield edit(6, '2026-01-07T09:00:00Z', 11, 'five')
+  yield { entry: 'state', data: Y.encodeStateAsUpdate(doc) }
+}
+
+test('Edits that came with an archive are told with the times at which they were made, here and from here on, and are named by them', async (context) => {
+  const archive = await bytesOf(writeArchive({ documentId: ID, head: 6, versions: 1, logFrom: 2 }, fewDays()))
+  const { server, api } = await start(context)
+  await historyOf(server).archives.import(ID, () => [archive] as never, null)
+  await api.expect('POST', `${documentPath(ID)}/updates`, { text: [{ root: 'body', at: 0, insert: 'and here ' }] })
+  const further = await start(context)
+  const again = await bytesOf(await historyOf(server).archives.export(ID))
+  await historyOf(further.server).archives.import(ID, () => [again] as never, null)
+  for (const history of [historyOf(server), historyOf(further.server)]) {
+    const { items } = await history.changes(ID, { afterSeq: 0, limit: 10, gapMs: 300_000 })
+    const days = items.map(({ from, through, users: wrote }) => [...[from, through].map((time) => new Date(time).toISOString()), ...wrote])
+    // The base counts as of the first edit after it that has a time, and edits within a minute as of the last of them.
+    assert.deepEqual(days.slice(0, 3), [
+      ['2026-01-05T10:00:20.000Z', '2026-01-05T10:03:00.000Z', 'ann', 'cyd'],
+      ['2026-01-06T09:00:00.000Z', '2026-01-06T09:00:00.000Z', 'ann'],
+      ['2026-01-07T09:00:00.000Z', '2026-01-07T09:00:00.000Z', 'ann'],
+    ])
+    assert.equal(days.length, 4, 'and what was written here')
+    const textAt = async (address: string): Promise<string> => (await history.text(ID, address, 'text', null)).text
+    assert.equal(await textAt('2026-01-05T10:01:00Z'), 'old one two ')
+    assert.equal(await textAt('2026-01-05T12:00:00Z'), 'old one two three ')
+    assert.equal(await textAt('2026-01-06T09:00:00Z'), 'old one two three four ')
+    assert.equal(await textAt('2026-02-01T00:00:00Z'), 'old one two three four five')
+    assert.equal(await textAt('now'), 'and here old one two three four five')
+    assert.equal(await textAt('"Old"'), 'old ')
+    assert.equal((await history.find(ID, '2026-01-06T10:00:00Z')).at, Date.parse('2026-01-06T09:00:00Z'))
+    await assert.rejects(history.find(ID, '2026-01-04T00:00:00Z'), { code: 'moment-gone' })
+  }
+  // Another life of the document has times of its own.
+  await api.expect('DELETE', documentPath(ID))
+  await api.expect('POST', `${documentPath(ID)}/updates`, { text: [{ root: 'body', at: 0, insert: 'new' }] })
+  assert.ok(((await historyOf(server).document(ID)).window.at ?? 0) > Date.parse('2026-06-01T00:00:00Z'))
+  await assert.rejects(historyOf(server).find(ID, '2026-01-06T10:00:00Z'), { code: 'moment-gone' })
+})
+
+test('H6: an import that was cut anywhere shows nothing, and is made up for when it is asked for again', async (context) => {
   const from = await start(context)
   await write(from.server, 6)
   const archive = await bytesOf(await historyOf(from.server).archives.export(ID))

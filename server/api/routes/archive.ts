@@ -40,7 +40,7 @@ const writeRoute = createRoute({
   method: 'put',
   path: '/api/v1/documents/{id}/archive',
   summary:
-    'Begins a document with an archive: its versions, its edits as those of their authors, its state. One that was interrupted goes on when it is sent again',
+    'Begins a document with an archive: its versions, its edits as those of their authors, its state. Nobody is shown it before all of it is there',
   request: {
     params: documentParameter,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
