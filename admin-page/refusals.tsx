@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks'
 import type { AdminOverview } from '../server/api/routes/admin.js'
 import { clockTime, count, dateTime } from './format.js'
+import { Table } from './table.js'
 
 const SHOWN_AT_FIRST = 8
 
@@ -23,45 +24,48 @@ export function Refusals({ overview: { refusals, refusalsByCode } }: { readonly 
           ))}
         </p>
       )}
-      {refusals.length === 0 ? (
-        <p class="nothing">Nobody was refused.</p>
-      ) : (
-        <table>
-          <thead>
-            <tr>
-              <th>When</th>
-              <th>Why</th>
-              <th>Who</th>
-              <th>What</th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((one) => (
-              <tr key={`${one.code} ${one.act} ${one.user} ${one.address} ${one.documentId}`}>
-                <td data-name="When" class="short" title={dateTime(one.at)}>
-                  {clockTime(one.at)}
-                  {one.count === 1 ? null : (
-                    <small>
-                      {count(one.count)} times since {clockTime(one.since)}
-                    </small>
-                  )}
-                </td>
-                <td data-name="Why" class="short">
-                  {one.code}
-                </td>
-                <td data-name="Who" class="short">
-                  {one.user ?? <span class="soft">nobody known</span>}
-                  <small>{one.address ?? 'this machine'}</small>
-                </td>
-                <td data-name="What">
-                  {one.documentId ?? one.act}
-                  {one.documentId === null ? null : <small>{one.act}</small>}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <Table
+        rows={shown}
+        keyOf={(one) => `${one.code} ${one.act} ${one.user} ${one.address} ${one.documentId}`}
+        nothing="Nobody was refused."
+        columns={[
+          {
+            name: 'When',
+            kind: 'short',
+            title: (one) => dateTime(one.at),
+            show: (one) => (
+              <>
+                {clockTime(one.at)}
+                {one.count === 1 ? null : (
+                  <small>
+                    {count(one.count)} times since {clockTime(one.since)}
+                  </small>
+                )}
+              </>
+            ),
+          },
+          { name: 'Why', kind: 'short', show: (one) => one.code },
+          {
+            name: 'Who',
+            kind: 'short',
+            show: (one) => (
+              <>
+                {one.user ?? <span class="soft">nobody known</span>}
+                <small>{one.address ?? 'this machine'}</small>
+              </>
+            ),
+          },
+          {
+            name: 'What',
+            show: (one) => (
+              <>
+                {one.documentId ?? one.act}
+                {one.documentId === null ? null : <small>{one.act}</small>}
+              </>
+            ),
+          },
+        ]}
+      />
       {refusals.length <= SHOWN_AT_FIRST ? null : (
         <button type="button" class="button small quiet" aria-expanded={all} onClick={() => setAll(!all)}>
           {all ? 'Show fewer' : `Show all ${refusals.length}`}

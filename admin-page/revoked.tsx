@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks'
 import { request } from './api.js'
 import { dateTime } from './format.js'
+import { Table } from './table.js'
 
 interface Revocation {
   readonly kind: string
@@ -55,41 +56,33 @@ export function RevokedList({ done }: { readonly done: (words: string) => void }
           {error}
         </p>
       )}
-      {items === null ? (
-        <p class="nothing">Users, tokens and sessions that were revoked.</p>
-      ) : items.length === 0 ? (
-        <p class="nothing">Nothing is revoked.</p>
-      ) : (
-        <table>
-          <thead>
-            <tr>
-              <th>What</th>
-              <th>Since</th>
-              <th>Until</th>
-              <th>
-                <span class="unseen">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((one) => (
-              <tr key={`${one.kind} ${one.id}`}>
-                <td data-name="What">
-                  {one.id}
-                  <small>{one.kind}</small>
-                </td>
-                <td data-name="Since">{dateTime(one.createdAt)}</td>
-                <td data-name="Until">{one.expiresAt === null ? 'for good' : dateTime(one.expiresAt)}</td>
-                <td class="actions">
-                  <button type="button" class="button small quiet" onClick={() => lift(one)}>
-                    Lift<span class="unseen"> the revocation of {one.id}</span>
-                  </button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <Table
+        rows={items ?? []}
+        keyOf={(one) => `${one.kind} ${one.id}`}
+        nothing={items === null ? 'Users, tokens and sessions that were revoked.' : 'Nothing is revoked.'}
+        columns={[
+          {
+            name: 'What',
+            show: (one) => (
+              <>
+                {one.id}
+                <small>{one.kind}</small>
+              </>
+            ),
+          },
+          { name: 'Since', show: (one) => dateTime(one.createdAt) },
+          { name: 'Until', show: (one) => (one.expiresAt === null ? 'for good' : dateTime(one.expiresAt)) },
+          {
+            name: 'Actions',
+            kind: 'actions',
+            show: (one) => (
+              <button type="button" class="button small quiet" onClick={() => lift(one)}>
+                Lift<span class="unseen"> the revocation of {one.id}</span>
+              </button>
+            ),
+          },
+        ]}
+      />
       {next === null ? null : (
         <button type="button" class="button small quiet more" onClick={() => load(next)}>
           Show more

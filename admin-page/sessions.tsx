@@ -6,6 +6,7 @@ import { closeQuestion, revokeQuestion } from './actions.js'
 import type { Question } from './dialogs.js'
 import { bytes, count, dateTime, duration } from './format.js'
 import type { Live } from './live.js'
+import { Table } from './table.js'
 
 export interface SessionsProps {
   readonly live: Live
@@ -47,73 +48,66 @@ export function Sessions({ live, find, setFind, open, ask, done }: SessionsProps
           onInput={(event) => setTyped(event.currentTarget.value)}
         />
       </div>
-      {items.length === 0 ? (
-        <p class="nothing">{find === '' ? 'Nobody is connected.' : 'No session of this node has exactly this user, document or id.'}</p>
-      ) : (
-        <table class="sessions">
-          <thead>
-            <tr>
-              <th>User</th>
-              <th>Document</th>
-              <th>Address</th>
-              <th>Rights</th>
-              <th>Lag</th>
-              <th class="number">Open for</th>
-              <th>
-                <span class="unseen">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((session) => (
-              <tr key={session.sessionId} data-session={session.sessionId}>
-                <td data-name="User" class="user">
-                  {session.user === null ? (
-                    <span class="soft">nobody known</span>
-                  ) : (
-                    <button type="button" class="link" title="Show only theirs" onClick={() => setTyped(session.user ?? '')}>
-                      {session.user}
-                    </button>
-                  )}
-                  {session.name === null || session.name === session.user ? null : <small>{session.name}</small>}
-                </td>
-                <td data-name="Document" class="document">
-                  <button type="button" class="link" title={`${session.documentId}: history`} onClick={() => open(session.documentId)}>
-                    {session.documentId}
-                  </button>
-                </td>
-                <td data-name="Address" class="short">
-                  {session.address ?? <span class="soft">this machine</span>}
-                </td>
-                <td data-name="Rights" class="short">
-                  <Rights session={session} now={now} />
-                </td>
-                <td data-name="Lag" class="short">
-                  <Lag session={session} />
-                </td>
-                <td data-name="Open for" class="number" title={dateTime(session.since)}>
-                  {duration(now - session.since)}
-                </td>
-                <td class="actions">
-                  <button type="button" class="button small quiet" onClick={() => ask(closeQuestion(session, done))}>
-                    Close
-                    <span class="unseen">
-                      {' '}
-                      the session of {session.user ?? 'somebody unknown'} on {session.documentId}
-                    </span>
-                  </button>
-                  {session.user === null ? null : (
-                    <button type="button" class="button small quiet danger" onClick={() => ask(revokeQuestion(session.user ?? '', done))}>
-                      Revoke<span class="unseen"> {session.user}</span>
-                    </button>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <Table
+        class="sessions"
+        rows={items}
+        keyOf={(session) => session.sessionId}
+        sessionOf={(session) => session.sessionId}
+        nothing={find === '' ? 'Nobody is connected.' : 'No session of this node has exactly this user, document or id.'}
+        columns={[
+          { name: 'User', kind: 'user', show: (session) => <User session={session} find={setTyped} /> },
+          {
+            name: 'Document',
+            kind: 'document',
+            show: ({ documentId }) => (
+              <button type="button" class="link" title={`${documentId}: history`} onClick={() => open(documentId)}>
+                {documentId}
+              </button>
+            ),
+          },
+          { name: 'Address', kind: 'short', show: ({ address }) => address ?? <span class="soft">this machine</span> },
+          { name: 'Rights', kind: 'short', show: (session) => <Rights session={session} now={now} /> },
+          { name: 'Lag', kind: 'short', show: (session) => <Lag session={session} /> },
+          { name: 'Open for', kind: 'number', title: ({ since }) => dateTime(since), show: ({ since }) => duration(now - since) },
+          { name: 'Actions', kind: 'actions', show: (session) => <Actions session={session} ask={ask} done={done} /> },
+        ]}
+      />
     </section>
+  )
+}
+
+function User({ session: { user, name }, find }: { readonly session: AdminSession; readonly find: (user: string) => void }) {
+  return (
+    <>
+      {user === null ? (
+        <span class="soft">nobody known</span>
+      ) : (
+        <button type="button" class="link" title="Show only theirs" onClick={() => find(user)}>
+          {user}
+        </button>
+      )}
+      {name === null || name === user ? null : <small>{name}</small>}
+    </>
+  )
+}
+
+function Actions({ session, ask, done }: { readonly session: AdminSession } & Pick<SessionsProps, 'ask' | 'done'>) {
+  const { user, documentId } = session
+  return (
+    <>
+      <button type="button" class="button small quiet" onClick={() => ask(closeQuestion(session, done))}>
+        Close
+        <span class="unseen">
+          {' '}
+          the session of {user ?? 'somebody unknown'} on {documentId}
+        </span>
+      </button>
+      {user === null ? null : (
+        <button type="button" class="button small quiet danger" onClick={() => ask(revokeQuestion(user, done))}>
+          Revoke<span class="unseen"> {user}</span>
+        </button>
+      )}
+    </>
   )
 }
 

@@ -14,21 +14,27 @@ async function bound(options: OwnerBenchOptions = {}) {
     lookUps += 1
     return readFirstUses.apply(bench.store, asked)
   }
-  return {
-    bench,
-    lookUps: () => lookUps,
-    joinAs: async (user: string | null): Promise<TestSession> => {
-      const session = await bench.join('doc')
-      session.user = user
-      return session
-    },
-    /** Everybody leaves, and the document is read anew by whoever comes next. */
-    reopen: async (...sessions: readonly TestSession[]) => {
-      for (const session of sessions) session.detach()
-      await bench.clock.advanceAsync(10_000)
-      assert.equal(bench.directory.openDocuments, 0)
-    },
+  const joinAs = async (user: string | null): Promise<TestSession> => {
+    const session = await bench.join('doc')
+    session.user = user
+    return session
   }
+  /** Everybody leaves, and the document is read anew by whoever comes next. */
+  const reopen = async (...sessions: readonly TestSession[]): Promise<void> => {
+    for (const session of sessions) session.detach()
+    await bench.clock.advanceAsync(10_000)
+    assert.equal(bench.directory.openDocuments, 0)
+  }
+  /** Ann writes a letter and leaves, and comes back to an owner that has read the document anew. */
+  const annAgain = async () => {
+    const ann = await joinAs('ann')
+    const byAnn = author(5)
+    ann.submit(byAnn('a'))
+    await bench.clock.advanceAsync(1_000)
+    await reopen(ann)
+    return { again: await joinAs('ann'), byAnn }
+  }
+  return { bench, lookUps: () => lookUps, joinAs, reopen, annAgain }
 }
 
 /** Updates of one author, each with what came since the one before. */
@@ -70,13 +76,9 @@ test('H5: an edit under the client id of another user is refused in words, befor
 })
 
 test('H5: whose an id is the next owner reads once, in order with what comes behind it, and never again', async () => {
-  const { bench, joinAs, lookUps, reopen } = await bound()
-  const ann = await joinAs('ann')
-  const byAnn = author(5)
-  ann.submit(byAnn('a'))
-  await bench.clock.advanceAsync(1_000)
-  await reopen(ann)
-  const [again, eve] = [await joinAs('ann'), await joinAs('eve')]
+  const { bench, joinAs, lookUps, annAgain } = await bound()
+  const { again, byAnn } = await annAgain()
+  const eve = await joinAs('eve')
   const forged = author(5)
   forged('x')
   eve.submit(forged('forged'))
@@ -143,13 +145,8 @@ test('H5: what repeats or deletes what others wrote is refused to nobody, and th
 })
 
 test('D4: while the store does not say whose an id is, an edit under it is refused for now, and what comes behind it is taken', async () => {
-  const { bench, joinAs, reopen } = await bound()
-  const ann = await joinAs('ann')
-  const byAnn = author(5)
-  ann.submit(byAnn('a'))
-  await bench.clock.advanceAsync(1_000)
-  await reopen(ann)
-  const again = await joinAs('ann')
+  const { bench, annAgain } = await bound()
+  const { again, byAnn } = await annAgain()
   const { readFirstUses } = bench.store
   bench.store.readFirstUses = () => Promise.reject(new Error('the database is away'))
   const edit = byAnn('b')
@@ -165,13 +162,8 @@ test('D4: while the store does not say whose an id is, an edit under it is refus
 })
 
 test('an owner that stops while the store is asked answers nobody, and nothing is left waiting', async () => {
-  const { bench, joinAs, reopen } = await bound()
-  const ann = await joinAs('ann')
-  const byAnn = author(5)
-  ann.submit(byAnn('a'))
-  await bench.clock.advanceAsync(1_000)
-  await reopen(ann)
-  const again = await joinAs('ann')
+  const { bench, annAgain } = await bound()
+  const { again, byAnn } = await annAgain()
   let answer = (): void => {}
   bench.store.readFirstUses = () =>
     new Promise((resolve) => {
