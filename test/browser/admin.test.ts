@@ -1,5 +1,5 @@
 // The admin page in a real browser: signing in, seeing who comes, closing a session, revoking a user, reading a history and draining, by mouse and by keyboard,
-// wide and narrow, light and dark.
+// wide and narrow, light and dark; and in a cluster, where it shows and drains another node than the one that it came from.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
@@ -8,7 +8,9 @@ import { connect, type DocumentSession, type WeftConnection } from '../../client
 import { silentLogger } from '../../core/log.js'
 import { ApiClient } from '../helpers/api-client.js'
 import { launchBrowser, withScreenshots } from '../helpers/browser.js'
+import { LocalCluster, nodeIdOf } from '../helpers/local-cluster.js'
 import { ServerProcess } from '../helpers/server-process.js'
+import { TcpProxy } from '../helpers/tcp-proxy.js'
 import { until } from '../helpers/until.js'
 
 const adminKey = 'the-key-of-the-operator'
@@ -130,6 +132,50 @@ test('an operator signs in, sees a session appear, closes it, revokes a user, re
   } finally {
     await Promise.all(browser.contexts().map((context) => context.close()))
     await server.dispose()
+  }
+})
+
+test('G4: of a cluster the page shows whichever node is chosen, and drains that one from afar: it ends cleanly, and its clients go on at the other', {
+  timeout: 120_000,
+}, async () => {
+  const cluster = await LocalCluster.start({ nodes: 2, flags: ['--admin-key', adminKey] })
+  const balancer = await TcpProxy.start()
+  try {
+    await withScreenshots('admin-cluster', browser, async () => {
+      const [near, far] = cluster.nodes
+      assert.ok(near !== undefined && far !== undefined)
+      balancer.aim(far.port)
+      const { page, errors } = await openPage(near.url)
+      await signIn(page, adminKey)
+      const connection = connect(`ws://${balancer.address}`, { token: adminKey, logger: silentLogger })
+      connections.push(connection)
+      const session = connection.open('notes/plan', new Y.Doc())
+      await session.synced
+      const nodes = page.locator('#nodes + table')
+      await nodes.locator('tr.self', { hasText: nodeIdOf(0) }).waitFor()
+      await page.locator('.nothing', { hasText: 'Nobody is connected.' }).waitFor()
+      await nodes.getByRole('button', { name: nodeIdOf(1), exact: true }).click()
+      await page.getByRole('heading', { level: 1, name: nodeIdOf(1) }).waitFor()
+      await page.locator('tr[data-session]', { hasText: 'notes/plan' }).waitFor()
+      await page.locator('#nodes + table tr.self', { hasText: nodeIdOf(1) }).waitFor()
+      await page.getByRole('button', { name: 'Drain…' }).click()
+      const dialog = page.getByRole('dialog', { name: `Drain ${nodeIdOf(1)}?` })
+      await dialog.waitFor()
+      assert.equal(await dialog.getByText('No other node is there').count(), 0)
+      balancer.aim(near.port)
+      await dialog.getByRole('button', { name: 'Drain the node' }).click()
+      await until(() => !far.running, 'the other node has ended')
+      assert.deepEqual([far.exitCode, near.running], [0, true])
+      // Nobody is left to look at, so the page shows the node that it came from.
+      await page.getByRole('heading', { level: 1, name: nodeIdOf(0) }).waitFor()
+      session.doc.getText('body').insert(0, 'And on.')
+      await session.saved()
+      await page.locator('tr[data-session]', { hasText: 'notes/plan' }).waitFor()
+      assert.deepEqual(errors, [])
+    })
+  } finally {
+    await Promise.all(browser.contexts().map((context) => context.close()))
+    await Promise.all([balancer.stop(), cluster.stop()])
   }
 })
 
