@@ -53,9 +53,10 @@ interface Package {
 
 const packages = { 2: v2, 3: v3, 4: v4 } as unknown as Readonly<Record<ProviderVersion, Package>>
 
-export function providerSocket(version: ProviderVersion, url: string): ProviderSocket {
+/** `WebSocketPolyfill`: what it connects with. Default: that of `ws`. */
+export function providerSocket(version: ProviderVersion, url: string, WebSocketPolyfill: typeof WebSocket = WebSocket): ProviderSocket {
   const { HocuspocusProvider, HocuspocusProviderWebsocket } = packages[version]
-  const socket = new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: WebSocket, delay: 50, minDelay: 50, maxDelay: 200 })
+  const socket = new HocuspocusProviderWebsocket({ url, WebSocketPolyfill, delay: 50, minDelay: 50, maxDelay: 200 })
   const providers: Provider[] = []
   return {
     open: (name, { token = '', sessionAwareness = false, document = new Y.Doc() } = {}) => {
