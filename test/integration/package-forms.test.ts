@@ -1,4 +1,4 @@
-// The packed package in the forms that applications use it in: server, client and store required in one process, bundled for a page and for Node, and its
+// The packed package in the forms that applications use it in: server, client and store required in one process, bundled for a page and for Node, built by Vite, and its
 // declarations under TypeScript's older resolution. (package-react.test.ts has React, package-vue.test.ts Vue.)
 import { strict as assert } from 'node:assert'
 import { execFile } from 'node:child_process'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { build, type Metafile } from 'esbuild'
+import { build as viteBuild } from 'vite'
 import { launchBrowser } from '../helpers/browser.js'
 import { type InstalledPackage, withInstalledPackage } from '../helpers/packed-package.js'
 
@@ -131,6 +132,66 @@ async function bundleBoth({ project }: InstalledPackage): Promise<void> {
   }
 }
 
+/** A page of Vue in TypeScript, whose socket is that of a shared worker: types into a document, and tells in its title when that is saved, and of what kind it is. */
+const vitePage = {
+  'index.html': '<!doctype html><title>loading</title><main></main><script type="module" src="./main.ts"></script>',
+  'main.ts': `
+    import { createApp, defineComponent, watchEffect } from 'vue'
+    import * as Y from 'yjs'
+    import { sharedWebSocket } from 'weft-sync/shared-socket'
+    import { createWeft, useDocument, useStatus, useUndo, useY } from 'weft-sync/vue'
+    const Page = defineComponent(() => {
+      const document = useDocument('built-by-vite')
+      const [status, undo] = [useStatus(document), useUndo(document)]
+      const text = useY(() => document.value?.doc.getText('body'))
+      watchEffect(() => {
+        const doc = document.value?.doc
+        if (status.value.synced && text.value === '' && doc instanceof Y.Doc) doc.getText('body').insert(0, 'vite')
+        if (status.value.saved && undo.value.canUndo) globalThis.document.title = status.value.state + ': ' + text.value
+      })
+      return () => null
+    })
+    const worker = () => new SharedWorker(new URL('./socket-worker.ts', import.meta.url), { type: 'module' })
+    createApp(Page).use(createWeft({ url: '/', options: { WebSocket: sharedWebSocket(worker) } })).mount('main')
+  `,
+  'socket-worker.ts': "import 'weft-sync/shared-socket/worker'",
+}
+
+async function buildWithVite({ project }: InstalledPackage): Promise<void> {
+  const page = join(project, 'vite')
+  await mkdir(page)
+  for (const [name, content] of Object.entries(vitePage)) await writeFile(join(page, name), content)
+  const modules: string[] = []
+  await viteBuild({
+    root: page,
+    configFile: false,
+    logLevel: 'error',
+    plugins: [{ name: 'modules', moduleParsed: ({ id }) => void modules.push(id) }],
+  })
+  const copies = (file: RegExp): number => modules.filter((id) => file.test(id)).length
+  assert.equal(copies(/\/node_modules\/yjs\//), 1, 'one copy of Yjs')
+  assert.equal(copies(/\/weft-sync\/.*\/client\/connection\.js$/), 1, 'one copy of the client')
+  assert.equal(copies(/\/node_modules\/(ws|weft-sync\/dist\/(server|persistence))\//), 0, 'nothing of the server')
+
+  const { createServer } = (await import(
+    join(project, 'node_modules/weft-sync/dist/server/index.js')
+  )) as typeof import('../../server/index.js')
+  const server = await createServer({ dataDir: join(project, 'data-vite'), demo: join(page, 'dist') })
+  const browser = await launchBrowser()
+  try {
+    await server.listen(0)
+    const tab = await browser.newPage()
+    const errors: string[] = []
+    tab.on('pageerror', (error) => void errors.push(String(error)))
+    await tab.goto(server.url)
+    await tab.waitForFunction(() => document.title !== 'loading')
+    assert.deepEqual([await tab.title(), errors], ['saved: vite', []])
+  } finally {
+    await browser.close()
+    await server.close()
+  }
+}
+
 async function compileWithTypeScript5({ project }: InstalledPackage): Promise<void> {
   const code = `
       import { connect, type DocumentSession } from 'weft-sync/client'
@@ -194,6 +255,10 @@ test('the packed package, in the forms that applications use it in', (context) =
         requireAll(installed),
       )
       await context.test('bundled, the client saves in a page in Chromium and in Node', () => bundleBoth(installed))
+      await context.test(
+        'built by Vite with Vue and the worker that shares a socket, it saves in a page in Chromium, with one copy of Yjs',
+        () => buildWithVite(installed),
+      )
       await context.test('TypeScript 5 finds the declarations of CommonJS, under node10 resolution too', () =>
         compileWithTypeScript5(installed),
       )
