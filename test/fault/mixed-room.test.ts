@@ -29,7 +29,7 @@ async function everybodySees(guests: readonly Guest[], cursor: string): Promise<
   )
 }
 
-test('D1 D2 D3 S1: five kinds of clients type while their node is killed twice; what they were told and shown is on the disk, and all become the same', async (t) => {
+test('D2 D3 S1: five kinds of clients type while their node is killed twice; what they were told and shown is on the disk, and all become the same', async (t) => {
   const random = seededRandom(seed)
   const folder = await mkdtemp(join(tmpdir(), 'weft-mixed-'))
   const server = await ServerProcess.start({ dataFolder: folder })
