@@ -1,16 +1,24 @@
-// Our client with Yjs 14 in the place of Yjs 13, as an application's bundler puts it there, in one room with clients of Yjs 13.
+// Our client with Yjs 14 in the place of Yjs 13, as an application's bundler puts it there, in one room with clients of Yjs 13; and what frameworks have of it.
+import 'fake-indexeddb/auto'
+import '../helpers/page-window.js'
+
 import { strict as assert } from 'node:assert'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import type * as Y14 from '@y/y'
 import { build } from 'esbuild'
+import { createElement as h, type ReactNode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { createApp } from 'vue'
 import WebSocket from 'ws'
 import * as Y from 'yjs'
-import { connect } from '../../client/index.js'
+import { connect, type indexedDbPersistence } from '../../client/index.js'
+import type * as react from '../../client/react/index.js'
+import type * as svelte from '../../client/svelte/index.js'
 import type { undoHistory } from '../../client/undo/index.js'
+import type * as vue from '../../client/vue/index.js'
 import { silentLogger } from '../../core/log.js'
 import { startLocalServer } from '../helpers/local-server.js'
 import { repositoryRoot } from '../helpers/repository.js'
@@ -18,19 +26,26 @@ import { canonicalState, eventually } from '../helpers/states.js'
 
 interface Bundle {
   readonly connect: typeof connect
+  readonly indexedDbPersistence: typeof indexedDbPersistence
   readonly undoHistory: typeof undoHistory
+  readonly react: typeof react
+  readonly vue: typeof vue
+  readonly svelte: typeof svelte
   readonly Y: typeof Y14
 }
 
-/** The client, its undo, and the Yjs that they use. */
+/** The client, its undo, what frameworks have of it, and the Yjs that they use. */
 async function bundleWithYjs14(folder: string): Promise<Bundle> {
   const outfile = join(folder, 'client.mjs')
-  const client = join(repositoryRoot, 'dist', 'client')
+  const entry = (...path: string[]): string => JSON.stringify(join(repositoryRoot, 'dist', 'client', ...path, 'index.js'))
   await build({
     stdin: {
       contents: `
-        export { connect } from ${JSON.stringify(join(client, 'index.js'))}
-        export { undoHistory } from ${JSON.stringify(join(client, 'undo', 'index.js'))}
+        export { connect, indexedDbPersistence } from ${entry()}
+        export { undoHistory } from ${entry('undo')}
+        export * as react from ${entry('react')}
+        export * as vue from ${entry('vue')}
+        export * as svelte from ${entry('svelte')}
         export * as Y from 'yjs'`,
       resolveDir: repositoryRoot,
     },
@@ -38,7 +53,8 @@ async function bundleWithYjs14(folder: string): Promise<Bundle> {
     format: 'esm',
     platform: 'node',
     alias: { yjs: '@y/y' },
-    external: ['ws', 'y-indexeddb'],
+    // As the test has them.
+    external: ['ws', 'react', 'vue'],
     outfile,
     // What Yjs 14 does not export would be undefined when it is called.
     logOverride: { 'import-is-undefined': 'error' },
@@ -48,10 +64,17 @@ async function bundleWithYjs14(folder: string): Promise<Bundle> {
   return bundle
 }
 
+let bundled: Promise<Bundle>
+let folder: string
+before(async () => {
+  // Where packages are found that are not in the bundle.
+  folder = await mkdtemp(join(repositoryRoot, 'dist', 'yjs-14-'))
+  bundled = bundleWithYjs14(folder)
+})
+after(() => rm(folder, { recursive: true, force: true }))
+
 test('S1, D1: our client with Yjs 14 saves, resumes what it did offline, and converges with one of Yjs 13; cursors, undo and drafts work', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'weft-yjs-14-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
-  const with14 = await bundleWithYjs14(folder)
+  const with14 = await bundled
   const { server } = await startLocalServer()
   t.after(() => server.close())
   const sockets: WebSocket[] = []
@@ -109,4 +132,118 @@ test('S1, D1: our client with Yjs 14 saves, resumes what it did offline, and con
   assert.equal(canonicalState(copy), canonicalState(doc13))
   history.close()
   draft.close()
+})
+
+interface Shown {
+  readonly open: react.OpenDocument | null
+  readonly text: unknown
+  readonly saved: boolean
+  readonly draft: react.Draft | null
+  readonly undo: react.Undo
+  readonly chapter: react.OpenDocument | null
+  readonly others: number
+}
+
+test('D1, D3: with Yjs 14, React, Vue and Svelte show and save what is typed, drafted and taken back, subdocuments too, and a copy on the device is there without a server', async (t) => {
+  const with14 = await bundled
+  const { server } = await startLocalServer()
+  const persistence = with14.indexedDbPersistence({ prefix: 'yjs-14:' })
+  const options = { logger: silentLogger, persistence, backoff: { baseMs: 20, capMs: 100 } }
+  const bodyOf = (doc: Y.Doc | undefined) => (doc as unknown as Y14.Doc | undefined)?.get('body') as unknown as Y.Text | undefined
+  const now: Record<string, Shown> = {}
+
+  const React14 = (): ReactNode => {
+    const { useDocument, useDraft, useOthers, useStatus, useSubdocument, useUndo, useY } = with14.react
+    const open = useDocument('frameworks')
+    const text = useY(bodyOf(open?.doc), (body) => body.toString())
+    const [{ saved }, draft, undo] = [useStatus(open), useDraft(open), useUndo(open)]
+    const chapter = useSubdocument(open, 'one')
+    now['react'] = { open, text, saved, draft, undo, chapter, others: useOthers(open).length }
+    return null
+  }
+  const root = createRoot(document.createElement('main'))
+  root.render(h(with14.react.WeftProvider, { url: server.url, options }, h(React14)))
+
+  const app = createApp({
+    setup: () => {
+      const { useDocument, useDraft, useOthers, useStatus, useSubdocument, useUndo, useY } = with14.vue
+      const open = useDocument('frameworks', { persistence: null })
+      const text = useY(
+        () => bodyOf(open.value?.doc),
+        (body) => body.toString(),
+      )
+      const [status, draft, undo, chapter, others] = [
+        useStatus(open),
+        useDraft(open),
+        useUndo(open),
+        useSubdocument(open, 'one'),
+        useOthers(open),
+      ]
+      return () => {
+        const values = { open: open.value, text: text.value, saved: status.value.saved, draft: draft.value }
+        now['vue'] = { ...values, undo: undo.value, chapter: chapter.value, others: others.value.length }
+        return null
+      }
+    },
+  })
+  app.use(with14.vue.createWeft({ url: server.url, options })).mount(document.createElement('main'))
+
+  const weft = with14.svelte.createWeft({ url: server.url, options: { ...options, persistence: null } })
+  const note = weft.document('frameworks')
+  const { draft, others, status, undo, y } = with14.svelte
+  const follow = <Value>(name: keyof Shown, store: svelte.Readable<Value>, read: (value: Value) => unknown = (value) => value) =>
+    store.subscribe((value) => {
+      now['svelte'] = { ...now['svelte'], [name]: read(value) } as Shown
+    })
+  const textOf = y(
+    note,
+    (doc) => bodyOf(doc) as Y.Text,
+    (body) => body.toString(),
+  )
+  const stops = [
+    follow('open', note),
+    follow('text', textOf),
+    follow('saved', status(note), ({ saved }) => saved),
+    follow('draft', draft(note)),
+    follow('undo', undo(note)),
+    follow('chapter', weft.subdocument(note, 'one')),
+    follow('others', others(note), ({ length }) => length),
+  ]
+  const frameworks = ['react', 'vue', 'svelte'] as const
+  const all = (holds: (shown: Shown) => boolean): Promise<void> =>
+    eventually('it is shown everywhere', () => frameworks.every((framework) => now[framework] !== undefined && holds(now[framework])))
+  const of = (framework: string): Shown => now[framework] ?? assert.fail(framework)
+  t.after(async () => {
+    root.unmount()
+    app.unmount()
+    for (const stop of stops) stop()
+    weft.close()
+    await server.close()
+  })
+
+  await all(({ open, saved, draft: trial }) => open !== null && saved && trial !== null)
+  for (const framework of frameworks) bodyOf(of(framework).open?.doc)?.insert(0, `${framework} `)
+  await all(({ text, saved }) => saved && frameworks.every((framework) => String(text).includes(framework)))
+  await all(({ others: count }) => count === 2)
+  for (const framework of frameworks) {
+    bodyOf(of(framework).draft?.doc)?.insert(0, `drafted in ${framework} `)
+    of(framework).draft?.merge()
+  }
+  await all(({ text, saved }) => saved && frameworks.every((framework) => String(text).includes(`drafted in ${framework}`)))
+  for (const framework of frameworks) assert.equal(of(framework).undo.undo(), true, framework)
+  await all(({ text, saved }) => saved && !String(text).includes('drafted'))
+
+  const chapters = (of('react').open?.doc as unknown as Y14.Doc | undefined)?.get('chapters')
+  chapters?.setAttr('first', new with14.Y.Doc({ guid: 'one' }))
+  await all(({ chapter }) => chapter !== null)
+  bodyOf(of('svelte').chapter?.doc)?.insert(0, 'Once')
+  await all(({ chapter }) => bodyOf(chapter?.doc)?.toString() === 'Once')
+
+  // The copy that React's document has on this device.
+  const offline = with14.connect('ws://127.0.0.1:9', { ...options })
+  const copy = new with14.Y.Doc()
+  const session = offline.open('frameworks', copy as unknown as Y.Doc)
+  await session.loaded
+  assert.equal(copy.get('body').toString(), of('react').text)
+  await offline.close()
 })
