@@ -5,6 +5,8 @@ import type { Clock } from './clock.js'
 export type Sliced<Result> = Generator<void, Result, void>
 
 const STOPS_PER_SLICE = 4
+/** Code that has not run often yet takes several times as long between two stops. */
+const SLICE_MS = 3
 
 /** The whole computation at once. */
 export function runAtOnce<Result>(computation: Sliced<Result>): Result {
@@ -25,8 +27,9 @@ export function runInSlices<Result>(
 ): Promise<Result | null> {
   return new Promise((resolve, reject) => {
     const slice = (): void => {
+      const endsAt = clock.monotonic() + SLICE_MS
       try {
-        for (let stops = 0; stops < STOPS_PER_SLICE; stops++) {
+        for (let stops = 0; stops < STOPS_PER_SLICE && (stops === 0 || clock.monotonic() < endsAt); stops++) {
           const step = abandoned() ? null : computation.next()
           if (step === null || step.done === true) {
             resolve(step === null ? null : (step.value as Result))

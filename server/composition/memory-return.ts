@@ -8,14 +8,29 @@ import type { MemoryBudget } from '../../core/memory-budget.js'
 const LOOK_MS = 2_000
 /** Less is not worth a collection. */
 const LOST_BYTES_MIN = 64 * 1024 * 1024
+/** So many looks after a collection the engine has given back what it does not keep. */
+const LOOKS_TO_RETURN = 8
 
-/** Collects garbage, with a pause that grows with what is left, not with what is collected. */
-type Collect = () => void
+/** What this process can do about its memory. */
+export interface ProcessMemory {
+  /** Bytes that the system counts for it. */
+  resident(): number
+  /** Collects garbage, with a pause that grows with what is left, not with what is collected. */
+  collect(): void
+  /** Collects once more, and has the engine give up the pages that it keeps for later: a pause at least twice as long. */
+  collectAll(): void
+}
 
 /** Null where the engine has no such thing. */
-export function garbageCollector(): Collect | null {
+export function processMemory(): ProcessMemory | null {
   const collect = engineCollect()
-  return collect === null ? null : () => collect({ type: 'major', execution: 'async' })
+  if (collect === null) return null
+  return {
+    resident: () => process.memoryUsage.rss(),
+    collect: () => collect({ type: 'major', execution: 'async' }),
+    // Node 20 knows of no last resort, and keeps nothing.
+    collectAll: () => collect({ type: 'major', execution: 'async', flavor: 'last-resort' }),
+  }
 }
 
 /**
@@ -40,18 +55,30 @@ function engineCollect(): ((options?: Readonly<Record<string, string>>) => void)
   }
 }
 
+type MemoryReturnState = { readonly kind: 'watching' } | Collected
+
+/** Garbage was collected when the budget had lost `lostBytes` and still held `heldBytes`, and the system counted `residentBytes`: after so many looks it should count less. */
+interface Collected {
+  readonly kind: 'collected'
+  readonly looksLeft: number
+  readonly lostBytes: number
+  readonly heldBytes: number
+  readonly residentBytes: number
+}
+
 export class MemoryReturn {
   readonly #clock: Clock
   readonly #budget: MemoryBudget
-  readonly #collect: Collect
+  readonly #memory: ProcessMemory
   #highest = 0
+  #state: MemoryReturnState = { kind: 'watching' }
   #timer: Timer
 
   /** Looks on until it is stopped. */
-  constructor(clock: Clock, budget: MemoryBudget, collect: Collect) {
+  constructor(clock: Clock, budget: MemoryBudget, memory: ProcessMemory) {
     this.#clock = clock
     this.#budget = budget
-    this.#collect = collect
+    this.#memory = memory
     this.#timer = this.#later()
   }
 
@@ -66,9 +93,26 @@ export class MemoryReturn {
   #look(): void {
     this.#timer = this.#later()
     const { bytes } = this.#budget
-    if (bytes < this.#highest / 2 && this.#highest - bytes >= LOST_BYTES_MIN) {
+    const lostBytes = this.#highest - bytes
+    if (bytes < this.#highest / 2 && lostBytes >= LOST_BYTES_MIN) {
       this.#highest = bytes
-      this.#collect()
-    } else this.#highest = Math.max(this.#highest, bytes)
+      this.#state = { kind: 'collected', looksLeft: LOOKS_TO_RETURN, lostBytes, heldBytes: bytes, residentBytes: this.#memory.resident() }
+      this.#memory.collect()
+      return
+    }
+    this.#highest = Math.max(this.#highest, bytes)
+    if (this.#state.kind === 'collected') this.#checkReturn(this.#state)
+  }
+
+  /** Node 22 keeps the pages that a collection empties for as long as it likes: a server that held 1.2 GB and needs 0.1 kept all of it. */
+  #checkReturn(state: Collected): void {
+    if (state.looksLeft > 1) {
+      this.#state = { ...state, looksLeft: state.looksLeft - 1 }
+      return
+    }
+    this.#state = { kind: 'watching' }
+    // What came since needs the pages.
+    if (this.#highest - state.heldBytes > state.lostBytes / 2) return
+    if (this.#memory.resident() > state.residentBytes - state.lostBytes / 2) this.#memory.collectAll()
   }
 }

@@ -18,7 +18,7 @@ import { checkExposure } from './access.js'
 import { dialects } from './dialects.js'
 import { HttpFront } from './http-front.js'
 import { type Component, inOrder, LifeCycle } from './life-cycle.js'
-import { garbageCollector, MemoryReturn } from './memory-return.js'
+import { MemoryReturn, processMemory } from './memory-return.js'
 import type { ServerNode } from './node.js'
 import { OperatorDesk } from './operator-desk.js'
 import type { ServerParts } from './server-parts.js'
@@ -93,8 +93,8 @@ export class Server implements WeftServer {
   /** Puts up what is around the node. */
   async open(): Promise<void> {
     const { base, audit } = this.#parts
-    const collect = garbageCollector()
-    const memoryReturn = collect === null ? null : new MemoryReturn(base.clock, base.budget, collect)
+    const memory = processMemory()
+    const memoryReturn = memory === null ? null : new MemoryReturn(base.clock, base.budget, memory)
     const around: readonly Component[] = [
       { name: 'the return of memory', stop: () => memoryReturn?.stop() },
       { name: 'the audit log', stop: () => audit?.close() },

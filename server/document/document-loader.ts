@@ -20,7 +20,7 @@ export interface DocumentLoaderOptions {
 /** Why nobody waits for a document any more; null while somebody does. */
 type GivenUp = () => WeftError | null
 
-const OPENED_AT_ONCE_BYTES_MAX = 512 * 1024
+const OPENED_AT_ONCE_BYTES_MAX = 64 * 1024
 
 export class DocumentLoader {
   readonly #options: DocumentLoaderOptions

@@ -13,7 +13,7 @@ const quietMs = 3_000
 const settleMs = 2_000
 const attackMsMax = 90_000
 /** How long the memory may take to come back. */
-const forgetMsMax = 20_000
+const forgetMsMax = 40_000
 
 /** What an attack has to work with. */
 export interface AttackScene {

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { MemoryBudget } from '../../core/memory-budget.js'
-import { garbageCollector, MemoryReturn, returnLoadingMemory } from '../../server/composition/memory-return.js'
+import { MemoryReturn, type ProcessMemory, processMemory, returnLoadingMemory } from '../../server/composition/memory-return.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const MiB = 1024 * 1024
@@ -12,8 +12,12 @@ test('G8: after most of what was held is gone it collects once, and not for what
   const budget = new MemoryBudget(1024 * MiB)
   const documents = budget.account('documents')
   let collected = 0
-  const watch = new MemoryReturn(clock, budget, () => {
-    collected += 1
+  const watch = new MemoryReturn(clock, budget, {
+    resident: () => (collected === 0 ? 500 * MiB : 100 * MiB),
+    collect: () => {
+      collected += 1
+    },
+    collectAll: () => assert.fail('nothing is kept'),
   })
   documents.add(40 * MiB)
   clock.advance(2_000)
@@ -34,14 +38,52 @@ test('G8: after most of what was held is gone it collects once, and not for what
   assert.equal(clock.timerCount, 0)
 })
 
+/** What holds 600 MiB, of which 500 are lost at once; then `meanwhile` has its way for half a minute. Returns how often all was collected. */
+function collectedAll(residentAfter: number, meanwhile: (documents: ReturnType<MemoryBudget['account']>) => void = () => {}): number {
+  const clock = new ManualClock()
+  const budget = new MemoryBudget(1024 * MiB)
+  const documents = budget.account('documents')
+  let resident = 600 * MiB
+  let all = 0
+  const memory: ProcessMemory = {
+    resident: () => resident,
+    collect: () => {
+      resident = residentAfter
+    },
+    collectAll: () => {
+      all += 1
+      resident = 100 * MiB
+    },
+  }
+  const watch = new MemoryReturn(clock, budget, memory)
+  documents.add(550 * MiB)
+  clock.advance(2_000)
+  documents.add(-500 * MiB)
+  clock.advance(2_000)
+  meanwhile(documents)
+  clock.advance(60_000)
+  watch.stop()
+  return all
+}
+
+test('G8: an engine that keeps the pages it has emptied is made to give them up, once', () => {
+  assert.equal(collectedAll(600 * MiB), 1)
+  assert.equal(collectedAll(200 * MiB), 0, 'it gave them back by itself')
+  assert.equal(
+    collectedAll(600 * MiB, (documents) => documents.add(400 * MiB)),
+    0,
+    'they are needed again',
+  )
+})
+
 test('G8: what is collected is given back', async () => {
-  const collect = garbageCollector()
-  assert.ok(collect !== null)
+  const memory = processMemory()
+  assert.ok(memory !== null)
   let garbage: object[] | null = Array.from({ length: 400_000 }, (_, index) => ({ index, more: [index] }))
   const before = process.memoryUsage().heapUsed
   assert.equal(garbage.length, 400_000)
   garbage = null
-  collect()
+  memory.collect()
   while (process.memoryUsage().heapUsed > before - 20 * MiB) await new Promise((resolve) => setImmediate(resolve))
 })
 
