@@ -16,7 +16,7 @@ app.use((_request, response) => {
 })
 
 const httpServer = createHttpServer(app)
-// WebSockets: ws://localhost:3000/collab/my-document for y-websocket, ws://localhost:3000/collab for weft-sync/client.
+// Clients: ws://localhost:3000/collab/my-document for y-websocket, http://localhost:3000/collab for weft-sync/client.
 weft.attach(httpServer)
 
 httpServer.listen(Number(process.argv[2] ?? 3000), '127.0.0.1', () => {
@@ -27,4 +27,6 @@ httpServer.listen(Number(process.argv[2] ?? 3000), '127.0.0.1', () => {
 process.once('SIGTERM', async () => {
   await weft.drain()
   httpServer.close(() => process.exit(0))
+  // Sockets on which nobody has asked anything would keep it open.
+  httpServer.closeAllConnections()
 })

@@ -4,7 +4,8 @@ import { createServer } from '../server/index.js'
 
 const weft = await createServer({ dataDir: process.env['WEFT_DATA'] ?? './data', basePath: '/collab', demo: false })
 
-const app = Fastify()
+// Sockets on which nobody has asked anything would keep it from ending.
+const app = Fastify({ forceCloseConnections: true })
 app.get('/', async () => 'The application.')
 await app.register(async (scope) => {
   // Bodies are for Weft to read.
@@ -16,7 +17,7 @@ await app.register(async (scope) => {
     weft.handle(request.raw, reply.raw)
   })
 })
-// WebSockets: ws://localhost:3000/collab/my-document for y-websocket, ws://localhost:3000/collab for weft-sync/client.
+// Clients: ws://localhost:3000/collab/my-document for y-websocket, http://localhost:3000/collab for weft-sync/client.
 weft.attach(app.server)
 
 console.log(await app.listen({ port: Number(process.argv[2] ?? 3000), host: '127.0.0.1' }))

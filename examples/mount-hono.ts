@@ -14,10 +14,12 @@ app.all('/collab/*', (context) => weft.fetch(context.req.raw, context.env))
 const httpServer = serve({ fetch: app.fetch, port: Number(process.argv[2] ?? 3000), hostname: '127.0.0.1' }, ({ port }) =>
   console.log(`http://127.0.0.1:${port}`),
 ) as Server
-// WebSockets: ws://localhost:3000/collab/my-document for y-websocket, ws://localhost:3000/collab for weft-sync/client.
+// Clients: ws://localhost:3000/collab/my-document for y-websocket, http://localhost:3000/collab for weft-sync/client.
 weft.attach(httpServer)
 
 process.once('SIGTERM', async () => {
   await weft.drain()
   httpServer.close(() => process.exit(0))
+  // Sockets on which nobody has asked anything would keep it open.
+  httpServer.closeAllConnections()
 })

@@ -8,7 +8,8 @@ import { HttpListener } from '../api/listener.js'
 import { createRequestListener } from '../api/request-listener.js'
 import { probePaths, type Readiness } from '../api/routes/probes.js'
 import type { StaticFile } from '../api/routes/static-files.js'
-import { httpTransport } from '../gateway/http-transport.js'
+import { fetchTransport } from '../gateway/fetch-transport.js'
+import { type HttpTransportOptions, httpTransport } from '../gateway/http-transport.js'
 import { answerUpgrades, serveUpgrades } from '../gateway/upgrade.js'
 import { dialects } from './dialects.js'
 import { serverGauges } from './gauges.js'
@@ -39,6 +40,8 @@ export interface HttpFrontOptions {
 export class HttpFront {
   readonly #options: HttpFrontOptions
   readonly #application: Application
+  readonly #connections: (request: IncomingMessage, response: ServerResponse) => boolean
+  readonly #connectionsByFetch: ReturnType<typeof fetchTransport>
   readonly #requestListener: (request: IncomingMessage, response: ServerResponse) => void
   readonly #listener: HttpListener
   /** What is only for those who watch; null where that is with everything else. */
@@ -61,9 +64,11 @@ export class HttpFront {
     const withoutMetrics =
       metricsPort === null ? this.#application : without(this.#application, (request) => pathIn(request) === '/metrics')
     const api = createRequestListener(withoutMetrics, answers)
-    const connections = this.#httpTransport()
+    const transport = this.#transport()
+    this.#connections = httpTransport(transport)
+    this.#connectionsByFetch = fetchTransport(transport)
     this.#requestListener = (request, response) => {
-      if (!connections(request, response)) api(request, response)
+      if (!this.#connections(request, response)) api(request, response)
     }
     this.#listener = new HttpListener(this.#requestListener, (server) => void this.#serveUpgrades(server, 'refused'), idle)
     const portOf = (port: number | null, host: string, isHere: (request: Request) => boolean, elsewhere: string): OwnPort | null => {
@@ -113,7 +118,7 @@ export class HttpFront {
   }
 
   fetch(request: Request, bindings: NodeBindings): Promise<Response> {
-    return this.#application(request, bindings)
+    return this.#connectionsByFetch(request, bindings.incoming) ?? this.#application(request, bindings)
   }
 
   /** `next`, as in Express, is called for what is not under the base path. */
@@ -127,9 +132,9 @@ export class HttpFront {
     }
   }
 
-  /** Serves WebSockets on a server of the program's own. `listens` is told its address, such as `http://127.0.0.1:1234`, once it listens. */
+  /** Serves clients, by WebSockets and over HTTP, on a server of the program's own. `listens` is told its address, such as `http://127.0.0.1:1234`, once it listens. */
   attach(httpServer: HttpServer, listens: (url: string) => void): void {
-    this.#attached.push(this.#serveUpgrades(httpServer, 'ignored'))
+    this.#attached.push(this.#serveUpgrades(httpServer, 'ignored'), answerFirst(httpServer, this.#connections))
     const begin = (): void => {
       const address = httpServer.address()
       if (address === null || typeof address === 'string') return
@@ -157,10 +162,10 @@ export class HttpFront {
     ]
   }
 
-  #httpTransport(): (request: IncomingMessage, response: ServerResponse) => boolean {
+  #transport(): HttpTransportOptions {
     const { base, live, node } = this.#options
     const { basePath, transports } = live.current
-    return httpTransport({
+    return {
       ...base,
       node,
       dialects,
@@ -169,7 +174,7 @@ export class HttpFront {
       trustedProxies: live.trustedProxies,
       refusalOf: (visit, request) => base.access.refusalOf(visit, request),
       refused: (address, code) => this.#options.notes.refused({ act: 'connection', code, user: null, address, documentId: null }),
-    })
+    }
   }
 
   #serveUpgrades(server: HttpServer, others: 'refused' | 'ignored'): () => void {
@@ -190,6 +195,25 @@ export class HttpFront {
       refused: (address, code) => this.#options.notes.refused({ act: 'connection', code, user: null, address, documentId: null }),
       others,
     })
+  }
+}
+
+/**
+ * Lets `answers` see each request before whatever else listens on the server, before or after: that would read its body, or answer that there is nothing. The returned
+ * function takes it off again.
+ */
+function answerFirst(server: HttpServer, answers: (request: IncomingMessage, response: ServerResponse) => boolean): () => void {
+  const before = server.emit as (event: string, ...values: unknown[]) => boolean
+  let isOn = true
+  const emit = (event: string, ...values: unknown[]): boolean => {
+    const [request, response] = values as [IncomingMessage, ServerResponse]
+    return (isOn && event === 'request' && answers(request, response)) || before.call(server, event, ...values)
+  }
+  server.emit = emit as typeof server.emit
+  return () => {
+    isOn = false
+    // Somebody else may have put another in its place since.
+    if (server.emit === (emit as typeof server.emit)) server.emit = before as typeof server.emit
   }
 }
 

@@ -59,8 +59,8 @@ export interface WeftServer {
    */
   asClient(identity?: LocalIdentity): { readonly WebSocket: WebSocketConstructor; readonly token: string }
   /**
-   * Serves WebSockets under the base path on a server of the program's own; other upgrades are left alone. Its requests are for `handle` or `fetch`. A node of a cluster
-   * begins to serve once that server listens.
+   * Serves clients under the base path on a server of the program's own, by WebSockets and over HTTP; other upgrades and requests are left alone, and those of the API are
+   * for `handle` or `fetch`. A node of a cluster begins to serve once that server listens.
    */
   attach(httpServer: HttpServer): void
   /** Answers a request of node:http; `next`, as in Express, is called for what is not under the base path. */

@@ -1,7 +1,7 @@
 // Connections over HTTP: a client that no WebSocket reaches opens one with a POST, receives by server-sent events or long polls, and sends with POSTs.
 //
 // It is admitted, authenticated and bounded as a WebSocket is; a request that reaches another node than the connection's is passed on to that one.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { behindBasePath } from '../../core/document-path.js'
@@ -17,7 +17,7 @@ import type { Visit } from '../access/visit.js'
 import { answer, contentTypes, type HttpExchange, type HttpReply, type HttpRequest, refuse } from '../transport/http/exchange.js'
 import { type HttpSockets, homeOf } from '../transport/http/http-sockets.js'
 import { NodeHttpReply } from '../transport/http/node-http-reply.js'
-import { readBody } from '../transport/http/request-body.js'
+import { type BodyOptions, readBody } from '../transport/http/request-body.js'
 import { admissionRefusal } from './admission.js'
 import { type Arrival, chooseDialect, type Dialect } from './dialect.js'
 import type { Gateway } from './gateway.js'
@@ -48,9 +48,30 @@ export interface HttpTransportOptions {
   readonly logger: Logger
   readonly basePath: string
   readonly trustedProxies: TrustedProxies
-  readonly refusalOf: (visit: Visit, request: IncomingMessage) => WeftError | null
+  readonly refusalOf: (visit: Visit, request: IncomingMessage | undefined) => WeftError | null
   /** Told of each client that is refused before it is connected, by a word for why. Default: nobody is. */
   readonly refused?: (address: string | null, code: string) => void
+}
+
+/** A request, as node:http or a fetch handler has it. */
+export interface TransportRequest {
+  readonly method: string | undefined
+  /** By their names in lower case. */
+  readonly headers: IncomingHttpHeaders
+  /** The request of node:http that it came by; undefined where whoever calls the fetch handler answers for who asks. */
+  readonly incoming: IncomingMessage | undefined
+  body(options: BodyOptions): Promise<Uint8Array | 'too-large' | null>
+}
+
+/** How it is answered. */
+export interface TransportReply extends HttpReply {
+  /** No page may read the answer. */
+  hideFromPages(): void
+  retryAfter(seconds: number): void
+  /** Nothing more is read from its connection. */
+  closeAfter(): void
+  /** Runs `run` when the answer has ended, or whoever asked has gone. */
+  whenOver(run: () => void): void
 }
 
 const actions: ReadonlyMap<string, { readonly method: 'GET' | 'POST'; readonly action: HttpRequest['action'] }> = new Map([
@@ -65,35 +86,47 @@ const noParameters = new URLSearchParams()
 
 /** Answers what it serves of an HTTP server's requests; false for what is somebody else's. */
 export function httpTransport(options: HttpTransportOptions): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const { basePath } = options
-  return (request, response) => {
-    const target = behindBasePath(request.url ?? '/', basePath)
-    const path = target?.split('?', 1)[0] ?? ''
-    if (target === null || (path !== connectionsPath && !path.startsWith(`${connectionsPath}/`))) return false
-    const reply = new NodeHttpReply(response, corsHeaders(request))
-    serve(options, request, target, path.slice(connectionsPath.length), reply).catch((thrown) => {
-      const error = asWeftError(thrown)
-      options.logger[error.logLevel]({ err: thrown }, 'a request of a connection over HTTP failed')
-      refuse(reply, error.code === 'malformed' ? 400 : 500, error.code, error.message)
-    })
+  return (incoming, response) => {
+    const target = transportTarget(options, incoming.url ?? '/')
+    if (target === null) return false
+    const { method, headers } = incoming
+    const request = { method, headers, incoming, body: (bodyOptions: BodyOptions) => readBody(incoming, bodyOptions) }
+    void serveTransport(options, request, target, new NodeHttpReply(response, corsHeaders(headers)))
     return true
   }
 }
 
-async function serve(
+/** The path behind the base path, with the query, of a request for a connection over HTTP; null for what is somebody else's. */
+export function transportTarget({ basePath }: HttpTransportOptions, url: string): string | null {
+  const target = behindBasePath(url, basePath)
+  const path = target?.split('?', 1)[0] ?? ''
+  return path === connectionsPath || path.startsWith(`${connectionsPath}/`) ? target : null
+}
+
+/** Answers it, at once or when there is something to say. Never rejects. */
+export async function serveTransport(
   options: HttpTransportOptions,
-  request: IncomingMessage,
+  request: TransportRequest,
   target: string,
-  rest: string,
-  reply: NodeHttpReply,
+  reply: TransportReply,
 ): Promise<void> {
+  try {
+    await serve(options, request, target, reply)
+  } catch (thrown) {
+    const error = asWeftError(thrown)
+    options.logger[error.logLevel]({ err: thrown }, 'a request of a connection over HTTP failed')
+    refuse(reply, error.code === 'malformed' ? 400 : 500, error.code, error.message)
+  }
+}
+
+async function serve(options: HttpTransportOptions, request: TransportRequest, target: string, reply: TransportReply): Promise<void> {
   const { counters, logger, refusalOf } = options
   const visit: Visit = { ...arrivalOf(options, request, target), parameters: noParameters }
-  const outsider = refusalOf(visit, request)
+  const outsider = refusalOf(visit, request.incoming)
   if (outsider !== null) {
     counters.add('connections_refused')
     options.refused?.(visit.address, outsider.code)
-    logger.warn({ address: request.socket.remoteAddress, origin: request.headers.origin }, outsider.message)
+    logger.warn({ address: request.incoming?.socket.remoteAddress, origin: request.headers.origin }, outsider.message)
     // Without the headers that would let that page read it.
     reply.hideFromPages()
     refuse(reply, 403, 'forbidden', outsider.message)
@@ -103,6 +136,7 @@ async function serve(
     answer(reply, 204, contentTypes.none)
     return
   }
+  const rest = target.split('?', 1)[0]?.slice(connectionsPath.length) ?? ''
   if (rest === '') {
     if (request.method === 'POST') open(options, request, target, reply)
     else refuse(reply, 405, 'method-not-allowed', 'Only POST is answered here.')
@@ -124,7 +158,7 @@ interface Refusal {
 }
 
 /** A new connection, always of this node. Answers 201 with its id. */
-function open(options: HttpTransportOptions, request: IncomingMessage, target: string, reply: NodeHttpReply): void {
+function open(options: HttpTransportOptions, request: TransportRequest, target: string, reply: TransportReply): void {
   const { counters, limits, random } = options
   const { dialect, ...arrival } = arrivalOf(options, request, target)
   const no = ({ status, code, detail, retryAfterS, noted }: Refusal): void => {
@@ -156,7 +190,7 @@ function open(options: HttpTransportOptions, request: IncomingMessage, target: s
 }
 
 /** Why nobody could be let in like this, whoever it is. */
-function misfitOf({ dialects, transports }: HttpTransportOptions, request: IncomingMessage, protocols: readonly string[]): Refusal | null {
+function misfitOf({ dialects, transports }: HttpTransportOptions, request: TransportRequest, protocols: readonly string[]): Refusal | null {
   const transport = downTransports.find((name) => name === request.headers[httpHeaders.transport])
   if (transport === undefined)
     return { status: 400, code: 'malformed', detail: `Say how you receive, with ${httpHeaders.transport}: ${downTransports.join(' or ')}.` }
@@ -179,9 +213,9 @@ function misfitOf({ dialects, transports }: HttpTransportOptions, request: Incom
 
 async function pass(
   options: HttpTransportOptions,
-  request: IncomingMessage,
+  request: TransportRequest,
   action: HttpRequest['action'],
-  reply: NodeHttpReply,
+  reply: TransportReply,
 ): Promise<void> {
   const { counters, limits, budget, clock } = options
   const connection = headerOf(request, httpHeaders.connection)
@@ -196,7 +230,7 @@ async function pass(
   const charge = new MemoryCharge(budget.account('received'))
   reply.whenOver(() => charge.set(0))
   const bytesMax = limits.messageBytesMax + recordOverheadBytes
-  const body = request.method === 'POST' ? await readBody(request, { clock, bytesMax, progressMsMax: limits.pingPeriodMs, charge }) : noBody
+  const body = request.method === 'POST' ? await request.body({ clock, bytesMax, progressMsMax: limits.pingPeriodMs, charge }) : noBody
   if (body === null) return
   if (body === 'too-large') {
     reply.closeAfter()
@@ -214,7 +248,7 @@ async function pass(
 
 function arrivalOf(
   { dialects, trustedProxies }: HttpTransportOptions,
-  request: IncomingMessage,
+  request: TransportRequest,
   target: string,
 ): Omit<Arrival, 'dialect'> & { readonly dialect: Dialect | null } {
   const protocols = offeredProtocols(request.headers[httpHeaders.protocols] as string | undefined)
@@ -223,14 +257,14 @@ function arrivalOf(
     dialect: chosen?.speaker === 'client' ? chosen : null,
     target,
     origin: request.headers.origin ?? null,
-    address: clientAddressOf(request, trustedProxies),
+    address: request.incoming === undefined ? null : clientAddressOf(request.incoming, trustedProxies),
     protocols,
     headers: request.headers,
   }
 }
 
 /** A page that may open a WebSocket may do the same here; its cookies count, or do not, as they would there (X6). */
-function corsHeaders({ headers }: IncomingMessage): Readonly<Record<string, string>> {
+export function corsHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
   const { origin } = headers
   if (origin === undefined) return { Vary: 'Origin' }
   const allowed = ['Authorization', 'Content-Type', ...Object.values(httpHeaders)].join(', ')
@@ -244,12 +278,12 @@ function corsHeaders({ headers }: IncomingMessage): Readonly<Record<string, stri
   }
 }
 
-function headerOf(request: IncomingMessage, name: string): string {
+function headerOf(request: TransportRequest, name: string): string {
   const value = request.headers[name]
   return typeof value === 'string' ? value : ''
 }
 
-function numberOf(request: IncomingMessage, name: string): number {
+function numberOf(request: TransportRequest, name: string): number {
   const text = headerOf(request, name)
   if (!/^\d{1,15}$/.test(text)) throw asMalformed(name)
   return Number(text)

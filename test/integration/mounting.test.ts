@@ -9,6 +9,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { getRequestListener } from '@hono/node-server'
 import WebSocket, { WebSocketServer } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
@@ -16,6 +17,7 @@ import { connect } from '../../client/index.js'
 import { systemClock } from '../../core/clock.js'
 import { silentLogger } from '../../core/log.js'
 import { MemoryStore } from '../../persistence/index.js'
+import { httpHeaders } from '../../protocol/http-frames.js'
 import { createServer } from '../../server/index.js'
 import { until } from '../helpers/until.js'
 
@@ -50,6 +52,18 @@ for (const framework of ['express', 'fastify', 'hono']) {
     ours.getText('body').insert(0, 'hello')
     await session.saved()
     await until(() => theirs.getText('body').toString() === 'hello', 'the stock provider has it')
+    for (const transport of ['sse', 'poll'] as const) {
+      const withoutWebSocket = connect(`${url}/collab`, { logger: silentLogger, transports: [transport] })
+      const doc = new Y.Doc()
+      const late = withoutWebSocket.open('notes/today', doc)
+      await late.synced
+      assert.equal(doc.getText('body').toString(), 'hello', transport)
+      doc.getMap('by').set(transport, true)
+      await late.saved()
+      await until(() => theirs.getMap('by').get(transport) === true, 'what is typed over HTTP is seen')
+      await withoutWebSocket.close()
+      doc.destroy()
+    }
 
     const edit = await fetch(`${url}/collab/api/v1/documents/notes%2Ftoday/updates`, {
       method: 'POST',
@@ -78,7 +92,8 @@ test("WebSockets of the application's own are left alone, and what was attached 
     demo: false,
     logger: silentLogger,
   })
-  const httpServer = createHttpServer((request, response) => weft.handle(request, response, () => response.end('mine')))
+  // It knows nothing of Weft, and reads all bodies.
+  const httpServer = createHttpServer((request, response) => request.resume().once('end', () => response.end('mine')))
   const own = new WebSocketServer({ noServer: true })
   httpServer.on('upgrade', (request, stream, head) => {
     if (request.url === '/mine') own.handleUpgrade(request, stream, head, (socket) => socket.send('from the application'))
@@ -86,7 +101,10 @@ test("WebSockets of the application's own are left alone, and what was attached 
   weft.attach(httpServer)
   httpServer.listen(0, '127.0.0.1')
   await once(httpServer, 'listening')
-  context.after(() => httpServer.close())
+  context.after(() => {
+    httpServer.close()
+    httpServer.closeAllConnections()
+  })
   const { port } = httpServer.address() as AddressInfo
   const mine = new WebSocket(`ws://127.0.0.1:${port}/mine`)
   assert.equal(String((await once(mine, 'message'))[0]), 'from the application')
@@ -96,9 +114,100 @@ test("WebSockets of the application's own are left alone, and what was attached 
   const doc = new Y.Doc()
   const session = connection.open('notes', doc)
   await session.synced
-  await connection.close()
+  const overHttp = (['sse', 'poll'] as const).map((transport) =>
+    connect(`http://127.0.0.1:${port}/collab`, { logger: silentLogger, transports: [transport] }),
+  )
+  // Who listens later does not see them either.
+  const seen: (string | undefined)[] = []
+  httpServer.on('request', ({ url }) => seen.push(url))
+  for (const [index, other] of overHttp.entries()) {
+    const theirs = new Y.Doc()
+    const open = other.open('notes', theirs)
+    await open.synced
+    theirs.getMap('by').set(`${index}`, true)
+    await open.saved()
+    await until(() => doc.getMap('by').get(`${index}`) === true, 'what is typed over HTTP is seen')
+    doc.getMap('to').set(`${index}`, true)
+    await until(() => theirs.getMap('to').get(`${index}`) === true, 'it sees what others type')
+  }
+  assert.deepEqual(seen, [])
+  await Promise.all([connection, ...overHttp].map((one) => one.close()))
   const listeners = httpServer.listenerCount('upgrade')
   await weft.close()
   assert.equal(httpServer.listenerCount('upgrade'), listeners - 1)
+  const answer = await fetch(`http://127.0.0.1:${port}/collab/api/v1/connections`, { method: 'POST' })
+  assert.equal(await answer.text(), 'mine')
   doc.destroy()
+})
+
+test('the fetch handler serves clients over HTTP, as streams: called in the process, and by a server that knows requests and responses alone', async (context) => {
+  const weft = await createServer({
+    store: new MemoryStore({ clock: systemClock }),
+    basePath: '/collab',
+    demo: false,
+    logger: silentLogger,
+  })
+  await weft.ready
+  context.after(() => weft.close())
+  const httpServer = createHttpServer(getRequestListener((request) => weft.fetch(request)))
+  httpServer.listen(0, '127.0.0.1')
+  await once(httpServer, 'listening')
+  context.after(() => {
+    httpServer.close()
+    httpServer.closeAllConnections()
+  })
+  const asked: Request[] = []
+  const inProcess: typeof fetch = (input, init) => {
+    const request = new Request(input, init)
+    asked.push(request)
+    return weft.fetch(request)
+  }
+  const here = `http://127.0.0.1:${(httpServer.address() as AddressInfo).port}/collab`
+  const options = { logger: silentLogger }
+  const connections = (['sse', 'poll'] as const).flatMap((transport) => [
+    connect(here, { ...options, transports: [transport] }),
+    connect('http://in.process/collab', { ...options, transports: [transport], fetch: inProcess }),
+  ])
+  const sessions = connections.map((connection) => connection.open('notes', new Y.Doc()))
+  for (const [index, session] of sessions.entries()) {
+    await session.synced
+    session.doc.getArray('words').push([index])
+    session.awareness.setLocalState({ name: index })
+    await session.saved()
+  }
+  const isEverywhere = (holds: (session: (typeof sessions)[number]) => boolean): Promise<unknown> =>
+    until(() => sessions.every(holds), 'it is everywhere')
+  await isEverywhere(({ doc }) => doc.getArray('words').length === 4)
+  await isEverywhere(({ awareness }) => awareness.getStates().size === 4)
+
+  // What is larger than the limit is not read to its end.
+  const opened = await weft.fetch(
+    new Request('http://in.process/collab/api/v1/connections', {
+      method: 'POST',
+      headers: { [httpHeaders.transport]: 'poll', [httpHeaders.protocols]: 'weft.1' },
+    }),
+  )
+  const { connection } = (await opened.json()) as { readonly connection: string }
+  let pulled = 0
+  const endless = new ReadableStream({
+    pull: (stream) => {
+      pulled += 1
+      stream.enqueue(new Uint8Array(1024 * 1024))
+    },
+  })
+  const headers = { [httpHeaders.connection]: connection, [httpHeaders.after]: '0', [httpHeaders.first]: '1' }
+  const message = { method: 'POST', headers, body: endless, duplex: 'half' }
+  const answer = await weft.fetch(new Request('http://in.process/collab/api/v1/connections/messages', message))
+  assert.equal(answer.status, 413)
+  assert.ok(pulled < 30, `${pulled} MiB were read`)
+  const goodbye = await weft.fetch(new Request('http://in.process/collab/api/v1/connections/close', { method: 'POST', headers }))
+  assert.equal(goodbye.ok, true)
+
+  // Whoever goes is gone, by a goodbye and without one.
+  const [first, second, ...others] = sessions
+  await first?.close()
+  await until(() => others.every(({ awareness }) => !awareness.getStates().has(first?.doc.clientID ?? 0)), 'the first is gone')
+  assert.ok(asked.some(({ url }) => url.endsWith('/events')) && second !== undefined)
+  await Promise.all(connections.map((one) => one.close()))
+  for (const { doc } of sessions) doc.destroy()
 })

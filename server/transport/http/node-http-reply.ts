@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { HttpReply } from './exchange.js'
 
-const headers = {
+export const replyHeaders = {
   // Nobody on the way may keep, change or hold back what is streamed; nginx and others look at the second one.
   'Cache-Control': 'no-store, no-transform',
   'X-Accel-Buffering': 'no',
@@ -43,7 +43,7 @@ export class NodeHttpReply implements HttpReply {
 
   begin(status: number, contentType: string): void {
     if (this.#response.headersSent || this.#response.destroyed) return
-    this.#response.writeHead(status, { ...headers, ...this.#headers, ...(contentType === '' ? {} : { 'Content-Type': contentType }) })
+    this.#response.writeHead(status, { ...replyHeaders, ...this.#headers, ...(contentType === '' ? {} : { 'Content-Type': contentType }) })
     if (contentType.startsWith('text/event-stream')) this.#response.flushHeaders()
   }
 

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../../../core/clock.js'
 import type { MemoryCharge } from '../../../core/memory-budget.js'
 
 /** A body of which less comes in one period of the heartbeat is not waited for. */
-const PROGRESS_BYTES_MIN = 4 * 1024
+export const PROGRESS_BYTES_MIN = 4 * 1024
 
 export interface BodyOptions {
   readonly clock: Clock
