@@ -11,6 +11,8 @@ import { boundIdleSockets } from './idle-sockets.js'
  */
 const HEADERS_MS_MAX = 10_000
 const REQUEST_MS_MAX = 3_600_000
+/** How often it is looked who is past these. */
+const LOOK_MS = 5_000
 
 export class HttpListener {
   readonly #server: Server
@@ -21,7 +23,8 @@ export class HttpListener {
     prepare: (server: Server) => void,
     options: { readonly clock: Clock; readonly idleSocketsMax: number },
   ) {
-    this.#server = createServer({ headersTimeout: HEADERS_MS_MAX, requestTimeout: REQUEST_MS_MAX }, handle)
+    const bounds = { headersTimeout: HEADERS_MS_MAX, requestTimeout: REQUEST_MS_MAX, connectionsCheckingInterval: LOOK_MS }
+    this.#server = createServer(bounds, handle)
     boundIdleSockets(this.#server, options)
     prepare(this.#server)
   }

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import WebSocket from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { systemClock } from '../../core/clock.js'
 import { encodeAwareness } from '../../protocol/awareness.js'
 import { weftSubprotocol } from '../../protocol/dialects/weft.js'
 import { type LocalServer, startLocalServer } from '../helpers/local-server.js'
@@ -318,6 +319,67 @@ describe('bad input', () => {
       await bystanderIsWell()
     })
   }
+
+  const tooLong = (ms: number): Promise<'too long'> => new Promise((resolve) => void systemClock.after(ms, () => resolve('too long')))
+
+  /** Sends the same bytes again and again until the server takes no more; answers how many went, what lies in the system's buffers counted. */
+  async function flood(
+    bytes: Uint8Array,
+    bytesMax: number,
+    manner: 'reads' | 'reads nothing',
+  ): Promise<{ readonly taken: number; readonly closed: boolean }> {
+    const socket = connectTcp(local.port, '127.0.0.1')
+    let closed = false
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      closed = true
+    })
+    socket.write(upgradeRequest)
+    await new Promise((resolve) => socket.once('data', resolve))
+    if (manner === 'reads') socket.resume()
+    else socket.pause()
+    let written = 0
+    for (let stuck = false; !stuck && !closed && written < bytesMax; written += bytes.length) {
+      if (socket.write(bytes)) continue
+      const drained = new Promise<'drained'>((resolve) => socket.once('drain', () => resolve('drained')))
+      const over = new Promise<'closed'>((resolve) => socket.once('close', () => resolve('closed')))
+      stuck = (await Promise.race([drained, over, tooLong(1_500)])) === 'too long'
+    }
+    const taken = written - socket.writableLength
+    socket.destroy()
+    return { taken, closed }
+  }
+
+  test('G2: pings whose answers nobody reads are not taken without end, and neither are fragments of a message that never ends', async () => {
+    const masked = (first: number, payload: number): Buffer =>
+      Buffer.concat([Buffer.of(first, 0x80 | payload, 0, 0, 0, 0), Buffer.alloc(payload, 97)])
+    const pings = await flood(Buffer.concat(Array.from({ length: 500 }, () => masked(0x89, 125))), 200_000_000, 'reads nothing')
+    assert.ok(pings.taken < 32_000_000, `${pings.taken} bytes of pings were taken`)
+    await bystanderIsWell()
+    // The first one begins the message, and each after it says that more is to come.
+    const fragments = Buffer.concat([masked(0x02, 1), ...Array.from({ length: 999 }, () => masked(0x00, 1))])
+    const message = Buffer.concat([fragments, ...Array.from({ length: 40 }, () => fragments.subarray(7))])
+    const endless = await flood(message, 200_000_000, 'reads')
+    assert.ok(endless.closed && endless.taken < 32_000_000, `${endless.taken} bytes of fragments were taken`)
+    await bystanderIsWell()
+  })
+
+  test('G1: a head of a request that is larger than 16 KiB is answered with 431, whatever it asks for', async () => {
+    for (const head of [upgradeRequest.replace(/\r\n\r\n$/, '\r\n'), 'GET /api/v1/documents HTTP/1.1\r\nHost: 127.0.0.1\r\n']) {
+      const socket = connectTcp(local.port, '127.0.0.1')
+      let said = ''
+      socket.on('error', () => {})
+      socket.on('data', (bytes: Buffer) => {
+        said += bytes.toString('latin1')
+      })
+      const closed = new Promise((resolve) => socket.once('close', resolve))
+      socket.write(head)
+      for (let count = 0; count < 1_000; count++) socket.write(`X-${count}: ${'a'.repeat(1_000)}\r\n`)
+      await closed
+      assert.match(said, /^HTTP\/1\.1 431 /)
+      await bystanderIsWell()
+    }
+  })
 
   test('G5: bytes that are not WebSocket frames drop that connection only', async () => {
     const socket = connectTcp(local.port, '127.0.0.1')
