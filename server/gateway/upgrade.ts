@@ -157,12 +157,16 @@ export function answerUpgrades(httpServer: Server): void {
   httpServer.on('upgrade', (request, stream) => ignoreUpgrade(httpServer, request, stream))
 }
 
+/** Of a message. Clients send larger messages in pieces of 8 KiB and more; taking thousands of pieces of a few bytes apart would hold everybody up. */
+const FRAGMENTS_MAX = 2_048
+
 function webSocketServer(maxPayload: number, handleProtocols: (offered: Set<string>) => string | false): WebSocketServer {
   return new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload,
+    maxFragments: FRAGMENTS_MAX,
     // Asked only if the client offers any.
     handleProtocols,
     WebSocket: ExplainingWebSocket,

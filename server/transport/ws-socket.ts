@@ -12,8 +12,9 @@ const IN_FLIGHT_BYTES = 2 * FRAGMENT_BYTES
 /** Up to here a message is copied behind its frame header, so that it leaves as one buffer. */
 const COPIED_BYTES_MAX = 16 * 1024
 const CLOSE_REASON_BYTES_MAX = 123
-/** Read and dropped of a message that is too large. */
-const DRAINED_BYTES_MAX = 32 * 1024 * 1024
+/** Read and dropped of a message that is too large, and behind what is no frame. */
+const DRAINED_TOO_LARGE_BYTES_MAX = 32 * 1024 * 1024
+const DRAINED_NO_FRAME_BYTES_MAX = 1024 * 1024
 const MARK_BYTES = 4
 const MARK_END = 2 ** 32
 /** Why `ws` closes a socket by itself, by close code (RFC 6455, 7.4.1). */
@@ -77,9 +78,9 @@ export class WsSocket implements Socket {
     ws.on('close', (code) => events.closed(code))
     // Every error is followed by `close`, which is what the connection acts on.
     ws.on('error', (error) => {
-      if (!isTooLarge(error)) return
-      events.tooLarge?.()
-      this.#drainAfterTooLarge()
+      const isLarge = isTooLarge(error)
+      if (isLarge) events.tooLarge?.()
+      this.#drain(isLarge ? DRAINED_TOO_LARGE_BYTES_MAX : DRAINED_NO_FRAME_BYTES_MAX)
     })
   }
 
@@ -160,11 +161,11 @@ export class WsSocket implements Socket {
    * Reads and drops some of what still comes, so that our close frame is read before the connection is reset; what comes after that stays
    * in the network.
    */
-  #drainAfterTooLarge(): void {
+  #drain(bytesMax: number): void {
     let bytes = 0
     this.#stream.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes > DRAINED_BYTES_MAX) this.#stream.pause()
+      if (bytes > bytesMax) this.#stream.pause()
     })
   }
 
