@@ -364,7 +364,7 @@ describe('bad input', () => {
     await bystanderIsWell()
   })
 
-  test('G1: a head of a request that is larger than 16 KiB is answered with 431, whatever it asks for', async () => {
+  test('a head of a request that is larger than 16 KiB is answered with 431, whatever it asks for', async () => {
     for (const head of [upgradeRequest.replace(/\r\n\r\n$/, '\r\n'), 'GET /api/v1/documents HTTP/1.1\r\nHost: 127.0.0.1\r\n']) {
       const socket = connectTcp(local.port, '127.0.0.1')
       let said = ''

@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert'
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { parser } from '@prometheus-io/lezer-promql'
 import { parse } from 'yaml'
 import * as Y from 'yjs'
 import { connect } from '../../client/index.js'
@@ -61,6 +62,18 @@ async function scrape(url: string): Promise<{ readonly text: string; value(line:
 function seriesIn(expression: string): readonly string[] {
   const bare = expression.replace(/\{[^}]*\}|\[[^\]]*\]|"[^"]*"|\bby \([^)]*\)/g, ' ')
   return [...bare.matchAll(/\b(?:weft|process|nodejs)_\w+/g)].map(([name]) => name)
+}
+
+/** What is not PromQL in an expression, as Prometheus' own grammar has it. `$__rate_interval` and the like are Grafana's. */
+function errorsIn(expression: string): readonly string[] {
+  const bare = expression.replaceAll(/\$__\w+/g, '5m').replaceAll(/\$\w+/g, 'some')
+  const errors: string[] = []
+  parser.parse(bare).iterate({
+    enter: ({ type, from, to }) => {
+      if (type.isError) errors.push(`${bare.slice(0, from)}»${bare.slice(from, to)}`)
+    },
+  })
+  return errors
 }
 
 test('distributions and counters say what happened, refusals by their reason', async (context) => {
@@ -178,14 +191,16 @@ test('the dashboard and the alerts are what Grafana and Prometheus take, and the
         places.add(`${column}:${row}`)
       }
     assert.ok(type === 'row' || targets.length > 0, `${title} asks for something`)
-    for (const { expr } of targets) assert.equal(expr.split('(').length, expr.split(')').length, `${title}: ${expr}`)
+    for (const { expr } of targets) assert.deepEqual(errorsIn(expr), [], `${title}: ${expr}`)
   }
+  // The check sees what it is for.
+  for (const wrong of ['rate(weft_x[5m]', 'weft_x[5m', 'sum by le (weft_x)', 'weft_x > ']) assert.notDeepEqual(errorsIn(wrong), [], wrong)
   const { groups } = parse(file('docker/prometheus/alerts.yml')) as {
     readonly groups: readonly { readonly rules: readonly AlertRule[] }[]
   }
   for (const { alert, expr, for: lasting = '0s', labels, annotations } of groups.flatMap(({ rules }) => rules)) {
     assert.match(alert, /^Weft[A-Z]\w+$/)
-    assert.equal(expr.split('(').length, expr.split(')').length, `${alert}: ${expr}`)
+    assert.deepEqual(errorsIn(expr), [], `${alert}: ${expr}`)
     assert.match(lasting, /^\d+[smh]$/)
     assert.ok(['page', 'ticket'].includes(labels.severity), `${alert} says how urgent it is`)
     assert.ok(annotations.summary.length > 0, `${alert} says what happened`)
