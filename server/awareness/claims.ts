@@ -4,12 +4,16 @@
 import type { Clock } from '../../core/clock.js'
 import { LazyMap } from '../../core/lazy-collections.js'
 import type { Logger } from '../../core/log.js'
+import { isSameOrigin } from './bus.js'
 import type { Binding, Speaker } from './record.js'
+
+/** The session or the node that claims. */
+export type Claimant = Exclude<Binding, { readonly kind: 'none' }>
 
 /** A newer state for an id that is bound to another session, kept aside. */
 export interface Claim {
-  /** The session or the node that claims: what the id is bound to if the claim wins. */
-  readonly claimant: Exclude<Binding, { readonly kind: 'none' }>
+  /** What the id is bound to if the claim wins. */
+  readonly claimant: Claimant
   readonly clientId: number
   readonly clock: number
   readonly state: Uint8Array
@@ -63,10 +67,18 @@ export class Claims {
     return dispute?.kind === 'probing' ? dispute.claim : null
   }
 
-  /** A session left: its claims are void. */
-  withdraw(claimant: Speaker): void {
-    for (const dispute of this.#disputes.values()) {
-      if (dispute.kind === 'probing' && claimedBy(dispute.claim) === claimant) dispute.claim = null
+  /** The claimant says that the client is gone: what it claimed at this clock or before is void. */
+  retract(clientId: number, claimant: Claimant, clock: number): void {
+    const dispute = this.#disputes.get(clientId)
+    if (dispute?.kind !== 'probing' || dispute.claim === null || dispute.claim.clock > clock) return
+    if (isSameClaimant(dispute.claim.claimant, claimant)) dispute.claim = null
+  }
+
+  /** A session left, or a node: its claims are void. Of a node that has said all that it has, those of `said` stay. */
+  withdraw(claimant: Claimant, said: ReadonlySet<number> | null = null): void {
+    for (const [clientId, dispute] of this.#disputes) {
+      if (dispute.kind !== 'probing' || dispute.claim === null || said?.has(clientId) === true) continue
+      if (isSameClaimant(dispute.claim.claimant, claimant)) dispute.claim = null
     }
   }
 
@@ -104,6 +116,11 @@ export class Claims {
   }
 }
 
-function claimedBy(claim: Claim | null): Speaker | null {
-  return claim?.claimant.kind === 'session' ? claim.claimant.session : null
+function isSameClaimant(one: Claimant, other: Claimant): boolean {
+  if (one.kind === 'session') return other.kind === 'session' && one.session === other.session
+  return other.kind === 'remote' && isSameOrigin(one.origin, other.origin)
+}
+
+function claimedBy({ claimant }: Claim): Speaker | null {
+  return claimant.kind === 'session' ? claimant.session : null
 }

@@ -107,7 +107,7 @@ export class DocumentAwareness {
 
   leave(session: Speaker): void {
     if (!this.#sessions.delete(session)) return
-    this.#claims.withdraw(session)
+    this.#claims.withdraw({ kind: 'session', session, takenFrom: null })
     for (const clientId of session.clientIds) {
       const record = this.#table.get(clientId)
       if (record === undefined) continue
@@ -231,7 +231,10 @@ export class DocumentAwareness {
     const bound = record !== undefined && isBoundTo(record, session)
     if (isRemovalState(bytes, stateStart, stateEnd)) {
       if (bound) this.#table.change(record, clock, null, bindingAfterRemoval(record), true)
-      else counters.add('awareness_entries_foreign')
+      else {
+        counters.add('awareness_entries_foreign')
+        this.#claims.retract(clientId, { kind: 'session', session, takenFrom: null }, clock)
+      }
       return
     }
     // A copy, so that a small state does not keep the message it came in alive.

@@ -39,12 +39,14 @@ export class RemoteStates implements AwarenessSubscriber {
 
   fullStates(origin: Origin, update: Uint8Array): void {
     const said = this.#take(origin, update)
+    this.#options.claims.withdraw({ kind: 'remote', origin }, said)
     for (const record of this.#options.table.live()) {
       if (!said.has(record.clientId) && isHeldTo(record, origin)) this.#options.table.presumeGone(record)
     }
   }
 
   gone(origin: Origin): void {
+    this.#options.claims.withdraw({ kind: 'remote', origin })
     for (const record of this.#options.table.live()) if (isHeldTo(record, origin)) this.#options.table.presumeGone(record)
   }
 
@@ -93,6 +95,7 @@ export class RemoteStates implements AwarenessSubscriber {
     if (record === undefined) return
     switch (record.binding.kind) {
       case 'session':
+        this.#options.claims.retract(clientId, { kind: 'remote', origin }, clock)
         // Not theirs to remove. But others may have believed it, or know the client from before, at a clock that it has not reached again.
         if (clock >= record.clock) tellRemoved(record.binding.session, clientId, clock)
         return

@@ -45,6 +45,11 @@ export class Fleet {
     return this.#nodes
   }
 
+  /** The processes that may own shards: a node that fails while it is taken away is started again, as by whatever watches over it, and is back. */
+  get boots(): ReadonlySet<string> {
+    return new Set([...this.#nodes, ...this.#left].flatMap(({ state, boot }) => (state === 'up' && boot !== null ? [boot] : [])))
+  }
+
   /** How long nothing has happened that moves ownership. */
   get undisturbedMs(): number {
     const { time, database } = this.#options

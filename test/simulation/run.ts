@@ -9,8 +9,6 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '200' },
     cluster: { type: 'boolean', default: false },
-    /** Of a cluster: clients of a node that was cut off in the middle of a hand-over must get their edits saved meanwhile, too. */
-    strict: { type: 'boolean', default: false },
     /** No seed is begun after so many seconds. */
     seconds: { type: 'string', default: 'Infinity' },
   },
@@ -18,8 +16,8 @@ const { values } = parseArgs({
 const first = Number(values.seed)
 const count = Number(values.seeds)
 const secondsMax = Number(values.seconds)
-const run = (seed: number) => (values.cluster ? ClusterWorld.run(seed, 'none', null, values.strict) : World.run(seed))
-const command = `node dist/test/simulation/run.js ${values.cluster ? '--cluster ' : ''}${values.strict ? '--strict ' : ''}--seed`
+const run = (seed: number) => (values.cluster ? ClusterWorld.run(seed) : World.run(seed))
+const command = `node dist/test/simulation/run.js ${values.cluster ? '--cluster ' : ''}--seed`
 const totals = new Map<string, number>()
 const failures: number[] = []
 const startedMs = performance.now()

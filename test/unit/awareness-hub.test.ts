@@ -227,6 +227,19 @@ test('a claim is granted when the old session ends before its probe is answered,
   assert.deepEqual(present(), [[1, { at: 6 }]])
 })
 
+test('A4: a claim whose client says that it is gone shows nobody when the old session ends', async () => {
+  const { clock, session, present } = setUp()
+  const old = session()
+  old.say([1, 5, { name: 'Ada' }])
+  const reconnected = session()
+  reconnected.say([1, 6, { at: 6 }])
+  assert.equal(old.probes.length, 1)
+  reconnected.say([1, 7, null])
+  old.membership.leave()
+  await clock.advanceAsync(MANY_MS)
+  assert.deepEqual(present(), [])
+})
+
 test('a stock client that reconnects at its old clock is told of its removal, and shows up again', async (t) => {
   const { clock, hub, present } = setUp()
   const ada = new StockClient(hub, t)

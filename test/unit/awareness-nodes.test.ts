@@ -40,6 +40,15 @@ function setUp(fate?: FrameFate) {
   return { clock, network, startNode }
 }
 
+type Node = ReturnType<ReturnType<typeof setUp>['startNode']>
+
+/** Who may make a claim void. */
+interface Cast {
+  readonly a: Node
+  readonly b: Node
+  readonly moved: Session
+}
+
 /** A client that, told of its own removal, announces itself again at a higher clock, as stock clients do. */
 class Insistent extends Session {
   #clock = 0
@@ -193,6 +202,38 @@ test('A2: the old session ends before its probe is answered: its removal does no
   await clock.advanceAsync(A_WHILE_MS)
   for (const node of [a, b]) assert.deepEqual(node.present()[0]?.slice(0, 2), [1, { at: 6 }])
 })
+
+for (const [how, end] of [
+  ['whose client says that it is gone', ({ moved }) => moved.say([1, 7, null])],
+  ['whose session ends', ({ moved }) => moved.membership.leave()],
+  [
+    'whose node is gone',
+    ({ a, b }) => {
+      b.transport.setConnected(false)
+      a.hub.removeNode('b', 'b-1')
+    },
+  ],
+] as const satisfies readonly (readonly [string, (cast: Cast) => void])[])
+  test(`A4: a claim from another node ${how} shows nobody when the old session ends`, async () => {
+    const { clock, startNode } = setUp()
+    const [a, b] = [startNode('a'), startNode('b')]
+    const old = a.session()
+    const witness = a.session()
+    old.say([1, 5, { at: 5 }])
+    b.session().say([2, 1, {}])
+    await clock.advanceAsync(A_WHILE_MS)
+    const moved = b.session()
+    moved.say([1, 6, { at: 6 }])
+    await clock.advanceAsync(A_WHILE_MS)
+    assert.equal(old.probes.length, 1, 'node a keeps the claim aside')
+    end({ a, b, moved })
+    await clock.advanceAsync(A_WHILE_MS)
+    witness.heard()
+    old.membership.leave()
+    await clock.advanceAsync(A_WHILE_MS)
+    assert.ok(!a.present().some(([clientId]) => clientId === 1))
+    assert.deepEqual(witness.heard(), [[1, 5, null]])
+  })
 
 test('A2: an id taken on another node goes back to its client as soon as that shows it is there, and stays', async () => {
   const { clock, startNode } = setUp()
