@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import * as Y from 'yjs'
 import { launchBrowser } from '../helpers/browser.js'
 import { type ClientReport, HocuspocusPage } from '../helpers/hocuspocus-page.js'
+import { startLocalServer } from '../helpers/local-server.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { canonicalState, eventually } from '../helpers/states.js'
 import { storedDocument } from '../helpers/stored-document.js'
@@ -82,5 +83,59 @@ test("D3: what Hocuspocus' providers in a browser have as synced is there after 
   } finally {
     await browser.close()
     await server.dispose()
+  }
+})
+
+test("G6, X3: in a browser, Hocuspocus' providers renew a token that ends and go on, and readers read: what they type is neither taken nor called synced", {
+  timeout: 60_000,
+}, async () => {
+  const browser = await launchBrowser()
+  const { server, webSocketUrl } = await startLocalServer({
+    authorize: ({ token }) => ({
+      user: token,
+      permission: token === 'reader' ? 'read-only' : 'read-write',
+      expiresAt: Date.now() + (token === 'short' ? 1_500 : 3_600_000),
+    }),
+  })
+  const versions = [2, 3, 4] as const
+  try {
+    const page = await HocuspocusPage.open(browser, 'Tokens')
+    const report = async (who: string): Promise<ClientReport> => {
+      const found = (await page.report()).find((client) => client.who === who)
+      return found ?? assert.fail(who)
+    }
+    const become = (who: string, holds: (client: ClientReport) => boolean): Promise<void> =>
+      eventually(who, async () => holds(await report(who)))
+    await page.connect(webSocketUrl, documentId, 'writer', 4)
+    for (const version of versions) {
+      await page.connect(webSocketUrl, documentId, `reader${version}`, version, 1, ['reader'])
+      await page.connect(webSocketUrl, documentId, `short${version}`, version, 1, ['short', 'long'])
+    }
+    for (const version of versions) {
+      await become(`reader${version}.0`, ({ inStep, scope }) => inStep && scope === 'readonly')
+      await page.type(`reader${version}.0`, `never${version} `)
+      await become(`reader${version}.0`, ({ unsynced }) => unsynced === 1)
+    }
+    // Version 2 knows no request for a token: it is refused when the token ends.
+    await become('short2.0', ({ denied }) => denied !== null)
+    for (const version of [3, 4] as const) {
+      await become(`short${version}.0`, ({ asked, inStep, denied }) => asked === 2 && inStep && denied === null)
+      await page.type(`short${version}.0`, `renewed${version} `)
+      await become(`short${version}.0`, ({ inStep }) => inStep)
+    }
+    for (const version of versions)
+      await become(
+        `reader${version}.0`,
+        ({ text }) => text.includes('renewed3') && text.includes('renewed4') && text.includes(`never${version}`),
+      )
+    const [writer, ...others] = [await report('writer.0'), ...(await Promise.all(versions.map((version) => report(`reader${version}.0`))))]
+    assert.doesNotMatch(writer?.text ?? '', /never/)
+    assert.deepEqual(
+      others.map(({ unsynced }) => unsynced),
+      [1, 1, 1],
+    )
+  } finally {
+    await browser.close()
+    await server.close()
   }
 })

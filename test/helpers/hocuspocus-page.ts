@@ -12,19 +12,27 @@ const script = `
   const clients = []
   let timer
   globalThis.hocuspocus = {
-    open(url, name, who, version, sessions) {
+    open(url, name, who, version, sessions, tokens) {
       const { HocuspocusProvider, HocuspocusProviderWebsocket } = packages[version]
       const socket = new HocuspocusProviderWebsocket({ url, delay: 50, minDelay: 50, maxDelay: 200 })
       for (let session = 0; session < sessions; session++) {
         const document = new Y.Doc()
+        const client = { who: who + '.' + session, version, document, socket, typed: [], settled: 0, asked: 0, denied: null }
+        // Each token is shown once, the last one from then on.
+        const token = () => tokens[Math.min(client.asked++, tokens.length - 1)]
         const provider = new HocuspocusProvider({
-          name, document, token: '', websocketProvider: socket, broadcast: false, sessionAwareness: sessions > 1,
+          name, document, token, websocketProvider: socket, broadcast: false, sessionAwareness: sessions > 1,
         })
         provider.attach?.()
-        const client = { who: who + '.' + session, version, document, provider, socket, typed: [], settled: 0 }
+        client.provider = provider
+        provider.on('authenticationFailed', ({ reason }) => (client.denied = reason))
         provider.setAwarenessField('user', { name: client.who })
         clients.push(client)
       }
+    },
+    type(who, word) {
+      const { document } = clients.find((client) => client.who === who)
+      document.getText('body').insert(document.getText('body').length, word)
     },
     // Each types a word in turn; now and then one loses its connection for a moment.
     work(everyMs, seed) {
@@ -55,8 +63,12 @@ const script = `
     },
     report() {
       for (const client of clients) client.settled = Math.max(client.settled, this.settle(client))
-      return clients.map(({ who, version, socket, document, provider, typed, settled }) => ({
+      return clients.map(({ who, version, socket, document, provider, typed, settled, asked, denied }) => ({
         who,
+        asked,
+        denied,
+        scope: provider.authorizedScope ?? null,
+        unsynced: provider.unsyncedChanges,
         typed,
         settled: typed.slice(0, settled),
         text: document.getText('body').toString(),
@@ -70,7 +82,8 @@ const script = `
 `
 
 interface Providers {
-  open(url: string, name: string, who: string, version: 2 | 3 | 4, sessions: number): void
+  open(url: string, name: string, who: string, version: 2 | 3 | 4, sessions: number, tokens: readonly string[]): void
+  type(who: string, word: string): void
   work(everyMs: number, seed: number): void
   rest(): void
   connectAll(): void
@@ -81,6 +94,13 @@ declare const hocuspocus: Providers
 
 export interface ClientReport {
   readonly who: string
+  /** How many times it was asked for a token. */
+  readonly asked: number
+  /** Why it was refused; null: it was not. */
+  readonly denied: string | null
+  /** What the server lets it do, as its provider says it. */
+  readonly scope: string | null
+  readonly unsynced: number
   /** Every word, in order. */
   readonly typed: readonly string[]
   /** Those of them that the provider had as synced. */
@@ -104,15 +124,21 @@ export class HocuspocusPage {
     return new HocuspocusPage(await openScript(browser, name, script))
   }
 
-  /** A socket of its own with so many sessions on the document. */
-  connect(url: string, document: string, who: string, version: 2 | 3 | 4, sessions = 1): Promise<void> {
-    return this.page.evaluate(([to, name, client, major, count]) => hocuspocus.open(to, name, client, major, count), [
+  /** A socket of its own with so many sessions on the document, each of which shows the tokens one after another, and the last one from then on. */
+  connect(url: string, document: string, who: string, version: 2 | 3 | 4, sessions = 1, tokens: readonly string[] = ['']): Promise<void> {
+    return this.page.evaluate(([to, name, client, major, count, shown]) => hocuspocus.open(to, name, client, major, count, shown), [
       url,
       document,
       who,
       version,
       sessions,
+      tokens,
     ] as const)
+  }
+
+  /** Types a word with one of them, called as in its report. */
+  type(who: string, word: string): Promise<void> {
+    return this.page.evaluate(([client, text]) => hocuspocus.type(client, text), [who, word] as const)
   }
 
   work(everyMs: number, seed: number): Promise<void> {
