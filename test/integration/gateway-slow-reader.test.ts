@@ -1,7 +1,12 @@
 // Clients that stop taking data from their socket: bounded memory, then up to date again, or closed as too slow (G2).
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import { connect } from '../../client/index.js'
+import { defaultLimits } from '../../core/limits.js'
+import { silentLogger } from '../../core/log.js'
 import { decodeAwareness, encodeAwareness } from '../../protocol/awareness.js'
 import { ApiClient } from '../helpers/api-client.js'
 import { startLocalServer } from '../helpers/local-server.js'
@@ -130,4 +135,65 @@ describe('slow readers', () => {
     for (const client of [flooder, writer]) client.close()
     await server.close()
   })
+})
+
+/** What a provider of Hocuspocus begins with, as bytes: step 1 of somebody who has nothing of the document. */
+function hocuspocusStepOne(documentId: string): Uint8Array {
+  const encoder = encoding.createEncoder()
+  encoding.writeVarString(encoder, documentId)
+  for (const type of [0, 0]) encoding.writeVarUint(encoder, type)
+  encoding.writeVarUint8Array(encoder, Uint8Array.of(0))
+  return encoding.toUint8Array(encoder)
+}
+
+test("G2: whoever floods Hocuspocus' step 1, each of which asks for the whole document, and does not read, costs bounded memory and work, and nobody else their time", async () => {
+  const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, laggingMsMax: PATIENT_MS } })
+  const { url } = server
+  const writer = connect(url, { logger: silentLogger })
+  const session = writer.open('d', new Y.Doc())
+  const text = session.doc.getText('body')
+  // One value, which comes in one message.
+  session.doc.getMap('notes').set('k', 'x'.repeat(1_000_000))
+  await session.saved()
+
+  const flooder = await RawClient.connect(webSocketUrl)
+  flooder.send(hocuspocusStepOne('d'))
+  await eventually('it has the document', () => flooder.frames.some((frame) => frame.length > 1_000_000))
+  flooder.frames.splice(0)
+  flooder.socket.pause()
+  const floodMs = performance.now()
+  const asked = 20_000
+  for (let count = 0; count < asked; count++) flooder.send(hocuspocusStepOne('d'))
+  let waitingMax = 0
+  let slowestMs = 0
+  for (let edit = 0; edit < 20; edit++) {
+    const typedMs = performance.now()
+    text.insert(0, 'typed ')
+    await session.saved()
+    slowestMs = Math.max(slowestMs, performance.now() - typedMs)
+    waitingMax = Math.max(waitingMax, await readMetric(url, 'waiting_bytes'))
+  }
+  // What waits, and one answer more that was begun before it was too much.
+  assert.ok(waitingMax < OUTBOX_BYTES_HIGH + 2 * 1_100_000, `at most ${waitingMax} bytes waited`)
+  assert.ok(slowestMs < 2_000, `others waited ${slowestMs} ms`)
+  assert.ok(server.counters.get('rates_exceeded_syncs') >= 1)
+
+  flooder.socket.resume()
+  await eventually('it is up to date', () => {
+    const copy = new Y.Doc()
+    for (const frame of flooder.frames) {
+      const decoder = decoding.createDecoder(frame)
+      decoding.readVarString(decoder)
+      const isUpdate = decoding.readVarUint(decoder) === 0 && decoding.readVarUint(decoder) > 0
+      if (isUpdate) Y.applyUpdate(copy, decoding.readVarUint8Array(decoder))
+    }
+    return canonicalState(copy) === canonicalState(session.doc)
+  })
+  const answered = flooder.frames.filter((frame) => frame.length > 1_000_000).length
+  const seconds = (performance.now() - floodMs) / 1_000
+  // Ten seconds' worth may come at once.
+  assert.ok(answered <= defaultLimits.syncsPerSecondPerSessionMax * (seconds + 10) + 1, `${answered} answers within ${seconds} s`)
+  flooder.close()
+  await writer.close()
+  await server.close()
 })
