@@ -10,6 +10,7 @@ import type { Socket } from '../../server/transport/socket.js'
 import { adversaryMark } from './adversary.js'
 import { AdversaryWitness } from './adversary-witness.js'
 import { type End, type EndEvents, LOST } from './connection.js'
+import { HocuspocusWitness } from './hocuspocus-wire.js'
 import type { Ledger } from './ledger.js'
 import type { SimulatedTime } from './time.js'
 import { type Expectations, WeftWitness, type Witness, YWebsocketWitness } from './witness.js'
@@ -51,7 +52,7 @@ export class Door {
     if (node.gateway.admission(null) !== 'admitted') return null
     const { pathname, search } = new URL(url)
     const target = pathname + search
-    const dialect = dialectOf(protocols)
+    const dialect = dialectOf(protocols, target)
     const trusted = !search.includes(adversaryMark)
     const witness = trusted ? this.#witnessOf(dialect, target) : this.#adversaryWitness(dialect, target)
     if (trusted && dialect.speaker !== 'node') this.#witnesses.set(end, witness)
@@ -126,14 +127,16 @@ export class Door {
       }
       case 'y-websocket':
         return new YWebsocketWitness(ledger, expectations, documentIdFromTarget(target))
+      case 'hocuspocus':
+        return new HocuspocusWitness(ledger, expectations)
       default:
         throw new Error(`Nobody watches the dialect ${dialect.name}.`)
     }
   }
 }
 
-function dialectOf(protocols: readonly string[]): Dialect {
-  const chosen = chooseDialect(dialects, protocols, null)
+function dialectOf(protocols: readonly string[], target: string): Dialect {
+  const chosen = chooseDialect(dialects, protocols, target)
   if (chosen === null) throw new Error(`No dialect speaks ${protocols.join(', ')}.`)
   return chosen.dialect
 }

@@ -2,6 +2,7 @@
 import { type Random, seededRandom } from '../../core/random.js'
 import { Adversary } from './adversary.js'
 import { editRandomly } from './edits.js'
+import { HocuspocusClient } from './hocuspocus-client.js'
 import type { Ledger } from './ledger.js'
 import type { SimulatedNetwork } from './network.js'
 import type { Participant, SimulatedClient } from './participant.js'
@@ -48,7 +49,9 @@ export class Population {
     const seed = random.below(2 ** 31)
     const options: ClientOptions = { time, clock, network, random: seededRandom(seed), url: url(), ledger, shownIsDurable }
     const documentId = (): string => documentIds[random.below(documentIds.length)] as string
-    if (random.below(2) === 0) this.#clients.push(new StockClient(options, documentId(), this.#nextClientId()))
+    const kind = random.below(4)
+    if (kind === 0) this.#clients.push(new StockClient(options, documentId(), this.#nextClientId()))
+    else if (kind === 1) this.#clients.push(new HocuspocusClient(options, documentId(), this.#nextClientId()))
     else {
       const chosen = documentIds.filter(() => random.below(2) === 0)
       const ids = new Map((chosen.length > 0 ? chosen : [documentId()]).map((id) => [id, this.#nextClientId()]))
