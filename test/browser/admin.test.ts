@@ -137,8 +137,9 @@ test('an operator signs in, sees a session appear, closes it, revokes a user, re
 
 test('G4: of a cluster the page shows whichever node is chosen, and drains that one from afar: it ends cleanly, and its clients go on at the other', {
   timeout: 120_000,
-}, async () => {
+}, async (context) => {
   const cluster = await LocalCluster.start({ nodes: 2, flags: ['--admin-key', adminKey] })
+  context.after(() => cluster.stop())
   const balancer = await TcpProxy.start()
   try {
     await withScreenshots('admin-cluster', browser, async () => {

@@ -20,9 +20,10 @@ function stateOf(text: string): Uint8Array {
   return state
 }
 
-test(`D3, D6, H2: ${KILLS} kills between any two steps of keeping a version, restoring, forking and deleting lose nothing that was answered, and leave nothing half done`, async () => {
+test(`D3, D6, H2: ${KILLS} kills between any two steps of keeping a version, restoring, forking and deleting lose nothing that was answered, and leave nothing half done`, async (context) => {
   const random = seededRandom(11)
   const server = await ServerProcess.start()
+  context.after(() => server.dispose())
   const api = (): ApiClient => new ApiClient(server.url)
   const textOf = (id: string, at = 'now'): Promise<string> =>
     api().expect('GET', `${documentPath(id)}/content?format=text&at=${encodeURIComponent(at)}`)

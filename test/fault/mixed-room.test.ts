@@ -68,6 +68,7 @@ test('D2 D3 S1: five kinds of clients type while their node is killed twice; wha
 test('D1 D3 S1: in a cluster of two nodes five kinds of clients on each see each other, the owner is killed, nothing that was saved is lost, and all become the same', async (t) => {
   const random = seededRandom(seed + 1)
   const cluster = await LocalCluster.start({ nodes: 2 })
+  t.after(() => cluster.stop())
   const owner = cluster.nodes.find(
     (_, index) =>
       nodeIdOf(index) ===

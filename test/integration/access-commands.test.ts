@@ -13,6 +13,7 @@ test('the first key is made on a stopped server; the running one then asks every
   context.after(() => rmSync(folder, { recursive: true, force: true }))
   const dataDir = path.join(folder, 'data')
   const filled = await createServer({ dataDir, demo: false, logger: silentLogger })
+  context.after(() => filled.close())
   await filled.close()
   const made = await runCommand(['keys', 'create', 'first', '--documents', '**=admin', '--data', dataDir])
   assert.equal(made.code, 0, made.stderr)
@@ -21,8 +22,9 @@ test('the first key is made on a stopped server; the running one then asks every
   assert.match(made.stderr, /It is not shown again/)
 
   const server = await createServer({ dataDir, demo: false, logger: silentLogger })
-  await server.listen(0)
   context.after(() => server.close())
+  context.after(() => server.close())
+  await server.listen(0)
   const weft = (args: readonly string[], shown = token): Promise<CommandEnded> =>
     runCommand([...args, '--url', server.url], shown === '' ? {} : { WEFT_TOKEN: shown })
   const json = async (args: readonly string[]): Promise<ReturnType<typeof JSON.parse>> => {

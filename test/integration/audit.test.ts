@@ -30,6 +30,7 @@ const linesIn = (file: string): readonly Json[] =>
 test('X5: each change over the API, each export and each refusal is a line that says who, what and when, and no token or content', async (context) => {
   const auditLog = path.join(temporaryFolder(context), 'audit.log')
   const { server } = await startLocalServer({ auditLog, access: { adminKey } })
+  context.after(() => server.close())
   const api = new ApiClient(server.url, adminKey)
   await api.expect('POST', `${PATH}/updates`, { text: [{ root: 'body', at: 0, insert: 'a secret of the author' }] })
   await api.expect('POST', `${PATH}/versions`, { name: 'a name' })
@@ -79,6 +80,7 @@ test('Whoever is refused a thousand times gets some lines, and the next one says
   const clock = { ...systemClock, monotonic: () => elapsedMs }
   let elapsedMs = 1_000
   const { server } = await startLocalServer({ auditLog, clock, access: { adminKey } })
+  context.after(() => server.close())
   const stranger = (): Promise<unknown> =>
     server.fetch(new Request(`http://localhost/api/v1/documents/${'x'.repeat(400)}`, { method: 'DELETE' }))
   for (let attempt = 0; attempt < 1_000; attempt++) await stranger()
@@ -98,6 +100,7 @@ test('X5: who was let in to a document, who left it and who was refused are line
     return { user: 'ann', permission: 'read-write' }
   }
   const { server, webSocketUrl } = await startLocalServer({ auditLog, authorize, logger: silentLogger })
+  context.after(() => server.close())
   const sessionOf = (token: string) => {
     const connection = connect(webSocketUrl, { token, logger: silentLogger })
     return { connection, session: connection.open(ID, new Y.Doc()) }

@@ -9,8 +9,9 @@ import { ServerProcess } from '../helpers/server-process.js'
 import { canonicalState, eventually } from '../helpers/states.js'
 import { storedDocument } from '../helpers/stored-document.js'
 
-test('D3: a server killed while people type loses nothing, and nobody is told "saved" too early', async () => {
+test('D3: a server killed while people type loses nothing, and nobody is told "saved" too early', async (context) => {
   const server = await ServerProcess.start()
+  context.after(() => server.dispose())
   const options = { logger: silentLogger, backoff: { baseMs: 20, capMs: 200 } }
   const connections = [connect(server.webSocketUrl, options), connect(server.webSocketUrl, options)]
   const docs = [new Y.Doc(), new Y.Doc()]

@@ -7,8 +7,9 @@ import { startLocalServer } from '../helpers/local-server.js'
 
 const run = promisify(execFile)
 
-test('the client loads, edits and shows cursors without TextDecoder, isWellFormed, addEventListener, BroadcastChannel and crypto', async () => {
+test('the client loads, edits and shows cursors without TextDecoder, isWellFormed, addEventListener, BroadcastChannel and crypto', async (context) => {
   const { server, webSocketUrl } = await startLocalServer()
+  context.after(() => server.close())
   const modules = {
     client: new URL('../../client/index.js', import.meta.url).href,
     yjs: import.meta.resolve('yjs'),

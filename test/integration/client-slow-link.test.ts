@@ -41,9 +41,11 @@ class OpaqueWebSocket extends EventTarget {
 const sockets = { 'in Node': undefined, 'as in a browser': OpaqueWebSocket as unknown as WebSocketConstructor }
 
 for (const [where, socket] of Object.entries(sockets)) {
-  test(`G9: what takes many heartbeats is saved, and arrives, over one socket each; others' edits pass between: ${where}`, async () => {
+  test(`G9: what takes many heartbeats is saved, and arrives, over one socket each; others' edits pass between: ${where}`, async (context) => {
     const { server, webSocketUrl, port } = await startLocalServer({ limits: { pingPeriodMs: 300, pongMsMax: 200 } })
+    context.after(() => server.close())
     const proxy = await TcpProxy.start({ host: '127.0.0.1', port })
+    context.after(() => proxy.stop())
     proxy.bytesPerSecond = 500_000
     const slow = () =>
       connect(`ws://${proxy.address}`, {
@@ -80,8 +82,9 @@ for (const [where, socket] of Object.entries(sockets)) {
   })
 }
 
-test('G9: an upload that is cut off goes on where it was', async () => {
+test('G9: an upload that is cut off goes on where it was', async (context) => {
   const { server, port } = await startLocalServer()
+  context.after(() => server.close())
   const proxy = await TcpProxy.start({ host: '127.0.0.1', port })
   proxy.bytesPerSecond = 2_000_000
   const connection = connect(`ws://${proxy.address}`, { logger: silentLogger, backoff: { baseMs: 20, capMs: 100 } })

@@ -192,8 +192,9 @@ test('a node in a program: a database and a secret are enough; without Redis it 
 })
 
 describe('what will pass', () => {
-  test('G5: a node that starts while PostgreSQL is down says so, and serves when it comes', async () => {
+  test('G5: a node that starts while PostgreSQL is down says so, and serves when it comes', async (context) => {
     const own = await startPostgres({ settings: ['fsync = off'] })
+    context.after(() => own.stop())
     const url = await own.createDatabase()
     await own.kill('SIGKILL')
     const node = await ServerProcess.start({ environment: { DATABASE_URL: url, CLUSTER_SECRET: secret } })

@@ -37,6 +37,7 @@ test('G1: connectionsPerSecondMax: a client of ours that comes back is let in pa
   t.after(() => local.server.close())
   const { webSocketUrl } = local
   const proxy = await TcpProxy.start({ host: '127.0.0.1', port: local.port })
+  t.after(() => proxy.stop())
   const offered: (readonly string[])[] = []
   const failures: string[] = []
   class WatchedWebSocket extends WebSocket {

@@ -201,16 +201,19 @@ describe('the command', () => {
 })
 
 describe('a server in a program', () => {
-  test('a port in use rejects with address-in-use', async () => {
+  test('a port in use rejects with address-in-use', async (context) => {
     const first = await startLocalServer()
+    context.after(() => first.server.close())
     const second = await createServer({ store: new MemoryStore({ clock: systemClock }), demo: false })
+    context.after(() => second.close())
     await assert.rejects(second.listen(first.port), (error) => error instanceof WeftError && error.code === 'address-in-use')
     await second.close()
     await first.server.close()
   })
 
-  test('close and drain are idempotent, and closed resolves', async () => {
+  test('close and drain are idempotent, and closed resolves', async (context) => {
     const { server } = await startLocalServer()
+    context.after(() => server.close())
     const closing = server.close()
     assert.equal(server.drain(), closing)
     await closing
@@ -218,8 +221,9 @@ describe('a server in a program', () => {
     await server.close()
   })
 
-  test('G4: while it drains, readyz says 503 and upgrades are refused, and connected clients get their close', async () => {
+  test('G4: while it drains, readyz says 503 and upgrades are refused, and connected clients get their close', async (context) => {
     const { server, webSocketUrl } = await startLocalServer()
+    context.after(() => server.close())
     const client = await RawClient.connect(`${webSocketUrl}/d`)
     await client.yMessage('sync-step-1')
     // A client that does not answer the close holds the drain open for a while.

@@ -27,9 +27,10 @@ describe('the documentation', () => {
     )
   })
 
-  test('it names only metrics that the server has', async () => {
+  test('it names only metrics that the server has', async (context) => {
     const text = await readFile(join(repositoryRoot, 'docs/operations.md'), 'utf8')
     const { server } = await startLocalServer()
+    context.after(() => server.close())
     const metrics = await (await fetch(`${server.url}/metrics`)).text()
     await server.close()
     const there = new Set([...metrics.matchAll(/^# HELP (weft_\w+) /gm)].map((match) => match[1]))

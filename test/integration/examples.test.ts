@@ -41,9 +41,10 @@ test('D1: the examples type into one document, each sees what the ones before it
   }
 })
 
-test('H2: a history of 100,000 edits is broken on purpose, and the restore script finds the last good moment and brings it back while somebody has it open', async () => {
+test('H2: a history of 100,000 edits is broken on purpose, and the restore script finds the last good moment and brings it back while somebody has it open', async (context) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'weft-restore-'))
   const server = await createServer({ dataDir: folder, demo: false, logger: silentLogger })
+  context.after(() => server.close())
   await server.listen(0)
   const connection = connect(server.url.replace('http', 'ws'), { logger: silentLogger })
   const open = new Y.Doc()

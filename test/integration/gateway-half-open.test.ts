@@ -47,8 +47,9 @@ async function startProxy(port: number) {
 const stock = { WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket, disableBc: true }
 
 describe('half-open connections', () => {
-  test('G3, A4, G1 (pingPeriodMs, pongMsMax): a client that has silently gone is found and its cursor removed; the others stay', async () => {
+  test('G3, A4, G1 (pingPeriodMs, pongMsMax): a client that has silently gone is found and its cursor removed; the others stay', async (context) => {
     const { server, webSocketUrl, port } = await startLocalServer({ limits: { pingPeriodMs: 100, pongMsMax: 100 } })
+    context.after(() => server.close())
     const proxy = await startProxy(port)
     const lost = new WebsocketProvider(proxy.url, 'd', new Y.Doc(), stock)
     const stays = new WebsocketProvider(webSocketUrl, 'd', new Y.Doc(), stock)

@@ -11,8 +11,9 @@ import { canonicalState, eventually } from '../helpers/states.js'
 const stock = { WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket, disableBc: true }
 
 describe('joining', () => {
-  test('S2, S6: a stock client that is synced has base and tail of a document many fragments long, and what is typed meanwhile follows', async () => {
+  test('S2, S6: a stock client that is synced has base and tail of a document many fragments long, and what is typed meanwhile follows', async (context) => {
     const { server, webSocketUrl } = await startLocalServer({ tuning: { tailRowsMax: 5 } })
+    context.after(() => server.close())
     const writerDoc = new Y.Doc()
     const writer = new WebsocketProvider(webSocketUrl, 'd', writerDoc, stock)
     await eventually('the writer is synced', () => writer.synced)

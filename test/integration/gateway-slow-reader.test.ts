@@ -39,8 +39,9 @@ async function writeMuch(writer: RawClient, doc: Y.Doc, afterEach: () => Promise
 }
 
 describe('slow readers', () => {
-  test('G2, A3: memory is bounded while a client does not read, and then it is brought up to date, awareness included', async () => {
+  test('G2, A3: memory is bounded while a client does not read, and then it is brought up to date, awareness included', async (context) => {
     const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, laggingMsMax: PATIENT_MS } })
+    context.after(() => server.close())
     const reader = await RawClient.connect(`${webSocketUrl}/d`)
     reader.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
     await reader.yMessage('sync-step-2')
@@ -93,8 +94,9 @@ describe('slow readers', () => {
     await server.close()
   })
 
-  test('G1, G2: laggingMsMax: a client that never reads again is closed with 4508, nobody else', async () => {
+  test('G1, G2: laggingMsMax: a client that never reads again is closed with 4508, nobody else', async (context) => {
     const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, laggingMsMax: 1_000 } })
+    context.after(() => server.close())
     const reader = await RawClient.connect(`${webSocketUrl}/d`)
     reader.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
     await reader.yMessage('sync-step-2')
@@ -115,10 +117,11 @@ describe('slow readers', () => {
     await server.close()
   })
 
-  test('G2: a flood of step 1 from a client that does not read costs bounded memory', async () => {
+  test('G2: a flood of step 1 from a client that does not read costs bounded memory', async (context) => {
     // The rate of questions is not what is to bound it here.
     const rates = { syncsPerSecondMax: 10_000, syncsPerSecondPerSessionMax: 10_000 }
     const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, ...rates } })
+    context.after(() => server.close())
     const writer = await RawClient.connect(`${webSocketUrl}/d`)
     const doc = new Y.Doc()
     doc.getMap('notes').set('k', 'x'.repeat(1_000_000))

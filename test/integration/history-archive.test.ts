@@ -27,8 +27,8 @@ async function start(
 ): Promise<{ readonly server: WeftServer; readonly api: ApiClient }> {
   const access = { bindClientIds }
   const server = await createServer({ dataDir: temporaryFolder(context), demo: false, logger: silentLogger, limits, quotas, access })
-  await server.listen(0)
   context.after(() => server.close())
+  await server.listen(0)
   return { server, api: new ApiClient(server.url) }
 }
 

@@ -151,6 +151,7 @@ test('S5: a new document begins with what the program has for it, once, however 
     },
   }
   const server = await createServer(options)
+  t.after(() => server.close())
   await server.listen(0)
   const local = { server, webSocketUrl: server.url.replace('http', 'ws'), port: 0 }
   const sessions = Array.from({ length: 8 }, () => open(t, local, 'notes'))

@@ -15,8 +15,8 @@ const PATH = documentPath('notes')
 
 async function start(context: TestContext, options: ServerOptions = {}): Promise<ApiClient> {
   const server = await createServer({ dataDir: temporaryFolder(context), demo: false, logger: silentLogger, ...options })
-  await server.listen(0)
   context.after(() => server.close())
+  await server.listen(0)
   return new ApiClient(server.url)
 }
 

@@ -229,6 +229,7 @@ test('a folder of updates: other content is left out or merged, what is torn, em
   const merged = JSON.parse((await importing('updates', folder, data, { more: ['--merge', '--json'] })).stdout)
   assert.deepEqual([merged.merged, merged.thereAlready], [1, few.length])
   const server = await createServer({ dataDir: data, demo: false, logger: silentLogger })
+  context.after(() => server.close())
   assert.equal((await server.history?.text('gap', 'now', 'text', null))?.text, 'first')
   assert.match((await server.history?.text(one.documentId, 'now', 'text', 'text'))?.text ?? '', /later /)
   await server.close()

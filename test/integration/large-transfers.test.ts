@@ -36,9 +36,10 @@ function lengthOf(updates: readonly Uint8Array[]): number {
 }
 
 describe('large transfers', () => {
-  test('G9: a document of which base and tail are both far larger than an outbox is joined by clients of every dialect', async () => {
+  test('G9: a document of which base and tail are both far larger than an outbox is joined by clients of every dialect', async (context) => {
     // So large a base is compacted when so much more has come: all of the second update lies in the tail.
     const { server, webSocketUrl } = await startLocalServer()
+    context.after(() => server.close())
     await submit(webSocketUrl, text(1, 12 * MiB))
     await eventually('it is the base', () => server.counters.get('compactions') === 1)
     await submit(webSocketUrl, text(2, 5 * MiB))
@@ -59,8 +60,9 @@ describe('large transfers', () => {
     await server.close()
   })
 
-  test('G8, G2: clients that ask for a difference and do not read hold no copies of it', async () => {
+  test('G8, G2: clients that ask for a difference and do not read hold no copies of it', async (context) => {
     const { server, webSocketUrl } = await startLocalServer()
+    context.after(() => server.close())
     await submit(webSocketUrl, text(1, 8 * MiB))
     await eventually('it is the base', () => server.counters.get('compactions') === 1)
     const first = await RawClient.connect(`${webSocketUrl}/d`)

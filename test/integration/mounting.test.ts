@@ -92,6 +92,7 @@ test("WebSockets of the application's own are left alone, and what was attached 
     demo: false,
     logger: silentLogger,
   })
+  context.after(() => weft.close())
   // It knows nothing of Weft, and reads all bodies.
   const httpServer = createHttpServer((request, response) => request.resume().once('end', () => response.end('mine')))
   const own = new WebSocketServer({ noServer: true })
@@ -147,6 +148,7 @@ test('the fetch handler serves clients over HTTP, as streams: called in the proc
     demo: false,
     logger: silentLogger,
   })
+  context.after(() => weft.close())
   await weft.ready
   context.after(() => weft.close())
   const httpServer = createHttpServer(getRequestListener((request) => weft.fetch(request)))

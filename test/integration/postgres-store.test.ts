@@ -340,9 +340,10 @@ describe('a database that goes away', () => {
       }
     })
 
-  test('D4, D7, O2: what hangs on connections that went silent is given up at once, and what follows takes others', async () => {
+  test('D4, D7, O2: what hangs on connections that went silent is given up at once, and what follows takes others', async (context) => {
     const url = new URL(await server.createDatabase())
     const proxy = await TcpProxy.start({ host: url.hostname, port: Number(url.port) })
+    context.after(() => proxy.stop())
     const database = nameOf(url.href)
     url.port = String(proxy.port)
     const store = await open(url.href)
@@ -380,8 +381,9 @@ describe('a database that goes away', () => {
     }
   })
 
-  test('O1: ownership that was read before is read anew after every change, a restart and a failover that lost a claim among them', async () => {
+  test('O1: ownership that was read before is read anew after every change, a restart and a failover that lost a claim among them', async (context) => {
     const own = await startPostgres({ settings: ['fsync = off'] })
+    context.after(() => own.stop())
     const store = await open(await own.createDatabase())
     const database = 'weft_1'
     const [a, b] = ['a', 'b'].map((name) => ({ nodeId: name, boot: `boot-${name}` })) as [Claimant, Claimant]

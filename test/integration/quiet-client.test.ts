@@ -8,8 +8,9 @@ import { defaultLimits } from '../../core/limits.js'
 import { startLocalServer } from '../helpers/local-server.js'
 import { eventually } from '../helpers/states.js'
 
-test('G1: silenceMsMax: a stock client that says and hears nothing of others gets message after message, each of which restarts its 30 s', async () => {
+test('G1: silenceMsMax: a stock client that says and hears nothing of others gets message after message, each of which restarts its 30 s', async (context) => {
   const { server, webSocketUrl } = await startLocalServer({ limits: { ...defaultLimits, silenceMsMax: 40 } })
+  context.after(() => server.close())
   const provider = new WebsocketProvider(webSocketUrl, 'silent', new Y.Doc(), {
     WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
     disableBc: true,

@@ -109,6 +109,7 @@ test('log-bytes-per-day: what was written and deleted counts too, over a restart
   const quotas = ['notes/* log-bytes-per-day=10KiB']
   const options = { dataDir, quotas, demo: false, logger: silentLogger } as const
   const server = await createServer(options)
+  t.after(() => server.close())
   await server.listen(0)
   const writer = open(t, server.url.replace('http', 'ws'), 'notes/a')
   const body = writer.doc.getText('body')

@@ -46,8 +46,9 @@ async function person(provider: WeftProviderProps, name: string): Promise<Person
   return { page, document: () => open ?? assert.fail('not open') }
 }
 
-test('D3: the server is killed while two React pages type; both show the truth, find each other again, and what they showed as saved is stored', async () => {
+test('D3: the server is killed while two React pages type; both show the truth, find each other again, and what they showed as saved is stored', async (context) => {
   const server = await ServerProcess.start()
+  context.after(() => server.dispose())
   const provider = { url: server.url, options: { logger: silentLogger, backoff: { baseMs: 20, capMs: 200 } } }
   const [ada, grace] = [await person(provider, 'Ada'), await person(provider, 'Grace')]
   const shows = (who: Person, text: string): Promise<void> =>
@@ -88,8 +89,9 @@ test('D3: the server is killed while two React pages type; both show the truth, 
   }
 })
 
-test('D3: a page typed into while the server is dead, and then left, is saved when the server is back', async () => {
+test('D3: a page typed into while the server is dead, and then left, is saved when the server is back', async (context) => {
   const server = await ServerProcess.start()
+  context.after(() => server.dispose())
   const provider = { url: server.url, options: { logger: silentLogger, backoff: { baseMs: 20, capMs: 200 } } }
   let open: OpenDocument | null = null
   const Editor = (): ReactNode => {

@@ -39,6 +39,7 @@ test('SIGHUP: settings of the file are taken over while clients stay; a file wit
   const write = (settings: object | string): void => writeFileSync(file, typeof settings === 'string' ? settings : JSON.stringify(settings))
   write({ logLevel: 'error', access: { allowedOrigins: ['https://app.example'], insecureOpen: true } })
   const server = await ServerProcess.start({ flags: ['--config', file] })
+  context.after(() => server.dispose())
   /** The lines of the log that say so, once there are `count` of them. */
   const told = async (what: RegExp, count: number): Promise<string> => {
     const lines = (): readonly string[] => server.output.split('\n').filter((line) => what.test(line))
@@ -90,7 +91,7 @@ test('SIGHUP: settings of the file are taken over while clients stay; a file wit
   }
 })
 
-test('server.reload: what is left out stays, what is wrong changes nothing, and what needs a restart is named', async () => {
+test('server.reload: what is left out stays, what is wrong changes nothing, and what needs a restart is named', async (context) => {
   const clock = new ManualClock()
   const store = new MemoryStore({ clock })
   const server = await createServer({
@@ -101,6 +102,7 @@ test('server.reload: what is left out stays, what is wrong changes nothing, and 
     trustedProxies: ['10.0.0.0/8'],
     limits: { documentIdBytesMax: 10 },
   })
+  context.after(() => server.close())
   const statusOf = async (documentId: string): Promise<number> =>
     (await server.fetch(new Request(`http://localhost/api/v1/documents/${documentId}/presence`))).status
   try {

@@ -33,10 +33,11 @@ const nodeOn = (databaseUrl: string): Promise<WeftServer> =>
     onFatal: () => assert.fail('not expected to end'),
   })
 
-test('D7: a server whose store has failed for good says so once, shows it in readyz, and lets nobody wait', async () => {
+test('D7: a server whose store has failed for good says so once, shows it in readyz, and lets nobody wait', async (context) => {
   const store = new FaultyStore(new MemoryStore({ clock: systemClock }))
   const fatal: WeftError[] = []
   const server = await createServer({ store, demo: false, logger: silentLogger, onFatal: (error) => void fatal.push(error) })
+  context.after(() => server.close())
   await server.listen(0)
   const client = connect(server.url.replace('http', 'ws'))
   try {

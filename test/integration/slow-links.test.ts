@@ -48,9 +48,11 @@ async function store(url: string, documentId: string, update: Uint8Array): Promi
 }
 
 describe('slow links', () => {
-  test('G9, G1 (pingPeriodMs, pongMsMax): a message that takes longer to arrive than a heartbeat waits is taken, since its bytes are a sign of life', async () => {
+  test('G9, G1 (pingPeriodMs, pongMsMax): a message that takes longer to arrive than a heartbeat waits is taken, since its bytes are a sign of life', async (context) => {
     const { server, webSocketUrl, port } = await startLocalServer({ limits: heartbeat })
+    context.after(() => server.close())
     const proxy = await TcpProxy.start({ host: '127.0.0.1', port })
+    context.after(() => proxy.stop())
     proxy.bytesPerSecond = 150_000
     const writer = await RawClient.connect(`ws://${proxy.address}/d`)
     writer.sendY({ type: 'update', update: textUpdate(150_000) })
@@ -72,10 +74,12 @@ describe('slow links', () => {
     await proxy.stop()
   })
 
-  test('G9, G3: a large document arrives over a slow link in pieces, between which acknowledgements and other documents pass', async () => {
+  test('G9, G3: a large document arrives over a slow link in pieces, between which acknowledgements and other documents pass', async (context) => {
     const { server, webSocketUrl, port } = await startLocalServer({ limits: { pingPeriodMs: 1_000, pongMsMax: 500 } })
+    context.after(() => server.close())
     await store(webSocketUrl, 'large', textUpdate(500_000))
     const proxy = await TcpProxy.start({ host: '127.0.0.1', port })
+    context.after(() => proxy.stop())
     proxy.bytesPerSecond = 250_000
     const client = await RawClient.weft(`ws://${proxy.address}`)
     for (const [channel, documentId] of [
@@ -102,10 +106,12 @@ describe('slow links', () => {
     await proxy.stop()
   })
 
-  test('G9: a stock provider gets a large document over a slow link in several messages, and sees it at once', async () => {
+  test('G9: a stock provider gets a large document over a slow link in several messages, and sees it at once', async (context) => {
     const { server, webSocketUrl, port } = await startLocalServer({ limits: { pingPeriodMs: 1_000, pongMsMax: 500 } })
+    context.after(() => server.close())
     await store(webSocketUrl, 'large', paragraphs(600))
     const proxy = await TcpProxy.start({ host: '127.0.0.1', port })
+    context.after(() => proxy.stop())
     proxy.bytesPerSecond = 150_000
     const doc = new Y.Doc()
     const seen: number[] = []
@@ -134,10 +140,12 @@ describe('slow links', () => {
     await proxy.stop()
   })
 
-  test('G9: a client that loses a slow link in the middle goes on where it was', async () => {
+  test('G9: a client that loses a slow link in the middle goes on where it was', async (context) => {
     const { server, webSocketUrl, port } = await startLocalServer()
+    context.after(() => server.close())
     await store(webSocketUrl, 'large', paragraphs(1_500))
     const proxy = await TcpProxy.start({ host: '127.0.0.1', port })
+    context.after(() => proxy.stop())
     proxy.bytesPerSecond = 250_000
     const before = server.counters.get('transfer_bytes_sent')
     const sent = () => server.counters.get('transfer_bytes_sent') - before
@@ -156,8 +164,9 @@ describe('slow links', () => {
     await proxy.stop()
   })
 
-  test('G9, S1: a large paste reaches everybody in pieces, cut once, and its author is acknowledged', async () => {
+  test('G9, S1: a large paste reaches everybody in pieces, cut once, and its author is acknowledged', async (context) => {
     const { server, webSocketUrl } = await startLocalServer()
+    context.after(() => server.close())
     const readers = await Promise.all([1, 2].map(() => RawClient.weft(webSocketUrl)))
     const stock = await RawClient.connect(`${webSocketUrl}/d`)
     stock.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })

@@ -33,6 +33,7 @@ test('E1: a change is told once it is quiet, signed, with who made it, and never
     webhooks: { urls: [receiver.url], secret: webhookSecret, quietMs: 50 },
   }
   const before = await createServer({ ...options, webhooks: {} })
+  context.after(() => before.close())
   await before.listen(0)
   const old = openSession(context, before.url.replace('http', 'ws'), 'from before', 'ada')
   old.doc.getText('body').insert(0, 'x')
@@ -40,6 +41,7 @@ test('E1: a change is told once it is quiet, signed, with who made it, and never
   await before.close()
 
   const server = await createServer(options)
+  context.after(() => server.close())
   await server.listen(0)
   const session = openSession(context, server.url.replace('http', 'ws'), 'notes é', 'ada')
   session.doc.getText('body').insert(0, 'hello')
@@ -71,6 +73,7 @@ test('E1: a change is told once it is quiet, signed, with who made it, and never
   await server.close()
   const told = receiver.events.length
   const again = await createServer(options)
+  context.after(() => again.close())
   await again.listen(0)
   const marker = openSession(context, again.url.replace('http', 'ws'), 'marker', 'ada')
   marker.doc.getText('body').insert(0, 'x')

@@ -146,6 +146,7 @@ test('H5, D3: a folder of the version before opens with all that is in it, and i
   const written = readFileSync(path.join(repositoryRoot, 'test/fixtures/folder-of-format-1/weft.mdb.gz'))
   writeFileSync(path.join(dataDir, DATA_FILE), gunzipSync(written))
   const server = await createServer({ dataDir, demo: false, logger: silentLogger, authorize: byToken })
+  context.after(() => server.close())
   await server.listen(0)
   await typeAs(context, server.url, 'ann', 7)
   await server.close()

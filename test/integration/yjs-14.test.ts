@@ -147,6 +147,7 @@ interface Shown {
 test('D1, D3: with Yjs 14, React, Vue and Svelte show and save what is typed, drafted and taken back, subdocuments too, and a copy on the device is there without a server', async (t) => {
   const with14 = await bundled
   const { server } = await startLocalServer()
+  t.after(() => server.close())
   const persistence = with14.indexedDbPersistence({ prefix: 'yjs-14:' })
   const options = { logger: silentLogger, persistence, backoff: { baseMs: 20, capMs: 100 } }
   const bodyOf = (doc: Y.Doc | undefined) => (doc as unknown as Y14.Doc | undefined)?.get('body') as unknown as Y.Text | undefined
