@@ -1,6 +1,6 @@
 // What is to be done, as a Y.Array of Y.Maps: two people may change, add and remove things at once, and nothing of either is lost.
 import { useMemo } from 'react'
-import { type OpenDocument, useY } from 'weft-sync/react'
+import { type OpenDocument, useUndo, useY } from 'weft-sync/react'
 import * as Y from 'yjs'
 
 export interface Item {
@@ -16,14 +16,15 @@ export interface Items {
   change(id: string, change: Partial<Omit<Item, 'id'>>): void
   remove(id: string): void
   /** Takes back what was done here last, and nothing of others. */
-  undo(): void
+  undo(): boolean
 }
 
 export function useItems(document: OpenDocument | null): Items {
   const list = document?.doc.getArray<Y.Map<unknown>>('items')
   const all = useY(list, (items) => items.map(itemOf))
   const actions = useMemo(() => (list === undefined ? null : actionsOn(list)), [list])
-  return { all, ...(actions ?? nothingYet) }
+  const { undo } = useUndo(document, (doc) => doc.getArray('items'), { captureTimeoutMs: 0 })
+  return { all, ...(actions ?? nothingYet), undo }
 }
 
 function itemOf(item: Y.Map<unknown>): Item {
@@ -32,12 +33,11 @@ function itemOf(item: Y.Map<unknown>): Item {
 }
 
 const ignore = (): void => {}
-const nothingYet = { add: ignore, change: ignore, remove: ignore, undo: ignore }
+const nothingYet = { add: ignore, change: ignore, remove: ignore }
 
-function actionsOn(list: Y.Array<Y.Map<unknown>>): Omit<Items, 'all'> {
-  const here = Symbol('this page')
-  const history = new Y.UndoManager(list, { trackedOrigins: new Set([here]), captureTimeout: 0 })
-  const act = (run: () => void): void => list.doc?.transact(run, here)
+function actionsOn(list: Y.Array<Y.Map<unknown>>): Omit<Items, 'all' | 'undo'> {
+  // One step for undo, and one edit for the server.
+  const act = (run: () => void): void => list.doc?.transact(run)
   const indexOf = (id: string): number => list.toArray().findIndex((item) => item.get('id') === id)
   return {
     add: (text) => act(() => list.push([new Y.Map<unknown>(Object.entries({ id: crypto.randomUUID(), text, done: false }))])),
@@ -52,6 +52,5 @@ function actionsOn(list: Y.Array<Y.Map<unknown>>): Omit<Items, 'all'> {
         const index = indexOf(id)
         if (index >= 0) list.delete(index)
       }),
-    undo: () => void history.undo(),
   }
 }
