@@ -12,23 +12,27 @@ import { type InstalledPackage, withInstalledPackage } from '../helpers/packed-p
 
 const run = promisify(execFile)
 
-/** A page in strict mode: types into a document, and tells in its title when that is saved. */
+/** A page in strict mode: types into a draft of a document and merges it, and tells in its title when that is saved and can be undone. */
 const reactPage = `
   import { createElement as h, StrictMode, useEffect } from 'react'
   import { createRoot } from 'react-dom/client'
   import * as Y from 'yjs'
   import { WeftError } from 'weft-sync/client'
-  import { useDocument, useStatus, useY, WeftProvider } from 'weft-sync/react'
+  import { useDocument, useDraft, useSelf, useStatus, useUndo, useY, WeftProvider } from 'weft-sync/react'
   function Page() {
     const document = useDocument('with-react')
     const { saved, synced } = useStatus(document)
     const text = useY(document?.doc.getText('body'), (body) => body.toString())
+    const [draft, undo, self] = [useDraft(document), useUndo(document), useSelf(document)]
+    const tried = draft?.doc
     useEffect(() => {
-      if (synced && document.doc instanceof Y.Doc && WeftError) document.doc.getText('body').insert(0, 'hooks')
-    }, [document, synced])
+      if (!synced || !(document.doc instanceof Y.Doc) || !WeftError) return
+      tried.getText('body').insert(0, 'hooks')
+      draft.merge()
+    }, [document, synced, tried])
     useEffect(() => {
-      if (saved && text !== '') globalThis.document.title = 'saved: ' + text
-    }, [saved, text])
+      if (saved && undo.canUndo && self !== null) globalThis.document.title = 'saved: ' + text
+    }, [saved, text, undo.canUndo, self])
     return null
   }
   createRoot(document.querySelector('main')).render(h(StrictMode, null, h(WeftProvider, { url: '/' }, h(Page))))
