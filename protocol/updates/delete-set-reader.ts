@@ -19,6 +19,8 @@ export class DeleteSetReader {
   // Of the client that is being read.
   #client = 0
   #ranges: number[] = []
+  /** Of `#ranges`: as Yjs writes them. */
+  #isNormal = true
   #rangesLeft = 0
   #rangeCount = 0
   readonly #deletes: ClientDeletes[] = []
@@ -68,6 +70,7 @@ export class DeleteSetReader {
     this.#clientsLeft--
     this.#rangesLeft = count
     this.#ranges = []
+    this.#isNormal = true
     const previous = this.#deletes.at(-1)
     if (previous !== undefined && previous.client <= this.#client) this.#isSorted = false
     if (count === 0) this.#hasNormalRanges = false
@@ -77,18 +80,20 @@ export class DeleteSetReader {
     const reader = this.#reader
     const ranges = this.#ranges
     const count = Math.min(rangesMax, this.#rangesLeft)
+    let end = ranges.at(-1) ?? -1
     for (let range = 0; range < count; range++) {
       const clock = reader.readVarUint()
       const length = reader.readVarUint()
       if (length === 0) reader.fail('A delete range has no length')
       if (clock + length > CLOCK_MAX) reader.fail('A clock exceeds 2^32-1')
-      ranges.push(clock, clock + length)
+      if (clock <= end) this.#isNormal = false
+      end = clock + length
+      ranges.push(clock, end)
     }
     this.#rangesLeft -= count
     if (this.#rangesLeft === 0) {
-      const normal = normalizeRanges(ranges)
-      if (normal !== ranges) this.#hasNormalRanges = false
-      this.#deletes.push({ client: this.#client, ranges: normal })
+      if (!this.#isNormal) this.#hasNormalRanges = false
+      this.#deletes.push({ client: this.#client, ranges: this.#isNormal ? ranges : normalizeRanges(ranges) })
     }
     return count
   }

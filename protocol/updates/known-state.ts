@@ -22,6 +22,7 @@ const STEP_PARTS = 4096
 
 /** Whether `missing`, a part of `ranges`, is all of it. Both are sorted, so equal lengths of clocks mean equal sets. */
 function isAll(missing: readonly number[], ranges: readonly number[]): boolean {
+  if (missing === ranges) return true
   if (missing.length !== ranges.length) return false
   for (let index = 0; index < ranges.length; index++) if (missing[index] !== ranges[index]) return false
   return true

@@ -28,7 +28,7 @@ export function* admitting(
   let inspected: InspectedUpdate
   try {
     inspected = bytes.length <= INSPECTED_AT_ONCE_BYTES_MAX ? inspectUpdate(bytes, limits) : yield* inspecting(bytes, limits)
-    const fresh = inspected.structCount + inspected.deletes.length === 1 ? known.subtract(inspected) : yield* known.subtracting(inspected)
+    const fresh = inspected.structCount + inspected.deleteRangeCount === 1 ? known.subtract(inspected) : yield* known.subtracting(inspected)
     if (fresh === null) return { kind: 'repeat' }
     // From here on what counts is what will be logged, not what was sent.
     if (fresh !== bytes) inspected = yield* inspecting(fresh, storedBounds)

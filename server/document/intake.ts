@@ -137,7 +137,7 @@ export class Intake {
         uncommitted.add(added, user === from.user ? from : { ...from, user }, firstUses)
         if (uncommitted.last !== null) environment.traces?.waits(bytes, uncommitted.last)
         this.#options.added()
-        if (added.blocks.length + added.deletes.length === 1) known.add(added)
+        if (added.structCount + added.deleteRangeCount === 1) known.add(added)
         else yield* known.adding(added)
         return
       }

@@ -13,7 +13,7 @@ import { PieceStream } from '../../protocol/updates/piece-stream.js'
 import { decodeStateVector } from '../../protocol/updates/state-vector.js'
 import { WaitingClients } from '../../protocol/updates/waiting-clients.js'
 import { admitting } from '../../server/document/admission.js'
-import { encodedUpdate } from '../../server/document/view/transfers.js'
+import { indexed } from '../../server/document/view/index-making.js'
 import { assertCostGrowsWithBytes, assertCostStays, assertMemoryGrowsWithBytes, costSlope, type Measured } from '../helpers/cost-harness.js'
 import { noPressure, unbounded } from '../helpers/fed-document.js'
 import { editOf } from '../helpers/owner-bench.js'
@@ -130,7 +130,7 @@ for (const [whom, make] of Object.entries(waitFor)) {
 test('G7: a further reader of a document with a long string costs the same however long that is', () => {
   assertCostStays((factor) => {
     const update = updateShapes['one string'](COUNT * 20 * factor)
-    const source = encodedUpdate(update)
+    const source = indexed(update)
     const client = inspect(update).blocks[0]?.client ?? 0
     const read = (): void => {
       const stream = new PieceStream({

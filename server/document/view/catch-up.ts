@@ -9,8 +9,9 @@ import { mergeUpdateTree } from '../../../protocol/updates/merge.js'
 import { decodeStateVector, type StateVectorBounds } from '../../../protocol/updates/state-vector.js'
 import type { CatchUp, Known, PieceWish } from '../port.js'
 import type { Image } from './image.js'
-import type { SessionSlot, SessionSlots } from './session-slots.js'
-import { encodedUpdate, Transfers } from './transfers.js'
+import { indexed } from './index-making.js'
+import type { SessionSlot, SessionSlotState, SessionSlots } from './session-slots.js'
+import { Transfers } from './transfers.js'
 
 /** Answered from memory. */
 type ReadyPlan =
@@ -71,11 +72,15 @@ export interface CatchUpSource {
   readonly stateVector: () => Uint8Array
 }
 
+type CatchingUp = Extract<SessionSlotState, { readonly kind: 'catching-up' }>
+
 /** Answers the sessions of one document that ask to be brought up to date. */
 export class CatchUps {
   readonly #source: CatchUpSource
   readonly #reads = new LazyMap<string, Promise<readonly Uint8Array[] | null>>()
   readonly #transfers = new Transfers()
+  /** What all sessions that wait for the image wait for. */
+  #step: Promise<void> | null = null
 
   constructor(source: CatchUpSource) {
     this.#source = source
@@ -96,31 +101,45 @@ export class CatchUps {
     })
   }
 
-  /** Merges a long tail in short steps first. Never rejects. */
+  /** Never rejects. */
   async #syncWhenReady(session: SessionSlot, known: Known, pieces: PieceWish | null): Promise<void> {
-    const { image } = this.#source
-    const catchingUp = { kind: 'catching-up' } as const
+    if (await this.#isReadyFor(session, { kind: 'catching-up' })) this.sync(session, known, pieces)
+  }
+
+  /** False once the session is detached, suspended, or has asked again: nobody waits for the answer. Never rejects. */
+  async #isReadyFor(session: SessionSlot, catchingUp: CatchingUp): Promise<boolean> {
+    const { image, sessions } = this.#source
     session.state = catchingUp
-    while (session.state === catchingUp && !image.isReady) {
-      image.makeReady()
-      await this.#turn()
+    try {
+      while (session.state === catchingUp && !image.isReady) {
+        this.#step ??= this.#makeStep()
+        await this.#step
+      }
+    } catch (thrown) {
+      if (session.state === catchingUp) sessions.detach(session, asWeftError(thrown))
+      return false
     }
-    if (session.state === catchingUp) this.sync(session, known, pieces)
+    return session.state === catchingUp
+  }
+
+  /** A long tail is merged, and what is large is indexed, in short steps: one in each turn of the event loop, however many sessions wait. */
+  async #makeStep(): Promise<void> {
+    try {
+      await this.#turn()
+      this.#source.image.makeReady()
+    } finally {
+      this.#step = null
+    }
   }
 
   /** Never rejects. */
   async #syncFromLog(session: SessionSlot, afterSeq: number, stateVector: Uint8Array, pieces: PieceWish | null): Promise<void> {
     const { image, bounds } = this.#source
-    const catchingUp = { kind: 'catching-up' } as const
+    const catchingUp: CatchingUp = { kind: 'catching-up' }
     session.state = catchingUp
     const throughSeq = image.baseSeq
     const updates = await this.#readLog(afterSeq, throughSeq, Math.min(image.bytes, LOG_BYTES_MAX))
-    while (session.state === catchingUp && !image.isReady) {
-      image.makeReady()
-      await this.#turn()
-    }
-    // Detached, suspended, or asked again meanwhile.
-    if (session.state !== catchingUp) return
+    if (session.state !== catchingUp || !(await this.#isReadyFor(session, catchingUp))) return
     this.#answer(session, pieces, () => {
       // The rest comes from the tail as it is now. It is gone from there if a compaction moved the base on.
       const rest = updates === null ? null : image.since(throughSeq)
@@ -148,7 +167,7 @@ export class CatchUps {
     const state = { seq: seq(), updates: beyond === null ? [] : [beyond] }
     if (pieces === null) return { ...state, updates: [...this.#whole(plan), ...state.updates] }
     const { order, wholeBytesMax } = pieces
-    const beyondImage = state.updates.map(encodedUpdate)
+    const beyondImage = state.updates.map(indexed)
     const stateVector = this.#source.stateVector
     switch (plan.kind) {
       case 'everything': {
@@ -166,7 +185,11 @@ export class CatchUps {
         if (lengthOf(updates) <= wholeBytesMax) break
         const name = `after ${plan.name} ${image.baseSeq} ${image.head} ${seq()} ${beyondImage.length}`
         const options = { hasNothing: false, stateVector: stateVector() }
-        return { seq: state.seq, updates: [], transfer: this.#transfers.whole(name, () => updates.map(encodedUpdate), order, options) }
+        return {
+          seq: state.seq,
+          updates: [],
+          transfer: this.#transfers.whole(name, () => updates.map((update) => image.withIndex(update)), order, options),
+        }
       }
       case 'difference': {
         // Nothing is cut that cannot be large.

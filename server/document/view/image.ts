@@ -2,8 +2,8 @@
 // bytes. A join is answered with these buffers or with pieces cut out of them; nothing is decoded into a Y.Doc (S2).
 import { assert } from '../../../core/assert.js'
 import { type DocumentIndex, EncodedDocument } from '../../../protocol/updates/encoded-document.js'
-import { inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
 import { mergeUpdateTree } from '../../../protocol/updates/merge.js'
+import { INDEXED_AT_ONCE_BYTES_MAX, IndexMaking, indexed } from './index-making.js'
 import { Tail } from './tail.js'
 
 /** Several tail rows as one update. */
@@ -11,7 +11,7 @@ interface Block {
   readonly update: Uint8Array
   /** The number of tail rows that it and the blocks before it hold. */
   readonly rows: number
-  /** Built for the first session that needs a difference. */
+  /** With its index, which is made for the first session that needs it; of a large one before anything is asked for. */
   encoded: EncodedDocument | null
 }
 
@@ -39,6 +39,7 @@ export class Image {
   #blocks: Block[] = []
   /** The last slice of the tail that was asked for: many sessions resume from the same seq at the same time. */
   #slice: { readonly afterSeq: number; readonly head: number; readonly updates: readonly Uint8Array[] } | null = null
+  readonly #indexMaking = new IndexMaking()
 
   /** `tail` must be contiguous after `baseSeq`, and is the image's from now on. */
   constructor(baseSeq: number, base: EncodedDocument | null, tail = new Tail()) {
@@ -115,44 +116,45 @@ export class Image {
   /** What a session with this state vector lacks: pieces cut out of the base and of the tail. Its whole delete set is part of it. */
   difference(stateVector: ReadonlyMap<number, number>): readonly Uint8Array[] {
     const updates: Uint8Array[] = []
-    if (this.#base !== null) {
-      this.#encodedBase ??= encoded(this.#base)
-      updates.push(this.#encodedBase.difference(stateVector))
-    }
+    const base = this.#indexedBase()
+    if (base !== null) updates.push(base.difference(stateVector))
     for (const block of this.#merged()) {
       if (block.update.length < CUT_BYTES_MIN) updates.push(block.update)
-      else {
-        block.encoded ??= encoded(block.update)
-        updates.push(block.encoded.difference(stateVector))
-      }
+      else updates.push(indexedBlock(block).difference(stateVector))
     }
     return updates.filter((update) => !isEmpty(update))
   }
 
-  /** Whether what is not merged of the tail takes more than one short step. Then it is to be made ready before it is asked for. */
+  /** Whether what is asked for takes no more than one short step: else it is to be made ready before. */
   get isReady(): boolean {
-    const from = this.#blocks.at(-1)?.rows ?? 0
-    // One large row is taken as it is.
-    return this.#tail.endWithin(from, BLOCK_BYTES_MAX) === this.#tail.rows
+    return this.#mergesInOneStep && this.#largeUnindexed() === null
   }
 
-  /** One short step of merging. */
+  /** One short step. Throws `malformed-update` for what has no index, and is not ready then. */
   makeReady(): void {
-    this.#mergeStep()
+    if (!this.#mergesInOneStep) {
+      this.#mergeStep()
+      return
+    }
+    const large = this.#largeUnindexed()
+    if (large === null) return
+    const made = this.#indexMaking.step(large.update)
+    if (made === null) return
+    if (large.block === null) this.#encodedBase = made
+    else large.block.encoded = made
   }
 
   /** Base and tail with their indexes, to be cut into pieces. */
   sources(): readonly EncodedDocument[] {
-    const sources: EncodedDocument[] = []
-    if (this.#base !== null) {
-      this.#encodedBase ??= encoded(this.#base)
-      sources.push(this.#encodedBase)
-    }
-    for (const block of this.#merged()) {
-      block.encoded ??= encoded(block.update)
-      sources.push(block.encoded)
-    }
-    return sources
+    const base = this.#indexedBase()
+    const tail = this.#merged().map(indexedBlock)
+    return base === null ? tail : [base, ...tail]
+  }
+
+  /** One of the updates that `since` answers, with its index. */
+  withIndex(update: Uint8Array): EncodedDocument {
+    const block = this.#blocks.find((one) => one.update === update)
+    return block === undefined ? indexed(update) : indexedBlock(block)
   }
 
   /** What a compaction through the current head starts from. */
@@ -167,8 +169,7 @@ export class Image {
     this.#baseSeq = seq
     this.#base = base
     this.#encodedBase = new EncodedDocument(base, index)
-    this.#blocks = []
-    this.#slice = null
+    this.#forgetMerged()
   }
 
   /**
@@ -185,16 +186,39 @@ export class Image {
     this.#tail = new Tail()
     for (const update of rest) this.#tail.push(seq, update)
     this.#head = seq
-    this.#blocks = []
-    this.#slice = null
+    this.#forgetMerged()
   }
 
   /** Drops the tail from row `index` on: the document stays readable up to the poison in it (D8). */
   truncateTail(index: number): void {
     this.#tail = this.#tail.slice(0, index)
     this.#head = this.#tail.lastSeq ?? this.#baseSeq
+    this.#forgetMerged()
+  }
+
+  #forgetMerged(): void {
     this.#blocks = []
     this.#slice = null
+    this.#indexMaking.stop()
+  }
+
+  #indexedBase(): EncodedDocument | null {
+    if (this.#base !== null) this.#encodedBase ??= indexed(this.#base)
+    return this.#encodedBase
+  }
+
+  /** Whether what is not merged of the tail is merged in one step, and is no large row, which needs an index. */
+  get #mergesInOneStep(): boolean {
+    const from = this.#blocks.at(-1)?.rows ?? 0
+    return this.#tail.endWithin(from, BLOCK_BYTES_MAX) === this.#tail.rows && this.#tail.bytesOf(from) <= BLOCK_BYTES_MAX
+  }
+
+  /** What cannot be indexed at once, and is not indexed yet: the base (`block` is null), or a block. */
+  #largeUnindexed(): { readonly update: Uint8Array; readonly block: Block | null } | null {
+    const isLarge = ({ length }: Uint8Array): boolean => length > INDEXED_AT_ONCE_BYTES_MAX
+    if (this.#base !== null && this.#encodedBase === null && isLarge(this.#base)) return { update: this.#base, block: null }
+    const block = this.#blocks.find(({ update, encoded }) => encoded === null && isLarge(update))
+    return block === undefined ? null : { update: block.update, block }
   }
 
   #merged(): readonly Block[] {
@@ -232,8 +256,9 @@ export class Image {
   }
 }
 
-function encoded(bytes: Uint8Array): EncodedDocument {
-  return new EncodedDocument(bytes, inspectUpdate(bytes, storedBounds))
+function indexedBlock(block: Block): EncodedDocument {
+  block.encoded ??= indexed(block.update)
+  return block.encoded
 }
 
 /** One merged update; or the updates themselves should they not merge, since each of them is sound. */

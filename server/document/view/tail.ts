@@ -89,6 +89,16 @@ export class Tail {
     return row
   }
 
+  /** The length of row number `row`; 0 where there is none. */
+  bytesOf(row: number): number {
+    let bytes = 0
+    this.#visit(row, row + 1, (_, __, start, end) => {
+      bytes = end - start
+      return false
+    })
+    return bytes
+  }
+
   /** How many rows end at `seq` or before it. */
   rowsThrough(seq: number): number {
     let rows = 0

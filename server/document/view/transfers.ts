@@ -1,8 +1,7 @@
 // Large catch-ups of one document, which sessions take piece by piece. What is cut for one is shared with the others that take the same, as
 // long as anybody does; a slow session holds a place in bytes that lie in memory anyway.
 import { LazyMap } from '../../../core/lazy-collections.js'
-import { EncodedDocument } from '../../../protocol/updates/encoded-document.js'
-import { inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
+import type { EncodedDocument } from '../../../protocol/updates/encoded-document.js'
 import { type PieceOrder, PieceStream, SharedPieces } from '../../../protocol/updates/piece-stream.js'
 import type { Transfer } from '../port.js'
 
@@ -52,10 +51,6 @@ export class Transfers {
     const stream = new PieceStream({ sources, known, order, hasNothing: false, shared: null })
     return transferOf(stream, options.bytes, options.stateVector, null)
   }
-}
-
-export function encodedUpdate(update: Uint8Array): EncodedDocument {
-  return new EncodedDocument(update, inspectUpdate(update, storedBounds))
 }
 
 function transferOf(
