@@ -4,7 +4,6 @@ import '../helpers/page-window.js'
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { type Component, defineComponent, h, onMounted, type Ref, ref, shallowRef, type VNodeChild, watch } from 'vue'
-import { renderToString } from 'vue/server-renderer'
 import { Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness.js'
 import * as Y from 'yjs'
 import {
@@ -13,7 +12,6 @@ import {
   type OpenDocument,
   type Person,
   useAllSaved,
-  useConnection,
   useDocument,
   useOthers,
   useStatus,
@@ -239,36 +237,6 @@ test('a component is drawn when what it selects of a shared type is another valu
   await page.unmount()
   assert.equal(clock.timerCount, 0)
   assert.deepEqual(page.complaints, [])
-})
-
-test('a server that renders opens nothing; the page takes over its text and then opens the document', async () => {
-  const fixture = clientFixture()
-  const { network, clock, server } = fixture
-  server.write('a', updateWith('written before'))
-  const Page = component(() => {
-    const document = useDocument('a')
-    const connection = useConnection()
-    const state = useStatus(document)
-    const text = useY(
-      () => document.value?.doc.getText('body'),
-      (body) => body.toString(),
-    )
-    const people = useOthers(document)
-    return () =>
-      h('p', `${connection.value?.status.state ?? 'no connection'}, ${state.value.synced ? text.value : 'loading'}, ${people.value.length}`)
-  })
-  const { createSSRApp } = await import('vue')
-  const html = await renderToString(createSSRApp(Page).use(createWeft({ ...scriptedSource(fixture), url: '/' })))
-  await clock.settle()
-  assert.equal(html, '<p>no connection, loading, 0</p>')
-  assert.deepEqual([network.sockets.length, clock.timerCount], [0, 0])
-
-  const page = await mount(Page, scriptedSource(fixture), { html, settle: () => clock.settle() })
-  assert.equal(page.text(), 'connected, written before, 0')
-  assert.equal(network.sockets.length, 1)
-  assert.deepEqual(page.complaints, [])
-  await page.unmount()
-  assert.equal(clock.timerCount, 0)
 })
 
 test("G5: an id that cannot be sent is thrown with its reason and leaves no connection; the application's own connection is not closed", async () => {
