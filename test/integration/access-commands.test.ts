@@ -1,12 +1,53 @@
 // The commands about access as subprocesses: against a stopped server's folder and against a running server, with what they print, their failures and exit codes.
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { SignJWT } from 'jose'
 import { silentLogger } from '../../core/log.js'
 import { createServer } from '../../server/index.js'
 import { type CommandEnded, runCommand } from '../helpers/run-command.js'
+import { ServerProcess } from '../helpers/server-process.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
+
+test('X2: secrets are changed as docs/operations.md says: what the old one let in is refused, what has nothing to do with it goes on', async (context) => {
+  const folder = temporaryFolder(context)
+  const files = { admin: path.join(folder, 'admin'), tokens: path.join(folder, 'jwt') }
+  const secrets = { admin: 'the-first-key-of-the-operator', tokens: 'the-first-secret-of-the-login-service' }
+  const others = { admin: 'another-key-of-the-operator', tokens: 'another-secret-of-the-login-service' }
+  const write = (texts: typeof secrets): void => {
+    writeFileSync(files.admin, texts.admin)
+    writeFileSync(files.tokens, texts.tokens)
+  }
+  write(secrets)
+  const server = await ServerProcess.start({ flags: ['--admin-key-file', files.admin, '--jwt-secret-file', files.tokens] })
+  context.after(() => server.dispose())
+  const statusWith = async (token: string): Promise<number> =>
+    (await fetch(`${server.url}/api/v1/documents/notes/presence`, { headers: { authorization: `Bearer ${token}` } })).status
+  const tokenBy = (secret: string): Promise<string> =>
+    new SignJWT({ weft: { documents: { notes: 'read' } } })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject('ada')
+      .setExpirationTime('1h')
+      .sign(new TextEncoder().encode(secret))
+  const weft = (...args: readonly string[]): Promise<CommandEnded> =>
+    runCommand([...args, '--url', server.url], { WEFT_TOKEN: secrets.admin })
+  const [old, replacement] = await Promise.all(
+    ['export', 'export, again'].map(async (name) =>
+      JSON.parse((await weft('keys', 'create', name, '--documents', '**=read', '--json')).stdout),
+    ),
+  )
+  assert.equal((await weft('keys', 'revoke', old.id)).code, 0)
+  const [oldToken, newToken] = [await tokenBy(secrets.tokens), await tokenBy(others.tokens)]
+  const all = (): Promise<readonly number[]> =>
+    Promise.all([old.secret, replacement.secret, secrets.admin, others.admin, oldToken, newToken].map(statusWith))
+  assert.deepEqual(await all(), [401, 200, 200, 401, 200, 401])
+  await server.stop()
+  write(others)
+  await server.restart()
+  assert.deepEqual(await all(), [401, 200, 401, 200, 401, 200])
+})
 
 test('the first key is made on a stopped server; the running one then asks everybody who they are', async (context) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'weft-access-'))
@@ -22,7 +63,6 @@ test('the first key is made on a stopped server; the running one then asks every
   assert.match(made.stderr, /It is not shown again/)
 
   const server = await createServer({ dataDir, demo: false, logger: silentLogger })
-  context.after(() => server.close())
   context.after(() => server.close())
   await server.listen(0)
   const weft = (args: readonly string[], shown = token): Promise<CommandEnded> =>

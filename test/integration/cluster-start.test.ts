@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer as createTcpServer } from 'node:net'
+import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { silentLogger } from '../../core/log.js'
@@ -12,6 +14,7 @@ import { freePort } from '../helpers/free-port.js'
 import { type PostgresServer, startPostgres } from '../helpers/postgres.js'
 import { RawClient } from '../helpers/raw-client.js'
 import { type RedisServer, startRedis } from '../helpers/redis.js'
+import { repositoryRoot } from '../helpers/repository.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { until } from '../helpers/until.js'
 
@@ -173,6 +176,26 @@ test('weft migrate brings a database up to date, says so when there is nothing t
   const wrong = await run('migrate', '--database-url', `${url}-missing`)
   assert.equal(wrong.code, 2)
   assert.match(wrong.says, /DATABASE_URL/)
+})
+
+test('G5: a cluster takes another secret as docs/operations.md says; before that it is refused with the setting to change', async (context) => {
+  const [, statement = ''] =
+    /`(UPDATE weft\.cluster [^`]+)`/.exec(readFileSync(path.join(repositoryRoot, 'docs/operations.md'), 'utf8')) ?? []
+  const database = await postgres.createDatabase()
+  const started = async (CLUSTER_SECRET: string): Promise<ServerProcess> => {
+    const node = await ServerProcess.start({ environment: { DATABASE_URL: database, CLUSTER_SECRET } })
+    context.after(() => node.dispose())
+    await until(async () => (await fetch(`${node.url}/readyz`)).status === 200, 'the node is ready')
+    return node
+  }
+  await (await started(secret)).stop()
+  const other = 'another secret of this test'
+  const early = await refused(database, '--cluster-secret', other)
+  assert.equal(early.code, 2)
+  assert.match(early.says, /cluster-secret|CLUSTER_SECRET/)
+  await postgres.run(statement, new URL(database).pathname.slice(1))
+  await (await started(other)).stop()
+  assert.equal((await refused(database)).code, 2, 'and the one before is refused')
 })
 
 test('a node in a program: a database and a secret are enough; without Redis it says that it knows only its own presence', async () => {
