@@ -11,7 +11,7 @@ import { type CommandEnded, runCommand } from '../helpers/run-command.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 
-test('X2: secrets are changed as docs/operations.md says: what the old one let in is refused, what has nothing to do with it goes on', async (context) => {
+test('secrets are changed as docs/operations.md says: what the old one let in is refused, what has nothing to do with it goes on', async (context) => {
   const folder = temporaryFolder(context)
   const files = { admin: path.join(folder, 'admin'), tokens: path.join(folder, 'jwt') }
   const secrets = { admin: 'the-first-key-of-the-operator', tokens: 'the-first-secret-of-the-login-service' }
