@@ -177,6 +177,12 @@ test('An import counts against the quota of documents, and a document that someb
   assert.equal(await open.api.expect('GET', `${documentPath(ID)}/content?format=text`), 'mine')
 })
 
+function docWith(text: string): Y.Doc {
+  const doc = new Y.Doc()
+  doc.getText('body').insert(0, text)
+  return doc
+}
+
 /** Three days of two people's writing, and a version that was kept long after its edits. */
 async function* fewDays(): AsyncGenerator<ArchiveEntry> {
   const doc = new Y.Doc()
@@ -232,6 +238,33 @@ test('Edits that came with an archive are told with the times at which they were
   await api.expect('POST', `${documentPath(ID)}/updates`, { text: [{ root: 'body', at: 0, insert: 'new' }] })
   assert.ok(((await historyOf(server).document(ID)).window.at ?? 0) > Date.parse('2026-06-01T00:00:00Z'))
   await assert.rejects(historyOf(server).find(ID, '2026-01-06T10:00:00Z'), { code: 'moment-gone' })
+})
+
+test('H6: the program hears of an imported document once, when all of it is there, with all who wrote in it', async (context) => {
+  const archive = await bytesOf(writeArchive({ documentId: ID, head: 6, versions: 1, logFrom: 2 }, fewDays()))
+  const heard: { readonly fromSeq: number; readonly throughSeq: number; readonly users: readonly string[]; readonly text: string }[] = []
+  const server = await createServer({
+    dataDir: temporaryFolder(context),
+    demo: false,
+    logger: silentLogger,
+    hooks: {
+      changedQuietMs: 1,
+      onDocumentChanged: async (change) => {
+        heard.push({ fromSeq: change.fromSeq, throughSeq: change.throughSeq, users: change.users, text: await change.text() })
+      },
+    },
+  })
+  context.after(() => server.close())
+  await server.listen(0)
+  await historyOf(server).archives.import(ID, () => [archive] as never, null)
+  await eventually('it is told', () => heard.length > 0)
+  const { head } = await historyOf(server).document(ID)
+  const [{ users: wrote = [], ...rest } = {}] = heard
+  assert.deepEqual(rest, { fromSeq: 1, throughSeq: head, text: 'old one two three four five' })
+  assert.deepEqual([...wrote].sort(), ['ann', 'cyd'])
+  await historyOf(server).apply(ID, [Y.encodeStateAsUpdate(docWith('more'))], 'bob 文')
+  await eventually('the next change is told', () => heard.length > 1)
+  assert.deepEqual([heard.length, heard[1]?.fromSeq, heard[1]?.users], [2, head + 1, ['bob 文']])
 })
 
 test('H6: an import that was cut anywhere shows nothing, and is made up for when it is asked for again', async (context) => {
