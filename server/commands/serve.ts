@@ -5,6 +5,7 @@ import { asWeftError, WeftError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { createServer } from '../composition/create-server.js'
 import { returnLoadingMemory } from '../composition/memory-return.js'
+import { fitEngineToCores } from '../composition/one-core.js'
 import type { ReloadOptions, WeftServer } from '../composition/weft-server.js'
 import { settingsUnder, tuningIn } from '../config/program-options.js'
 import { settingChanges } from '../config/reload.js'
@@ -22,6 +23,7 @@ export interface ServeOptions {
 
 /** Resolves when the server listens. */
 export async function serve({ settings, readAgain, fail }: ServeOptions): Promise<void> {
+  fitEngineToCores()
   const logger = createLogger(settings.logLevel, settings.logFormat)
   const server = await createServer({
     ...optionsOf(settings),

@@ -136,6 +136,7 @@ export class ServerNode {
       compactor,
       broadcast,
       busyness,
+      storeIsShared: cluster !== undefined,
       onFenced: (shards) => this.ownership.fenced(shards),
       onFatal: (error) => {
         this.ownership.fail(error)

@@ -6,7 +6,7 @@ import { THE_SERVER } from '../../core/user-id.js'
 import type { InspectedUpdate } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import type { WaitingClients } from '../../protocol/updates/waiting-clients.js'
-import { type Admission, admitting } from './admission.js'
+import { type Admission, admitSmall, admitting } from './admission.js'
 import { AdmissionQueue } from './admission-queue.js'
 import type { ClientIdGuard } from './client-id-guard.js'
 import { NestingGuard } from './nesting-guard.js'
@@ -45,7 +45,7 @@ export interface IntakeOptions {
   readonly emptied: () => void
 }
 
-type Intaken =
+type Verdict =
   | Admission
   /** It is to be looked at again, once that has resolved: with why it cannot be, or null. */
   | { readonly kind: 'unclear'; readonly clear: Promise<WeftError | null> }
@@ -93,9 +93,17 @@ export class Intake {
   }
 
   submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
-    this.#options.environment.counters.add('updates_received')
-    this.#queue.push(bytes.length, this.#submitting({ session, submission, user }, bytes))
-    if (!this.#queue.empty) this.#options.measured()
+    const { environment, known, measured } = this.#options
+    environment.counters.add('updates_received')
+    const from = { session, submission, user }
+    const admission = this.#queue.empty ? this.#judgeSmall(bytes) : null
+    if (admission !== null) {
+      const added = this.#settle(from, bytes, admission)
+      if (added !== null) known.add(added)
+      return
+    }
+    this.#queue.push(bytes.length, this.#submitting(from, bytes))
+    if (!this.#queue.empty) measured()
   }
 
   /** Resolves when nothing is on its way in any more. */
@@ -109,23 +117,28 @@ export class Intake {
   }
 
   *#submitting(from: Submitter, bytes: Uint8Array): Sliced<void> {
-    const { session, submission } = from
-    const { environment, known, uncommitted } = this.#options
-    const admission = yield* this.#admitting(bytes, from.user)
+    const verdict = yield* this.#judging(bytes, from.user)
+    if (verdict.kind === 'unclear') {
+      const again = verdict.clear.then((error) => (error === null ? this.#submitting(from, bytes) : this.#refusing(from, bytes, error)))
+      this.#queue.postpone(bytes.length, again)
+      return
+    }
+    const added = this.#settle(from, bytes, verdict)
+    if (added !== null) yield* this.#options.known.adding(added)
+  }
+
+  /** Carries out what was decided. Answers what is to become known now; null for nothing. */
+  #settle(from: Submitter, bytes: Uint8Array, admission: Admission): InspectedUpdate | null {
+    const { environment, uncommitted } = this.#options
     switch (admission.kind) {
-      case 'unclear': {
-        const again = admission.clear.then((error) => (error === null ? this.#submitting(from, bytes) : this.#refusing(from, bytes, error)))
-        this.#queue.postpone(bytes.length, again)
-        return
-      }
       case 'refused':
         this.#refuse(from, bytes, admission.error)
-        return
+        return null
       case 'repeat':
         environment.counters.add('updates_already_known')
         environment.traces?.repeated(bytes)
-        this.#acknowledgeRepeat(session, submission)
-        return
+        this.#acknowledgeRepeat(from.session, from.submission)
+        return null
       case 'new': {
         const { added } = admission
         this.#waiting.take()
@@ -137,9 +150,7 @@ export class Intake {
         uncommitted.add(added, user === from.user ? from : { ...from, user }, firstUses)
         if (uncommitted.last !== null) environment.traces?.waits(bytes, uncommitted.last)
         this.#options.added()
-        if (added.structCount + added.deleteRangeCount === 1) known.add(added)
-        else yield* known.adding(added)
-        return
+        return added
       }
       default:
         unreachable(admission)
@@ -160,7 +171,22 @@ export class Intake {
     sessions.refuse(session, submission, error)
   }
 
-  *#admitting(bytes: Uint8Array, user: string | null): Sliced<Intaken> {
+  /** A keystroke, in as few steps as can be; null for what takes a longer look. */
+  #judgeSmall(bytes: Uint8Array): Admission | null {
+    const { environment, image, known, uncommitted, pressure, refusal, clientIds } = this.#options
+    if (clientIds !== null) return null
+    const before = refusal()
+    if (before !== null) return { kind: 'refused', error: before }
+    const documentBytes = image.bytes + uncommitted.bytes
+    const admission = admitSmall(bytes, known, environment.limits, documentBytes, pressure)
+    if (admission?.kind !== 'new') return admission
+    const { added } = admission
+    if (!this.#waiting.admits(added) || !this.#nesting.admits(added)) return null
+    const since = this.#overQuota(added, documentBytes)
+    return since === null ? admission : { kind: 'refused', error: since }
+  }
+
+  *#judging(bytes: Uint8Array, user: string | null): Sliced<Verdict> {
     const { environment, image, known, uncommitted, pressure, refusal } = this.#options
     const before = refusal()
     if (before !== null) return { kind: 'refused', error: before }

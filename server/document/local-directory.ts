@@ -21,6 +21,8 @@ import { ownerMoved } from './view/session-slots.js'
 export interface LocalDirectoryOptions extends Omit<OwnerEnvironment, 'writer' | 'pressure' | 'quotas'> {
   /** How much documents may have. Default: no more bounds than the limits. */
   readonly quotas?: readonly QuotaRule[]
+  /** Other processes work with the same store. Default: none does. */
+  readonly storeIsShared?: boolean
   /** The fence under which this process owns the document's shard; null if it does not. */
   readonly fenceOf: (documentId: string) => Fence | null
   /** The store refused these shards: their documents were stopped. */
@@ -84,6 +86,7 @@ export class LocalDirectory implements DocumentDirectory, DocumentCommands {
       logger,
       counters,
       busyness,
+      storeIsShared: options.storeIsShared ?? false,
       onFenced: (shards) => this.#fenced(shards),
       onFatal: (error) => this.fail(error),
     })

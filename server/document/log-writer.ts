@@ -22,6 +22,8 @@ export interface LogWriterOptions {
   readonly logger: Logger
   readonly counters: Counters
   readonly busyness: Busyness
+  /** Other processes work with the same store: it gets rest in proportion to what commits take. */
+  readonly storeIsShared: boolean
   /** Shards that the store refused, after their sources were told. */
   readonly onFenced: (shards: ReadonlySet<number>) => void
   /** The store can never commit again. Nothing of the batch was, or will be, acknowledged. */
@@ -90,7 +92,8 @@ export class LogWriter {
     if (state.kind !== 'idle' && state.kind !== 'waiting') return
     if (this.#due.isEmpty) return
     const now = this.#clock.monotonic()
-    const periodMs = commitPeriodMs(this.#rate.perSecond(now), this.#options.busyness(), this.#commitMs)
+    const { busyness, storeIsShared } = this.#options
+    const periodMs = commitPeriodMs(this.#rate.perSecond(now), busyness(), storeIsShared ? this.#commitMs : 0)
     const wakeAt = Math.max(this.#due.earliest, this.#lastStart + periodMs, now)
     if (state.kind === 'waiting') {
       if (state.wakeAt <= wakeAt) return

@@ -1,11 +1,12 @@
 // A document that takes updates in as its owner does, without sessions, store or time, and counts the steps that this took.
 
+import { strict as assert } from 'node:assert'
 import type { WeftError } from '../../core/errors.js'
 import { defaultLimits, type Limits } from '../../core/limits.js'
 import type { Sliced } from '../../core/slices.js'
 import { KnownState } from '../../protocol/updates/known-state.js'
 import { WaitingClients } from '../../protocol/updates/waiting-clients.js'
-import { type Admission, admitting } from '../../server/document/admission.js'
+import { type Admission, admitSmall, admitting } from '../../server/document/admission.js'
 import { NestingGuard } from '../../server/document/nesting-guard.js'
 import { WaitingGuard } from '../../server/document/waiting-guard.js'
 
@@ -44,7 +45,9 @@ export class FedDocument {
 
   submit(update: Uint8Array): Admission['kind'] {
     this.submittedBytes += update.length
+    const atOnce = admitSmall(update, this.known, this.#limits, this.#loggedBytes, noPressure)
     const admission = this.#run(admitting(update, this.known, this.#limits, this.#loggedBytes, noPressure))
+    if (atOnce !== null) assert.deepEqual(atOnce, admission, 'a keystroke is judged as any other update is')
     if (admission.kind === 'repeat') return 'repeat'
     const refusal =
       admission.kind === 'refused'

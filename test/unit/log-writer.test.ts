@@ -64,6 +64,7 @@ async function commitsOf(documents: Readonly<Record<string, readonly number[]>>)
     logger: silentLogger,
     counters: new Counters(),
     busyness: () => 1,
+    storeIsShared: false,
     onFenced: () => assert.fail(),
     onFatal: (error) => assert.fail(error),
   })
@@ -89,4 +90,38 @@ test('a document that types without end and one that pastes without end take tur
   const commits = await commitsOf({ paste: Array(5).fill(4_000 * KiB), types: Array(12).fill(10) })
   assert.deepEqual(commits.slice(0, 10), Array.from({ length: 5 }, () => ['types', 'paste']).flat())
   assert.deepEqual(commits.slice(10), Array(7).fill('types'))
+})
+
+/** How many commits start in a second in which something is always due, each of which takes 2 ms, in a process with time to spare. */
+async function commitsInASecond(storeIsShared: boolean): Promise<number> {
+  const clock = new ManualClock()
+  let commits = 0
+  const writer: LogWriter = new LogWriter({
+    append: async () => {
+      commits += 1
+      await new Promise<void>((resolve) => void clock.after(2, resolve))
+      return { fencedShards: new Set() }
+    },
+    probe: async () => {},
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    counters: new Counters(),
+    busyness: () => 0,
+    storeIsShared,
+    onFenced: () => assert.fail(),
+    onFatal: (error) => assert.fail(error),
+  })
+  for (let index = 0; index < 10; index++) writer.request(new Pending(`doc-${index}`, Array(1_000).fill(10), () => writer), 0)
+  await clock.advanceAsync(1_000)
+  const closed = writer.close()
+  await clock.advanceAsync(10)
+  await closed
+  return commits
+}
+
+test('a store of this process alone commits without rest while there is time to spare; one that others use rests as long as it works', async () => {
+  const [alone, shared] = [await commitsInASecond(false), await commitsInASecond(true)]
+  assert.ok(alone >= 490, `${alone} commits`)
+  assert.ok(shared > 230 && shared < 270, `${shared} commits`)
 })

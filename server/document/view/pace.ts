@@ -49,12 +49,12 @@ const BUSY_ROWS_PER_SECOND = 150
 const SATURATED_ROWS_PER_SECOND = 1_000
 const BEAT_MIN_MS = 2
 const BEAT_MAX_MS = 5
-/** Of the time a store is given others' work, or rest: as long as a commit took. */
+/** Of its time a store that others use as well is left alone: as long as a commit took. */
 const COMMIT_SHARE = 2
 
 /**
  * Milliseconds between the starts of two commits of the process. Below some 150 rows a second each commit may run at once; above it commits are
- * shared, the more the busier the process is, or the longer the store takes (`commitMs`). The rate counts rows, not commits, so sharing them
+ * shared, the more the busier the process is, or the longer a store takes that is not ours alone (`commitMs`; 0 for one that is). The rate counts rows, not commits, so sharing them
  * does not lower it and the beat does not swing.
  */
 export function commitPeriodMs(rowsPerSecond: number, busy: number, commitMs: number): number {
