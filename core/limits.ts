@@ -90,6 +90,11 @@ export const limitTable = {
     'sockets from one client address (an IPv6 one with its /64 network); not for addresses on this machine, see `--trusted-proxies`',
     'an upgrade from that address is answered with HTTP 503',
   ),
+  connectionsPerUserMax: limit(
+    1_000,
+    'sockets on one node over which one user, as far as it is known who that is, has documents open',
+    'a session over a further one is refused, 4503',
+  ),
   sessionsPerAddressMax: limit(
     20_000,
     'documents open over all `weft` connections of one client address',

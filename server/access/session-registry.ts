@@ -2,6 +2,7 @@
 import type { WeftError } from '../../core/errors.js'
 import type { Permission } from '../../core/permission.js'
 import type { Holder } from './revocations.js'
+import { UserConnections } from './user-connections.js'
 
 /** What an application says to others: no edit, delivered at most once, never stored. */
 export interface AppMessage {
@@ -59,6 +60,7 @@ export class SessionRegistry {
   readonly #sessions = new Map<string, RegisteredSession>()
   readonly #byDocument = new Groups()
   readonly #byUser = new Groups()
+  readonly #connections = new UserConnections()
   readonly #lagging = new Map<string, RegisteredSession>()
   /** The last one is the newest. */
   readonly #newest = new Map<string, RegisteredSession>()
@@ -85,6 +87,8 @@ export class SessionRegistry {
     const isNew = before === undefined
     this.#sessions.set(session.sessionId, session)
     if (before !== undefined && before.user !== session.user) this.#byUser.delete(before.user, before.sessionId)
+    if (before !== undefined) this.#connections.delete(before.user, before.connectionId)
+    this.#connections.add(session.user, session.connectionId)
     this.#byUser.set(session.user, session)
     this.#byDocument.set(session.documentId, session)
     if (this.#lagging.has(session.sessionId)) this.#lagging.set(session.sessionId, session)
@@ -102,6 +106,7 @@ export class SessionRegistry {
     this.#lagging.delete(sessionId)
     this.#newest.delete(sessionId)
     this.#byUser.delete(session.user, sessionId)
+    this.#connections.delete(session.user, session.connectionId)
     this.#byDocument.delete(session.documentId, sessionId)
     for (const events of this.#events) events.closed(session)
   }
@@ -153,6 +158,11 @@ export class SessionRegistry {
   /** The one that was opened first comes first. */
   ofUser(user: string): Iterable<RegisteredSession> {
     return this.#byUser.get(user)
+  }
+
+  /** How many connections a user has besides this one. */
+  connectionsOf(user: string, connectionId: number): number {
+    return this.#connections.besides(user, connectionId)
   }
 
   get all(): IterableIterator<RegisteredSession> {

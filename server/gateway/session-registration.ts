@@ -11,7 +11,7 @@ const LOOKED_AT_MS_MAX = 3_600_000
 type About = Pick<RegisteredSession, 'documentId' | 'address' | 'connectionId' | 'tell' | 'lag'>
 
 export class SessionRegistration {
-  readonly #services: Pick<GatewayServices, 'clock' | 'sessions' | 'serverId' | 'counters'>
+  readonly #services: Pick<GatewayServices, 'clock' | 'sessions' | 'serverId' | 'counters' | 'limits'>
   readonly #about: About
   readonly #ended: (error: WeftError) => void
   readonly #since: number
@@ -21,7 +21,7 @@ export class SessionRegistration {
 
   /** `ended` is told why the session may not go on. */
   constructor(
-    services: Pick<GatewayServices, 'clock' | 'sessions' | 'serverId' | 'counters'>,
+    services: Pick<GatewayServices, 'clock' | 'sessions' | 'serverId' | 'counters' | 'limits'>,
     about: About,
     ended: (error: WeftError) => void,
   ) {
@@ -43,7 +43,17 @@ export class SessionRegistration {
 
   /** It was found out who the session is, the first time or again. May end the session. */
   set({ user, name = null, permission, admin = false, tokenId = null, issuedAt = null, expiresAt = null }: Authorization): void {
-    const { clock, sessions, serverId, counters } = this.#services
+    const { clock, sessions, serverId, counters, limits } = this.#services
+    const { connectionsPerUserMax } = limits
+    if (user !== null && sessions.connectionsOf(user, this.#about.connectionId) >= connectionsPerUserMax) {
+      this.#ended(
+        new WeftError(
+          'too-many-sessions',
+          `You have ${connectionsPerUserMax} connections to this server, which is the most that you may; close some of them.`,
+        ),
+      )
+      return
+    }
     this.#expiresAt = expiresAt
     this.#watch()
     this.#sessionId ??= `${serverId}.${sessions.nextNumber()}`

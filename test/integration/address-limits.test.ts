@@ -1,5 +1,6 @@
-// What one client address may have: connections, and documents open over them. Behind a proxy that is trusted the address is the one that it speaks for.
+// What one client address, or one user, may have: connections, and documents open over them. Behind a proxy that is trusted the address is the one that it speaks for.
 import { strict as assert } from 'node:assert'
+import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import WebSocket from 'ws'
@@ -83,6 +84,48 @@ test('G1: past sessionsPerAddressMax a document is refused on every connection o
   assert.deepEqual(await opened('203.0.113.7', 2), [accepted, accepted])
   assert.deepEqual(await opened('203.0.113.7', 2), [accepted, refused])
   assert.deepEqual(await opened('203.0.113.9', 3), [accepted, accepted, accepted])
+})
+
+test('G1: past connectionsPerUserMax a user is refused over a further connection, in words, and let in when there is one less; others are not counted', async (context) => {
+  const local = await start(context, {
+    limits: { connectionsPerUserMax: 2 },
+    authorize: ({ token }) => ({ user: token === '' ? null : token, permission: 'read-write' }),
+  })
+  /** Opens two documents over one connection; answers the reason with which the connection, or the first document, was refused, or null. */
+  const refusalOf = async (token: string, path: 'weft' | 'stock'): Promise<string | null> => {
+    const query = `?token=${token}`
+    const socket = new WebSocket(`${local.webSocketUrl}/${path === 'stock' ? `doc${query}` : ''}`, path === 'weft' ? [weftSubprotocol] : [])
+    context.after(() => socket.terminate())
+    sockets.push(socket)
+    let answer: string | null | undefined
+    socket.on('message', (data: Buffer) => {
+      const accepted = path === 'stock' ? data[0] === 0 : data[0] === 34
+      if (accepted) answer ??= null
+      if (path === 'weft' && data[0] === 39) answer ??= data.toString('latin1')
+    })
+    socket.on('close', (code, reason) => {
+      answer ??= `${code} ${reason}`
+    })
+    await once(socket, 'open')
+    if (path === 'weft') {
+      socket.send(Buffer.concat(encodeWeftClient({ type: 'hello', agent: 'test', token })))
+      for (const channel of [1, 2])
+        socket.send(
+          Buffer.concat(encodeWeftClient({ type: 'open', channel, documentId: `d${channel}`, token, known: { kind: 'nothing' } })),
+        )
+    }
+    await eventually('it is answered', () => answer !== undefined)
+    return answer ?? null
+  }
+  const sockets: WebSocket[] = []
+  assert.equal(await refusalOf('ada', 'weft'), null)
+  assert.equal(await refusalOf('ada', 'stock'), null)
+  assert.match(String(await refusalOf('ada', 'stock')), /^4503 You have 2 connections to this server/)
+  assert.match(String(await refusalOf('ada', 'weft')), /You have 2 connections to this server/)
+  for (let count = 0; count < 3; count++) assert.equal(await refusalOf('', 'stock'), null, 'who is nobody has no bound')
+  assert.equal(await refusalOf('bob', 'stock'), null)
+  sockets[1]?.close()
+  await eventually('there is room again', async () => (await refusalOf('ada', 'stock')) === null)
 })
 
 test('G5: a proxy that is no address is refused in words that name the setting', async () => {
