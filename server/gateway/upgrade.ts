@@ -157,7 +157,7 @@ export function answerUpgrades(httpServer: Server): void {
   httpServer.on('upgrade', (request, stream) => ignoreUpgrade(httpServer, request, stream))
 }
 
-/** Of a message. Clients send larger messages in pieces of 8 KiB and more; taking thousands of pieces of a few bytes apart would hold everybody up. */
+/** Of a message. Chromium sends a large one in pieces of 128 KiB, so in 512 at most, and others in one; taking thousands of pieces of a few bytes apart would hold everybody up. */
 const FRAGMENTS_MAX = 2_048
 
 function webSocketServer(maxPayload: number, handleProtocols: (offered: Set<string>) => string | false): WebSocketServer {
