@@ -172,6 +172,8 @@ export interface DocumentInfo {
   readonly documentId: string
   readonly head: number
   readonly updatedAt: number
+  /** It is being made, or what made it was interrupted. */
+  readonly unfinished?: true
 }
 
 export interface DocumentQuery {

@@ -17,6 +17,14 @@ export function finished(incarnation: string): string {
   return isUnfinished(incarnation) ? incarnation.slice(UNFINISHED.length) : incarnation
 }
 
+/** What a list says of it. */
+export function markUnfinished(incarnation: string): { readonly unfinished?: true } {
+  return isUnfinished(incarnation) ? marked : unmarked
+}
+
+const marked = { unfinished: true } as const
+const unmarked = {}
+
 /** Whether a document is of the life in which something of it was written, which may have been before it was finished. */
 export function isOfLife(document: { readonly incarnation: string }, incarnation: string): boolean {
   return document.incarnation === incarnation || document.incarnation === finished(incarnation)

@@ -17,7 +17,7 @@ import type {
   Version,
   VersionQuery,
 } from '../store.js'
-import { isOfLife, isUnfinished } from '../unfinished.js'
+import { isOfLife, isUnfinished, markUnfinished } from '../unfinished.js'
 import type { Environment, Table } from './environment.js'
 import { documentKey, ownerKey, rowKey, rowPrefix, seqOfKey, stateKey } from './keys.js'
 import {
@@ -87,7 +87,7 @@ export function readDocuments(
       if (document === null) throw noSuchDocument(documentId)
       last = documentId
       if (which === 'all' || !isUnfinished(document.incarnation))
-        items.push({ documentId, head: document.head, updatedAt: document.updatedAt })
+        items.push({ documentId, head: document.head, updatedAt: document.updatedAt, ...markUnfinished(document.incarnation) })
     }
     if (keys.length <= limit) return { items, next: null }
   }

@@ -33,7 +33,7 @@ import type {
   VersionQuery,
 } from '../store.js'
 import { type KeptTime, StoreTime } from '../store-time.js'
-import { finished, isOfLife, isUnfinished } from '../unfinished.js'
+import { finished, isOfLife, isUnfinished, markUnfinished } from '../unfinished.js'
 import { MemoryChangeCursors } from './memory-change-cursors.js'
 import {
   firstPruned,
@@ -219,7 +219,7 @@ export class MemoryStore implements DocumentStore {
     const items = rest.slice(0, query.limit).map((documentId): DocumentInfo => {
       const document = this.#disk.documents.get(documentId)
       assert(document !== undefined, 'a listed document exists')
-      return { documentId, head: document.head, updatedAt: document.updatedAt }
+      return { documentId, head: document.head, updatedAt: document.updatedAt, ...markUnfinished(document.incarnation) }
     })
     return { items, next: rest.length > items.length ? (items.at(-1)?.documentId ?? null) : null }
   }

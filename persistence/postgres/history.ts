@@ -3,7 +3,7 @@ import { shardOf } from '../../core/document-id.js'
 import { documentCorrupt, noSuchDocument, prunedAway } from '../failures.js'
 import { quarantineOfRead } from '../quarantine.js'
 import type { DocumentInfo, DocumentQuery, HistoryPoint, LogRow, Page, Quarantine, StoredDocument, StoredSnapshot } from '../store.js'
-import { UNFINISHED_PATTERN } from '../unfinished.js'
+import { markUnfinished, UNFINISHED_PATTERN } from '../unfinished.js'
 import { bytesIn, numberIn, textIn, utf8In } from './columns.js'
 import type { Database, Row } from './database.js'
 import { checkContiguous, logRowIn } from './log.js'
@@ -143,12 +143,12 @@ function clampToInteger(time: number): number {
 // statistics that are old the planner would look for the head of every document, and then throw most of them away.
 const LIST_DOCUMENTS = `
   WITH page AS MATERIALIZED (
-    SELECT document.id, document.key FROM weft.document
+    SELECT document.id, document.key, document.incarnation FROM weft.document
     WHERE document.id >= $1 AND ($2::bytea IS NULL OR document.id < $2) AND ($3::bytea IS NULL OR document.id > $3)
       AND ($5 OR document.incarnation NOT LIKE '${UNFINISHED_PATTERN}')
     ORDER BY document.id LIMIT $4
   )
-  SELECT page.id, head.seq, head.committed_at AS at
+  SELECT page.id, page.incarnation, head.seq, head.committed_at AS at
   FROM page, LATERAL (
     SELECT log.seq, log.committed_at FROM weft.log WHERE log.key = page.key ORDER BY log.seq DESC LIMIT 1
   ) AS head
@@ -167,6 +167,7 @@ export async function listDocuments(
       documentId: utf8In(row, 'id'),
       head: numberIn(row, 'seq'),
       updatedAt: numberIn(row, 'at'),
+      ...markUnfinished(textIn(row, 'incarnation')),
     }),
   )
   return { items, next: rows.length > items.length ? (items.at(-1)?.documentId ?? null) : null }

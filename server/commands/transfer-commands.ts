@@ -112,6 +112,7 @@ export const checkCommand: DocumentCommandDefinition = {
   run: async (given) => {
     const problems: { documentId: string; at: string; code: string; problem: string }[] = []
     const quarantined: { documentId: string; seq: number }[] = []
+    const unfinished: string[] = []
     let checked = 0
     const progress = new Progress('checked')
     await withApi(given, async (api) => {
@@ -138,12 +139,19 @@ export const checkCommand: DocumentCommandDefinition = {
         }
         progress.step(documentId)
       }
+      if (given.arguments['document'] === undefined)
+        for await (const page of api.pages(`/documents?which=all&prefix=${encodeURIComponent(option(given, 'prefix') ?? '')}`, 'after'))
+          for (const document of page) if (document.unfinished === true) unfinished.push(document.documentId)
     })
     progress.end()
-    if (given.json) printJson({ checked, problems, ...(given.options['quarantine'] === true ? { quarantined } : {}) })
+    if (given.json) printJson({ checked, problems, unfinished, ...(given.options['quarantine'] === true ? { quarantined } : {}) })
     else {
       for (const { documentId, at, problem } of problems) printLine(`${documentId}@${at}: ${problem}`)
       for (const { documentId, seq } of quarantined) printLine(`${documentId} is read-only up to seq ${seq - 1} now.`)
+      for (const documentId of unfinished)
+        printLine(
+          `${documentId} is being imported, or that was interrupted: nobody sees it. Import it again, or delete it, if nobody does.`,
+        )
       printLine(`${checked} documents checked, ${problems.length === 0 ? 'nothing is wrong' : `${problems.length} problems`}.`)
     }
     if (problems.length > 0) process.exitCode = 1

@@ -6,7 +6,7 @@ import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { MemoryAccount } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
-import type { DocumentInfo, DocumentStore, Page, Version, VersionQuery } from '../../persistence/store.js'
+import type { DocumentInfo, DocumentQuery, DocumentStore, Page, Version, VersionQuery } from '../../persistence/store.js'
 import type { DocumentCommands, KnownState } from '../document/commands.js'
 import type { DocumentDirectory } from '../document/port.js'
 import { parseAddress } from './address.js'
@@ -89,7 +89,7 @@ export class History {
   }
 
   /** In byte order of their ids. */
-  documents(query: { readonly prefix?: string; readonly after?: string; readonly limit: number }): Promise<Page<DocumentInfo, string>> {
+  documents(query: DocumentQuery): Promise<Page<DocumentInfo, string>> {
     return this.#options.store.listDocuments(query)
   }
 

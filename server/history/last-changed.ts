@@ -11,12 +11,14 @@ export interface ChangeQuery {
   /** The `next` of the page before. */
   readonly after?: string
   readonly limit: number
+  /** See `DocumentQuery`. */
+  readonly which?: 'finished' | 'all'
 }
 
 /** Rejects with `malformed` for an `after` that is none. Holds a few times `limit` at once, whatever the number of documents. */
 export async function lastChanged(
   store: Pick<DocumentStore, 'listDocuments'>,
-  { prefix = '', after, limit }: ChangeQuery,
+  { prefix = '', after, limit, which = 'finished' }: ChangeQuery,
 ): Promise<Page<DocumentInfo, string>> {
   const last = after === undefined ? null : cursorIn(after)
   let found: DocumentInfo[] = []
@@ -26,6 +28,7 @@ export async function lastChanged(
   for (let from: string | null | undefined; from !== null; ) {
     const page: Page<DocumentInfo, string> = await store.listDocuments({
       prefix,
+      which,
       limit: PAGE,
       ...(from === undefined ? {} : { after: from }),
     })

@@ -29,6 +29,11 @@ export function unfinishedContract(test: ContractTest): void {
     for (const limit of [1, 2, 3, 10]) {
       assert.deepEqual(await listed(store, { limit }), ['a', 'c', 'e'])
       assert.deepEqual(await listed(store, { limit, which: 'all' }), ['a', 'a/b', 'b', 'c', 'd', 'e', 'f'])
+      const { items } = await store.listDocuments({ limit, which: 'all' })
+      assert.deepEqual(
+        items.map(({ unfinished: marked }) => marked === true),
+        [false, true, true, false, true, false, true].slice(0, limit),
+      )
     }
     assert.deepEqual((await store.listDocuments({ prefix: 'b', limit: 1 })).items, [])
     const behind = async (): Promise<readonly string[]> =>

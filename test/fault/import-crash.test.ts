@@ -138,7 +138,12 @@ test('H6: an import of an archive that is killed after any of its steps shows no
       else {
         await assert.rejects(history.find(ID, 'now'), { code: 'no-such-document' })
         assert.deepEqual((await history.versions(ID, { limit: 10, which: 'all' })).items, [])
-        // Before its first edit there is nothing to refuse.
+        const listed = (await history.documents({ limit: 10, which: 'all' })).items
+        // Before its first edit there is nothing to refuse, and nothing to list.
+        assert.deepEqual(
+          listed.map(({ documentId, unfinished }) => [documentId, unfinished]),
+          steps > 4 ? [[ID, true]] : listed.length === 0 ? [] : [[ID, true]],
+        )
         if (steps > 4) await assert.rejects(server.document(ID).read(), { code: 'document-unfinished' })
         // Another archive takes the place of what was begun.
         if (steps % 3 === 2) {

@@ -9,6 +9,7 @@ import { systemClock } from '../../core/clock.js'
 import { silentLogger } from '../../core/log.js'
 import { openLmdbStore } from '../../persistence/index.js'
 import type { DocumentStore } from '../../persistence/store.js'
+import { unfinished } from '../../persistence/unfinished.js'
 import { splitAddress } from '../../server/commands/document-commands.js'
 import { fileNameOf } from '../../server/commands/transfer-commands.js'
 import { createServer, type WeftServer } from '../../server/index.js'
@@ -99,7 +100,7 @@ test('documents of a stopped server are listed, shown, compared, kept, restored,
   assert.equal((await succeeds(['show', 'copy', ...data])).stdout, 'New. Text of notes/today')
   assert.equal((await runCommand(['delete', 'copy', ...data])).code, 2)
   await succeeds(['delete', 'copy', '--yes', ...data])
-  assert.deepEqual(await json(['check', ...data]), { checked: IDS.length, problems: [] })
+  assert.deepEqual(await json(['check', ...data]), { checked: IDS.length, problems: [], unfinished: [] })
 })
 
 test('what is exported is imported elsewhere with its versions, run again it does nothing, and what is there is left alone', async (context) => {
@@ -199,6 +200,8 @@ test('D8: a document with an edit that cannot be applied is found by check, and 
     const entry = { documentId: 'bad', fence, incarnation: incarnation ?? assert.fail('it is there') }
     for (const [seq, update] of [new Uint8Array([1, 2, 3]), stateOf('behind it')].entries())
       await store.append([{ ...entry, seq: seq + 3, update }])
+    const begun = { documentId: 'begun', fence: await takeFence(store, 'begun'), incarnation: unfinished('life') }
+    await store.append([{ ...begun, seq: 1, update: stateOf('nobody sees it') }])
   })
   const data = ['--data', folder]
   const found = await runCommand(['check', ...data, '--json'])
@@ -207,8 +210,11 @@ test('D8: a document with an edit that cannot be applied is found by check, and 
     JSON.parse(found.stdout).problems.map(({ documentId, at, code }: Json) => [documentId, at, code]),
     [['bad', 'now', 'document-quarantined']],
   )
+  assert.deepEqual(JSON.parse(found.stdout).unfinished, ['begun'])
   await stored(async (store) => assert.equal((await store.openDocument('bad')).quarantine, null))
-  assert.match((await runCommand(['check', ...data, '--quarantine'])).stdout, /bad is read-only up to seq 2 now/)
+  const { stdout } = await runCommand(['check', ...data, '--quarantine'])
+  assert.match(stdout, /bad is read-only up to seq 2 now/)
+  assert.match(stdout, /begun is being imported, or that was interrupted: nobody sees it/)
   await stored(async (store) => assert.equal((await store.openDocument('bad')).quarantine?.seq, 3))
   assert.equal((await succeeds(['show', 'bad@seq:2', ...data])).stdout, 'New. Text of bad')
 })

@@ -43,6 +43,10 @@ export const documentSchema = z
     documentId: z.string(),
     head: z.int().openapi({ description: 'The seq of the last edit.' }),
     updatedAt: z.int(),
+    unfinished: z
+      .literal(true)
+      .optional()
+      .openapi({ description: 'An import began it, and goes on or was interrupted: nobody can open it.' }),
   })
   .openapi('Document')
 

@@ -49,6 +49,10 @@ const listRoute = createRoute({
         .enum(['id', 'changed'])
         .default('id')
         .openapi({ description: '`changed`: the last changed first. For it all documents that begin so are looked at.' }),
+      which: z
+        .enum(['finished', 'all'])
+        .default('finished')
+        .openapi({ description: '`all`: also those that an import has begun and not finished, which nobody can open.' }),
     }),
   },
   responses: answers(z.object({ items: z.array(documentSchema), next: z.string().nullable() }), 'A page.'),
@@ -186,12 +190,12 @@ const forkRoute = createRoute({
 
 export function addDocuments(app: OpenAPIHono<ApiEnvironment>, options: DocumentRouteOptions): void {
   app.openapi(listRoute, async (context) => {
-    const { prefix, after, limit, sort } = context.req.valid('query')
+    const { prefix, after, limit, sort, which } = context.req.valid('query')
     const history = options.history()
     if (history === null) throw new WeftError('overloaded', 'This node is not serving yet.')
     // Which documents there are is for those who may administer all that begin so.
     await admitToAll(options.access, context, prefix, 'admin')
-    const query = { prefix, limit, ...(after === undefined ? {} : { after }) }
+    const query = { prefix, limit, which, ...(after === undefined ? {} : { after }) }
     return json(context, await (sort === 'id' ? history.documents(query) : history.lastChanged(query)))
   })
   app.openapi(documentRoute, async (context) => {
