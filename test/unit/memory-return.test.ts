@@ -14,6 +14,7 @@ test('G8: after most of what was held is gone it collects once, and not for what
   let collected = 0
   const watch = new MemoryReturn(clock, budget, {
     resident: () => (collected === 0 ? 500 * MiB : 100 * MiB),
+    live: () => 0,
     collect: () => {
       collected += 1
     },
@@ -39,7 +40,11 @@ test('G8: after most of what was held is gone it collects once, and not for what
 })
 
 /** What holds 600 MiB, of which 500 are lost at once; then `meanwhile` has its way for half a minute. Returns how often all was collected. */
-function collectedAll(residentAfter: number, meanwhile: (documents: ReturnType<MemoryBudget['account']>) => void = () => {}): number {
+function collectedAll(
+  residentAfter: number,
+  meanwhile: (documents: ReturnType<MemoryBudget['account']>) => void = () => {},
+  live = 100 * MiB,
+): number {
   const clock = new ManualClock()
   const budget = new MemoryBudget(1024 * MiB)
   const documents = budget.account('documents')
@@ -47,6 +52,7 @@ function collectedAll(residentAfter: number, meanwhile: (documents: ReturnType<M
   let all = 0
   const memory: ProcessMemory = {
     resident: () => resident,
+    live: () => live,
     collect: () => {
       resident = residentAfter
     },
@@ -73,6 +79,11 @@ test('G8: an engine that keeps the pages it has emptied is made to give them up,
     collectedAll(600 * MiB, (documents) => documents.add(400 * MiB)),
     0,
     'they are needed again',
+  )
+  assert.equal(
+    collectedAll(600 * MiB, () => {}, 300 * MiB),
+    0,
+    'so much is in use that it would take long',
   )
 })
 
