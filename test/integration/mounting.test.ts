@@ -7,7 +7,7 @@ import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { getRequestListener } from '@hono/node-server'
 import WebSocket, { WebSocketServer } from 'ws'
@@ -18,7 +18,7 @@ import { systemClock } from '../../core/clock.js'
 import { silentLogger } from '../../core/log.js'
 import { MemoryStore } from '../../persistence/index.js'
 import { httpHeaders } from '../../protocol/http-frames.js'
-import { createServer } from '../../server/index.js'
+import { createServer, type WeftServer } from '../../server/index.js'
 import { until } from '../helpers/until.js'
 
 for (const framework of ['express', 'fastify', 'hono']) {
@@ -85,7 +85,8 @@ for (const framework of ['express', 'fastify', 'hono']) {
   })
 }
 
-test("WebSockets of the application's own are left alone, and what was attached is taken off again", async (context) => {
+/** A server inside of a program, under a path of its own. */
+async function embedded(context: TestContext): Promise<WeftServer> {
   const weft = await createServer({
     store: new MemoryStore({ clock: systemClock }),
     basePath: '/collab',
@@ -93,6 +94,11 @@ test("WebSockets of the application's own are left alone, and what was attached 
     logger: silentLogger,
   })
   context.after(() => weft.close())
+  return weft
+}
+
+test("WebSockets of the application's own are left alone, and what was attached is taken off again", async (context) => {
+  const weft = await embedded(context)
   // It knows nothing of Weft, and reads all bodies.
   const httpServer = createHttpServer((request, response) => request.resume().once('end', () => response.end('mine')))
   const own = new WebSocketServer({ noServer: true })
@@ -142,15 +148,8 @@ test("WebSockets of the application's own are left alone, and what was attached 
 })
 
 test('the fetch handler serves clients over HTTP, as streams: called in the process, and by a server that knows requests and responses alone', async (context) => {
-  const weft = await createServer({
-    store: new MemoryStore({ clock: systemClock }),
-    basePath: '/collab',
-    demo: false,
-    logger: silentLogger,
-  })
-  context.after(() => weft.close())
+  const weft = await embedded(context)
   await weft.ready
-  context.after(() => weft.close())
   const httpServer = createHttpServer(getRequestListener((request) => weft.fetch(request)))
   httpServer.listen(0, '127.0.0.1')
   await once(httpServer, 'listening')

@@ -6,7 +6,7 @@ import { silentLogger } from '../../core/log.js'
 import { seededRandom } from '../../core/random.js'
 import type { AppendEntry, AppendResult } from '../../persistence/store.js'
 import type { LogSource } from '../../server/document/due-sources.js'
-import { LogWriter } from '../../server/document/log-writer.js'
+import { LogWriter, type LogWriterOptions } from '../../server/document/log-writer.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const KiB = 1024
@@ -49,6 +49,17 @@ class Pending implements LogSource {
   }
 }
 
+/** What a writer has to do with, where nothing goes wrong. */
+const quiet = (clock: ManualClock): Omit<LogWriterOptions, 'append' | 'busyness' | 'storeIsShared'> => ({
+  probe: async () => {},
+  clock,
+  random: seededRandom(1),
+  logger: silentLogger,
+  counters: new Counters(),
+  onFenced: () => assert.fail(),
+  onFatal: (error) => assert.fail(error),
+})
+
 /** The documents of each commit, where each takes as long as it is held. */
 async function commitsOf(documents: Readonly<Record<string, readonly number[]>>): Promise<readonly string[]> {
   const clock = new ManualClock()
@@ -58,15 +69,9 @@ async function commitsOf(documents: Readonly<Record<string, readonly number[]>>)
       commits.push(entries.map(({ documentId }) => documentId).join('+'))
       return { fencedShards: new Set() }
     },
-    probe: async () => {},
-    clock,
-    random: seededRandom(1),
-    logger: silentLogger,
-    counters: new Counters(),
+    ...quiet(clock),
     busyness: () => 1,
     storeIsShared: false,
-    onFenced: () => assert.fail(),
-    onFatal: (error) => assert.fail(error),
   })
   for (const [documentId, sizes] of Object.entries(documents)) writer.request(new Pending(documentId, sizes, () => writer), 0)
   await clock.advanceAsync(5_000)
@@ -102,15 +107,9 @@ async function commitsInASecond(storeIsShared: boolean): Promise<number> {
       await new Promise<void>((resolve) => void clock.after(2, resolve))
       return { fencedShards: new Set() }
     },
-    probe: async () => {},
-    clock,
-    random: seededRandom(1),
-    logger: silentLogger,
-    counters: new Counters(),
+    ...quiet(clock),
     busyness: () => 0,
     storeIsShared,
-    onFenced: () => assert.fail(),
-    onFatal: (error) => assert.fail(error),
   })
   for (let index = 0; index < 10; index++) writer.request(new Pending(`doc-${index}`, Array(1_000).fill(10), () => writer), 0)
   await clock.advanceAsync(1_000)
