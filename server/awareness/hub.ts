@@ -3,6 +3,7 @@ import type { Timer } from '../../core/clock.js'
 import { parseState } from '../../protocol/awareness.js'
 import type { AwarenessSessionPort, AwarenessSink } from './contract.js'
 import { type AwarenessEnvironment, DocumentAwareness } from './document-awareness.js'
+import type { Speaker } from './record.js'
 import type { SpeakerIdentity } from './stamp.js'
 
 /** Someone who is on a document now. */
@@ -35,26 +36,7 @@ export class DocumentAwarenesses {
    */
   join(documentId: string, sink: AwarenessSink, identity: SpeakerIdentity = unknown): AwarenessSessionPort {
     const document = this.#documents.get(documentId) ?? this.#open(documentId)
-    const session = document.join(sink, identity)
-    let joined = true
-    return {
-      receive: (bytes) => {
-        if (joined) document.receive(session, bytes)
-      },
-      look: (bytes) => {
-        if (joined) document.look(session, bytes)
-      },
-      identify: (who) => {
-        if (joined) document.identify(session, who)
-      },
-      fullState: () => (joined ? document.fullState(session) : null),
-      leave: () => {
-        if (!joined) return
-        joined = false
-        document.leave(session)
-        if (document.sessionCount === 0 && this.#documents.get(documentId) === document) this.#drop(documentId, document)
-      },
-    }
+    return new Place(this, documentId, document, document.join(sink, identity))
   }
 
   /** Who is on a document now, as far as this node has heard. States are parsed here and nowhere else. */
@@ -95,6 +77,11 @@ export class DocumentAwarenesses {
     return document
   }
 
+  /** For sessions: one has left. */
+  left(documentId: string, document: DocumentAwareness): void {
+    if (document.sessionCount === 0 && this.#documents.get(documentId) === document) this.#drop(documentId, document)
+  }
+
   #drop(documentId: string, document: DocumentAwareness): void {
     this.#documents.delete(documentId)
     document.close()
@@ -109,5 +96,44 @@ export class DocumentAwarenesses {
       this.#scheduleSweep()
     }
     this.#sweepTimer = this.#environment.clock.after(SWEEP_MS, sweep, { unref: true })
+  }
+}
+
+/** A session's place in the awareness of a document. */
+class Place implements AwarenessSessionPort {
+  readonly #hub: DocumentAwarenesses
+  readonly #documentId: string
+  readonly #document: DocumentAwareness
+  readonly #session: Speaker
+  #state: 'joined' | 'left' = 'joined'
+
+  constructor(hub: DocumentAwarenesses, documentId: string, document: DocumentAwareness, session: Speaker) {
+    this.#hub = hub
+    this.#documentId = documentId
+    this.#document = document
+    this.#session = session
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#state === 'joined') this.#document.receive(this.#session, bytes)
+  }
+
+  look(bytes: Uint8Array): void {
+    if (this.#state === 'joined') this.#document.look(this.#session, bytes)
+  }
+
+  identify(identity: SpeakerIdentity): void {
+    if (this.#state === 'joined') this.#document.identify(this.#session, identity)
+  }
+
+  fullState(): Uint8Array | null {
+    return this.#state === 'joined' ? this.#document.fullState(this.#session) : null
+  }
+
+  leave(): void {
+    if (this.#state === 'left') return
+    this.#state = 'left'
+    this.#document.leave(this.#session)
+    this.#hub.left(this.#documentId, this.#document)
   }
 }

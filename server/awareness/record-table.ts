@@ -17,13 +17,13 @@ const INTRODUCTION_MS = 1_000
 export class RecordTable {
   readonly #clock: Clock
   readonly #changeComes: () => void
-  readonly #records = new Map<number, ClientRecord>()
+  readonly #records = new LazyMap<number, ClientRecord>()
   /** Removed and unbound records, oldest removal first. */
   readonly #tombstones = new LazyMap<number, ClientRecord>()
   /** The last clocks of clients whose removal is forgotten, the one forgotten first in front. */
   readonly #formerClocks = new LazyMap<number, number>()
   /** Changed since the last beat; true for what other nodes have to hear too. */
-  readonly #changed = new Map<ClientRecord, boolean>()
+  readonly #changed = new LazyMap<ClientRecord, boolean>()
   readonly #openedAtMs: number
   #changeCount = 0
   #ownChangeCount = 0
@@ -59,7 +59,7 @@ export class RecordTable {
     return this.#records.get(clientId)
   }
 
-  values(): IterableIterator<ClientRecord> {
+  values(): Iterable<ClientRecord> {
     return this.#records.values()
   }
 

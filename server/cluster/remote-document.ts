@@ -60,7 +60,7 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
 
   /** Opens the channel. Throws `owner-moved` if the link has ended. */
   constructor(options: RemoteDocumentOptions) {
-    const { documentId, link, store, logger } = options
+    const { documentId, link, logger } = options
     this.#options = options
     this.documentId = documentId
     this.link = link
@@ -76,17 +76,21 @@ export class RemoteDocument implements AttachmentOwner, ChannelEvents {
     })
     this.#window = new ForwardWindow(options.limits.pendingBytesPerDocumentMax, (held) => this.#sessions.setPaused(held))
     this.#memory = new DocumentMemory(options.budget, this.#replica.image, () => this.#replica.knownBytes)
+    const replica = this.#replica
+    const incarnation = (): string => this.incarnation
     this.#catchUps = new CatchUps({
       documentId,
-      store,
-      logger,
-      image: this.#replica.image,
+      environment: options,
+      image: replica.image,
       sessions: this.#sessions,
-      bounds: options.limits,
-      incarnation: () => this.incarnation,
-      seq: () => this.#replica.seq,
-      clock: options.clock,
-      stateVector: () => this.#replica.stateVector(),
+      get resumableIncarnation() {
+        return incarnation()
+      },
+      beyondImage: null,
+      get resumableSeq() {
+        return replica.seq
+      },
+      stateVector: () => replica.stateVector(),
     })
     this.#traces = options.traces ? new LinkTraces(options.traces) : null
     this.#updates = new PacedUpdates({

@@ -5,8 +5,9 @@
 // before the commit (D1, D2), unless the option to broadcast first is on; acknowledgements wait for the commit in any case.
 import { WeftError } from '../../core/errors.js'
 import { randomId } from '../../core/random.js'
-import type { Fence } from '../../persistence/store.js'
+import type { AppendEntry, Fence } from '../../persistence/store.js'
 import { isUnfinished } from '../../persistence/unfinished.js'
+import type { StructCounts } from '../../protocol/updates/decoding-cost.js'
 import { inspectUpdate, storedBounds } from '../../protocol/updates/inspect.js'
 import type { KnownState } from '../../protocol/updates/known-state.js'
 import { ClientIdGuard } from './client-id-guard.js'
@@ -15,17 +16,20 @@ import { DocumentLog } from './document-log.js'
 import { Intake } from './intake.js'
 import type { OpenedDocument } from './open-document.js'
 import type { OwnerEnvironment } from './owner-environment.js'
+import type { OwnerHost } from './owner-host.js'
 import { OwnerLife } from './owner-life.js'
 import type { Attachment, AttachRequest, Known, PieceWish } from './port.js'
 import type { DocumentQuota } from './quotas.js'
 import { Uncommitted } from './uncommitted.js'
 import { type AttachmentOwner, SessionAttachment } from './view/attachment.js'
 import { DocumentPressure } from './view/back-pressure.js'
-import { CatchUps } from './view/catch-up.js'
+import { type CatchUpSource, CatchUps } from './view/catch-up.js'
 import { DocumentMemory } from './view/document-memory.js'
 import type { Image } from './view/image.js'
 import { ownerMoved, type SessionSlot, SessionSlots } from './view/session-slots.js'
 import { whyNotYet } from './view/unfinished-document.js'
+
+const nobody: readonly string[] = []
 
 /** Of what tells an owner from the one before it. */
 const OWNER_BYTES = 8
@@ -42,29 +46,29 @@ export interface OwnerEvents {
   fenced(shard: number): void
 }
 
-export class DocumentOwner implements AttachmentOwner {
+export class DocumentOwner implements AttachmentOwner, OwnerHost, CatchUpSource {
   readonly documentId: string
   readonly fence: Fence
+  readonly storedIncarnation: string
   /**
    * As sessions are told. Where edits are shown first, each owner goes by another: whoever comes back after its predecessor was lost has no seq to resume
    * from, and sends what it was shown and nobody committed (S1), deletions too, of which no state vector tells.
    */
   readonly incarnation: string
-  readonly #environment: OwnerEnvironment
+  readonly environment: OwnerEnvironment
+  readonly image: Image
+  readonly known: KnownState
+  readonly uncommitted: Uncommitted
+  readonly sessions: SessionSlots
+  readonly pressure: DocumentPressure
+  readonly life: OwnerLife
+  readonly quota: DocumentQuota | null
   readonly #events: OwnerEvents
-  readonly #image: Image
-  readonly #known: KnownState
-  readonly #sessions: SessionSlots
-  readonly #pressure: DocumentPressure
   readonly #compaction: CompactionCycle
   readonly #catchUps: CatchUps
   readonly #memory: DocumentMemory
   readonly #intake: Intake
-  readonly #life: OwnerLife
-  /** What is known beyond the image. */
-  readonly #uncommitted: Uncommitted
   readonly #log: DocumentLog
-  readonly #quota: DocumentQuota | null
 
   constructor(
     documentId: string,
@@ -74,106 +78,31 @@ export class DocumentOwner implements AttachmentOwner {
     events: OwnerEvents,
     quota: DocumentQuota | null = null,
   ) {
-    this.#quota = quota
+    const { incarnation, image, known, waiting, head, poison } = opened
     this.documentId = documentId
     this.fence = fence
+    this.storedIncarnation = incarnation
     this.incarnation =
-      environment.broadcast === 'before-commit' ? `${opened.incarnation}.${randomId(environment.random, OWNER_BYTES)}` : opened.incarnation
-    this.#environment = environment
+      environment.broadcast === 'before-commit' ? `${incarnation}.${randomId(environment.random, OWNER_BYTES)}` : incarnation
+    this.environment = environment
+    this.image = image
+    this.known = known
+    this.uncommitted = new Uncommitted(environment.clock, known)
+    this.sessions = new SessionSlots(documentId, environment.logger, () => this.#somethingEnded())
+    this.pressure = new DocumentPressure(environment.limits.pendingBytesPerDocumentMax, environment.pressure)
+    this.quota = quota
     this.#events = events
-    this.#image = opened.image
-    this.#known = opened.known
-    this.#sessions = new SessionSlots(documentId, environment.logger, () => this.#somethingEnded())
-    this.#pressure = new DocumentPressure(environment.limits.pendingBytesPerDocumentMax, environment.pressure)
-    this.#uncommitted = new Uncommitted(environment.clock, opened.known)
-    // Written out: a copy of another object's fields, and more behind them, costs each document a shape of its own.
-    const subject = { documentId, fence, incarnation: opened.incarnation, image: opened.image }
-    this.#life = new OwnerLife({
-      documentId,
-      fence,
-      incarnation: opened.incarnation,
-      store: environment.store,
-      clock: environment.clock,
-      logger: environment.logger,
-      counters: environment.counters,
-      recorded: () => this.#checkIdle(),
-      fenced: () => this.#events.fenced(fence.shard),
-    })
-    this.#log = new DocumentLog({
-      documentId,
-      fence,
-      incarnation: opened.incarnation,
-      image: opened.image,
-      head: opened.head,
-      environment,
-      life: this.#life,
-      uncommitted: this.#uncommitted,
-      sessions: this.#sessions,
-      measured: () => this.#measurePressure(),
-      committed: ({ update, users = [] }) => {
-        quota?.logged(update.length)
-        this.#events.committed(this, users, update.length)
-      },
-      settled: () => this.#committed(),
-      fenced: () => this.stop(ownerMoved()),
-      failed: (error) => this.stop(error),
-    })
-    this.#intake = new Intake({
-      image: opened.image,
-      known: opened.known,
-      waiting: opened.waiting,
-      environment,
-      uncommitted: this.#uncommitted,
-      sessions: this.#sessions,
-      pressure: this.#pressure,
-      quota,
-      clientIds:
-        environment.bindClientIds === true ? new ClientIdGuard({ documentId, store: environment.store, known: opened.known }) : null,
-      refusal: () => this.#life.refusal,
-      durableSeq: () => this.#log.head,
-      added: () => {
-        this.#measureWaiting()
-        this.#log.requestCommit()
-      },
-      measured: () => this.#measureWaiting(),
-      tooLarge: () => this.#compaction.start(),
-      emptied: () => {
-        this.#measureWaiting()
-        this.#checkIdle()
-      },
-    })
-    this.#memory = new DocumentMemory(environment.budget, opened.image, () => opened.known.approximateBytes + this.#intake.rememberedBytes)
-    this.#catchUps = new CatchUps({
-      documentId,
-      store: environment.store,
-      logger: environment.logger,
-      image: opened.image,
-      sessions: this.#sessions,
-      bounds: environment.limits,
-      // After a quarantine, seqs beyond the poison are in the log but not in the image.
-      incarnation: () => (this.#life.refusal === null ? this.incarnation : null),
-      // What went out before its commit went to the live sessions only.
-      beyond: () => (environment.broadcast === 'before-commit' ? (this.#uncommitted.inFlight?.update ?? null) : null),
-      seq: () => opened.image.head,
-      clock: environment.clock,
-      stateVector: () => this.stateVector(),
-    })
-    this.#compaction = new CompactionCycle(environment, subject, {
-      abandoned: () => this.#life.refusal !== null,
-      durableCounts: () => this.#uncommitted.durableCounts,
-      compacted: (gained, before, after) => {
-        this.#known.recount(before, after)
-        if (gained !== null) this.#known.add(inspectUpdate(gained, storedBounds))
-      },
-      fenced: () => this.#events.fenced(this.fence.shard),
-      poisoned: (index, reason) => this.#poisonedTail(index, reason),
-      ended: () => this.#somethingEnded(),
-    })
-    if (opened.poison !== null) this.#life.quarantine(opened.poison.seq, opened.poison.reason)
+    this.life = new OwnerLife(this)
+    this.#log = new DocumentLog(this, head)
+    this.#intake = new Intake(this, waiting, clientIdGuardOf(documentId, known, environment))
+    this.#memory = new DocumentMemory(environment.budget, image, () => this.known.approximateBytes + this.#intake.rememberedBytes)
+    this.#catchUps = new CatchUps(this)
+    this.#compaction = new CompactionCycle(this)
+    if (poison !== null) this.life.quarantine(poison.seq, poison.reason)
   }
 
   get sessionCount(): number {
-    return this.#sessions.size
+    return this.sessions.size
   }
 
   /** Nothing was ever written to it. */
@@ -192,22 +121,22 @@ export class DocumentOwner implements AttachmentOwner {
 
   /** Nobody and nothing to do: may be evicted. */
   get idle(): boolean {
-    const nothingToDo = this.#intake.empty && this.#uncommitted.last === null && !this.#compaction.running
-    return nothingToDo && this.#sessions.size === 0 && this.#life.mayBeEvicted
+    const nothingToDo = this.#intake.empty && this.uncommitted.last === null && !this.#compaction.running
+    return nothingToDo && this.sessions.size === 0 && this.life.mayBeEvicted
   }
 
   /** Throws `owner-moved`, `too-many-sessions`, `document-unfinished`, or why the owner stopped. */
   attach(request: AttachRequest): Attachment {
-    const closed = this.#life.closedTo
+    const closed = this.life.closedTo
     if (closed !== null) throw closed
     const notYet = whyNotYet(this.incarnation, request.unfinished)
     if (notYet !== null) throw notYet
-    const { sessionsPerDocumentMax } = this.#environment.limits
-    if (this.#sessions.size >= sessionsPerDocumentMax)
+    const { sessionsPerDocumentMax } = this.environment.limits
+    if (this.sessions.size >= sessionsPerDocumentMax)
       throw new WeftError('too-many-sessions', `This document already has ${sessionsPerDocumentMax} sessions; try again later.`)
     // A long tail may have been read from the store.
     this.#compaction.startIfLarge()
-    const attachment = new SessionAttachment(this, this.#sessions.add(request))
+    const attachment = new SessionAttachment(this, this.sessions.add(request))
     this.#measureMemory()
     return attachment
   }
@@ -217,7 +146,7 @@ export class DocumentOwner implements AttachmentOwner {
    * are shown first there is no next owner, and a reader must not be asked for what it was shown.
    */
   stateVector(): Uint8Array {
-    return this.#environment.broadcast === 'before-commit' ? this.#known.stateVector() : this.#uncommitted.durableStateVector
+    return this.environment.broadcast === 'before-commit' ? this.known.stateVector() : this.uncommitted.durableStateVector
   }
 
   submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
@@ -233,12 +162,12 @@ export class DocumentOwner implements AttachmentOwner {
   }
 
   detach(session: SessionSlot): void {
-    this.#sessions.remove(session)
+    this.sessions.remove(session)
   }
 
   /** Pauses or resumes the writers, as the pending bytes demand. */
   updatePause(): void {
-    this.#sessions.setPaused(this.#pressure.full || this.#life.handingOver)
+    this.sessions.setPaused(this.pressure.full || this.life.handingOver)
   }
 
   /** Resolves when what was submitted so far is settled: durable and acknowledged, or the owner has stopped. */
@@ -260,7 +189,7 @@ export class DocumentOwner implements AttachmentOwner {
   async endBy(work: () => Promise<WeftError>): Promise<void> {
     await this.#flushForGood()
     // What was read before the sockets paused and comes only now belongs to nothing: it may be tried again, wherever that leads.
-    this.#life.refuse(new WeftError('overloaded', 'This document is being deleted; try again in a moment.'))
+    this.life.refuse(new WeftError('overloaded', 'This document is being deleted; try again in a moment.'))
     let error = ownerMoved()
     try {
       error = await work()
@@ -271,23 +200,23 @@ export class DocumentOwner implements AttachmentOwner {
 
   /** Sockets stop reading, so this ends: only what had been read already still comes in. */
   async #flushForGood(): Promise<void> {
-    if (this.#life.stopped) return
-    this.#life.handOver()
+    if (this.life.stopped) return
+    this.life.handOver()
     this.updatePause()
     // Or until the store refuses the shard: then nothing is left to wait for.
-    while (this.#life.handingOver && (!this.#intake.empty || this.#uncommitted.last !== null)) await this.flush()
+    while (this.life.handingOver && (!this.#intake.empty || this.uncommitted.last !== null)) await this.flush()
   }
 
   /** Ends the owner at once: nothing is acknowledged any more, the sessions are detached with `error`. Idempotent. */
   stop(error: WeftError): void {
-    if (!this.#life.stop(error)) return
+    if (!this.life.stop(error)) return
     this.#log.stop()
     this.#intake.clear()
-    this.#pressure.set(0)
-    this.#sessions.detachAll(error)
+    this.pressure.set(0)
+    this.sessions.detachAll(error)
     this.#memory.release()
-    this.#quota?.end()
-    this.#uncommitted.settle()
+    this.quota?.end()
+    this.uncommitted.settle()
     this.#events.stopped(this)
   }
 
@@ -296,11 +225,81 @@ export class DocumentOwner implements AttachmentOwner {
     return this.#compaction.startIfWorthwhileWhenIdle()
   }
 
-  #committed(): void {
+  // What its parts say.
+
+  added(): void {
+    this.measureWaiting()
+    this.#log.requestCommit()
+  }
+
+  /** And pauses or resumes the writers by it. */
+  measureWaiting(): void {
+    this.measurePressure()
+    this.updatePause()
+  }
+
+  tooLarge(): void {
+    this.#compaction.start()
+  }
+
+  intakeEmptied(): void {
+    this.measureWaiting()
+    this.#checkIdle()
+  }
+
+  measurePressure(): void {
+    this.pressure.set(this.#intake.bytes + this.uncommitted.heldBytes)
+  }
+
+  committed({ update, users = nobody }: AppendEntry): void {
+    this.quota?.logged(update.length)
+    this.#events.committed(this, users, update.length)
+  }
+
+  settled(): void {
     this.#measureMemory()
     this.updatePause()
     this.#compaction.startIfLarge()
     this.#checkIdle()
+  }
+
+  shardFenced(): void {
+    this.#events.fenced(this.fence.shard)
+  }
+
+  quarantineRecorded(): void {
+    this.#checkIdle()
+  }
+
+  compacted(gained: Uint8Array | null, before: StructCounts, after: StructCounts): void {
+    this.known.recount(before, after)
+    if (gained !== null) this.known.add(inspectUpdate(gained, storedBounds))
+  }
+
+  poisoned(index: number, reason: string): void {
+    // Of a base that cannot be applied nothing is cut off, and nothing is added to it.
+    const rowsKept = Math.max(0, index)
+    const seq = this.image.baseSeq + rowsKept + 1
+    this.image.truncateTail(rowsKept)
+    this.life.recordQuarantine(seq, reason)
+  }
+
+  compactionEnded(): void {
+    this.#somethingEnded()
+  }
+
+  /** After a quarantine, seqs beyond the poison are in the log but not in the image. */
+  get resumableIncarnation(): string | null {
+    return this.life.refusal === null ? this.incarnation : null
+  }
+
+  get resumableSeq(): number {
+    return this.image.head
+  }
+
+  /** What went out before its commit went to the live sessions only. */
+  get beyondImage(): Uint8Array | null {
+    return this.environment.broadcast === 'before-commit' ? (this.uncommitted.inFlight?.update ?? null) : null
   }
 
   /** A session, or a compaction. */
@@ -310,28 +309,14 @@ export class DocumentOwner implements AttachmentOwner {
   }
 
   #measureMemory(): void {
-    if (!this.#life.stopped) this.#memory.measure(this.#sessions.size)
-  }
-
-  /** And pauses or resumes the writers by it. */
-  #measureWaiting(): void {
-    this.#measurePressure()
-    this.updatePause()
-  }
-
-  #measurePressure(): void {
-    this.#pressure.set(this.#intake.bytes + this.#uncommitted.heldBytes)
-  }
-
-  #poisonedTail(index: number, reason: string): void {
-    // Of a base that cannot be applied nothing is cut off, and nothing is added to it.
-    const rowsKept = Math.max(0, index)
-    const seq = this.#image.baseSeq + rowsKept + 1
-    this.#image.truncateTail(rowsKept)
-    this.#life.recordQuarantine(seq, reason)
+    if (!this.life.stopped) this.#memory.measure(this.sessions.size)
   }
 
   #checkIdle(): void {
     if (this.idle) this.#events.idle(this)
   }
+}
+
+function clientIdGuardOf(documentId: string, known: KnownState, { bindClientIds, store }: OwnerEnvironment): ClientIdGuard | null {
+  return bindClientIds === true ? new ClientIdGuard({ documentId, store, known }) : null
 }

@@ -4,46 +4,15 @@ import type { WeftError } from '../../core/errors.js'
 import type { Sliced } from '../../core/slices.js'
 import { THE_SERVER } from '../../core/user-id.js'
 import type { InspectedUpdate } from '../../protocol/updates/inspect.js'
-import type { KnownState } from '../../protocol/updates/known-state.js'
 import type { WaitingClients } from '../../protocol/updates/waiting-clients.js'
 import { type Admission, admitSmall, admitting } from './admission.js'
 import { AdmissionQueue } from './admission-queue.js'
 import type { ClientIdGuard } from './client-id-guard.js'
 import { NestingGuard } from './nesting-guard.js'
-import type { OwnerEnvironment } from './owner-environment.js'
+import type { OwnerHost } from './owner-host.js'
 import { Repeats, type Submitter } from './pending.js'
-import type { DocumentQuota } from './quotas.js'
-import type { Uncommitted } from './uncommitted.js'
-import type { DocumentPressure } from './view/back-pressure.js'
-import type { Image } from './view/image.js'
-import type { SessionSlot, SessionSlots } from './view/session-slots.js'
+import type { SessionSlot } from './view/session-slots.js'
 import { WaitingGuard } from './waiting-guard.js'
-
-export interface IntakeOptions {
-  readonly environment: Pick<OwnerEnvironment, 'clock' | 'counters' | 'limits' | 'traces'>
-  readonly image: Image
-  readonly known: KnownState
-  readonly waiting: WaitingClients
-  readonly uncommitted: Uncommitted
-  readonly sessions: SessionSlots
-  readonly pressure: DocumentPressure
-  /** Null: none bounds the document. */
-  readonly quota: DocumentQuota | null
-  /** Null: anybody may write under any Yjs client id. */
-  readonly clientIds: ClientIdGuard | null
-  /** Why writes are refused, or null. */
-  readonly refusal: () => WeftError | null
-  /** The seq through which everything is durable. */
-  readonly durableSeq: () => number
-  /** Something new waits for a commit. */
-  readonly added: () => void
-  /** How much is held has changed. */
-  readonly measured: () => void
-  /** An edit did not fit. */
-  readonly tooLarge: () => void
-  /** Nothing is on its way in any more. */
-  readonly emptied: () => void
-}
 
 type Verdict =
   | Admission
@@ -53,17 +22,20 @@ type Verdict =
 const noFirstUses: readonly number[] = []
 
 export class Intake {
-  readonly #options: IntakeOptions
+  readonly #host: OwnerHost
+  /** Null: anybody may write under any Yjs client id. */
+  readonly #clientIds: ClientIdGuard | null
   readonly #queue: AdmissionQueue
   readonly #waiting: WaitingGuard
   readonly #nesting: NestingGuard
   readonly #repeats: Repeats
 
-  constructor(options: IntakeOptions) {
-    this.#options = options
-    const { environment, image, known, waiting, uncommitted, sessions, durableSeq } = options
+  constructor(host: OwnerHost, waiting: WaitingClients, clientIds: ClientIdGuard | null) {
+    this.#host = host
+    this.#clientIds = clientIds
+    const { environment, image, known, uncommitted, sessions } = host
     const { clock, limits } = environment
-    this.#queue = new AdmissionQueue(clock, options.emptied)
+    this.#queue = new AdmissionQueue(clock, () => host.intakeEmptied())
     this.#waiting = new WaitingGuard(waiting, known, limits)
     this.#nesting = new NestingGuard(
       known,
@@ -75,7 +47,7 @@ export class Intake {
         return [...(base === null ? [] : [base]), ...tail, ...uncommitted.updates]
       },
     )
-    this.#repeats = new Repeats(clock, (session, through) => sessions.acknowledge(session, through, durableSeq()))
+    this.#repeats = new Repeats(clock, (session, through) => sessions.acknowledge(session, through, host.durableSeq))
   }
 
   get empty(): boolean {
@@ -89,11 +61,11 @@ export class Intake {
 
   /** What it remembers of the document, in memory. */
   get rememberedBytes(): number {
-    return this.#waiting.byteLength + this.#nesting.byteLength + (this.#options.clientIds?.byteLength ?? 0)
+    return this.#waiting.byteLength + this.#nesting.byteLength + (this.#clientIds?.byteLength ?? 0)
   }
 
   submit(session: SessionSlot, submission: number, bytes: Uint8Array, user: string | null): void {
-    const { environment, known, measured } = this.#options
+    const { environment, known } = this.#host
     environment.counters.add('updates_received')
     const from = { session, submission, user }
     const admission = this.#queue.empty ? this.#judgeSmall(bytes) : null
@@ -103,7 +75,7 @@ export class Intake {
       return
     }
     this.#queue.push(bytes.length, this.#submitting(from, bytes))
-    if (!this.#queue.empty) measured()
+    if (!this.#queue.empty) this.#host.measureWaiting()
   }
 
   /** Resolves when nothing is on its way in any more. */
@@ -124,12 +96,12 @@ export class Intake {
       return
     }
     const added = this.#settle(from, bytes, verdict)
-    if (added !== null) yield* this.#options.known.adding(added)
+    if (added !== null) yield* this.#host.known.adding(added)
   }
 
   /** Carries out what was decided. Answers what is to become known now; null for nothing. */
   #settle(from: Submitter, bytes: Uint8Array, admission: Admission): InspectedUpdate | null {
-    const { environment, uncommitted } = this.#options
+    const { environment, uncommitted } = this.#host
     switch (admission.kind) {
       case 'refused':
         this.#refuse(from, bytes, admission.error)
@@ -146,10 +118,10 @@ export class Intake {
         // First, so that the durable state vector leaves it out while it becomes known.
         const firstUses = this.#firstUsesIn(added)
         const user = from.user === THE_SERVER ? null : from.user
-        this.#options.clientIds?.used(firstUses, user)
+        this.#clientIds?.used(firstUses, user)
         uncommitted.add(added, user === from.user ? from : { ...from, user }, firstUses)
         if (uncommitted.last !== null) environment.traces?.waits(bytes, uncommitted.last)
-        this.#options.added()
+        this.#host.added()
         return added
       }
       default:
@@ -163,9 +135,9 @@ export class Intake {
   }
 
   #refuse({ session, submission }: Submitter, bytes: Uint8Array, error: WeftError): void {
-    const { environment, sessions, tooLarge } = this.#options
+    const { environment, sessions } = this.#host
     // The tail may be what makes it too large.
-    if (error.code === 'document-too-large' || error.code === 'quota-exceeded') tooLarge()
+    if (error.code === 'document-too-large' || error.code === 'quota-exceeded') this.#host.tooLarge()
     if (error.code === 'quota-exceeded') environment.counters.add('updates_over_quota')
     environment.traces?.refused(bytes, error.code)
     sessions.refuse(session, submission, error)
@@ -173,9 +145,9 @@ export class Intake {
 
   /** A keystroke, in as few steps as can be; null for what takes a longer look. */
   #judgeSmall(bytes: Uint8Array): Admission | null {
-    const { environment, image, known, uncommitted, pressure, refusal, clientIds } = this.#options
-    if (clientIds !== null) return null
-    const before = refusal()
+    const { environment, image, known, uncommitted, pressure, life } = this.#host
+    if (this.#clientIds !== null) return null
+    const before = life.refusal
     if (before !== null) return { kind: 'refused', error: before }
     const documentBytes = image.bytes + uncommitted.bytes
     const admission = admitSmall(bytes, known, environment.limits, documentBytes, pressure)
@@ -187,15 +159,15 @@ export class Intake {
   }
 
   *#judging(bytes: Uint8Array, user: string | null): Sliced<Verdict> {
-    const { environment, image, known, uncommitted, pressure, refusal } = this.#options
-    const before = refusal()
+    const { environment, image, known, uncommitted, pressure, life } = this.#host
+    const before = life.refusal
     if (before !== null) return { kind: 'refused', error: before }
     const documentBytes = image.bytes + uncommitted.bytes
     const admission = yield* admitting(bytes, known, environment.limits, documentBytes, pressure)
     // It may have been quarantined meanwhile.
     if (admission.kind !== 'new') return admission
     const { added } = admission
-    const verdict = this.#options.clientIds?.judge(added, user)
+    const verdict = this.#clientIds?.judge(added, user)
     if (verdict?.kind === 'unclear') return verdict
     if (verdict?.kind === 'foreign') {
       environment.counters.add('updates_of_others_ids')
@@ -203,17 +175,17 @@ export class Intake {
     }
     const waiting = this.#waiting.admits(added) ? null : yield* this.#waiting.admitting(added)
     const nesting = waiting !== null || this.#nesting.admits(added) ? null : yield* this.#nesting.admitting(added)
-    const since = waiting ?? nesting ?? refusal() ?? this.#overQuota(added, documentBytes)
+    const since = waiting ?? nesting ?? life.refusal ?? this.#overQuota(added, documentBytes)
     return since === null ? admission : { kind: 'refused', error: since }
   }
 
   #overQuota(added: InspectedUpdate, documentBytes: number): WeftError | null {
-    const { quota, known, uncommitted, durableSeq } = this.#options
+    const { quota, known, uncommitted, durableSeq } = this.#host
     // Whoever deletes makes room.
     if (quota === null || added.structCount === 0) return null
     const addedBytes = added.bytes.length
     return quota.admit({
-      begins: durableSeq() === 0 && uncommitted.last === null,
+      begins: durableSeq === 0 && uncommitted.last === null,
       documentBytes: documentBytes + known.cutBytes + addedBytes,
       addedBytes,
     })
@@ -221,7 +193,7 @@ export class Intake {
 
   /** Client ids of which nothing is known yet, and which the submitter is taken to have used: not those of a whole document that somebody brings in. */
   #firstUsesIn({ blocks }: InspectedUpdate): readonly number[] {
-    const { environment, known } = this.#options
+    const { environment, known } = this.#host
     const [only] = blocks
     if (blocks.length === 1 && only !== undefined && known.hasClient(only.client)) return noFirstUses
     const clients = blocks.map(({ client }) => client).filter((client) => !known.hasClient(client))
@@ -230,7 +202,7 @@ export class Intake {
 
   /** S3: acknowledged as soon as what it repeats is durable. */
   #acknowledgeRepeat(session: SessionSlot, submission: number): void {
-    const unsettled = this.#options.uncommitted.last
+    const unsettled = this.#host.uncommitted.last
     if (unsettled === null) this.#repeats.add(session, submission)
     else unsettled.submitters.set(session, submission)
   }

@@ -1,28 +1,13 @@
 // The states of an owner's life: whether it takes edits, and why not. A document with an update that cannot be applied is quarantined:
 // readable up to it (D8).
 import { unreachable } from '../../core/assert.js'
-import type { Clock } from '../../core/clock.js'
-import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
-import type { Logger } from '../../core/log.js'
-import type { DocumentStore, Fence } from '../../persistence/store.js'
+import type { OwnerHost } from './owner-host.js'
 import { QuarantineRecord } from './quarantine-record.js'
 import { ownerMoved } from './view/session-slots.js'
 
-export interface OwnerLifeOptions {
-  readonly documentId: string
-  readonly fence: Fence
-  /** As the store has it. */
-  readonly incarnation: string
-  readonly store: Pick<DocumentStore, 'saveQuarantine'>
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly counters: Counters
-  /** The store knows of the quarantine. */
-  readonly recorded: () => void
-  /** The store refused the shard. */
-  readonly fenced: () => void
-}
+/** What it needs of the owner. */
+type LifeHost = Pick<OwnerHost, 'documentId' | 'fence' | 'storedIncarnation' | 'environment' | 'shardFenced' | 'quarantineRecorded'>
 
 type State =
   | { readonly kind: 'open' }
@@ -33,13 +18,13 @@ type State =
   | { readonly kind: 'stopped'; readonly error: WeftError }
 
 export class OwnerLife {
-  readonly #options: OwnerLifeOptions
+  readonly #host: LifeHost
   #state: State = { kind: 'open' }
   /** While what was found to be unusable is on its way to the store. */
   #record: QuarantineRecord | null = null
 
-  constructor(options: OwnerLifeOptions) {
-    this.#options = options
+  constructor(host: LifeHost) {
+    this.#host = host
   }
 
   get stopped(): boolean {
@@ -99,7 +84,8 @@ export class OwnerLife {
 
   /** The document can be used up to `seq` only; the store knows that. */
   quarantine(seq: number, reason: string): void {
-    const { documentId, logger, counters } = this.#options
+    const { documentId, environment } = this.#host
+    const { logger, counters } = environment
     counters.add('documents_quarantined')
     logger.error({ documentId, seq, reason }, 'A document holds an update that cannot be applied; it is read-only up to it')
     const error = new WeftError('document-quarantined', `The document is read-only: its update ${seq} cannot be applied.`)
@@ -109,13 +95,16 @@ export class OwnerLife {
   /** As `quarantine`, and tells the store. */
   recordQuarantine(seq: number, reason: string): void {
     this.quarantine(seq, reason)
-    const { documentId, fence, incarnation, recorded } = this.#options
+    const { documentId, fence, storedIncarnation: incarnation, environment } = this.#host
     this.#record = new QuarantineRecord({
-      ...this.#options,
+      store: environment.store,
+      clock: environment.clock,
+      logger: environment.logger,
+      fenced: () => this.#host.shardFenced(),
       write: { documentId, fence, incarnation, seq, reason },
       saved: () => {
         this.#record = null
-        recorded()
+        this.#host.quarantineRecorded()
       },
     })
   }

@@ -1,33 +1,16 @@
 // What one client is sent of its document, and when: it is kept up to date without ever holding more for it than its outbox allows (G2, S6), and
 // awareness is what it is not sent first (A3).
 import { unreachable } from '../../core/assert.js'
+import type { Clock } from '../../core/clock.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
+import type { Limits } from '../../core/limits.js'
 import { emptyUpdate } from '../../protocol/updates/merge.js'
-import type { AwarenessFrame, AwarenessSessionPort } from '../awareness/contract.js'
+import type { AwarenessFrame } from '../awareness/contract.js'
 import type { Attachment, CatchUp, DocumentBroadcast, Known, Transfer } from '../document/port.js'
 import type { Connection } from '../transport/connection.js'
-import { type Message, Outbox } from '../transport/outbox.js'
+import { type Message, Outbox, type OutboxOptions } from '../transport/outbox.js'
 import { PieceSender } from './piece-sender.js'
-import type { GatewayServices } from './services.js'
-import type { SessionDialect } from './session-dialect.js'
-
-/** Where what is sent comes from. */
-export interface Sources {
-  readonly attachment: Attachment
-  readonly membership: AwarenessSessionPort
-}
-
-export interface DeliveryOptions {
-  readonly services: Pick<GatewayServices, 'clock' | 'limits' | 'counters' | 'lagging'>
-  readonly connection: Connection
-  readonly dialect: SessionDialect
-  /** Null before the session is attached, and after it has ended. */
-  readonly sources: () => Sources | null
-  /** What the client says that it has cannot be understood. */
-  readonly failed: (error: WeftError) => void
-  /** The client began or ceased to take too little. Default: nobody is told. */
-  readonly lagging?: (lagging: boolean) => void
-}
+import type { SessionHost } from './session-host.js'
 
 type DeliveryFlow =
   /** The client has not asked for the document yet. */
@@ -43,8 +26,11 @@ type DeliveryFlow =
 /** The encoded state vector of nothing. */
 const emptyStateVector: Uint8Array = Uint8Array.of(0)
 
-export class Delivery {
-  readonly #options: DeliveryOptions
+/** What it needs of its session. */
+export type DeliveryHost = Pick<SessionHost, 'services' | 'connection' | 'dialect' | 'sources' | 'syncFailed' | 'setLagging'>
+
+export class Delivery implements OutboxOptions {
+  readonly #host: DeliveryHost
   readonly #outbox: Outbox
   #flow: DeliveryFlow = { kind: 'unsynced' }
   /** Whether the client lacks awareness states that it should have: at first, and after some were dropped (A3). */
@@ -60,22 +46,14 @@ export class Delivery {
   /** Made for the first large transfer: most clients never get one. */
   #pieces: PieceSender | null = null
 
-  constructor(options: DeliveryOptions) {
-    this.#options = options
-    const { services, connection } = options
-    this.#outbox = new Outbox({
-      clock: services.clock,
-      carrier: connection,
-      limits: services.limits,
-      lagging: () => this.#lag(),
-      drained: () => this.#drained(),
-      tooSlow: () => this.#tooSlow(),
-    })
+  constructor(host: DeliveryHost) {
+    this.#host = host
+    this.#outbox = new Outbox(this)
   }
 
   /** How far the client is behind, for people. */
   get lag(): { readonly state: DeliveryFlow['kind']; readonly edits: number } {
-    const seq = this.#options.sources()?.attachment.seq ?? this.#seq
+    const seq = this.#host.sources?.attachment.seq ?? this.#seq
     return { state: this.#flow.kind, edits: this.#flow.kind === 'unsynced' ? 0 : Math.max(0, seq - this.#seq) }
   }
 
@@ -93,7 +71,7 @@ export class Delivery {
 
   /** The client asks to be brought up to date. */
   sync(known: Known): void {
-    const sources = this.#options.sources()
+    const sources = this.#host.sources
     if (sources === null) return
     switch (this.#flow.kind) {
       case 'unsynced':
@@ -126,14 +104,14 @@ export class Delivery {
     const { next, closes } = this.#flow
     if (state.transfer !== undefined) {
       this.#flow = { kind: 'taking', seq: state.seq, transfer: state.transfer, closes: next === null ? closes : 'catch-up' }
-      this.#options.services.counters.add('transfers_begun')
+      this.#host.services.counters.add('transfers_begun')
       this.#sendOwedAcknowledgement()
       this.#sendPieces()
       return
     }
     this.#seq = state.seq
     this.#flow = { kind: 'live' }
-    for (const message of this.#options.dialect.catchUp(state)) this.#outbox.send(message)
+    for (const message of this.#host.dialect.catchUp(state)) this.#outbox.send(message)
     // Lagging by this state, or since before it.
     if (this.#outbox.isLagging) {
       this.#fallBehind(next)
@@ -146,17 +124,17 @@ export class Delivery {
 
   beat(beat: DocumentBroadcast): void {
     if (this.#flow.kind !== 'live') return
-    const { manner } = this.#options.dialect
-    const sources = this.#options.sources()
+    const { manner } = this.#host.dialect
+    const sources = this.#host.sources
     if (manner !== null && beat.update.length > manner.wholeBytesMax && sources !== null) {
       // In pieces, which are cut once for all.
       this.#ask(sources.attachment, this.#after(sources.attachment), 'beat')
       return
     }
     this.#seq = beat.seq
-    const trace = beat.trace === undefined ? null : (this.#options.dialect.trace?.(beat.trace) ?? null)
+    const trace = beat.trace === undefined ? null : (this.#host.dialect.trace?.(beat.trace) ?? null)
     if (trace !== null) this.#outbox.send(trace)
-    this.#outbox.send(this.#options.dialect.beat(beat))
+    this.#outbox.send(this.#host.dialect.beat(beat))
   }
 
   acknowledged(through: number, seq: number): void {
@@ -166,11 +144,11 @@ export class Delivery {
 
   awareness(frame: AwarenessFrame): void {
     if (this.#flow.kind === 'live') {
-      this.#outbox.send(this.#options.dialect.awareness(frame))
+      this.#outbox.send(this.#host.dialect.awareness(frame))
       return
     }
     this.#awareness = 'owed'
-    this.#options.services.counters.add('awareness_frames_dropped')
+    this.#host.services.counters.add('awareness_frames_dropped')
   }
 
   close(): void {
@@ -182,21 +160,35 @@ export class Delivery {
   #ask(attachment: Attachment, known: Known, closes: 'catch-up' | 'beat' = 'catch-up'): void {
     this.#flow = { kind: 'syncing', next: null, closes }
     try {
-      attachment.sync(known, this.#options.dialect.manner)
+      attachment.sync(known, this.#host.dialect.manner)
     } catch (thrown) {
-      this.#options.failed(asWeftError(thrown))
+      this.#host.syncFailed(asWeftError(thrown))
     }
   }
 
-  #lag(): void {
-    this.#options.services.counters.add('sessions_lagging')
+  // What the outbox asks and says.
+
+  get clock(): Clock {
+    return this.#host.services.clock
+  }
+
+  get limits(): Limits {
+    return this.#host.services.limits
+  }
+
+  get carrier(): Connection {
+    return this.#host.connection
+  }
+
+  lagging(): void {
+    this.#host.services.counters.add('sessions_lagging')
     this.#setLagging(true)
     if (this.#flow.kind === 'live') this.#fallBehind(null)
   }
 
   #fallBehind(next: Known | null): void {
     this.#flow = { kind: 'lagging', next }
-    const attachment = this.#options.sources()?.attachment
+    const attachment = this.#host.sources?.attachment
     // Should the log not reach back to here, it gets the difference.
     if (attachment?.seq === this.#seq) this.#stateVector = attachment.stateVector()
     attachment?.suspend()
@@ -210,8 +202,9 @@ export class Delivery {
   #sendPieces(): void {
     if (this.#flow.kind !== 'taking') return
     this.#pieces ??= new PieceSender({
-      ...this.#options,
-      counters: this.#options.services.counters,
+      connection: this.#host.connection,
+      dialect: this.#host.dialect,
+      counters: this.#host.services.counters,
       outbox: this.#outbox,
       transfer: () => (this.#flow.kind === 'taking' ? this.#flow.transfer : null),
       completed: () => {
@@ -222,14 +215,14 @@ export class Delivery {
   }
 
   #completeTransfer({ seq, transfer, closes }: DeliveryFlow & { readonly kind: 'taking' }): void {
-    const { dialect, sources } = this.#options
+    const { dialect } = this.#host
     const updates = transfer.closing()
     this.#seq = seq
     this.#stateVector = transfer.stateVector
     this.#flow = { kind: 'live' }
     if (closes === 'beat') this.#outbox.send(dialect.beat({ seq, update: updates[0] ?? emptyUpdate, frames: new Map() }))
     else for (const message of dialect.catchUp({ seq, updates })) this.#outbox.send(message)
-    const attachment = sources()?.attachment
+    const attachment = this.#host.sources?.attachment
     if (attachment === undefined) return
     if (this.#outbox.isLagging) this.#fallBehind(null)
     else this.#ask(attachment, this.#after(attachment))
@@ -238,13 +231,13 @@ export class Delivery {
   #setLagging(lagging: boolean): void {
     if (lagging === this.#isCounted) return
     this.#isCounted = lagging
-    this.#options.services.lagging?.add(lagging ? 1 : -1)
-    this.#options.lagging?.(lagging)
+    this.#host.services.lagging?.add(lagging ? 1 : -1)
+    this.#host.setLagging(lagging)
   }
 
-  #drained(): void {
+  drained(): void {
     this.#setLagging(false)
-    const sources = this.#options.sources()
+    const sources = this.#host.sources
     if (this.#flow.kind !== 'lagging' || sources === null) {
       this.#sendOwedAcknowledgement()
       this.#sendPieces()
@@ -254,10 +247,10 @@ export class Delivery {
     this.#ask(attachment, this.#flow.next ?? this.#after(attachment))
   }
 
-  #tooSlow(): void {
-    this.#options.services.counters.add('sessions_too_slow')
+  tooSlow(): void {
+    this.#host.services.counters.add('sessions_too_slow')
     // The whole socket is what does not drain.
-    this.#options.connection.fail(
+    this.#host.connection.fail(
       new WeftError('too-slow', 'The connection takes data too slowly to keep up with the document; connect again to catch up.'),
     )
   }
@@ -266,15 +259,15 @@ export class Delivery {
     const owed = this.#owedAcknowledgement
     if (owed === null) return
     this.#owedAcknowledgement = null
-    const message = this.#options.dialect.acknowledged(owed.through, owed.seq)
+    const message = this.#host.dialect.acknowledged(owed.through, owed.seq)
     if (message !== null) this.#outbox.send(message)
   }
 
   #sendOwedAwareness(): void {
-    const sources = this.#options.sources()
+    const sources = this.#host.sources
     if (this.#awareness === 'current' || this.#flow.kind !== 'live' || sources === null) return
     this.#awareness = 'current'
     const update = sources.membership.fullState()
-    if (update !== null) this.#outbox.send(this.#options.dialect.awarenessState(update))
+    if (update !== null) this.#outbox.send(this.#host.dialect.awarenessState(update))
   }
 }

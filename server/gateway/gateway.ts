@@ -124,10 +124,7 @@ export class Gateway {
       logger,
       mayHoldReading: arrival.dialect.speaker !== 'node',
       share: this.#share,
-      closed: (closed) => {
-        this.#addresses.disconnected(arrival.address)
-        this.#closed(closed)
-      },
+      closed: this.#closedFrom(arrival.address),
     })
     this.#connections.add(connection)
     const addressUse = this.#addresses.connected(arrival.address)
@@ -144,6 +141,14 @@ export class Gateway {
     if (connectGuard === null || origin === 'program') start()
     else void this.#startOnceAllowed(connection, connectGuard(visit, arrival.dialect.name), start)
     return connection
+  }
+
+  /** By itself, so that it keeps nothing of the request as long as the connection is there. */
+  #closedFrom(address: string | null): (connection: Connection) => void {
+    return (connection) => {
+      this.#addresses.disconnected(address)
+      this.#closed(connection)
+    }
   }
 
   /** Nothing is read before. Never rejects. */

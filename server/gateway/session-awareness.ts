@@ -2,36 +2,29 @@
 import type { Timer } from '../../core/clock.js'
 import type { WeftError } from '../../core/errors.js'
 import type { AwarenessFrame, AwarenessSessionPort, AwarenessSink } from '../awareness/contract.js'
-import type { Connection } from '../transport/connection.js'
 import type { Delivery } from './delivery.js'
-import type { GatewayServices } from './services.js'
-import type { SessionRights } from './session-rights.js'
-
-export interface SessionAwarenessOptions {
-  readonly services: GatewayServices
-  readonly connection: Connection
-  readonly documentId: string
-  readonly rights: SessionRights
-  readonly delivery: Pick<Delivery, 'awareness' | 'queryAwareness'>
-  /** Something that the client said was left out. */
-  readonly notice: (error: WeftError) => void
-}
+import type { SessionHost } from './session-host.js'
 
 export class SessionAwareness implements AwarenessSink {
-  readonly #options: SessionAwarenessOptions
+  readonly #host: Pick<SessionHost, 'services' | 'connection' | 'documentId' | 'rights' | 'notice'>
+  readonly #delivery: Pick<Delivery, 'awareness' | 'queryAwareness'>
   /** The answer to a query that is to come, and when the last one was given. */
   #query: Timer | null = null
   #queriedAt = Number.NEGATIVE_INFINITY
 
-  constructor(options: SessionAwarenessOptions) {
-    this.#options = options
+  constructor(
+    host: Pick<SessionHost, 'services' | 'connection' | 'documentId' | 'rights' | 'notice'>,
+    delivery: Pick<Delivery, 'awareness' | 'queryAwareness'>,
+  ) {
+    this.#host = host
+    this.#delivery = delivery
   }
 
   // What the client says and asks.
 
   /** Throws `malformed`. */
   receive(membership: AwarenessSessionPort, update: Uint8Array): void {
-    const { rights, services } = this.#options
+    const { rights, services } = this.#host
     if (rights.cursor === 'shown') {
       membership.receive(update)
       return
@@ -43,13 +36,12 @@ export class SessionAwareness implements AwarenessSink {
   /** Answered at once, and then only so often: whoever asks and asks is owed one answer. */
   query(): void {
     if (this.#query !== null) return
-    const { services, delivery } = this.#options
-    const { clock, limits } = services
+    const { clock, limits } = this.#host.services
     const waitMs = this.#queriedAt + limits.awarenessQueryMs - clock.monotonic()
     const answer = (): void => {
       this.#query = null
       this.#queriedAt = clock.monotonic()
-      delivery.queryAwareness()
+      this.#delivery.queryAwareness()
     }
     if (waitMs <= 0) answer()
     else this.#query = clock.after(waitMs, answer, { unref: true })
@@ -63,19 +55,19 @@ export class SessionAwareness implements AwarenessSink {
   // What the awareness hub says.
 
   awareness(frame: AwarenessFrame): void {
-    this.#options.delivery.awareness(frame)
+    this.#delivery.awareness(frame)
   }
 
   leftOut(error: WeftError): void {
-    const { services, connection, documentId, notice } = this.#options
+    const { services, connection, documentId } = this.#host
     services.logger.warn(
       { connection: connection.id, documentId, code: error.code },
       'a cursor or presence state is too large to be passed on',
     )
-    notice(error)
+    this.#host.notice(error)
   }
 
   probe(): Promise<boolean> {
-    return this.#options.connection.probe()
+    return this.#host.connection.probe()
   }
 }

@@ -1,35 +1,30 @@
 // What one client says to others that is no edit: how much of it, and what the client hears where it may not.
-
-import type { Clock } from '../../core/clock.js'
 import { asWeftError, WeftError } from '../../core/errors.js'
 import { LazySet } from '../../core/lazy-collections.js'
 import { Rate } from '../../core/rate.js'
-import type { AppMessageSender, AppMessageTarget, GatewayServices } from './services.js'
+import type { AppMessageSender, AppMessageTarget } from './services.js'
+import type { SessionHost } from './session-host.js'
 
 /** So many seconds' worth may come at once after a quiet time. */
 const BURST_S = 2
 
-export interface SessionMessagesOptions {
-  readonly services: Pick<GatewayServices, 'messages' | 'limits' | 'counters'> & { readonly clock: Clock }
-  /** The client hears it once for each code. */
-  readonly notice: (error: WeftError) => void
-}
+/** The client hears `notice` once for each code. */
+type MessagesHost = Pick<SessionHost, 'services' | 'notice'>
 
 export class SessionMessages {
-  readonly #options: SessionMessagesOptions
+  readonly #host: MessagesHost
   readonly #rate: Rate
   readonly #told = new LazySet<string>()
 
-  constructor(options: SessionMessagesOptions) {
-    this.#options = options
-    const { clock, limits } = options.services
+  constructor(host: MessagesHost) {
+    this.#host = host
+    const { clock, limits } = host.services
     this.#rate = new Rate(clock, limits.appMessagesPerSecondMax, BURST_S)
   }
 
   /** `from` null: it may not. Never throws. */
   say(from: AppMessageSender | null, to: AppMessageTarget, payload: string): void {
-    const { services, notice } = this.#options
-    const { messages, limits, counters } = services
+    const { messages, limits, counters } = this.#host.services
     if (messages === null || messages === undefined) return
     counters.add('app_messages_received')
     try {
@@ -46,7 +41,7 @@ export class SessionMessages {
       const error = asWeftError(thrown)
       if (this.#told.has(error.code)) return
       this.#told.add(error.code)
-      notice(error)
+      this.#host.notice(error)
     }
   }
 }

@@ -2,45 +2,28 @@
 // and somebody may wait until all of them are settled: committed or refused.
 import { WeftError } from '../../core/errors.js'
 import type { Attachment } from '../document/port.js'
-import type { Connection } from '../transport/connection.js'
 import { EditQueue } from './edit-queue.js'
-import type { GatewayServices } from './services.js'
-import type { SessionRights } from './session-rights.js'
+import type { SessionHost } from './session-host.js'
 import { UnansweredSubmissions } from './submissions.js'
 
-export interface SessionWritesOptions {
-  readonly services: GatewayServices
-  readonly connection: Connection
-  readonly documentId: string
-  readonly rights: SessionRights
-  /** `waiting`: it is not attached yet. */
-  readonly phase: () => 'waiting' | 'attached' | 'over'
-  /** A write was not and will not be made. */
-  readonly refuse: (submission: number, error: WeftError) => void
-}
+type WritesHost = Pick<SessionHost, 'services' | 'connection' | 'documentId' | 'rights' | 'phase' | 'refused'>
 
 export class SessionWrites {
-  readonly #options: SessionWritesOptions
-  /** On their way to the document. */
-  readonly #edits: EditQueue
+  readonly #host: WritesHost
+  /** On their way to the document. Made for the first that has to wait. */
+  #edits: EditQueue | null = null
   readonly #submissions = new UnansweredSubmissions()
   #settledWaiters: (() => void)[] = []
   /** The document asked us to stop reading from this client. */
   #reading: 'read' | 'held' = 'read'
 
-  constructor(options: SessionWritesOptions) {
-    this.#options = options
-    const { services, connection } = options
-    this.#edits = new EditQueue({
-      budget: services.budget,
-      bytesMax: services.limits.attachingBytesMax,
-      hold: (held) => (held ? connection.holdReading() : connection.releaseReading()),
-    })
+  constructor(host: WritesHost) {
+    this.#host = host
   }
 
   /** A write has come in, with the next number. */
   received(submission: number, update: Uint8Array): void {
-    const { services, connection, documentId } = this.#options
+    const { services, connection, documentId } = this.#host
     this.#submissions.received(submission)
     // Another node says itself which ones it follows.
     if (!connection.isLink) services.traces?.received(update, documentId)
@@ -48,34 +31,43 @@ export class SessionWrites {
 
   /** `author` is who wrote it, where another node says so; null: the user of the session. */
   write(attachment: Attachment, submission: number, update: Uint8Array, author: string | null): void {
-    const { rights } = this.#options
+    const { rights } = this.#host
     if (rights.permission === 'read-write') this.#submit(attachment, submission, update, author ?? rights.user)
     else
       this.#refuse(submission, update, new WeftError('forbidden', 'You may read this document but not change it; this edit was not saved.'))
   }
 
   #submit(attachment: Attachment, submission: number, update: Uint8Array, user: string | null): void {
-    const { services, documentId, phase } = this.#options
+    const { services, documentId } = this.#host
     const guard = services.editGuard ?? null
-    if (guard === null && this.#edits.isOpen) {
+    if (guard === null && this.#edits?.isOpen !== false) {
       attachment.submit(submission, update, user)
       return
     }
-    this.#edits.add({
+    this.#queue().add({
       bytes: update.length,
       ask: guard === null ? null : async () => guard({ documentId, user, update, from: 'session' }),
       accepted: () => attachment.submit(submission, update, user),
       refused: (error) => {
-        if (phase() !== 'over') this.#refuse(submission, update, error)
+        if (this.#host.phase !== 'over') this.#refuse(submission, update, error)
       },
     })
   }
 
   /** Before the document has seen it. */
   #refuse(submission: number, update: Uint8Array, error: WeftError): void {
-    const { services, refuse } = this.#options
-    services.traces?.refused(update, error.code)
-    refuse(submission, error)
+    this.#host.services.traces?.refused(update, error.code)
+    this.#host.refused(submission, error)
+  }
+
+  #queue(): EditQueue {
+    const { services, connection } = this.#host
+    this.#edits ??= new EditQueue({
+      budget: services.budget,
+      bytesMax: services.limits.attachingBytesMax,
+      hold: (held) => (held ? connection.holdReading() : connection.releaseReading()),
+    })
+    return this.#edits
   }
 
   /** All writes through this number are committed or were refused. */
@@ -91,33 +83,33 @@ export class SessionWrites {
 
   /** The document takes nothing for a while: what a client that has left wrote waits, and the others are not read. */
   pause(): void {
-    this.#edits.pause()
-    this.#holdReading(this.#options.phase() === 'over' ? this.#reading : 'held')
+    this.#queue().pause()
+    this.#holdReading(this.#host.phase === 'over' ? this.#reading : 'held')
   }
 
   resume(): void {
-    this.#edits.resume()
-    this.#holdReading(this.#options.phase() === 'over' ? this.#reading : 'read')
+    this.#edits?.resume()
+    this.#holdReading(this.#host.phase === 'over' ? this.#reading : 'read')
   }
 
   #holdReading(reading: 'read' | 'held'): void {
     if (this.#reading === reading) return
     this.#reading = reading
-    const { connection } = this.#options
+    const { connection } = this.#host
     if (reading === 'held') connection.holdReading()
     else connection.releaseReading()
   }
 
   /** There is nobody to take them. */
   drop(): void {
-    this.#edits.drop()
+    this.#edits?.drop()
   }
 
   /** The session is over. `attachment`, where it was attached, is let go once what was received and may still be accepted has been handed to it. */
   leave(attachment: Attachment | null): void {
     this.#holdReading('read')
     if (attachment === null) return
-    if (this.#edits.empty) attachment.detach()
+    if (this.#edits === null || this.#edits.empty) attachment.detach()
     else void this.#edits.settled().then(() => attachment.detach())
   }
 
@@ -136,7 +128,7 @@ export class SessionWrites {
   }
 
   #isSettled(): boolean {
-    const phase = this.#options.phase()
+    const phase = this.#host.phase
     return phase === 'over' || (phase === 'attached' && this.#submissions.areSettled)
   }
 }

@@ -5,19 +5,20 @@ import { unreachable } from '../../core/assert.js'
 import { checkDocumentId } from '../../core/document-id.js'
 import { asWeftError, type WeftError } from '../../core/errors.js'
 import type { Authorization } from '../access/authorize.js'
-import { type Ask, LatestAuthorization } from '../access/latest-authorization.js'
-import type { AppMessage } from '../access/session-registry.js'
+import { type Ask, type AuthorizationOutcome, LatestAuthorization } from '../access/latest-authorization.js'
+import type { AppMessage, SessionLag } from '../access/session-registry.js'
 import type { AwarenessSessionPort } from '../awareness/contract.js'
 import type { Attachment, CatchUp, DocumentBroadcast, Known, SessionSink } from '../document/port.js'
 import type { Connection } from '../transport/connection.js'
 import type { Message } from '../transport/outbox.js'
 import type { Rates } from '../transport/rates.js'
-import { Delivery, type Sources } from './delivery.js'
+import { Delivery } from './delivery.js'
 import { HeldRequests } from './held-requests.js'
 import { naming } from './naming-errors.js'
 import type { AppMessageTarget, GatewayServices } from './services.js'
 import { SessionAwareness } from './session-awareness.js'
 import type { SessionDialect } from './session-dialect.js'
+import type { SessionHost, Sources } from './session-host.js'
 import { SessionMessages } from './session-messages.js'
 import { SessionRegistration } from './session-registration.js'
 import { SessionRights } from './session-rights.js'
@@ -39,76 +40,54 @@ type SessionState =
   /** What the client sends meanwhile waits, in order. */
   { readonly kind: 'attaching'; step: 'authorizing' | 'attaching' } | ({ readonly kind: 'attached' } & Sources) | { readonly kind: 'ended' }
 
-export class Session implements SessionSink {
-  readonly #options: SessionOptions
+export class Session implements SessionSink, SessionHost, AuthorizationOutcome {
+  readonly services: GatewayServices
+  readonly connection: Connection
+  readonly dialect: SessionDialect
+  readonly documentId: string
+  readonly address: string | null
+  readonly rights = new SessionRights()
   readonly #delivery: Delivery
   readonly #rates: Rates
   #state: SessionState = { kind: 'attaching', step: 'authorizing' }
-  readonly #authorization = new LatestAuthorization({
-    decided: (authorization) => this.#authorized(authorization),
-    denied: (error) => this.#end(error),
-  })
-  readonly #rights = new SessionRights()
-  readonly #held: HeldRequests
-  readonly #messages: SessionMessages
+  readonly #authorization = new LatestAuthorization(this)
+  /** The first question, which keeps what the request showed. */
+  #authorize: Ask | null
+  /** What came before it was attached. */
+  #held: HeldRequests | null = null
+  /** Made for the first message. */
+  #messages: SessionMessages | null = null
   readonly #registration: SessionRegistration
   readonly #writes: SessionWrites
   readonly #awareness: SessionAwareness
   readonly #voice: SessionVoice
 
-  constructor(options: SessionOptions) {
-    this.#options = options
-    const { services, connection, dialect, documentId, address } = options
+  constructor({ services, connection, dialect, documentId, address, authorize }: SessionOptions) {
+    this.services = services
+    this.connection = connection
+    this.dialect = dialect
+    this.documentId = documentId
+    this.address = address
+    this.#authorize = authorize
     this.#rates = connection.ratesOfSession()
-    const hold = (held: boolean): void => (held ? connection.holdReading() : connection.releaseReading())
-    this.#held = new HeldRequests({ budget: services.budget, bytesMax: services.limits.attachingBytesMax, hold })
-    this.#writes = new SessionWrites({
-      services,
-      connection,
-      documentId,
-      rights: this.#rights,
-      phase: () => (this.#state.kind === 'attaching' ? 'waiting' : this.#state.kind === 'ended' ? 'over' : 'attached'),
-      refuse: (submission, error) => this.refused(submission, error),
-    })
-    const about = {
-      documentId,
-      address,
-      connectionId: connection.id,
-      tell: (message: AppMessage) => this.#state.kind === 'attached' && this.#voice.appMessage(message),
-      lag: () => ({ ...this.#delivery.lag, waitingBytes: connection.waitingBytes }),
-    }
-    this.#registration = new SessionRegistration(services, about, (error) => this.#end(error))
-    this.#messages = new SessionMessages({ services, notice: (error) => this.#voice.notice(error) })
-    this.#delivery = new Delivery({
-      services,
-      connection,
-      dialect,
-      sources: () => (this.#state.kind === 'attached' ? this.#state : null),
-      failed: (error) => this.#end(naming('state vector', error)),
-      lagging: (lagging) => this.#registration.setLagging(lagging),
-    })
+    this.#writes = new SessionWrites(this)
+    this.#registration = new SessionRegistration(this)
+    this.#delivery = new Delivery(this)
     this.#voice = new SessionVoice(dialect, this.#delivery)
-    this.#awareness = new SessionAwareness({
-      ...options,
-      rights: this.#rights,
-      delivery: this.#delivery,
-      notice: (error) => this.#voice.notice(error),
-    })
-  }
-
-  get documentId(): string {
-    return this.#options.documentId
+    this.#awareness = new SessionAwareness(this, this.#delivery)
   }
 
   /** Authorizes and attaches; failures end the session through the dialect. */
   start(): void {
     try {
-      checkDocumentId(this.#options.documentId, this.#options.services.limits.documentIdBytesMax)
+      checkDocumentId(this.documentId, this.services.limits.documentIdBytesMax)
     } catch (thrown) {
-      this.#end(asWeftError(thrown))
+      this.end(asWeftError(thrown))
       return
     }
-    this.#authorization.ask(this.#options.authorize)
+    const authorize = this.#authorize
+    this.#authorize = null
+    if (authorize !== null) this.#authorization.ask(authorize)
   }
 
   // What the client asks. Each may be called in any state.
@@ -142,9 +121,10 @@ export class Session implements SessionSink {
   say(to: AppMessageTarget, payload: string): void {
     this.#whenAttached(payload.length, () => {
       const { sessionId } = this.#registration
-      const { documentId } = this.#options
-      const mayPass = this.#rights.speaks === 'heard' && sessionId !== null
-      this.#messages.say(mayPass ? { documentId, sessionId, user: this.#rights.user } : null, to, payload)
+      const { documentId } = this
+      const mayPass = this.rights.speaks === 'heard' && sessionId !== null
+      this.#messages ??= new SessionMessages(this)
+      this.#messages.say(mayPass ? { documentId, sessionId, user: this.rights.user } : null, to, payload)
     })
   }
 
@@ -156,7 +136,7 @@ export class Session implements SessionSink {
 
   #asked(what: 'syncs' | 'awareness'): void {
     this.#rates.asked(what)
-    this.#options.connection.rates.asked(what)
+    this.connection.rates.asked(what)
   }
 
   /** The client presents another token: from the answer on, that is who it is and what it may do. */
@@ -184,7 +164,8 @@ export class Session implements SessionSink {
     this.#awareness.close()
     this.#authorization.stop()
     this.#registration.end()
-    this.#held.drop()
+    this.#held?.drop()
+    this.#held = null
     if (state.kind === 'attached') state.membership.leave()
     // What was received and may still be accepted is committed all the same.
     this.#writes.leave(state.kind === 'attached' ? state.attachment : null)
@@ -208,9 +189,9 @@ export class Session implements SessionSink {
 
   refused(submission: number, error: WeftError): void {
     this.#writes.refused(submission)
-    this.#options.services.counters.add('updates_refused')
+    this.services.counters.add('updates_refused')
     const fatal = this.#voice.refused(submission, error)
-    if (fatal !== null) this.#end(fatal)
+    if (fatal !== null) this.end(fatal)
   }
 
   pause(): void {
@@ -223,14 +204,19 @@ export class Session implements SessionSink {
 
   detached(error: WeftError): void {
     this.#writes.drop()
-    // Updates are refused by number; what else can be malformed is what the client said it has.
-    this.#end(naming('state vector', error))
+    this.syncFailed(error)
   }
 
-  #authorized(authorization: Authorization): void {
-    const { permission: permissionBefore } = this.#rights
+  // What its authorization says.
+
+  denied(error: WeftError): void {
+    this.end(error)
+  }
+
+  decided(authorization: Authorization): void {
+    const { permission: permissionBefore } = this.rights
     if (this.#state.kind === 'ended') return
-    this.#rights.take(authorization)
+    this.rights.take(authorization)
     this.#registration.set(authorization)
     // Revoked or expired while it was asked.
     const state = this.#stateNow()
@@ -242,9 +228,9 @@ export class Session implements SessionSink {
         void this.#attach()
         return
       case 'attached': {
-        state.membership.identify(this.#rights.identity)
+        state.membership.identify(this.rights.identity)
         this.#voice.expires(this.#registration.expiresInMs)
-        if (this.#rights.permission !== permissionBefore) this.#voice.permission(this.#rights.permission)
+        if (this.rights.permission !== permissionBefore) this.#voice.permission(this.rights.permission)
         return
       }
       case 'ended':
@@ -259,26 +245,28 @@ export class Session implements SessionSink {
   }
 
   async #attach(): Promise<void> {
-    const { services, documentId } = this.#options
+    const { services, documentId } = this
     try {
       const attachment = await services.directory.attach(documentId, { sink: this })
       this.#attached(attachment)
     } catch (thrown) {
-      this.#end(asWeftError(thrown))
+      this.end(asWeftError(thrown))
     }
   }
 
   #attached(attachment: Attachment): void {
-    const { services, documentId } = this.#options
+    const { services, documentId } = this
     const state = this.#state
     if (state.kind !== 'attaching') {
       attachment.detach()
       return
     }
-    const membership = services.awareness.join(documentId, this.#awareness, this.#rights.identity)
+    const membership = services.awareness.join(documentId, this.#awareness, this.rights.identity)
     this.#state = { kind: 'attached', attachment, membership }
-    this.#voice.opened(attachment, this.#rights.permission, this.#registration.expiresInMs)
-    this.#held.run()
+    this.#voice.opened(attachment, this.rights.permission, this.#registration.expiresInMs)
+    const held = this.#held
+    this.#held = null
+    held?.run()
     this.#writes.tellSettled()
   }
 
@@ -289,7 +277,7 @@ export class Session implements SessionSink {
         run(state.attachment, state.membership)
         return
       case 'attaching':
-        this.#held.add(bytes, () => this.#whenAttached(bytes, run))
+        this.#hold().add(bytes, () => this.#whenAttached(bytes, run))
         return
       case 'ended':
         return
@@ -298,12 +286,53 @@ export class Session implements SessionSink {
     }
   }
 
-  #end(error: WeftError): void {
+  #hold(): HeldRequests {
+    const { services, connection } = this
+    this.#held ??= new HeldRequests({
+      budget: services.budget,
+      bytesMax: services.limits.attachingBytesMax,
+      hold: (held) => (held ? connection.holdReading() : connection.releaseReading()),
+    })
+    return this.#held
+  }
+
+  // For its parts.
+
+  get phase(): 'waiting' | 'attached' | 'over' {
+    return this.#state.kind === 'attaching' ? 'waiting' : this.#state.kind === 'ended' ? 'over' : 'attached'
+  }
+
+  get sources(): Sources | null {
+    return this.#state.kind === 'attached' ? this.#state : null
+  }
+
+  get lag(): SessionLag {
+    return { ...this.#delivery.lag, waitingBytes: this.connection.waitingBytes }
+  }
+
+  /** Updates are refused by number; what else can be malformed is what the client said it has. */
+  syncFailed(error: WeftError): void {
+    this.end(naming('state vector', error))
+  }
+
+  setLagging(lagging: boolean): void {
+    this.#registration.setLagging(lagging)
+  }
+
+  notice(error: WeftError): void {
+    this.#voice.notice(error)
+  }
+
+  tell(message: AppMessage): boolean {
+    return this.#state.kind === 'attached' && this.#voice.appMessage(message)
+  }
+
+  end(error: WeftError): void {
     if (this.#state.kind === 'ended') return
     this.leave()
-    const { services, documentId, address } = this.#options
+    const { services, documentId, address } = this
     services.counters.refused(error.code)
-    services.refused?.({ act: 'session', code: error.code, user: this.#rights.user, address, documentId })
-    this.#options.dialect.sessionEnded(error)
+    services.refused?.({ act: 'session', code: error.code, user: this.rights.user, address, documentId })
+    this.dialect.sessionEnded(error)
   }
 }

@@ -4,8 +4,8 @@ import type { Counters } from '../../core/counters.js'
 import { WeftError } from '../../core/errors.js'
 import type { Limits } from '../../core/limits.js'
 import type { Logger } from '../../core/log.js'
-import { Heartbeat } from './heartbeat.js'
-import { connectionRates, type RateName, RatePause, Rates, sessionRates } from './rates.js'
+import { Heartbeat, type HeartbeatOptions, type Traffic } from './heartbeat.js'
+import { connectionRates, type RateName, RatePause, Rates, type RatesHost, sessionRates } from './rates.js'
 import type { Socket } from './socket.js'
 import { TransferWindows } from './transfer-windows.js'
 
@@ -16,75 +16,123 @@ export interface ConnectionWatchOptions {
   readonly limits: Limits
   readonly counters: Counters
   readonly logger: Logger
-  readonly takenBytes: () => number
-  readonly isReadingHeld: () => boolean
-  /** Whether what comes too fast is held back: not once nothing more is to come. */
-  readonly paces: () => boolean
-  readonly holdReading: (held: boolean) => void
-  readonly failed: (error: WeftError) => void
 }
 
-export class ConnectionWatch {
+/** The connection that is watched. */
+export interface WatchedConnection {
+  readonly takenBytes: number
+  readonly isReadingHeld: boolean
+  /** Whether what comes too fast is held back: not once nothing more is to come. */
+  readonly isPaced: boolean
+  holdReading(): void
+  releaseReading(): void
+  fail(error: WeftError): void
+}
+
+export class ConnectionWatch implements HeartbeatOptions, RatesHost {
   readonly heartbeat: Heartbeat
-  /** What is under way of large transfers. */
-  readonly windows: TransferWindows
   /** What it may send in a second. */
   readonly rates: Rates
   readonly #options: ConnectionWatchOptions
-  readonly #ratePause: RatePause
+  readonly #connection: WatchedConnection
+  /** Made when they are needed: most connections carry nothing large, and keep to their rates. */
+  #windows: TransferWindows | null = null
+  #ratePause: RatePause | null = null
 
-  constructor(options: ConnectionWatchOptions) {
+  constructor(options: ConnectionWatchOptions, connection: WatchedConnection) {
     this.#options = options
-    const { id, socket, clock, limits, counters, logger, failed } = options
-    this.#ratePause = new RatePause({
-      clock,
-      counters,
-      exceededMsMax: limits.rateExceededMsMax,
-      hold: options.holdReading,
-      began: (rate) => logger.info({ connection: id, rate }, 'a client sends faster than it may; it is read in pauses'),
-      goesOn: failed,
-    })
-    this.rates = new Rates(clock, connectionRates(limits), (name, waitMs) => this.#tooFast(name, waitMs))
-    this.windows = new TransferWindows({
-      clock,
-      stalledMsMax: limits.laggingMsMax,
-      pingPeriodMs: limits.pingPeriodMs,
-      ping: (mark) => socket.ping(mark),
-      mayHear: () => !options.isReadingHeld(),
-      stalled: () => {
-        counters.add('sessions_too_slow')
-        failed(new WeftError('too-slow', 'The connection takes nothing of what was asked for; connect again to go on.'))
-      },
-    })
-    this.heartbeat = new Heartbeat({
-      clock,
-      pingPeriodMs: limits.pingPeriodMs,
-      pongMsMax: limits.pongMsMax,
-      ping: () => socket.ping(),
-      traffic: () => ({ waiting: socket.bufferedBytes, taken: options.takenBytes() }),
-      silent: () => {
-        counters.add('connections_timed_out')
-        logger.info({ connection: id }, 'the client no longer answers pings; dropping the connection')
-        socket.terminate()
-      },
-    })
+    this.#connection = connection
+    this.rates = new Rates(this, connectionRates)
+    this.heartbeat = new Heartbeat(this)
+  }
+
+  /** What is under way of large transfers. */
+  get windows(): TransferWindows {
+    this.#windows ??= this.#newWindows()
+    return this.#windows
+  }
+
+  /** What was sent before the ping with this mark has arrived. */
+  confirmed(mark: number): void {
+    this.#windows?.confirmed(mark)
   }
 
   /** What one of its sessions may send in a second. */
   ratesOfSession(): Rates {
-    const { clock, limits } = this.#options
-    return new Rates(clock, sessionRates(limits), (name, waitMs) => this.#tooFast(name, waitMs))
+    return new Rates(this, sessionRates)
   }
 
   /** Watches no more. Idempotent. */
   stop(): void {
     this.heartbeat.stop()
-    this.#ratePause.stop()
-    this.windows.stop()
+    this.#ratePause?.stop()
+    this.#windows?.stop()
+  }
+
+  // For its parts.
+
+  get clock(): Clock {
+    return this.#options.clock
+  }
+
+  get limits(): Limits {
+    return this.#options.limits
+  }
+
+  get pingPeriodMs(): number {
+    return this.#options.limits.pingPeriodMs
+  }
+
+  get pongMsMax(): number {
+    return this.#options.limits.pongMsMax
+  }
+
+  ping(): void {
+    this.#options.socket.ping()
+  }
+
+  traffic(): Traffic {
+    return { waiting: this.#options.socket.bufferedBytes, taken: this.#connection.takenBytes }
+  }
+
+  silent(): void {
+    const { id, socket, counters, logger } = this.#options
+    counters.add('connections_timed_out')
+    logger.info({ connection: id }, 'the client no longer answers pings; dropping the connection')
+    socket.terminate()
   }
 
   /** What the socket had delivered already waits, so this paces what is handled. */
-  #tooFast(name: RateName, waitMs: number): void {
-    if (this.#options.paces()) this.#ratePause.exceeded(name, waitMs)
+  tooFast(name: RateName, waitMs: number): void {
+    if (!this.#connection.isPaced) return
+    this.#ratePause ??= this.#newRatePause()
+    this.#ratePause.exceeded(name, waitMs)
+  }
+
+  #newRatePause(): RatePause {
+    const { id, clock, limits, counters, logger } = this.#options
+    return new RatePause({
+      clock,
+      counters,
+      exceededMsMax: limits.rateExceededMsMax,
+      hold: (held) => (held ? this.#connection.holdReading() : this.#connection.releaseReading()),
+      began: (rate) => logger.info({ connection: id, rate }, 'a client sends faster than it may; it is read in pauses'),
+      goesOn: (error) => this.#connection.fail(error),
+    })
+  }
+
+  #newWindows(): TransferWindows {
+    const { socket, clock, limits, counters } = this.#options
+    return new TransferWindows({
+      clock,
+      stalledMsMax: limits.laggingMsMax,
+      pingPeriodMs: limits.pingPeriodMs,
+      ping: (mark) => socket.ping(mark),
+      mayHear: () => !this.#connection.isReadingHeld,
+      stalled: () => {
+        counters.add('sessions_too_slow')
+        this.#connection.fail(new WeftError('too-slow', 'The connection takes nothing of what was asked for; connect again to go on.'))
+      },
+    })
   }
 }

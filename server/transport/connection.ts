@@ -2,14 +2,14 @@
 import { unreachable } from '../../core/assert.js'
 import { settlesWithin, type Timer } from '../../core/clock.js'
 import { closeCodes, WeftError } from '../../core/errors.js'
-import { ConnectionWatch, type ConnectionWatchOptions } from './connection-watch.js'
-import { type Driver, DriverSeat } from './driver.js'
+import { ConnectionWatch, type ConnectionWatchOptions, type WatchedConnection } from './connection-watch.js'
+import { type DrivenConnection, type Driver, DriverSeat } from './driver.js'
 import type { LoopShare } from './fair-inbox.js'
 import type { Message, OutboxCarrier } from './outbox.js'
 import type { OutboxMemory } from './outbox-memory.js'
 import { Outgoing } from './outgoing.js'
 import type { Rates } from './rates.js'
-import { Reading } from './reading.js'
+import { Reading, type ReadingConnection } from './reading.js'
 import type { SharedTurns } from './shared-turns.js'
 import type { SocketEvents } from './socket.js'
 import type { TransferWindows } from './transfer-windows.js'
@@ -35,7 +35,7 @@ type ConnectionState =
 /** How long the other side has to answer our close frame before the connection is dropped. */
 const CLOSE_HANDSHAKE_MS_MAX = 5_000
 
-export class Connection implements SocketEvents, OutboxCarrier {
+export class Connection implements SocketEvents, OutboxCarrier, WatchedConnection, ReadingConnection, DrivenConnection {
   readonly id: number
   readonly #options: ConnectionOptions
   readonly #outgoing: Outgoing
@@ -47,33 +47,12 @@ export class Connection implements SocketEvents, OutboxCarrier {
   #closedWith: number | null = null
 
   constructor(options: ConnectionOptions) {
-    const { socket, clock } = options
     this.id = options.id
     this.#options = options
-    this.#seat = new DriverSeat(
-      (error) => this.fail(error),
-      (thrown) => options.logger.error({ connection: this.id, err: thrown }, 'a connection could not be ended cleanly'),
-    )
-    this.#outgoing = new Outgoing({ socket, clock, counters: options.counters, memory: options.outboxMemory })
-    this.#reading = new Reading({
-      socket,
-      share: options.share,
-      counters: options.counters,
-      mayHold: options.mayHoldReading,
-      isOpen: () => this.isOpen,
-      held: (held) => (held ? this.#watch.heartbeat.suspend() : this.#watch.heartbeat.resume()),
-      emptied: () => {
-        if (this.#closedWith !== null) this.closed(this.#closedWith)
-      },
-    })
-    this.#watch = new ConnectionWatch({
-      ...options,
-      takenBytes: () => this.takenBytes,
-      isReadingHeld: () => this.#reading.isHeld,
-      paces: () => this.isOpen && !this.#reading.isEnding,
-      holdReading: (held) => (held ? this.holdReading() : this.releaseReading()),
-      failed: (error) => this.fail(error),
-    })
+    this.#seat = new DriverSeat(this)
+    this.#outgoing = new Outgoing(options)
+    this.#reading = new Reading(options, this)
+    this.#watch = new ConnectionWatch(options, this)
   }
 
   /** What it may send in a second. */
@@ -221,7 +200,7 @@ export class Connection implements SocketEvents, OutboxCarrier {
 
   message(data: Uint8Array): void {
     this.#options.counters.add('bytes_received', data.length)
-    this.#reading.receive(data, () => this.#receive(data.length, (driver) => driver.message(data)))
+    this.#reading.receive(data)
   }
 
   tooLarge(): void {
@@ -232,13 +211,13 @@ export class Connection implements SocketEvents, OutboxCarrier {
   }
 
   text(): void {
-    this.#reading.receive(null, () => this.#receive(0, (driver) => driver.text()))
+    this.#reading.receive(null)
   }
 
   pong(mark: number): void {
     if (this.#state.kind !== 'open') return
     this.#watch.heartbeat.heard()
-    if (mark > 0) this.windows.confirmed(mark)
+    if (mark > 0) this.#watch.confirmed(mark)
   }
 
   closed(code: number): void {
@@ -271,17 +250,41 @@ export class Connection implements SocketEvents, OutboxCarrier {
     this.#reading.releaseHandling()
   }
 
-  #receive(bytes: number, handle: (driver: Driver) => void): void {
+  // For its parts.
+
+  get isReadingHeld(): boolean {
+    return this.#reading.isHeld
+  }
+
+  get isPaced(): boolean {
+    return this.isOpen && !this.#reading.isEnding
+  }
+
+  readingHeld(held: boolean): void {
+    if (held) this.#watch.heartbeat.suspend()
+    else this.#watch.heartbeat.resume()
+  }
+
+  readingEmptied(): void {
+    if (this.#closedWith !== null) this.closed(this.#closedWith)
+  }
+
+  endedUncleanly(thrown: unknown): void {
+    this.#options.logger.error({ connection: this.id, err: thrown }, 'a connection could not be ended cleanly')
+  }
+
+  /** In its turn. */
+  handle(message: Uint8Array | null): void {
     if (this.#seat.driver === null) return
     switch (this.#state.kind) {
       case 'open':
         this.#options.counters.add('messages_received')
         this.#watch.heartbeat.heard()
-        this.rates.message(bytes)
-        this.#seat.run(handle)
+        this.rates.message(message?.length ?? 0)
+        this.#seat.hand(message)
         return
       case 'leaving':
-        this.#seat.run(handle)
+        this.#seat.hand(message)
         return
       case 'closing':
       case 'closed':

@@ -18,16 +18,21 @@ export interface Driver {
   ended(): void
 }
 
+/** The connection that a driver drives. */
+export interface DrivenConnection {
+  /** The driver threw this. */
+  fail(error: WeftError): void
+  /** It threw this while it was ended. */
+  endedUncleanly(thrown: unknown): void
+}
+
 /** Whoever speaks the dialect: what it throws ends the connection, and it is ended once. */
 export class DriverSeat {
-  readonly #failed: (error: WeftError) => void
-  readonly #unclean: (thrown: unknown) => void
+  readonly #connection: DrivenConnection
   #driver: Driver | null = null
 
-  /** `failed` is told what the driver throws; `unclean` what it throws while it is ended. */
-  constructor(failed: (error: WeftError) => void, unclean: (thrown: unknown) => void) {
-    this.#failed = failed
-    this.#unclean = unclean
+  constructor(connection: DrivenConnection) {
+    this.#connection = connection
   }
 
   /** Null before it is there, and once it was ended. */
@@ -45,7 +50,18 @@ export class DriverSeat {
     try {
       handle(this.#driver)
     } catch (thrown) {
-      this.#failed(asWeftError(thrown))
+      this.#connection.fail(asWeftError(thrown))
+    }
+  }
+
+  /** Hands over what came; null: a text message. */
+  hand(message: Uint8Array | null): void {
+    if (this.#driver === null) return
+    try {
+      if (message === null) this.#driver.text()
+      else this.#driver.message(message)
+    } catch (thrown) {
+      this.#connection.fail(asWeftError(thrown))
     }
   }
 
@@ -56,7 +72,7 @@ export class DriverSeat {
     try {
       driver?.ended()
     } catch (thrown) {
-      this.#unclean(thrown)
+      this.#connection.endedUncleanly(thrown)
     }
   }
 }

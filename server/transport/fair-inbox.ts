@@ -82,13 +82,12 @@ export class LoopShare {
   }
 }
 
-interface Work {
-  /** Null: a text message. */
-  readonly message: Uint8Array | null
-  readonly run: () => void
-}
+/** What came; null: a text message. */
+type Received = Uint8Array | null
 
 export interface InboxEvents {
+  /** It is this one's turn. Must not throw. */
+  handle(message: Received): void
   /** Something waits: stop reading from the socket. */
   full(): void
   /** Nothing waits any more. */
@@ -100,7 +99,7 @@ export class FairInbox {
   readonly use: RecentUse
   readonly #share: LoopShare
   readonly #events: InboxEvents
-  #work: Work[] = []
+  #work: Received[] = []
   /** The first of `#work` that was not handled. */
   #next = 0
   /** It waits with the others: once, also if it is cleared and filled again. */
@@ -123,7 +122,7 @@ export class FairInbox {
   get waiting(): readonly Uint8Array[] {
     const messages: Uint8Array[] = []
     for (let index = this.#next; index < this.#work.length; index++) {
-      const message = this.#work[index]?.message ?? null
+      const message = this.#work[index] ?? null
       if (message !== null) messages.push(message)
     }
     return messages
@@ -131,15 +130,14 @@ export class FairInbox {
 
   /** Drops those that wait and do not count. */
   keep(counts: (message: Uint8Array) => boolean): void {
-    this.#work = this.#work.slice(this.#next).filter(({ message }) => message !== null && counts(message))
+    this.#work = this.#work.slice(this.#next).filter((message) => message !== null && counts(message))
     this.#next = 0
   }
 
-  /** Runs what handles a message now, or in a later turn if this one's time is used up. `run` must not throw. */
-  receive(message: Uint8Array | null, run: () => void): void {
-    const work = { message, run }
-    if (this.isEmpty && !this.#held && this.#hasTime()) this.#share.spend(this.#handle(work))
-    else this.#push(work)
+  /** Has a message handled now, or in a later turn if this one's time is used up. */
+  receive(message: Received): void {
+    if (this.isEmpty && !this.#held && this.#hasTime()) this.#share.spend(this.#handle(message))
+    else this.#push(message)
   }
 
   /** Handles nothing more until `release`. */
@@ -162,11 +160,11 @@ export class FairInbox {
   handleFor(ms: number): boolean {
     let spentMs = 0
     while (spentMs < ms && !this.#held) {
-      const work = this.#work[this.#next]
+      const message = this.#work[this.#next]
       // Cleared meanwhile.
-      if (work === undefined) break
+      if (message === undefined) break
       this.#next += 1
-      spentMs += this.#handle(work)
+      spentMs += this.#handle(message)
       if (this.#next < this.#work.length || this.isEmpty) continue
       this.clear()
       this.#events.emptied()
@@ -184,18 +182,18 @@ export class FairInbox {
     return this.#spentMs < CONNECTION_AT_ONCE_MS && this.#share.hasTime
   }
 
-  #handle(work: Work): number {
+  #handle(message: Received): number {
     const { clock } = this.#share
     const startedAt = clock.monotonic()
-    work.run()
+    this.#events.handle(message)
     const ms = clock.monotonic() - startedAt
     this.#spentMs += ms
     this.use.add(ms)
     return ms
   }
 
-  #push(work: Work): void {
-    this.#work.push(work)
+  #push(message: Received): void {
+    this.#work.push(message)
     this.#waitForTurn()
     if (this.#work.length === 1) this.#events.full()
   }

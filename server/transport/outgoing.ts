@@ -1,6 +1,7 @@
 // What one connection sends: counted until the network has taken it, with those who wait for room.
 import type { Clock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
+import { LazySet } from '../../core/lazy-collections.js'
 import type { Message, OutboxCarrier } from './outbox.js'
 import type { OutboxMemory } from './outbox-memory.js'
 import type { Socket } from './socket.js'
@@ -9,7 +10,7 @@ export interface OutgoingOptions {
   readonly socket: Socket
   readonly clock: Clock
   readonly counters: Counters
-  readonly memory: OutboxMemory
+  readonly outboxMemory: OutboxMemory
 }
 
 interface HeldMessage {
@@ -21,7 +22,7 @@ export class Outgoing implements OutboxCarrier {
   #sentBytes = 0
   #lastSentAt: number
   /** Messages that the network has not taken. */
-  readonly #held = new Set<HeldMessage>()
+  readonly #held = new LazySet<HeldMessage>()
   #waitingForRoom: { readonly bytes: number; readonly run: () => void }[] = []
 
   constructor(options: OutgoingOptions) {
@@ -45,14 +46,14 @@ export class Outgoing implements OutboxCarrier {
   send(message: Message, onSent: () => void): void {
     let length = 0
     for (const part of message) length += part.length
-    const { socket, memory, counters, clock } = this.#options
+    const { socket, outboxMemory, counters, clock } = this.#options
     this.#sentBytes += length
     counters.add('bytes_sent', length)
     this.#lastSentAt = clock.monotonic()
     // An object of its own: one message may be under way several times.
     const held = { message }
     this.#held.add(held)
-    memory.hold(message)
+    outboxMemory.hold(message)
     socket.send(message, () => {
       this.#letGo(held)
       onSent()
@@ -73,7 +74,7 @@ export class Outgoing implements OutboxCarrier {
   }
 
   #letGo(held: HeldMessage): void {
-    if (this.#held.delete(held)) this.#options.memory.release(held.message)
+    if (this.#held.delete(held)) this.#options.outboxMemory.release(held.message)
   }
 
   #tellRoom(): void {

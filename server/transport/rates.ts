@@ -35,72 +35,77 @@ const inWords: Readonly<Record<RateName, string>> = {
   requests: 'requests without a message',
 }
 
+/** Whose rates they are. */
+export interface RatesHost {
+  readonly clock: Clock
+  readonly limits: Limits
+  /** Something came too fast; for so long nothing more should come. */
+  tooFast(name: RateName, waitMs: number): void
+}
+
+/** Which limit says how much of something may come in a second; nothing for what is not bounded. */
+type RateLimits = Readonly<Partial<Record<RateName, keyof Limits>>>
+
 /** The rates of one connection, or of one session. */
 export class Rates {
-  readonly #clock: Clock
-  readonly #perSecond: Readonly<Partial<Record<RateName, number>>>
+  readonly #host: RatesHost
+  readonly #limits: RateLimits
   /** When everything that may come at once may come again, by the number of the rate; monotonic. Made at the first message: most clients are quiet. */
-  #fullAt: Float64Array | null = null
-  readonly #exceeded: (name: RateName, waitMs: number) => void
+  #fullAt: number[] | null = null
 
-  /** `exceeded` is told what came too fast, and for how long nothing more should. */
-  constructor(clock: Clock, perSecond: Readonly<Partial<Record<RateName, number>>>, exceeded: (name: RateName, waitMs: number) => void) {
-    this.#clock = clock
-    this.#perSecond = perSecond
-    this.#exceeded = exceeded
+  constructor(host: RatesHost, limits: RateLimits) {
+    this.#host = host
+    this.#limits = limits
   }
 
   /** A message came, with this many bytes. */
   message(bytes: number): void {
-    const now = this.#clock.monotonic()
+    const now = this.#host.clock.monotonic()
     this.#take('messages', 1, now)
     this.#take('bytes', bytes, now)
   }
 
   /** A message came that asks for more than its bytes show. */
   asked(name: 'syncs' | 'awareness' | 'opens'): void {
-    this.#take(name, 1, this.#clock.monotonic())
+    this.#take(name, 1, this.#host.clock.monotonic())
   }
 
   /** A request came that brought no message. False: it came too fast. */
   requested(): boolean {
-    return this.#take('requests', 1, this.#clock.monotonic())
+    return this.#take('requests', 1, this.#host.clock.monotonic())
   }
 
   /** Whether it keeps to the rate. */
   #take(name: RateName, amount: number, now: number): boolean {
-    const perSecond = this.#perSecond[name]
-    if (perSecond === undefined) return true
-    this.#fullAt ??= new Float64Array(rateNames.length)
+    const limit = this.#limits[name]
+    if (limit === undefined) return true
+    const perSecond = this.#host.limits[limit]
+    this.#fullAt ??= rateNames.map(() => 0)
     const index = rateNames.indexOf(name)
     const fullAt = fullAfter(this.#fullAt[index] ?? 0, amount, perSecond, now)
     this.#fullAt[index] = fullAt
     const waitMs = fullAt - now - BURST_S * 1000
-    if (waitMs > 0) this.#exceeded(name, waitMs)
+    if (waitMs > 0) this.#host.tooFast(name, waitMs)
     return waitMs <= 0
   }
 }
 
-export function connectionRates(limits: Limits): Readonly<Record<RateName, number>> {
-  return {
-    messages: limits.messagesPerSecondMax,
-    bytes: limits.bytesPerSecondMax,
-    syncs: limits.syncsPerSecondMax,
-    awareness: limits.awarenessPerSecondMax,
-    opens: limits.opensPerSecondMax,
-    requests: limits.requestsPerSecondMax,
-  }
-}
+export const connectionRates = {
+  messages: 'messagesPerSecondMax',
+  bytes: 'bytesPerSecondMax',
+  syncs: 'syncsPerSecondMax',
+  awareness: 'awarenessPerSecondMax',
+  opens: 'opensPerSecondMax',
+  requests: 'requestsPerSecondMax',
+} as const satisfies RateLimits
 
 /** A session is opened once, and a request without a message is of no session. */
-export function sessionRates(limits: Limits): Readonly<Record<Exclude<RateName, 'opens' | 'requests'>, number>> {
-  return {
-    messages: limits.messagesPerSecondPerSessionMax,
-    bytes: limits.bytesPerSecondPerSessionMax,
-    syncs: limits.syncsPerSecondPerSessionMax,
-    awareness: limits.awarenessPerSecondPerSessionMax,
-  }
-}
+export const sessionRates = {
+  messages: 'messagesPerSecondPerSessionMax',
+  bytes: 'bytesPerSecondPerSessionMax',
+  syncs: 'syncsPerSecondPerSessionMax',
+  awareness: 'awarenessPerSecondPerSessionMax',
+} as const satisfies RateLimits
 
 export interface RatePauseOptions {
   readonly clock: Clock

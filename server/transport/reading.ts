@@ -1,6 +1,6 @@
 // What one connection reads: the socket is paused while a session holds it or something waits, and what came waits for its turn of the event loop.
 import type { Counters } from '../../core/counters.js'
-import { FairInbox, type LoopShare } from './fair-inbox.js'
+import { FairInbox, type InboxEvents, type LoopShare } from './fair-inbox.js'
 import type { Socket } from './socket.js'
 
 export interface ReadingOptions {
@@ -8,17 +8,23 @@ export interface ReadingOptions {
   readonly share: LoopShare
   readonly counters: Counters
   /** See `ConnectionOptions`. */
-  readonly mayHold: boolean
-  /** Whether the connection still reads. */
-  readonly isOpen: () => boolean
-  /** The socket is not read any more, or again: while it is not, its silence says nothing. */
-  readonly held: (held: boolean) => void
-  /** Nothing waits any more. */
-  readonly emptied: () => void
+  readonly mayHoldReading: boolean
 }
 
-export class Reading {
+/** The connection that reads. */
+export interface ReadingConnection {
+  readonly isOpen: boolean
+  /** Its turn has come; null: a text message. Must not throw. */
+  handle(message: Uint8Array | null): void
+  /** The socket is not read any more, or again: while it is not, its silence says nothing. */
+  readingHeld(held: boolean): void
+  /** Nothing waits any more. */
+  readingEmptied(): void
+}
+
+export class Reading implements InboxEvents {
   readonly #options: ReadingOptions
+  readonly #connection: ReadingConnection
   readonly #inbox: FairInbox
   #holds = 0
   /** Whether the driver has as much under way as it wants. */
@@ -27,9 +33,10 @@ export class Reading {
   #everything = false
   #waiters: (() => void)[] = []
 
-  constructor(options: ReadingOptions) {
+  constructor(options: ReadingOptions, connection: ReadingConnection) {
     this.#options = options
-    this.#inbox = new FairInbox(options.share, { full: () => this.#updateSocket(), emptied: () => this.#emptied() })
+    this.#connection = connection
+    this.#inbox = new FairInbox(options.share, this)
   }
 
   get isHeld(): boolean {
@@ -45,29 +52,28 @@ export class Reading {
     return this.#inbox.isEmpty
   }
 
-  receive(data: Uint8Array | null, handle: () => void): void {
-    this.#inbox.receive(data, handle)
+  receive(data: Uint8Array | null): void {
+    this.#inbox.receive(data)
   }
 
   /** Stops reading until as many `release` have followed; what the socket had delivered already waits, too. */
   hold(): void {
     this.#holds++
-    const { mayHold, isOpen, counters, held } = this.#options
-    if (this.#holds > 1 || !mayHold || !isOpen()) return
+    const { mayHoldReading, counters } = this.#options
+    if (this.#holds > 1 || !mayHoldReading || !this.#connection.isOpen) return
     counters.add('reads_held')
     this.#updateHandling()
     this.#updateSocket()
-    held(true)
+    this.#connection.readingHeld(true)
   }
 
   release(): void {
     this.#holds--
-    const { mayHold, isOpen, held } = this.#options
-    if (this.#holds > 0 || !mayHold) return
+    if (this.#holds > 0 || !this.#options.mayHoldReading) return
     this.#updateHandling()
-    if (!isOpen()) return
+    if (!this.#connection.isOpen) return
     this.#updateSocket()
-    held(false)
+    this.#connection.readingHeld(false)
   }
 
   /** Handles nothing more until `releaseHandling`; then what came meanwhile is handled, in order. */
@@ -108,23 +114,33 @@ export class Reading {
     const waiters = this.#waiters
     this.#waiters = []
     for (const run of waiters) run()
-    this.#options.emptied()
+    this.#connection.readingEmptied()
   }
 
-  #emptied(): void {
+  // What the inbox says.
+
+  handle(message: Uint8Array | null): void {
+    this.#connection.handle(message)
+  }
+
+  full(): void {
+    this.#updateSocket()
+  }
+
+  emptied(): void {
     this.#updateSocket()
     this.tellEmpty()
   }
 
   #updateHandling(): void {
-    const waitsForDocument = this.#holds > 0 && this.#options.mayHold && !this.#everything
+    const waitsForDocument = this.#holds > 0 && this.#options.mayHoldReading && !this.#everything
     if (this.#handlingHeld || waitsForDocument) this.#inbox.hold()
     else this.#inbox.release()
   }
 
   #updateSocket(): void {
-    const { socket, mayHold, isOpen } = this.#options
-    if (!isOpen() || !mayHold) return
+    const { socket, mayHoldReading } = this.#options
+    if (!this.#connection.isOpen || !mayHoldReading) return
     if (this.#holds > 0 || !this.#inbox.isEmpty) socket.pause()
     else socket.resume()
   }

@@ -80,14 +80,19 @@ function waitingFor(image: Image, count: number) {
   } as unknown as SessionSink
   const catchUps = new CatchUps({
     documentId: 'doc',
-    store: { readLog: () => Promise.reject(new Error('nothing is read')) },
-    logger: silentLogger,
-    clock,
+    environment: {
+      store: { readLog: () => Promise.reject(new Error('nothing is read')) },
+      logger: silentLogger,
+      clock,
+      limits: { clientsPerDocumentMax: 1_000 },
+    },
     image,
     sessions: slots,
-    bounds: { clientsPerDocumentMax: 1_000 },
-    incarnation: () => 'a life',
-    seq: () => image.head,
+    resumableIncarnation: 'a life',
+    beyondImage: null,
+    get resumableSeq() {
+      return image.head
+    },
     stateVector: () => Uint8Array.of(0),
   })
   for (let session = 0; session < count; session++)

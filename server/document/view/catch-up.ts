@@ -55,21 +55,23 @@ const MERGED_BYTES_MAX = 64 * 1024
 
 export interface CatchUpSource {
   readonly documentId: string
-  readonly store: Pick<DocumentStore, 'readLog'>
-  readonly logger: Logger
-  readonly clock: Clock
+  readonly environment: {
+    readonly store: Pick<DocumentStore, 'readLog'>
+    readonly logger: Logger
+    readonly clock: Clock
+    /** Of the state vectors that sessions send. */
+    readonly limits: StateVectorBounds
+  }
   readonly image: Image
   readonly sessions: SessionSlots
-  /** Of the state vectors that sessions send. */
-  readonly bounds: StateVectorBounds
   /** The incarnation whose seqs can be resumed from; null while they cannot. */
-  readonly incarnation: () => string | null
-  /** What the live sessions have beyond the image, or null. Default: nothing. A session that becomes live must get it too (S6). */
-  readonly beyond?: () => Uint8Array | null
+  readonly resumableIncarnation: string | null
+  /** What the live sessions have beyond the image, or null. A session that becomes live must get it too (S6). */
+  readonly beyondImage: Uint8Array | null
   /** The seq that a session may resume from once it has its catch-up. */
-  readonly seq: () => number
+  readonly resumableSeq: number
   /** The encoded state vector of what the image holds, or of somewhat less. */
-  readonly stateVector: () => Uint8Array
+  stateVector(): Uint8Array
 }
 
 type CatchingUp = Extract<SessionSlotState, { readonly kind: 'catching-up' }>
@@ -88,13 +90,13 @@ export class CatchUps {
 
   /** A session whose state vector does not parse is detached as `malformed`. `pieces` null: it takes everything as a whole. */
   sync(session: SessionSlot, known: Known, pieces: PieceWish | null): void {
-    const { image, incarnation, bounds } = this.#source
+    const { image, environment } = this.#source
     if (!image.isReady) {
       void this.#syncWhenReady(session, known, pieces)
       return
     }
     this.#answer(session, pieces, () => {
-      const plan = planCatchUp(image, incarnation(), known, bounds)
+      const plan = planCatchUp(image, this.#source.resumableIncarnation, known, environment.limits)
       if (plan.kind !== 'read-log') return plan
       void this.#syncFromLog(session, plan.afterSeq, plan.stateVector, pieces)
       return null
@@ -134,7 +136,7 @@ export class CatchUps {
 
   /** Never rejects. */
   async #syncFromLog(session: SessionSlot, afterSeq: number, stateVector: Uint8Array, pieces: PieceWish | null): Promise<void> {
-    const { image, bounds } = this.#source
+    const { image, environment } = this.#source
     const catchingUp: CatchingUp = { kind: 'catching-up' }
     session.state = catchingUp
     const throughSeq = image.baseSeq
@@ -143,7 +145,7 @@ export class CatchUps {
     this.#answer(session, pieces, () => {
       // The rest comes from the tail as it is now. It is gone from there if a compaction moved the base on.
       const rest = updates === null ? null : image.since(throughSeq)
-      if (updates === null || rest === null) return differenceFrom(stateVector, bounds)
+      if (updates === null || rest === null) return differenceFrom(stateVector, environment.limits)
       return { kind: 'rows', name: `${afterSeq}`, updates: [...updates, ...rest] }
     })
   }
@@ -162,17 +164,16 @@ export class CatchUps {
   }
 
   #carryOut(plan: ReadyPlan, pieces: PieceWish | null): CatchUp {
-    const { image, seq } = this.#source
-    const beyond = this.#source.beyond?.() ?? null
-    const state = { seq: seq(), updates: beyond === null ? [] : [beyond] }
+    const { image, beyondImage: beyond, resumableSeq: seq } = this.#source
+    const state = { seq, updates: beyond === null ? [] : [beyond] }
     if (pieces === null) return { ...state, updates: [...this.#whole(plan), ...state.updates] }
     const { order, wholeBytesMax } = pieces
     const beyondImage = state.updates.map(indexed)
-    const stateVector = this.#source.stateVector
+    const stateVector = (): Uint8Array => this.#source.stateVector()
     switch (plan.kind) {
       case 'everything': {
         if (image.bytes + lengthOf(state.updates) <= wholeBytesMax) break
-        const name = `all ${image.baseSeq} ${image.head} ${seq()} ${beyondImage.length}`
+        const name = `all ${image.baseSeq} ${image.head} ${seq} ${beyondImage.length}`
         const options = { hasNothing: true, stateVector: stateVector() }
         return {
           seq: state.seq,
@@ -183,7 +184,7 @@ export class CatchUps {
       case 'rows': {
         const updates = [...plan.updates, ...state.updates]
         if (lengthOf(updates) <= wholeBytesMax) break
-        const name = `after ${plan.name} ${image.baseSeq} ${image.head} ${seq()} ${beyondImage.length}`
+        const name = `after ${plan.name} ${image.baseSeq} ${image.head} ${seq} ${beyondImage.length}`
         const options = { hasNothing: false, stateVector: stateVector() }
         return {
           seq: state.seq,
@@ -235,7 +236,8 @@ export class CatchUps {
   }
 
   async #readLogAnew(afterSeq: number, throughSeq: number, bytesMax: number): Promise<readonly Uint8Array[] | null> {
-    const { store, documentId, logger } = this.#source
+    const { documentId, environment } = this.#source
+    const { store, logger } = environment
     try {
       const rows = await store.readLog(documentId, afterSeq, throughSeq, bytesMax)
       if (rows === null || rows.at(-1)?.seq !== throughSeq) return null
@@ -258,7 +260,7 @@ export class CatchUps {
 
   /** Lets others have the event loop. */
   #turn(): Promise<void> {
-    return new Promise((resolve) => this.#source.clock.soon(resolve))
+    return new Promise((resolve) => this.#source.environment.clock.soon(resolve))
   }
 }
 

@@ -54,25 +54,27 @@ export interface YWebsocketDriverOptions {
   readonly documentId: string
   /** See `Visit`. */
   readonly address: string | null
-  authorize(): Promise<Authorization>
+  readonly authorize: () => Promise<Authorization>
 }
 
 export class YWebsocketDriver implements Driver, SessionDialect {
   readonly manner = stockManner
-  readonly #options: YWebsocketDriverOptions
+  readonly #services: GatewayServices
+  readonly #connection: Connection
   readonly #session: Session
   #submission = 0
   #ignored = 0
   #keepAliveTimer: Timer | null = null
 
-  constructor(options: YWebsocketDriverOptions) {
-    this.#options = options
-    const { services, connection, documentId, address } = options
-    this.#session = new Session({ services, connection, documentId, address, dialect: this, authorize: () => options.authorize() })
+  /** What the request showed is kept no longer than until it was looked at. */
+  constructor({ services, connection, documentId, address, authorize }: YWebsocketDriverOptions) {
+    this.#services = services
+    this.#connection = connection
+    this.#session = new Session({ services, connection, documentId, address, dialect: this, authorize })
   }
 
   start(): void {
-    this.#keepAlive(this.#options.services.limits.silenceMsMax)
+    this.#keepAlive(this.#services.limits.silenceMsMax)
     this.#session.start()
   }
 
@@ -179,12 +181,12 @@ export class YWebsocketDriver implements Driver, SessionDialect {
   }
 
   sessionEnded(error: WeftError): void {
-    this.#options.connection.fail(error)
+    this.#connection.fail(error)
   }
 
   /** Applications give their providers messages of their own, which the servers they came from ignore. */
   #ignore(what: string): void {
-    const { counters, limits } = this.#options.services
+    const { counters, limits } = this.#services
     counters.add('messages_ignored')
     this.#ignored++
     if (this.#ignored > limits.ignoredMessagesPerConnectionMax)
@@ -196,16 +198,14 @@ export class YWebsocketDriver implements Driver, SessionDialect {
 
   /** The stock client closes a connection on which it has seen no message for 30 s. */
   #keepAlive(delayMs: number): void {
-    const { services, connection } = this.#options
-    this.#keepAliveTimer = services.clock.after(
-      delayMs,
-      () => {
-        const silentMs = services.clock.monotonic() - connection.lastSentAt
-        if (silentMs >= services.limits.silenceMsMax) this.#session.sendWhenFlowing(keepAlive)
-        this.#keepAlive(Math.max(services.limits.silenceMsMax - silentMs, 0) || services.limits.silenceMsMax)
-      },
-      { unref: true },
-    )
+    this.#keepAliveTimer = this.#services.clock.after(delayMs, () => this.#keepAliveDue(), { unref: true })
+  }
+
+  #keepAliveDue(): void {
+    const { clock, limits } = this.#services
+    const silentMs = clock.monotonic() - this.#connection.lastSentAt
+    if (silentMs >= limits.silenceMsMax) this.#session.sendWhenFlowing(keepAlive)
+    this.#keepAlive(Math.max(limits.silenceMsMax - silentMs, 0) || limits.silenceMsMax)
   }
 }
 
