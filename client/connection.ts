@@ -253,6 +253,9 @@ export class WeftConnection {
       return
     }
     const text = reason === '' ? `The connection was lost (${code}).` : reason
+    // Only once, before anything ever worked: it may be the address that is wrong.
+    if (this.#offlineReason === null && state.kind === 'greeting' && code === LOST)
+      this.#settings.logger.warn({ reason: text }, 'The server cannot be reached yet.')
     this.#offlineReason = text
     const drainAfterMs = state.kind === 'connected' ? state.drainAfterMs : null
     const announced = drainAfterMs !== null || (state.kind === 'connected' && code === closeCodes.restart)

@@ -5,6 +5,7 @@ import { Refused } from './commands/api-target.js'
 import { documentCommands } from './commands/document-commands.js'
 import { packageVersion } from './composition/version.js'
 import { parseCommand } from './config/command-line.js'
+import { misspelledVariables } from './config/read-settings.js'
 import type { LogFormat, LogLevel } from './config/settings.js'
 import { settingsSchema } from './config/settings-schema.js'
 
@@ -42,7 +43,7 @@ async function main(): Promise<void> {
     case 'serve': {
       // Loaded only now, so that wrong usage and --help are answered without the engine.
       const { serve } = await import('./commands/serve.js')
-      await serve({ settings: command.settings, readAgain: command.readAgain, fail })
+      await serve({ settings: command.settings, readAgain: command.readAgain, misspelled: misspelledVariables(process.env), fail })
       await new Promise(() => {})
     }
   }

@@ -97,9 +97,9 @@ export class HttpSocket {
         [httpHeaders.transport]: this.#options.down,
         [httpHeaders.protocols]: protocols.join(', '),
       })
-      const body: { readonly connection?: string; readonly detail?: string } = await answer.json()
+      const body: { readonly connection?: string; readonly detail?: string } = await answer.json().catch(() => ({}))
       if (answer.status !== 201 || body.connection === undefined)
-        throw new Error(body.detail ?? `The server answered with HTTP ${answer.status}.`)
+        throw new Error(body.detail ?? `${this.#url} answered with HTTP ${answer.status}.`)
       this.#connection = body.connection
       if (this.#state !== 'opening') return this.#farewell()
       this.#state = 'open'
@@ -276,7 +276,10 @@ export class HttpSocket {
 
   #fail(error: unknown): void {
     if (this.#state === 'closed') return
-    this.#over(LOST, error instanceof Error ? error.message : '')
+    // What fetch throws says only that it failed; why is in its cause, where the platform tells.
+    const { message = '', cause } = Object(error) as Partial<Error>
+    const why = (Object(cause) as { readonly code?: string }).code
+    this.#over(LOST, error instanceof TypeError ? `${this.#url} cannot be reached${why ? `: ${why}` : ''}.` : message)
   }
 
   #over(code: number, reason: string): void {

@@ -45,8 +45,13 @@ export async function findWebSocket(): Promise<WebSocketConstructor> {
  */
 export function webSocketUrl(url: string): string {
   const base = (globalThis as { readonly location?: { readonly href: string } }).location?.href
+  let href = ''
+  try {
+    // `undefined`, such as a setting that was forgotten, must not pass for a path relative to the page.
+    if (typeof url === 'string') href = new URL(url, base).href
+  } catch {}
   // Taken apart by hand: React Native's URL changes absolute ones, and has no `protocol` that could be set.
-  const [, secure = '', host = '', rest = ''] = parts.exec(url) ?? parts.exec(new URL(url, base).href) ?? []
+  const [, secure = '', host = '', rest = ''] = parts.exec(url) ?? parts.exec(href) ?? []
   const absolute = `ws${secure.toLowerCase()}://${host}${rest.startsWith('/') ? '' : '/'}${rest}`
   if (host === '') throw new TypeError(`Not a ws, wss, http or https URL: ${url}`)
   // Throws for a host or a port that cannot be.

@@ -2,6 +2,7 @@
 import type { Clock } from '../../core/clock.js'
 import { asWeftError } from '../../core/errors.js'
 import type { Authorization, AuthorizeRequest } from './authorize.js'
+import { refusedUserOf } from './identity.js'
 import type { RegisteredSession, SessionEvents } from './session-registry.js'
 
 export interface AuditEntry {
@@ -51,7 +52,15 @@ export function auditedAuthorize(
     } catch (thrown) {
       const { address, documentId } = request
       const { code } = asWeftError(thrown)
-      trail.recordRefusal({ at: timeOf(clock), user: null, address, act: 'session refused', documentId, status: null, code })
+      trail.recordRefusal({
+        at: timeOf(clock),
+        user: refusedUserOf(thrown),
+        address,
+        act: 'session refused',
+        documentId,
+        status: null,
+        code,
+      })
       throw thrown
     }
   }

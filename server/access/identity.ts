@@ -29,13 +29,25 @@ export interface Authenticator {
 export function authorizationOf(identity: Identity, documentId: string, scope: 'document' | 'prefix'): Authorization {
   const { user, name, rights, cursor, issuedAt, expiresAt, tokenId } = identity
   const right = scope === 'document' ? rights.on(documentId) : rights.onAllUnder(documentId)
-  if (right === null)
-    throw new WeftError(
-      'forbidden',
-      rights.isEmpty
-        ? 'You are known here, and nothing is granted to you: a token names documents in its claim weft.documents.'
-        : 'This document was not shared with you.',
-    )
+  if (right === null) {
+    const refusal = new WeftError('forbidden', refusalOf(rights, documentId, scope))
+    refusedUsers.set(refusal, user)
+    throw refusal
+  }
   const permission = isAtLeast(right, 'write') ? 'read-write' : 'read-only'
   return { user, name, permission, admin: right === 'admin', cursor, issuedAt, expiresAt, tokenId }
+}
+
+function refusalOf({ isEmpty }: Rights, documentId: string, scope: 'document' | 'prefix'): string {
+  if (isEmpty) return 'You are known here, and nothing is granted to you: a token names documents in its claim weft.documents.'
+  if (scope === 'document') return 'This document was not shared with you.'
+  return `This is about all documents${documentId === '' ? '' : ' whose ids begin so'}: it takes a right on the pattern "${documentId}**", and you have none.`
+}
+
+/** Whom a right was refused that the others do not know of. */
+const refusedUsers = new WeakMap<object, string | null>()
+
+/** Who was refused, for the audit trail; null if nobody knows who that was. */
+export function refusedUserOf(refusal: unknown): string | null {
+  return typeof refusal === 'object' && refusal !== null ? (refusedUsers.get(refusal) ?? null) : null
 }

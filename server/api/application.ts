@@ -13,6 +13,7 @@ import type { ApiEnvironment, NodeBindings } from './framework/environment.js'
 import { isOctets } from './framework/octets.js'
 import { problem, statusOf } from './framework/problems.js'
 import { ReceivedBody } from './framework/received-body.js'
+import { inWords } from './framework/schema-words.js'
 import { type AccessRouteOptions, addAccess } from './routes/access.js'
 import { type AdminOptions, addAdmin } from './routes/admin.js'
 import { type AdminPageOptions, addAdminPage } from './routes/admin-page.js'
@@ -132,12 +133,14 @@ export function createApplication(options: ApplicationOptions): Application {
     const status = statusOf(error)
     if (status === 500) logger.error({ err: thrown, path: context.req.routePath }, 'a request failed')
     const retry = status === 503 ? { 'Retry-After': '1' } : {}
-    return problem(context, status, error.code, error.message, retry)
+    const hint =
+      error.code === 'malformed-update' ? ' It takes one update of Yjs in its v1 encoding, as Y.encodeStateAsUpdate makes it.' : ''
+    return problem(context, status, error.code, `${error.message}${hint}`, retry)
   })
   app.notFound((context) => {
     const path = pathOf(context.req.url)
     const allowed = methods.filter((method) => app.router.match(method, path)[0].some(([[, route]]) => route.method === method))
-    if (allowed.length === 0) return problem(context, 404, 'not-found', 'There is nothing at this address.')
+    if (allowed.length === 0) return problem(context, 404, 'not-found', `There is nothing at this address.${hintFor(path)}`)
     const names = allowed.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
     return problem(context, 405, 'method-not-allowed', `Only ${names} is answered here.`, { Allow: names })
   })
@@ -208,7 +211,10 @@ function withPath(url: string, path: string, replacement: string): string {
   return url.slice(0, start) + replacement + url.slice(start + path.length)
 }
 
-/** What a schema refused: where, and why. */
-function inWords(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): string {
-  return issues.map(({ path, message }) => `${path.length === 0 ? 'The request' : path.join('.')}: ${message}`).join('; ')
+/** What may have been meant by an address where nothing is; empty if that cannot be told. */
+function hintFor(path: string): string {
+  const [, rest] = /^\/api\/v1\/documents\/([^/]+\/.+)$/.exec(path) ?? []
+  return rest === undefined
+    ? ''
+    : ' A document id is one segment of the path: encode each / in it as %2F, as in /api/v1/documents/notes%2Ftoday.'
 }

@@ -83,6 +83,8 @@ export const revokeCommand: DocumentCommandDefinition = {
   ],
   run: async (given) => {
     const { kind } = given.arguments
+    if (kind !== undefined && !revocationKinds.some((one) => one === kind))
+      throw new WeftError('invalid-configuration', `weft revoke takes one of: ${revocationKinds.join(', ')}; not "${kind}".`)
     await withApi(given, async (api) => {
       if (kind === undefined) {
         const items = await api.list('/revocations')
@@ -119,6 +121,7 @@ export const ticketCommand: DocumentCommandDefinition = {
   description: 'issues a ticket for a user of a running server, good once and for 30 s',
   arguments: [['<user>', 'whom it is for']],
   options: [DOCUMENTS, ['--name <name>', 'who that is, for people'], ['--for <time>', 'how long it may be shown']],
+  asks: 'server',
   run: async (given) => {
     if (given.url === null)
       throw new WeftError('invalid-configuration', 'weft ticket needs --url: a ticket is good until its server stops.')
@@ -141,6 +144,7 @@ export const sessionsCommand: DocumentCommandDefinition = {
     ['--document <id>', 'those on this document'],
     ['--user <user>', 'those of this user'],
   ],
+  asks: 'server',
   run: async (given) => {
     if (given.url === null) throw new WeftError('invalid-configuration', 'weft sessions needs --url: a stopped server has none.')
     const { document, user } = given.options

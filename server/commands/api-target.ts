@@ -112,7 +112,7 @@ export class ApiTarget {
       const reason = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause.message : String(thrown)
       throw new WeftError('invalid-configuration', `There is no server at ${this.#base}: ${reason}.`)
     }
-    if (!response.ok) throw await refusalIn(response)
+    if (!response.ok) throw inCommandWords(await refusalIn(response), path, this.#token)
     return {
       response,
       json: () => response.json(),
@@ -172,6 +172,19 @@ async function refusalIn(response: Response): Promise<Refused> {
   } catch {
     return new Refused(response.status, 'unexpected', `The server answered ${response.status}: ${text.slice(0, 200)}`)
   }
+}
+
+/** With what the command line knows and the server does not say: which document it was, and where a token is given. */
+function inCommandWords(refused: Refused, path: string, token: string | null): Refused {
+  const { status, code, message } = refused
+  if (code === 'unauthenticated' && token === null) return new Refused(status, code, `${message} Give one with --token, or in WEFT_TOKEN.`)
+  const encoded = /^\/documents\/([^/?]+)/.exec(path)?.[1]
+  if (code !== 'no-such-document' || encoded === undefined) return refused
+  const documentId = decodeURIComponent(encoded)
+  const hint = documentId.includes('@')
+    ? ' What stands behind its @ counts as a moment where a command takes one, and is one: @-15m, @v12, @seq:48.'
+    : ''
+  return new Refused(status, code, `There is no document "${documentId}".${hint}`)
 }
 
 /** Throws `invalid-document-id` for what no URL can name; how long an id may be the server knows. */

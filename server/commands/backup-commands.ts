@@ -61,6 +61,7 @@ export const restoreBackupCommand: DocumentCommandDefinition = {
   description: 'makes a data folder out of a backup; the server is started on it afterwards',
   arguments: [['<folder>', 'the folder of the backup']],
   options: [],
+  asks: 'folder',
   run: async (given) => {
     if (given.url !== null)
       throw new WeftError(

@@ -5,12 +5,13 @@ import { parseAddress } from '../history/address.js'
 import { keysCommand, revokeCommand, sessionsCommand, ticketCommand } from './access-commands.js'
 import { documentPath, withApi } from './api-target.js'
 import { backupCommand, restoreBackupCommand } from './backup-commands.js'
-import { bytesText, coloured, printJson, printLine, printTable, timeText } from './output.js'
+import { bytesText, coloured, counted, printJson, printLine, printTable, timeText } from './output.js'
 import { checkCommand, exportCommand, importCommand } from './transfer-commands.js'
 
 type Json = ReturnType<typeof JSON.parse>
 
-const DOCUMENT = ['<document>', 'its id; with @ and a moment behind it where one is asked for, such as notes/today@-15m'] as const
+const DOCUMENT = ['<document>', 'its id'] as const
+const DOCUMENT_AT = ['<document>', 'its id; with @ and a moment behind it, such as notes/today@-15m, as it was then'] as const
 
 /** `notes/today@-15m` is a document and a moment, where what stands behind the last @ is one. */
 export function splitAddress(text: string): { readonly documentId: string; readonly at: string } {
@@ -119,7 +120,7 @@ const changes: DocumentCommandDefinition = {
 const show: DocumentCommandDefinition = {
   name: 'show',
   description: 'prints the content of a document, now or at a moment: notes/today@-15m',
-  arguments: [DOCUMENT],
+  arguments: [DOCUMENT_AT],
   options: [
     ['--format <format>', 'text, json, html, markdown, or update: one Yjs update, as bytes (text)'],
     ['--root <name>', 'only this root type'],
@@ -139,7 +140,7 @@ const show: DocumentCommandDefinition = {
 const diff: DocumentCommandDefinition = {
   name: 'diff',
   description: 'what changed in a document between two moments',
-  arguments: [DOCUMENT, ['[from]', 'a moment, such as @v12 or @-1h'], ['[to]', 'a moment (@now)']],
+  arguments: [DOCUMENT_AT, ['[from]', 'a moment, such as @v12 or @-1h'], ['[to]', 'a moment (@now)']],
   options: [],
   run: (given) =>
     withApi(given, async (api) => {
@@ -174,7 +175,7 @@ function wordText({ change, text: word }: Json): string {
 const keep: DocumentCommandDefinition = {
   name: 'keep',
   description: 'keeps a moment of a document as a version',
-  arguments: [DOCUMENT, ['<name>', 'its name']],
+  arguments: [DOCUMENT_AT, ['<name>', 'its name']],
   options: [['--description <text>', 'more about it']],
   run: (given) =>
     withApi(given, async (api) => {
@@ -189,7 +190,7 @@ const keep: DocumentCommandDefinition = {
 const restore: DocumentCommandDefinition = {
   name: 'restore',
   description: 'makes a document read as it did at a moment, while people type: weft restore notes/today @-15m',
-  arguments: [DOCUMENT, ['[address]', 'the moment, such as @v12, @"First draft" or @-15m']],
+  arguments: [DOCUMENT_AT, ['[address]', 'the moment, such as @v12, @"First draft" or @-15m']],
   options: [
     ['--root <name>', 'only this root type'],
     ['--dry-run', 'say what it would do, and do nothing'],
@@ -221,7 +222,7 @@ function replacedText({ replaced }: Json): string {
 const fork: DocumentCommandDefinition = {
   name: 'fork',
   description: 'begins a new document as another one is or was: weft fork notes/today@v12 copy',
-  arguments: [DOCUMENT, ['<into>', 'the id of the new one']],
+  arguments: [DOCUMENT_AT, ['<into>', 'the id of the new one']],
   options: [],
   run: (given) =>
     withApi(given, async (api) => {
@@ -244,7 +245,7 @@ const remove: DocumentCommandDefinition = {
         throw new WeftError('invalid-configuration', `This removes ${documentId} for good, with its history. Say --yes if that is meant.`)
       const gone: Json = await (await api.ask('DELETE', documentPath(documentId))).json()
       if (given.json) printJson(gone)
-      else printLine(`Removed, with ${gone.head} commits and ${gone.versions} versions.`)
+      else printLine(`Removed, with ${counted(gone.head, 'commit')} and ${counted(gone.versions, 'version')}.`)
     }),
 }
 

@@ -29,6 +29,11 @@ export function timeText(ms: number | null): string {
   return ms === null ? '' : new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
+/** `1 version`, `2 versions`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
 export function bytesText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
   return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`

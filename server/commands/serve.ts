@@ -8,6 +8,7 @@ import { returnLoadingMemory } from '../composition/memory-return.js'
 import { fitEngineToCores } from '../composition/one-core.js'
 import type { ReloadOptions, WeftServer } from '../composition/weft-server.js'
 import { settingsUnder, tuningIn } from '../config/program-options.js'
+import type { misspelledVariables } from '../config/read-settings.js'
 import { settingChanges } from '../config/reload.js'
 import type { Settings } from '../config/settings.js'
 import { createLogger, isForPeople, type LeveledLogger } from '../logging/logger.js'
@@ -17,14 +18,18 @@ export interface ServeOptions {
   readonly settings: Settings
   /** Reads the settings anew from where they came from. Throws `invalid-configuration`. */
   readonly readAgain: () => Settings
+  /** Variables that are none of ours and look like one. */
+  readonly misspelled: ReturnType<typeof misspelledVariables>
   /** Ends the process; says why. */
   readonly fail: (thrown: unknown) => never
 }
 
 /** Resolves when the server listens. */
-export async function serve({ settings, readAgain, fail }: ServeOptions): Promise<void> {
+export async function serve({ settings, readAgain, misspelled, fail }: ServeOptions): Promise<void> {
   fitEngineToCores()
   const logger = createLogger(settings.logLevel, settings.logFormat)
+  for (const { name, meant } of misspelled)
+    logger.warn({ name }, `${name} is no variable of Weft, and changes nothing. Did you mean ${meant}?`)
   const server = await createServer({
     ...optionsOf(settings),
     keepDeleted: anyPattern(settings.keepDeleted),

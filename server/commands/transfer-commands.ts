@@ -10,7 +10,7 @@ import type { DocumentCommandDefinition, GivenToCommand } from '../config/comman
 import { readArchive } from '../history/archive-format.js'
 import { type ApiTarget, documentPath, Refused, withApi } from './api-target.js'
 import { importFrom, importFromOptions } from './import-from.js'
-import { Progress, printJson, printLine } from './output.js'
+import { counted, Progress, printJson, printLine } from './output.js'
 
 type Json = ReturnType<typeof JSON.parse>
 
@@ -35,11 +35,11 @@ export const exportCommand: DocumentCommandDefinition = {
     const format = option(given, 'format') ?? 'archive'
     if (format !== 'archive' && format !== 'update')
       throw new WeftError('invalid-configuration', `--format is "${format}"; it takes one of: archive, update.`)
-    await mkdir(folder, { recursive: true })
     const query = given.options['without-log'] === true ? '?log=false' : ''
     const counts = { written: 0, upToDate: 0 }
     const progress = new Progress('exported')
     await withApi(given, async (api) => {
+      await mkdir(folder, { recursive: true })
       for await (const documentId of documentsAsked(api, given)) {
         const file = path.join(folder, `${fileNameOf(documentId)}${format === 'archive' ? ARCHIVE : UPDATE}`)
         if (format === 'archive' && (await isUpToDate(api, documentId, file))) counts.upToDate += 1
@@ -152,7 +152,9 @@ export const checkCommand: DocumentCommandDefinition = {
         printLine(
           `${documentId} is being imported, or that was interrupted: nobody sees it. Import it again, or delete it, if nobody does.`,
         )
-      printLine(`${checked} documents checked, ${problems.length === 0 ? 'nothing is wrong' : `${problems.length} problems`}.`)
+      printLine(
+        `${counted(checked, 'document')} checked, ${problems.length === 0 ? 'nothing is wrong' : counted(problems.length, 'problem')}.`,
+      )
     }
     if (problems.length > 0) process.exitCode = 1
   },

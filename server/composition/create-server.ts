@@ -23,6 +23,7 @@ import { accessControlOf } from './access.js'
 import { LiveSettings } from './live-settings.js'
 import type { ServerNode } from './node.js'
 import { OperatorNotes } from './operator-desk.js'
+import { checkOptionNames } from './option-names.js'
 import { ProgramHooks } from './program-hooks.js'
 import { Server } from './server.js'
 import type { ServerOptions } from './server-options.js'
@@ -42,6 +43,7 @@ const adminFolder = fileURLToPath(new URL('../../admin', import.meta.url))
  * each other.
  */
 export async function createServer(options: ServerOptions = {}): Promise<WeftServer> {
+  checkOptionNames(options)
   const settings = settingsFromOptions({ ...options })
   const cluster = clusterOf(settings, options)
   const files = options.demo === false ? new Map() : await readStaticFiles(options.demo ?? demoFolder)

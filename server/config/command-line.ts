@@ -34,6 +34,8 @@ export interface DocumentCommandDefinition {
   readonly arguments: readonly (readonly [string, string])[]
   /** Flags with their help, such as `--limit <number>`. */
   readonly options: readonly (readonly [string, string])[]
+  /** What else it could ask by the common flags is left out of its help. Default: whatever is given. */
+  readonly asks?: 'server' | 'folder'
   readonly run: (given: GivenToCommand) => Promise<void>
 }
 
@@ -51,6 +53,18 @@ export interface GivenToCommand {
   /** Prints JSON. */
   readonly json: boolean
 }
+
+/** Where a command finds documents. */
+const places = [
+  ['server', '--url <url>', 'a running server, such as http://127.0.0.1:1234 (WEFT_URL); without it the data folder of a stopped one'],
+  ['server', '--token <token>', 'an API key, the admin key, or whatever else the server takes (WEFT_TOKEN)'],
+  ['folder', '--data <folder>', 'the data folder (WEFT_DATA; ./data)'],
+  [
+    'database',
+    '--database-url <url>',
+    'the database of a cluster of which no node runs (DATABASE_URL); of one that runs, ask a node with --url',
+  ],
+] as const
 
 const CONFIG_FLAG = '--config'
 const CONFIG_VARIABLE = 'WEFT_CONFIG'
@@ -128,18 +142,14 @@ export function parseCommand(
     const command = sub(definition.name, definition.description)
     for (const [name, description] of definition.arguments) command.argument(name, description)
     for (const [flags, description] of definition.options) command.option(flags, description)
-    command
-      .option('--url <url>', 'a running server, such as http://127.0.0.1:1234 (WEFT_URL); without it the data folder of a stopped one')
-      .option('--token <token>', 'an API key, the admin key, or whatever else the server takes (WEFT_TOKEN)')
-      .option('--data <folder>', 'the data folder (WEFT_DATA; ./data)')
-      .option(
-        '--database-url <url>',
-        'the database of a cluster of which no node runs (DATABASE_URL); of one that runs, ask a node with --url',
-      )
-      .option('--json', 'print JSON')
-      .action(() => {
-        parsed = { kind: 'documents', command: definition, given: givenTo(command, definition, environment) }
-      })
+    for (const [place, flags, description] of places) {
+      const isShown = definition.asks === undefined || definition.asks === place
+      const option = new Option(flags, definition.asks === 'server' ? description.replace(/;.*$/, '') : description)
+      command.addOption(option.hideHelp(!isShown))
+    }
+    command.option('--json', 'print JSON').action(() => {
+      parsed = { kind: 'documents', command: definition, given: givenTo(command, definition, environment) }
+    })
   }
 
   sub('config-schema', 'prints the JSON schema of settings files').action(() => {

@@ -1,6 +1,7 @@
 // The options of `createServer` under the rules of the table of settings: what a command line may not say, a program may not either, in the
 // same words.
 import { WeftError } from '../../core/errors.js'
+import { didYouMean } from '../../core/nearest-name.js'
 import type { DocumentTuning } from '../document/tuning.js'
 import { defaultSettingsFor, memoryOfMachine } from './machine-defaults.js'
 import { checkTogether, isSettingName, type SettingName, type Settings, settingNames, settingOf } from './settings.js'
@@ -29,7 +30,10 @@ export function settingsFromOptions(
   for (const object of objects)
     for (const key of Object.keys(Object(options[object])))
       if (!isSettingName(`${object}.${key}`) && !programsOnly.has(`${object}.${key}`))
-        throw new WeftError('invalid-configuration', `${object}.${key} is no setting. docs/settings.md lists them.`)
+        throw new WeftError(
+          'invalid-configuration',
+          `${object}.${key} is no setting.${didYouMean(`${object}.${key}`, settingNames)} docs/settings.md lists them.`,
+        )
   const read = Object.freeze(values) as unknown as Settings
   checkTogether(read, (name) => name)
   return read

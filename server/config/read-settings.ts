@@ -2,6 +2,7 @@
 // Whatever is unknown or malformed is refused by name.
 import { readFileSync } from 'node:fs'
 import { WeftError } from '../../core/errors.js'
+import { didYouMean, nearestName } from '../../core/nearest-name.js'
 import { defaultSettingsFor, memoryOfMachine } from './machine-defaults.js'
 import { checkTogether, isSettingName, type SettingName, type Settings, settingNames, settingOf } from './settings.js'
 
@@ -36,6 +37,25 @@ export function readSettings(sources: Sources, names: readonly SettingName[] = s
   const read = Object.freeze(values) as unknown as Settings
   if (names === settingNames) checkTogether(read, (name) => origins.get(name) ?? nameForPeople(name))
   return read
+}
+
+/** Variables of Weft that are settings, or that commands read. */
+const variableNames: ReadonlySet<string> = new Set([
+  ...settingNames.flatMap((name) => {
+    const { variable, secret } = settingOf(name)
+    return secret ? [variable, `${variable}_FILE`] : [variable]
+  }),
+  ...['WEFT_CONFIG', 'WEFT_URL', 'WEFT_TOKEN'],
+])
+
+/** What is no variable of ours and looks like a misspelled one. Others may begin so too, such as those of a service of this name, so it is no error. */
+export function misspelledVariables(
+  variables: Readonly<Record<string, string | undefined>>,
+): readonly { readonly name: string; readonly meant: string }[] {
+  return Object.keys(variables).flatMap((name) => {
+    const meant = name.startsWith('WEFT_') && !variableNames.has(name) ? nearestName(name, variableNames, 2) : null
+    return meant === null ? [] : [{ name, meant }]
+  })
 }
 
 interface Given {
@@ -100,7 +120,7 @@ function collect(value: unknown, prefix: string, path: string, found: Map<Settin
     if (name === '$schema') continue
     if (isSettingName(name)) found.set(name, inner)
     else if (settingNames.some((one) => one.startsWith(`${name}.`))) collect(inner, name, path, found)
-    else throw invalid(`${name} in ${path} is no setting. docs/settings.md lists them.`)
+    else throw invalid(`${name} in ${path} is no setting.${didYouMean(name, settingNames)} docs/settings.md lists them.`)
   }
 }
 

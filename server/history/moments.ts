@@ -91,6 +91,8 @@ export class Moments {
       const isGone = thrown instanceof WeftError && (thrown.code === 'no-such-document' || thrown.code === 'document-corrupt')
       if (!isGone || inWindow) throw thrown
       const from = new Date(window.at ?? 0).toISOString()
+      if (window.seq === 1 && 'time' in point)
+        throw new WeftError('moment-gone', `The document began at ${from}; there is nothing of it from before.`, { cause: thrown })
       throw new WeftError(
         'moment-gone',
         `That moment cannot be read: every edit is kept from seq ${window.seq} (${from}) through seq ${head} (${new Date(updatedAt).toISOString()}); ` +

@@ -23,7 +23,8 @@ export interface ServerDocument {
   read(): Promise<Y.Doc>
   /**
    * Changes the document: `change` gets it as it is now, and what it does to it is one edit, which merges with what others do meanwhile. Resolves once that is
-   * committed (D1). `change` must not wait for anything. Rejects with what it throws, and then nothing was changed; and with what refuses a client's edit.
+   * committed (D1). `change` must not wait for anything: one that is async is refused with a TypeError. Rejects with what it throws, and then nothing was changed; and with
+   * what refuses a client's edit.
    */
   transact<Result>(change: (doc: Y.Doc) => Result, options?: TransactOptions): Promise<Transacted<Result>>
   /**
@@ -116,6 +117,13 @@ export class ProgramDocuments {
       const updates: Uint8Array[] = []
       doc.on('update', (update: Uint8Array) => void updates.push(update))
       const result = doc.transact(() => change(doc))
+      if (isPromise(result)) {
+        // Nobody else waits for it.
+        void Promise.resolve(result).catch(() => {})
+        throw new TypeError(
+          'transact takes a function that does not wait: what comes after its first await would be lost. Get what it needs before, and pass a function that is not async.',
+        )
+      }
       if (updates.length === 0) return { result, seq: null }
       const [only] = updates
       const update = updates.length === 1 && only !== undefined ? only : Y.mergeUpdates(updates)
@@ -129,6 +137,10 @@ export class ProgramDocuments {
       doc.destroy()
     }
   }
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function'
 }
 
 function newClientId(random: Random): number {

@@ -37,10 +37,12 @@ test('X5: each change over the API, each export and each refusal is a line that 
   await api.expect('GET', `${PATH}/content`)
   await api.expect('GET', `${PATH}/archive?token=${adminKey}`)
   const { secret: apiKey } = await api.expect('POST', '/keys', { name: 'script', documents: { '**': 'admin' } })
+  const { secret: readKey } = await api.expect('POST', '/keys', { name: 'reader', documents: { 'wiki/**': 'read' } })
+  await new ApiClient(server.url, readKey).ask('DELETE', documentPath('not/shared'))
   await new ApiClient(server.url, 'made up').ask('DELETE', `${PATH}?token=another-secret`)
   assert.equal(await api.refusal('POST', `${PATH}/restore`, { at: 'v99' }), '404 moment-gone')
   // Moved away, as by whatever rotates logs: the next line makes it anew.
-  await eventually('what came before to be written', () => linesIn(auditLog).length >= 5)
+  await eventually('what came before to be written', () => linesIn(auditLog).length >= 7)
   renameSync(auditLog, `${auditLog}.1`)
   await new ApiClient(server.url, apiKey).expect('DELETE', PATH)
   await server.close()
@@ -60,6 +62,7 @@ test('X5: each change over the API, each export and each refusal is a line that 
     ],
   )
   assert.deepEqual(lines.at(-1)?.user, 'key:script')
+  assert.equal(lines.find(({ documentId }) => documentId === 'not/shared')?.user, 'key:reader', 'who tried is known')
   assert.ok(lines.some(({ act, status }) => act === 'POST /api/v1/keys' && status === 201))
   for (const { at } of lines) assert.ok(Math.abs(Date.parse(at) - Date.now()) < 60_000)
 })

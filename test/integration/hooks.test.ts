@@ -248,6 +248,11 @@ test('S1: the program edits by the same path as everybody, and edits of its own 
     ],
   )
   assert.equal((await notes.transact(() => 'nothing')).seq, null)
+  const early = async (doc: Y.Doc): Promise<never> => {
+    doc.getText('body').insert(0, 'too early')
+    throw new Error('of the program')
+  }
+  await assert.rejects(notes.transact(early), /^TypeError: transact takes a function that does not wait/)
   await assert.rejects(
     notes.transact((doc) => {
       doc.getText('body').insert(0, 'half of it')

@@ -5,6 +5,7 @@ import { WeftError } from '../../../core/errors.js'
 import type { Permission } from '../../../core/permission.js'
 import type { AccessControl } from '../../access/access-control.js'
 import { clientAddressOf, type TrustedProxies } from '../../access/addresses.js'
+import { refusedUserOf } from '../../access/identity.js'
 import type { Right } from '../../access/rights.js'
 import type { Visit } from '../../access/visit.js'
 import type { ApiEnvironment } from './environment.js'
@@ -40,12 +41,15 @@ async function admitTo(
   scope: 'document' | 'prefix',
   right: Right,
 ): Promise<Asker> {
-  const answer = await access.authorize({ ...visitOf(access, context), documentId, scope, token: '' })
+  const answer = await access.authorize({ ...visitOf(access, context), documentId, scope, token: '' }).catch((thrown: unknown) => {
+    askers.set(context.req.raw, { user: refusedUserOf(thrown) })
+    throw thrown
+  })
   askers.set(context.req.raw, answer)
   if (right === 'admin' && answer.admin !== true)
     throw new WeftError(
       'forbidden',
-      `This takes the right "admin" on ${scope === 'document' ? 'the document' : 'all documents that it is about'}.`,
+      `This takes the right "admin" on ${scope === 'document' ? 'the document' : `the pattern "${documentId}**"`}.`,
     )
   if (right === 'write' && answer.permission !== 'read-write')
     throw new WeftError('forbidden', 'You may read this document, and not change it.')
@@ -66,10 +70,10 @@ export function refuseOutsiders(access: ApiAccess, context: Context<ApiEnvironme
 }
 
 /** Who a request was found to be of. */
-const askers = new WeakMap<Request, Asker>()
+const askers = new WeakMap<Request, Pick<Asker, 'user'>>()
 
 /** Null while that is not known. */
-export function askerOf(context: Context<ApiEnvironment>): Asker | null {
+export function askerOf(context: Context<ApiEnvironment>): Pick<Asker, 'user'> | null {
   return askers.get(context.req.raw) ?? null
 }
 

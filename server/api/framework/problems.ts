@@ -81,6 +81,8 @@ export function problem(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   for (const [name, value] of Object.entries(headers)) context.header(name, value)
+  // RFC 9110 wants each 401 to say what to show.
+  if (status === 401) context.header('WWW-Authenticate', 'Bearer')
   context.header('Content-Type', 'application/problem+json; charset=utf-8')
   return context.body(`${JSON.stringify(problemOf(status, code, detail))}\n`, status as 400)
 }

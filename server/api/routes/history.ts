@@ -53,6 +53,13 @@ const keepRoute = createRoute({
 
 const versionParameters = documentParameter.extend({ seq: seqParameter })
 
+const renamed = z
+  .object({ name: label.name.optional(), description: label.description })
+  .refine(({ name, description }) => name !== undefined || description !== undefined, {
+    message: 'it takes a name, a description, or both',
+  })
+  .openapi({ description: 'What is left out stays as it is.' })
+
 const renameRoute = createRoute({
   method: 'patch',
   path: '/api/v1/documents/{id}/versions/{seq}',
@@ -60,7 +67,7 @@ const renameRoute = createRoute({
   request: {
     params: versionParameters,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
-    body: { required: true, content: { 'application/json': { schema: z.object(label) } } },
+    body: { required: true, content: { 'application/json': { schema: renamed } } },
   },
   responses: answers(versionSchema, 'The version.'),
 })
@@ -198,9 +205,16 @@ export function addHistory(app: OpenAPIHono<ApiEnvironment>, options: DocumentRo
     const { seq } = context.req.valid('param')
     const { name, description } = context.req.valid('json')
     const { documentId, history, asker } = await admitted(options, context, 'admin')
-    return answerOnce(context, options, asker, async () => ({
-      value: await history.keep(documentId, { at: `v${seq}`, name, description: description ?? null, author: asker.user }),
-    }))
+    return answerOnce(context, options, asker, async () => {
+      const [there] = (await history.versions(documentId, { before: seq + 1, limit: 1, which: 'all' })).items
+      const before = there?.seq === seq ? there : null
+      const label = {
+        name: name ?? before?.name ?? '',
+        description: description === undefined ? (before?.description ?? null) : description,
+      }
+      if (label.name === '' && before !== null) throw new WeftError('malformed', `v${seq} is a snapshot that nobody kept: it takes a name.`)
+      return { value: await history.keep(documentId, { at: `v${seq}`, ...label, author: asker.user }) }
+    })
   })
   app.openapi(dropRoute, async (context) => {
     const { seq } = context.req.valid('param')

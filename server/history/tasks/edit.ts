@@ -53,7 +53,7 @@ function applyOperation(doc: Y.Doc, operation: PatchOperation): void {
   const [root, ...inner] = segments
   if (root === undefined || last === undefined)
     throw new EditMismatch(`The path "${operation.path}" names no place in a root type; it begins with the name of one.`)
-  let target = rootFor(doc, root, last)
+  let target = rootFor(doc, root, inner[0] ?? last)
   for (const segment of inner) {
     const next = childOf(target, segment, operation.path)
     if (!(next instanceof Y.Map || next instanceof Y.Array))
