@@ -1,6 +1,7 @@
 // How long to wait before trying again: exponential with full jitter, so that clients which lost one server do not come back in step.
 import type { Random } from '../core/random.js'
 
+/** Bounds of the waits between attempts to connect: they double from one to the other, and each wait is a random part of its bound. */
 export interface BackoffOptions {
   /** The upper bound of the first wait, in milliseconds. */
   readonly baseMs: number

@@ -8,13 +8,17 @@ export interface DocumentVersion {
   readonly seq: number
   /** Null for a snapshot that nobody kept. */
   readonly name: string | null
+  /** Null for none. */
   readonly description: string | null
+  /** Who kept it; null when nobody knows. */
   readonly author: string | null
   /** Milliseconds since the Unix epoch, by the server's clock. */
   readonly createdAt: number
+  /** How large the whole document is there, as one Yjs update. */
   readonly stateBytes: number
 }
 
+/** Which versions `session.versions` answers. */
 export interface VersionsQuery {
   /** Those before this seq: the `next` of the page before. Default: from the newest on. */
   readonly before?: number
@@ -24,12 +28,15 @@ export interface VersionsQuery {
   readonly which?: 'kept' | 'all'
 }
 
+/** More about a version that `session.keep` keeps. */
 export interface KeepOptions {
+  /** For people. Default: none. */
   readonly description?: string
   /** Default: the present. */
   readonly at?: string
 }
 
+/** What of a document `session.restore` brings back. */
 export interface RestoreOptions {
   /** Only this root type. Default: all. */
   readonly root?: string
@@ -37,7 +44,9 @@ export interface RestoreOptions {
   readonly dryRun?: boolean
 }
 
+/** What `session.restore` did, or would do. */
 export interface Restored {
+  /** `undo`: what came since was taken back; `replaced`: for some root types that did not lead there; `nothing`: it read that way already. */
   readonly method: 'undo' | 'replaced' | 'nothing'
   /** Root types that read differently now. */
   readonly roots: readonly string[]
@@ -45,6 +54,7 @@ export interface Restored {
   readonly replaced: readonly string[]
   /** The version that was kept before: restoring to it takes this back. Null where nothing was done. */
   readonly keptBefore: number | null
+  /** The document's seq with it. */
   readonly seq: number
 }
 

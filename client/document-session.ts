@@ -25,6 +25,7 @@ import { type PresenceOptions, SessionPresence } from './session-presence.js'
 import { awarenessOf, SharedAwareness } from './shared-awareness.js'
 import { type SessionStatus, sameStatus } from './status.js'
 
+/** What `session.on` tells of, with the value that each event carries. */
 export type SessionEvents = {
   /** The new status. */
   status: SessionStatus
@@ -32,6 +33,7 @@ export type SessionEvents = {
   unsaved: number
   /** Everything that the server had is in the document: the first time, and after each reconnect. */
   synced: undefined
+  /** What this client may do with the document: as the server said at first, and whenever that changes. */
   permission: Permission
   /** Something that this client sent had to be left out, such as a cursor that is too large. Everything else goes on. */
   notice: Refusal

@@ -13,8 +13,11 @@ export interface Refusal {
 
 /** `synced` and `saved()` reject with it when the server refused the document or an edit for good. */
 export class RefusedError extends Error implements Refusal {
+  /** For programs, such as `forbidden`; it does not change between versions. */
   readonly code: string
+  /** The WebSocket close code of it, from 4400 on. */
   readonly closeCode: number
+  /** Plain words, fit to be shown. */
   readonly reason: string
 
   constructor(refusal: Refusal) {

@@ -11,13 +11,15 @@ import type { WebSocketConstructor } from './transports/web-socket.js'
 /** A token, or a function that gets a fresh one for each attempt to connect. */
 export type TokenSource = string | (() => string | Promise<string>)
 
+/** When a connection on which nothing arrives counts as lost. */
 export interface HeartbeatOptions {
   /** After this long without a message from the server the client asks for one. Default: what the server says at the start (25 s). */
   readonly periodMs?: number
-  /** How long the answer may take before the connection counts as lost. */
+  /** How long the answer may take before the connection counts as lost. Default: 10 s. */
   readonly answerMsMax?: number
 }
 
+/** What `connect` takes beside the URL. */
 export interface ConnectOptions {
   /** Shown to the server when connecting and with each document. Default: none. */
   readonly token?: TokenSource
@@ -34,14 +36,19 @@ export interface ConnectOptions {
   readonly fetch?: typeof fetch
   /** Keeps documents on this device. Default: none. */
   readonly persistence?: DocumentPersistence | null
+  /** Default: from 100 ms to 30 s. */
   readonly backoff?: Partial<BackoffOptions>
+  /** When silence is tested, and how long the answer may take. */
   readonly heartbeat?: HeartbeatOptions
   /** Gets warnings and errors. Default: the console. */
   readonly logger?: Logger
+  /** For tests and simulations. Default: the platform's. */
   readonly clock?: Clock
+  /** For tests and simulations. Default: the platform's. */
   readonly random?: Random
 }
 
+/** What `connection.open` takes beside the id and the document, for this document only. */
 export interface OpenOptions<Presence extends Awareness | null = Awareness | null> {
   /** The application's own Awareness, or null to share none. Default: a new one that lives as long as the session. */
   readonly awareness?: Presence

@@ -113,9 +113,13 @@ export function isErrorCode(code: string): code is WeftErrorCode {
 
 /** An error that a client or an operator is meant to read. `message` is plain words and never holds document content or tokens. */
 export class WeftError extends Error {
+  /** For programs; it does not change between versions. */
   readonly code: WeftErrorCode
+  /** With which a socket is closed for it. */
   readonly closeCode: number
+  /** Whether a client tries again. */
   readonly retryable: boolean
+  /** How loudly the server's log says it. */
   readonly logLevel: LogLevel
 
   constructor(code: WeftErrorCode, message: string, options?: { readonly cause?: unknown }) {

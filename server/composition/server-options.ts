@@ -13,6 +13,7 @@ import type { Hooks } from '../events/hooks.js'
 import type { AccessSettings } from './access.js'
 import type { ClusterConfig } from './start-member.js'
 
+/** What `createServer` takes; docs/settings.md has more of each, and docs/embedding.md what only a program can give. */
 export interface ServerOptions {
   /** The folder of the embedded store; created if it is missing. Default `./data`. Unused with `store` and `cluster`. */
   readonly dataDir?: string
@@ -20,7 +21,9 @@ export interface ServerOptions {
   readonly store?: DocumentStore
   /** Makes the server a node of a cluster, on PostgreSQL instead of the embedded store. What is left out is as on the command line. */
   readonly cluster?: ClusterOptions
+  /** For tests and simulations. Default: the machine's. */
   readonly clock?: Clock
+  /** For tests and simulations. Default: the machine's. */
   readonly random?: Random
   /** Overrides of single limits. */
   readonly limits?: Partial<Limits>
@@ -74,6 +77,7 @@ export interface ServerOptions {
   readonly auditLog?: string | null
   /** How much documents may have, such as `users/{user}/** documents=100 document-bytes=8MiB log-bytes-per-day=256MiB`; see docs/operations.md. Default: none. */
   readonly quotas?: readonly string[]
+  /** How long documents stay in memory, when they are compacted, what of their history is kept, and how edits are paced. */
   readonly tuning?: Partial<DocumentTuning>
   /** The longest time over which a drain spreads the closes. Default 20 s; with few connections it takes much less. */
   readonly drainWindowMs?: number
@@ -84,6 +88,7 @@ export interface ServerOptions {
   readonly onFatal?: (error: WeftError) => void
 }
 
+/** What makes a server a node of a cluster. */
 export type ClusterOptions = Pick<ClusterConfig, 'databaseUrl' | 'secret'> & Partial<ClusterConfig>
 
 /** What is left out is as on the command line. */

@@ -28,6 +28,7 @@ export interface ReloadedSettings {
   readonly needRestart: readonly string[]
 }
 
+/** Made by `createServer`. */
 export interface WeftServer {
   /**
    * Listens. Rejects with `invalid-configuration` on an address that others reach, while nobody configured who may do what. Resolves when clients can connect; a node of a cluster may still be waiting for its database then, see `ready`. Port 0 takes any free
@@ -42,6 +43,7 @@ export interface WeftServer {
   readonly ready: Promise<void>
   /** Such as `http://127.0.0.1:1234`. Throws before `listen`. */
   readonly url: string
+  /** What `/metrics` counts, by its name there without `weft_` and `_total`. */
   readonly counters: Counters
   /** Who is where, on all nodes; see `PresenceRegistry`. Null while the server does not serve. Nobody's rights are asked for: that is for the caller. */
   readonly presence: Pick<PresenceRegistry, 'documentPresence' | 'connectionsOf'> | null

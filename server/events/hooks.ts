@@ -34,11 +34,14 @@ export interface DocumentChange {
   doc(): Promise<Y.Doc>
 }
 
+/** A client on a document. */
 export interface SessionInfo {
+  /** As revocations and `server.sessions` take it. */
   readonly sessionId: string
   readonly documentId: string
   /** Null when nobody knows. */
   readonly user: string | null
+  /** For people; null when there is none. */
   readonly name: string | null
   readonly permission: 'read-write' | 'read-only'
 }
@@ -66,6 +69,7 @@ export interface ConnectionInfo {
   readonly parameters: URLSearchParams
 }
 
+/** What the program is asked and told. One that is slow or throws never stops the server; what becomes of it stands at each. */
 export interface Hooks {
   /**
    * A connection of a client has come; nothing of it is read before this is done. Throw a `WeftError` (`forbidden`, `unauthenticated`) to refuse it: it is closed with that
@@ -96,11 +100,13 @@ export interface Hooks {
    * throws, nobody gets it. On the node that the client is connected to. To answer: `server.sessions(sessionId).send(…)`.
    */
   readonly onMessage?: (message: MessageInfo) => unknown
+  /** A client was let in to a document. What it throws is logged. */
   readonly onSessionOpened?: (session: SessionInfo) => void | Promise<void>
+  /** It is gone: it closed the document, lost its connection or its right. What it throws is logged. */
   readonly onSessionClosed?: (session: SessionInfo) => void | Promise<void>
-  /** Default 2 s. */
+  /** How long a document has to be quiet before `onDocumentChanged` is told. Default 2 s. */
   readonly changedQuietMs?: number
-  /** Default 10 s. */
+  /** After this long it is told though the document is not quiet. Default 10 s. */
   readonly changedWaitMsMax?: number
 }
 

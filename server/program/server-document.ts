@@ -5,11 +5,13 @@ import type { Attachment, DocumentDirectory, SessionSink } from '../document/por
 import type { History } from '../history/history.js'
 import type { AppMessages } from '../messages/app-messages.js'
 
+/** Of an edit by the program. */
 export interface TransactOptions {
   /** Whom the edit is by, in the log and in the history. Default: nobody known. */
   readonly user?: string | null
 }
 
+/** An edit by the program that is committed. */
 export interface Transacted<Result> {
   /** What `change` returned. */
   readonly result: Result
@@ -17,6 +19,7 @@ export interface Transacted<Result> {
   readonly seq: number | null
 }
 
+/** A document as the embedding program reads and edits it; made by `server.document(id)`. */
 export interface ServerDocument {
   readonly documentId: string
   /** The document as it is now, for you alone: nobody sees what you do with it. It is decoded on the event loop; destroy it when you are done. */
@@ -34,6 +37,7 @@ export interface ServerDocument {
   broadcast(payload: string, options?: SayOptions): void
 }
 
+/** Of something that is said to clients and is no edit. */
 export interface SayOptions {
   /** Default: nobody known. */
   readonly user?: string | null
