@@ -230,8 +230,9 @@ function notServing(): WeftError {
   return new WeftError('overloaded', 'This node is not serving yet.')
 }
 
-function shown({ sessionId, documentId, user, name, address, since, permission, admin, expiresAt, lag }: RegisteredSession): AdminSession {
-  return { sessionId, documentId, user, name, address, since, permission, admin, expiresAt, lag: lag() }
+function shown(session: RegisteredSession): AdminSession {
+  const { sessionId, documentId, user, name, address, since, permission, admin, expiresAt } = session
+  return { sessionId, documentId, user, name, address, since, permission, admin, expiresAt, lag: session.lag() }
 }
 
 type Columns = { [Name in keyof Sample]: Sample[Name][] }
