@@ -29,6 +29,9 @@ export interface WatchedConnection {
   fail(error: WeftError): void
 }
 
+/** Of the pings that drivers ask for; transfers count up from 1. */
+const IN_ORDER_MARK = 2 ** 32 - 1
+
 export class ConnectionWatch implements HeartbeatOptions, RatesHost {
   readonly heartbeat: Heartbeat
   /** What it may send in a second. */
@@ -52,9 +55,17 @@ export class ConnectionWatch implements HeartbeatOptions, RatesHost {
     return this.#windows
   }
 
-  /** What was sent before the ping with this mark has arrived. */
-  confirmed(mark: number): void {
-    this.#windows?.confirmed(mark)
+  /** See `Connection`. */
+  pingInOrder(): void {
+    this.#options.socket.ping(IN_ORDER_MARK)
+  }
+
+  /** A pong came; says whether it answers `pingInOrder`. */
+  pong(mark: number): 'in-order' | 'taken' {
+    this.heartbeat.heard()
+    if (mark === IN_ORDER_MARK) return 'in-order'
+    if (mark > 0) this.#windows?.confirmed(mark)
+    return 'taken'
   }
 
   /** What one of its sessions may send in a second. */

@@ -34,6 +34,8 @@ type ConnectionState =
 
 /** How long the other side has to answer our close frame before the connection is dropped. */
 const CLOSE_HANDSHAKE_MS_MAX = 5_000
+/** Stands among what was received for the pong of `pingInOrder`. */
+const pongInOrder = new Uint8Array(0)
 
 export class Connection implements SocketEvents, OutboxCarrier, WatchedConnection, ReadingConnection, DrivenConnection {
   readonly id: number
@@ -132,6 +134,11 @@ export class Connection implements SocketEvents, OutboxCarrier, WatchedConnectio
     return this.#watch.heartbeat.probe()
   }
 
+  /** A ping in front of what is sent from now on; its pong is handled in the order of the messages. */
+  pingInOrder(): void {
+    if (this.#state.kind === 'open') this.#watch.pingInOrder()
+  }
+
   /** Ends the connection because of an error: the client gets its close code and its words (G5). */
   fail(error: WeftError): void {
     if (this.#state.kind !== 'open') return
@@ -167,10 +174,10 @@ export class Connection implements SocketEvents, OutboxCarrier, WatchedConnectio
 
   /** The polite end of a drain (G4): stops reading, waits until what was received is committed and acknowledged, and closes with 1012. */
   async leave(settleMsMax: number): Promise<void> {
-    const { driver } = this.#seat
     if (this.#state.kind !== 'open') return
+    const { driver } = this.#seat
+    // Nobody knows yet whether it may come; nothing was read of it.
     if (driver === null) {
-      // Nobody knows yet whether it may come; nothing was read of it.
       this.close(closeCodes.restart, 'The server is restarting; connect again.')
       return
     }
@@ -216,8 +223,7 @@ export class Connection implements SocketEvents, OutboxCarrier, WatchedConnectio
 
   pong(mark: number): void {
     if (this.#state.kind !== 'open') return
-    this.#watch.heartbeat.heard()
-    if (mark > 0) this.#watch.confirmed(mark)
+    if (this.#watch.pong(mark) === 'in-order') this.#reading.receive(pongInOrder)
   }
 
   closed(code: number): void {
@@ -278,13 +284,17 @@ export class Connection implements SocketEvents, OutboxCarrier, WatchedConnectio
     if (this.#seat.driver === null) return
     switch (this.#state.kind) {
       case 'open':
+        if (message === pongInOrder) {
+          this.#seat.run((driver) => driver.pongInOrder?.())
+          return
+        }
         this.#options.counters.add('messages_received')
         this.#watch.heartbeat.heard()
         this.rates.message(message?.length ?? 0)
         this.#seat.hand(message)
         return
       case 'leaving':
-        this.#seat.hand(message)
+        if (message !== pongInOrder) this.#seat.hand(message)
         return
       case 'closing':
       case 'closed':

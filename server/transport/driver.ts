@@ -8,6 +8,8 @@ export interface Driver {
   message(data: Uint8Array): void
   /** A text message came. */
   text(): void
+  /** The pong of `Connection.pingInOrder`, in its place among the messages. */
+  pongInOrder?(): void
   /** The server will close this connection soon; `retryAfterMs` is when it makes sense to come back. */
   drain(retryAfterMs: number): void
   /** The socket is gone. Answers which of the messages that wait are still worth handling: what the client wrote before it went. Null: all of them. */

@@ -196,7 +196,7 @@ for (const version of [2, 3, 4] as const)
       const provider = socket.open('notes')
       await inStep(provider)
       let written = 0
-      for (let round = 0; round < 4; round++) {
+      for (let round = 0; round < 2; round++) {
         for (let edit = 0; edit < 10; edit++) {
           provider.document.getText('body').insert(written, 'x')
           written += 1

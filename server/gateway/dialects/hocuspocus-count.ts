@@ -2,13 +2,26 @@
 //
 // A provider that comes back sets its count to 1, for all that it has, and sends step 1. Then it sends what was typed while it was away edit by edit, and
 // after that its step 2, which holds all of it once more. Only the step 2 is in its count, and what is typed from step 1 on. If it were told of the others
-// too, its count would reach 0 before the last edit is on disk.
+// too, its count would reach 0 before the last edit is on disk; if it were told of too few, never.
+//
+// What has content says when it was made: the step 1 names all content that there was. A deletion does not; that is told by where it stands (`hocuspocus-queue.ts`).
 import type { Clock, Timer } from '../../../core/clock.js'
 import { inspectUpdate, storedBounds } from '../../../protocol/updates/inspect.js'
 import { decodeStateVector } from '../../../protocol/updates/state-vector.js'
+import type { HocuspocusQueue } from './hocuspocus-queue.js'
 
-/** `late`: when nothing else is on its way, since it is not known whether it is counted. */
-export type SyncAnswer = 'at-once' | 'late' | 'never'
+/** `open`: it is not known yet whether it is counted. */
+export type SyncAnswer = 'at-once' | 'open' | 'never'
+
+export interface HocuspocusCountOptions {
+  readonly clock: Clock
+  /** Of the connection. */
+  readonly queue: HocuspocusQueue
+  /** Whether everything that came was answered. */
+  readonly isQuiet: () => boolean
+  /** Only a provider that begins anew counts right again. */
+  readonly beginAnew: () => void
+}
 
 /** More is not looked at for this: neither kept, nor read on the event loop. */
 const LOOKED_AT_BYTES_MAX = 64 * 1024
@@ -16,74 +29,92 @@ const LOOKED_AT_BYTES_MAX = 64 * 1024
 const QUIET_MS = 5_000
 
 export class HocuspocusCount {
-  readonly #clock: Clock
-  readonly #answer: () => void
-  /** What the provider had at its step 1, encoded; null: it was too much to look at. Undefined once it has sent its step 2. */
+  readonly #options: HocuspocusCountOptions
+  /** What the provider had at its step 1, encoded; null: it was too much to look at. Undefined once nothing can be older. */
   #had: Uint8Array | null | undefined = undefined
   /** The same, decoded when it is first asked for. */
   #clocks: ReadonlyMap<number, number> | null = null
-  #late = 0
+  #stepTwoCame = false
+  /** Whether something was taken for older than step 1 because of where it stood. */
+  #guessed = false
   #timer: Timer | null = null
 
-  /** `answer` tells the provider of one edit. */
-  constructor(clock: Clock, answer: () => void) {
-    this.#clock = clock
-    this.#answer = answer
+  constructor(options: HocuspocusCountOptions) {
+    this.#options = options
   }
 
   /** Step 1 came: the provider counts anew, from 1. */
   startsAnew(stateVector: Uint8Array): void {
     this.#had = stateVector.length > LOOKED_AT_BYTES_MAX ? null : stateVector
     this.#clocks = null
-    this.#late = 0
+    this.#stepTwoCame = false
+    this.#guessed = false
     this.stop()
   }
 
-  /** Step 2 came: from now on everything is counted. */
-  stepTwo(): SyncAnswer {
-    this.stop()
-    this.#had = undefined
-    this.#clocks = null
-    return 'at-once'
+  /** Step 2 came, which is counted in any case. */
+  stepTwo(): void {
+    this.#stepTwoCame = true
+    this.#watch()
   }
 
   update(update: Uint8Array): SyncAnswer {
-    this.stop()
-    if (this.#had === undefined) return 'at-once'
-    if (this.#had === null || update.length > LOOKED_AT_BYTES_MAX) return 'late'
-    try {
-      this.#clocks ??= decodeStateVector(this.#had, storedBounds)
-      const { blocks } = inspectUpdate(update, storedBounds)
-      // Deletions do not say when they were made.
-      if (blocks.length === 0) return 'late'
-      return blocks.some(({ client, firstClock }) => firstClock < (this.#clocks?.get(client) ?? 0)) ? 'never' : 'at-once'
-    } catch {
-      // Whoever takes it will say what is wrong with it.
-      return 'at-once'
+    if (this.#timer !== null) this.#watch()
+    const age = this.#ageOf(update)
+    // One more may have been collected since before step 1 (the provider's `flushDelay`).
+    if (this.#stepTwoCame) this.#had = undefined
+    if (age !== 'unknown') return age === 'older' ? 'never' : 'at-once'
+    switch (this.#options.queue.phase) {
+      case 'not-yet':
+      case 'past':
+        return 'at-once'
+      case 'asked':
+        return 'open'
+      case 'possible':
+        this.#guessed = true
+        return 'never'
     }
   }
 
-  /** An edit whose answer is late is durable. */
-  owes(): void {
-    this.#late += 1
-  }
-
-  /** Everything that came was answered but what is late. Before step 2 has come, that is on its way. */
-  quiet(): void {
-    if (this.#late === 0 || this.#timer !== null || this.#had !== undefined) return
-    this.#timer = this.#clock.after(
-      QUIET_MS,
-      () => {
-        this.#timer = null
-        for (; this.#late > 0; this.#late--) this.#answer()
-      },
-      { unref: true },
-    )
+  /** What was open is taken for older than step 1, since no pong has told. */
+  guesses(): void {
+    this.#guessed = true
   }
 
   /** Idempotent. */
   stop(): void {
     this.#timer?.cancel()
     this.#timer = null
+  }
+
+  /** Whether it is from before step 1, as far as its content says. */
+  #ageOf(update: Uint8Array): 'older' | 'newer' | 'unknown' {
+    if (this.#had === undefined) return 'newer'
+    if (this.#had === null || update.length > LOOKED_AT_BYTES_MAX) return 'unknown'
+    try {
+      this.#clocks ??= decodeStateVector(this.#had, storedBounds)
+      const { blocks } = inspectUpdate(update, storedBounds)
+      if (blocks.length === 0) return 'unknown'
+      return blocks.some(({ client, firstClock }) => firstClock < (this.#clocks?.get(client) ?? 0)) ? 'older' : 'newer'
+    } catch {
+      // Whoever takes it will say what is wrong with it.
+      return 'newer'
+    }
+  }
+
+  /** A wrong guess leaves the provider with something unsynced for ever, so it begins anew when nothing happens any more. */
+  #watch(): void {
+    this.stop()
+    const { clock, queue, isQuiet, beginAnew } = this.#options
+    if (!this.#guessed || queue.wasAtOnce) return
+    this.#timer = clock.after(
+      QUIET_MS,
+      () => {
+        this.#timer = null
+        if (isQuiet()) beginAnew()
+        else this.#watch()
+      },
+      { unref: true },
+    )
   }
 }

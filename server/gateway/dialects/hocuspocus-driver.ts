@@ -1,7 +1,7 @@
 // The dialect of Hocuspocus' provider: any number of documents on one connection, each at an address of its own. Stock providers, unchanged.
 import { unreachable } from '../../../core/assert.js'
 import { checkDocumentId } from '../../../core/document-id.js'
-import { asWeftError, WeftError } from '../../../core/errors.js'
+import { asWeftError, closeCodes, WeftError } from '../../../core/errors.js'
 import {
   decodeHocuspocus,
   documentIdOf,
@@ -11,7 +11,6 @@ import {
   hocuspocusPong,
 } from '../../../protocol/dialects/hocuspocus.js'
 import type { Authorization } from '../../access/authorize.js'
-import type { Known } from '../../document/port.js'
 import type { Connection } from '../../transport/connection.js'
 import type { Driver } from '../../transport/driver.js'
 import type { Dialect, Opening } from '../dialect.js'
@@ -20,7 +19,8 @@ import type { GatewayServices } from '../services.js'
 import { Session } from '../session.js'
 import { SessionRoom } from '../session-room.js'
 import { HocuspocusKeepAlive } from './hocuspocus-keep-alive.js'
-import { HocuspocusSession } from './hocuspocus-session.js'
+import { HocuspocusQueue } from './hocuspocus-queue.js'
+import { HocuspocusSession, type HocuspocusWrite } from './hocuspocus-session.js'
 
 /** Addresses that were refused and are remembered, so that what providers still send there is not an attempt each. */
 const REFUSED_MAX = 1_000
@@ -54,6 +54,7 @@ export class HocuspocusDriver implements Driver {
   #lastChannel = 0
   #ignored = 0
   readonly #keepAlive: HocuspocusKeepAlive
+  readonly #queue: HocuspocusQueue
 
   constructor(opening: Opening) {
     this.#opening = opening
@@ -61,13 +62,17 @@ export class HocuspocusDriver implements Driver {
     this.#services = services
     this.#connection = connection
     this.#room = new SessionRoom(services, connection, addressUse)
+    this.#queue = new HocuspocusQueue(services.clock, () => connection.pingInOrder())
     this.#keepAlive = new HocuspocusKeepAlive({
       clock: services.clock,
       silenceMsMax: services.limits.silenceMsMax,
       lastSentAt: () => connection.lastSentAt,
       open: () => {
         const [first] = this.#open
-        return first === undefined ? null : { address: first[0], send: (message) => first[1].session.sendWhenFlowing(message) }
+        if (first === undefined) return null
+        const [address, { session }] = first
+        this.#queue.speaks()
+        return { address, send: (message) => session.sendWhenFlowing(message) }
       },
     })
     this.#openings = new Openings(
@@ -90,8 +95,10 @@ export class HocuspocusDriver implements Driver {
     const heartbeat = heartbeatIn(data)
     if (heartbeat !== null) {
       // Whoever pings without reading gets no queue of answers.
-      if (heartbeat === 'ping' && this.#connection.waitingBytes <= this.#services.limits.outboxBytesHigh)
+      if (heartbeat === 'ping' && this.#connection.waitingBytes <= this.#services.limits.outboxBytesHigh) {
+        this.#queue.speaks()
         this.#connection.send(hocuspocusPong)
+      }
       return
     }
     // What a y-websocket provider begins with, of which the URL names no document.
@@ -104,11 +111,16 @@ export class HocuspocusDriver implements Driver {
       // Version 2 shows no token where it has none.
       const opened = this.#openAddress(address, '')
       if (opened !== null) this.#handle(address, opened, message)
-    } else if (message.type !== 'close') this.#ignore()
+    } else if (message.type !== 'close') this.#ignore(message.type)
+  }
+
+  /** What came before was sent before the provider had heard anything, so it is not from its queue. */
+  pongInOrder(): void {
+    if (this.#queue.pong()) this.#decide(true)
   }
 
   text(): void {
-    this.#ignore()
+    this.#ignore('text')
   }
 
   drain(): void {}
@@ -168,6 +180,8 @@ export class HocuspocusDriver implements Driver {
       send: (message) => this.#connection.send(message),
       opened: () => this.#openings.ended(channel),
       ended: (error) => this.#sessionEnded(address, error),
+      queue: this.#queue,
+      beginAnew: () => this.#connection.close(closeCodes.restart, 'Connect again, so that what is unsynced is counted anew.'),
     })
     const session = new Session({
       services: this.#services,
@@ -197,13 +211,11 @@ export class HocuspocusDriver implements Driver {
   #handle(address: string, { session, wording }: OpenAddress, message: HocuspocusClientMessage): void {
     switch (message.type) {
       case 'sync-step-1':
-        wording.stepOne(message.stateVector)
-        session.sync(knownFrom(message.stateVector))
+        session.sync(wording.stepOne(message.stateVector))
         return
       case 'sync-step-2':
       case 'update':
-        if (isEmptyUpdate(message.update)) wording.emptyUpdate(message.type)
-        else session.write(wording.nextSubmission(message), message.update)
+        this.#written(session, wording, message)
         return
       case 'awareness':
         session.receiveAwareness(message.update)
@@ -219,13 +231,24 @@ export class HocuspocusDriver implements Driver {
         session.say({ kind: 'document' }, message.payload)
         return
       case 'unknown':
-        this.#ignore()
+        this.#ignore(message.type)
         return
       case 'token':
         return
       default:
         unreachable(message)
     }
+  }
+
+  #written(session: Session, wording: HocuspocusSession, message: HocuspocusWrite): void {
+    if (message.type === 'sync-step-2' && this.#queue.answered()) this.#decide(false)
+    const submission = wording.nextSubmission(message)
+    if (submission !== null) session.write(submission, message.update)
+  }
+
+  /** Whether what came before on any of its documents is counted. */
+  #decide(counted: boolean): void {
+    for (const { wording } of this.#open.values()) wording.decided(counted)
   }
 
   /** The address has no session any more. False if it had none. */
@@ -258,14 +281,15 @@ export class HocuspocusDriver implements Driver {
     this.#refused.add(address)
     const { logger } = this.#services
     logger[error.logLevel]({ connection: this.#connection.id, code: error.code }, error.message)
+    this.#queue.speaks()
     this.#connection.send(encodeHocuspocus(address, { type: 'denied', reason: error.message }))
   }
 
-  /** Applications send messages of their own, which their server understands. */
-  #ignore(): void {
+  /** Applications send messages of their own, which their server understands. A provider's queue may come before its token, and is in its step 2 as well. */
+  #ignore(type: HocuspocusClientMessage['type'] | 'text'): void {
     const { counters, limits } = this.#services
     counters.add('messages_ignored')
-    this.#ignored += 1
+    if (type !== 'update' && type !== 'awareness') this.#ignored += 1
     if (this.#ignored > limits.ignoredMessagesPerConnectionMax)
       throw new WeftError('malformed', `More than ${limits.ignoredMessagesPerConnectionMax} messages had to be ignored.`)
   }
@@ -273,12 +297,3 @@ export class HocuspocusDriver implements Driver {
 
 /** Sessions that leave in one turn of the event loop when their connection is gone. */
 const LEFT_PER_TURN = 64
-
-function knownFrom(stateVector: Uint8Array): Known {
-  const isEmpty = stateVector.length === 1 && stateVector[0] === 0
-  return isEmpty ? { kind: 'nothing' } : { kind: 'state-vector', stateVector }
-}
-
-function isEmptyUpdate(update: Uint8Array): boolean {
-  return update.length === 2 && update[0] === 0 && update[1] === 0
-}

@@ -6,16 +6,19 @@ import { encodeHocuspocus, type HocuspocusClientMessage, type HocuspocusServerMe
 import { emptyUpdate } from '../../../protocol/updates/merge.js'
 import type { AppMessage } from '../../access/session-registry.js'
 import type { AwarenessFrame } from '../../awareness/contract.js'
-import type { Attachment, CatchUp, DocumentBroadcast } from '../../document/port.js'
+import type { Attachment, CatchUp, DocumentBroadcast, Known } from '../../document/port.js'
 import { encodedOnce } from '../../transport/encoded-once.js'
 import type { Message } from '../../transport/outbox.js'
 import type { SessionDialect } from '../session-dialect.js'
 import { stockManner } from '../transfer-manner.js'
 import { HocuspocusCount, type SyncAnswer } from './hocuspocus-count.js'
+import type { HocuspocusQueue } from './hocuspocus-queue.js'
 
 /** The last fifth of the time is for renewing a token, and never more than this. */
 const RENEWAL_MS_MAX = 60_000
 const TIMER_MS_MAX = 2 ** 31 - 1
+
+export type HocuspocusWrite = Extract<HocuspocusClientMessage, { readonly type: 'update' | 'sync-step-2' }>
 
 export interface HocuspocusSessionOptions {
   readonly address: string
@@ -24,6 +27,10 @@ export interface HocuspocusSessionOptions {
   readonly send: (message: Message) => void
   readonly opened: () => void
   readonly ended: (error: WeftError) => void
+  /** Of the connection. */
+  readonly queue: HocuspocusQueue
+  /** Has the provider come back with a new connection. */
+  readonly beginAnew: () => void
 }
 
 export class HocuspocusSession implements SessionDialect {
@@ -39,6 +46,8 @@ export class HocuspocusSession implements SessionDialect {
   readonly #count: HocuspocusCount
   /** Of those that are not answered as soon as they are committed. */
   readonly #answers = new Map<number, SyncAnswer>()
+  /** Committed ones of which it is open whether they are answered. */
+  #open = 0
   #attachment: Attachment | null = null
   /** Whether the server's own step 1 answers the last one of the provider. */
   #stepOne: 'not-come' | 'answered' | 'to-answer' = 'not-come'
@@ -48,33 +57,56 @@ export class HocuspocusSession implements SessionDialect {
     this.#options = options
     // Most providers address their document by its name alone, so that a beat's frame serves nearly all of them.
     this.#frameKey = `hocuspocus:${options.address}`
-    this.#count = new HocuspocusCount(options.clock, () => this.#answer(true))
+    this.#count = new HocuspocusCount({
+      clock: options.clock,
+      queue: options.queue,
+      isQuiet: () => this.#answeredThrough === this.#lastSubmission,
+      beginAnew: options.beginAnew,
+    })
   }
 
   /** Of what is on its way to the log the provider counts nothing any more. The first one is answered with a step 1 when the document is opened, others with their step 2. */
-  stepOne(stateVector: Uint8Array): void {
+  stepOne(stateVector: Uint8Array): Known {
     if (this.#stepOne === 'not-come') this.#stepOne = 'answered'
     else this.#stepOne = 'to-answer'
     this.#count.startsAnew(stateVector)
+    this.#open = 0
     for (let submission = this.#answeredThrough + 1; submission <= this.#lastSubmission; submission++)
       this.#answers.set(submission, 'never')
+    const hasNothing = stateVector.length === 1 && stateVector[0] === 0
+    return hasNothing ? { kind: 'nothing' } : { kind: 'state-vector', stateVector }
   }
 
-  /** The number of the update or step 2 that came in. */
-  nextSubmission({ type, update }: Extract<HocuspocusClientMessage, { readonly type: 'update' | 'sync-step-2' }>): number {
+  /** The number of the update or step 2 that came in. Null: it is empty, as the step 2 of a provider in step with the server is, and needs no writing. */
+  nextSubmission({ type, update }: HocuspocusWrite): number | null {
+    if (type === 'sync-step-2') this.#count.stepTwo()
+    if (isEmpty(update)) {
+      this.#answer(true)
+      return null
+    }
     this.#lastSubmission += 1
-    const isStepTwo = type === 'sync-step-2'
-    if (isStepTwo && hasNoStructs(update)) this.#repeats.add(this.#lastSubmission)
-    const answer = isStepTwo ? this.#count.stepTwo() : this.#count.update(update)
+    if (type === 'sync-step-2') {
+      if (hasNoStructs(update)) this.#repeats.add(this.#lastSubmission)
+      return this.#lastSubmission
+    }
+    const answer = this.#count.update(update)
     if (answer !== 'at-once') this.#answers.set(this.#lastSubmission, answer)
     return this.#lastSubmission
   }
 
-  /** What a provider in step with the server answers to step 1. */
-  emptyUpdate(type: 'update' | 'sync-step-2'): void {
-    if (type === 'sync-step-2') this.#count.stepTwo()
-    this.#answer(true)
-    this.#tellIfQuiet()
+  /** It is known now of what was open: all of it is counted by the provider, or has to be taken for not counted. */
+  decided(counted: boolean): void {
+    const committed = this.#open
+    this.#open = 0
+    let waiting = 0
+    for (const [submission, answer] of this.#answers) {
+      if (answer !== 'open') continue
+      waiting += 1
+      if (counted) this.#answers.delete(submission)
+      else this.#answers.set(submission, 'never')
+    }
+    if (committed + waiting > 0 && !counted) this.#count.guesses()
+    for (let count = 0; counted && count < committed; count++) this.#answer(true)
   }
 
   /** The session is over. Idempotent. */
@@ -83,12 +115,14 @@ export class HocuspocusSession implements SessionDialect {
     this.#stopRenewal()
   }
 
+  /** At the first message the provider sends its queue. If that is step 1, its answer stands right behind the queue. */
   opened(attachment: Attachment, permission: Permission): readonly Message[] {
     this.#options.opened()
     this.#attachment = attachment
+    this.#options.queue.speaks()
     return [
-      this.#encoded({ type: 'authenticated', permission }),
       this.#encoded({ type: 'sync-step-1', stateVector: attachment.stateVector() }),
+      this.#encoded({ type: 'authenticated', permission }),
     ]
   }
 
@@ -120,9 +154,8 @@ export class HocuspocusSession implements SessionDialect {
       this.#answers.delete(this.#answeredThrough)
       if (this.#refused.delete(this.#answeredThrough)) continue
       if (answer === 'at-once') taken += 1
-      else if (answer === 'late') this.#count.owes()
+      else if (answer === 'open') this.#open += 1
     }
-    this.#tellIfQuiet()
     for (let count = 1; count < taken; count++) this.#answer(true)
     return taken === 0 ? null : this.#encoded({ type: 'sync-status', taken: true })
   }
@@ -169,10 +202,6 @@ export class HocuspocusSession implements SessionDialect {
     this.#options.ended(error)
   }
 
-  #tellIfQuiet(): void {
-    if (this.#answeredThrough === this.#lastSubmission) this.#count.quiet()
-  }
-
   #answer(taken: boolean): void {
     this.#options.send(this.#encoded({ type: 'sync-status', taken }))
   }
@@ -190,4 +219,8 @@ export class HocuspocusSession implements SessionDialect {
 /** An update begins with the number of clients that it has structs of. */
 function hasNoStructs(update: Uint8Array): boolean {
   return update[0] === 0
+}
+
+function isEmpty(update: Uint8Array): boolean {
+  return update.length === 2 && update[0] === 0 && update[1] === 0
 }
