@@ -37,6 +37,9 @@ const kinds: readonly RecordKind[] = ['message', 'ping', 'close']
 /** The most that a record takes beside its content: its kind, and its length. */
 export const recordOverheadBytes = 9
 
+/** A body holds no further record beyond so many bytes, and whoever reads it takes as many, however small the largest message may be. */
+export const bodyBytesMax = 256 * 1024
+
 /** One record: its kind as a varUint (0 message, 1 ping, 2 close), the length of its content as a varUint, the content. */
 export function encodeRecord(kind: RecordKind, content: Uint8Array): readonly Uint8Array[] {
   return new PartsWriter().varUint(kinds.indexOf(kind)).varBytes(content).finish()

@@ -2,7 +2,15 @@
 //
 // Each side numbers what it sends. What the network cuts goes on where it ended: a stream with the number after the last one received, a POST with the same numbers.
 import type { Clock, Timer } from '../../core/clock.js'
-import { connectionsPath, decodeRecords, encodeRecord, type HttpClosing, type HttpRecord, httpHeaders } from '../../protocol/http-frames.js'
+import {
+  bodyBytesMax,
+  connectionsPath,
+  decodeRecords,
+  encodeRecord,
+  type HttpClosing,
+  type HttpRecord,
+  httpHeaders,
+} from '../../protocol/http-frames.js'
 import { readEvents } from './event-stream.js'
 import { Retries } from './retries.js'
 
@@ -15,8 +23,6 @@ export interface HttpSocketOptions {
   readonly fetch: typeof fetch
 }
 
-/** A POST takes no further message beyond so many bytes. */
-const postBytes = 256 * 1024
 /** So much may have come without a confirmation, or what has come so long. */
 const unconfirmedBytesMax = 16 * 1024
 const unconfirmedMsMax = 2_000
@@ -180,9 +186,10 @@ export class HttpSocket {
     try {
       await this.#retries.persist(async (succeeded) => {
         if (this.#state === 'closed') return true
-        const isLast = this.#state === 'closing'
-        if (!isLast && this.#queue.length === 0 && !this.#confirmNow) return true
-        const { body, count } = this.#body(isLast)
+        const isClosing = this.#state === 'closing'
+        if (!isClosing && this.#queue.length === 0 && !this.#confirmNow) return true
+        const { body, count } = this.#body()
+        const isLast = isClosing && count === this.#queue.length
         this.#confirmNow = false
         const answer = await this.#fetch('POST', isLast ? '/close' : '/messages', this.#headers(), body).catch((error) => {
           // What it confirmed may not have arrived.
@@ -216,17 +223,19 @@ export class HttpSocket {
     }
   }
 
-  #body(all: boolean): { readonly body: Uint8Array<ArrayBuffer>; readonly count: number } {
+  #body(): { readonly body: Uint8Array<ArrayBuffer>; readonly count: number } {
     const parts: Uint8Array[] = []
     let bytes = 0
     let count = 0
     for (const message of this.#queue) {
-      if (count > 0 && !all && bytes + message.length > postBytes) break
-      parts.push(...encodeRecord('message', message))
-      bytes += message.length
+      const record = encodeRecord('message', message)
+      const length = record.reduce((sum, part) => sum + part.length, 0)
+      if (count > 0 && bytes + length > bodyBytesMax) break
+      parts.push(...record)
+      bytes += length
       count += 1
     }
-    const body = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+    const body = new Uint8Array(bytes)
     let at = 0
     for (const part of parts) {
       body.set(part, at)
@@ -247,8 +256,8 @@ export class HttpSocket {
   /** The server need not wait for this client. Nobody waits for the answer. */
   #farewell(): void {
     if (this.#connection === '' || this.#state === 'closed') return
-    const { body } = this.#body(true)
-    const small = body.length <= keepaliveBytesMax
+    const { body, count } = this.#body()
+    const small = count === this.#queue.length && body.length <= keepaliveBytesMax
     this.#request('POST', '/close', this.#headers(), small ? body : undefined, { keepalive: small }).catch(() => {})
   }
 

@@ -11,7 +11,7 @@ import type { Logger } from '../../core/log.js'
 import { type MemoryBudget, MemoryCharge } from '../../core/memory-budget.js'
 import type { Random } from '../../core/random.js'
 import { resumptionIn } from '../../core/resumption.js'
-import { connectionsPath, downTransports, httpHeaders, recordOverheadBytes } from '../../protocol/http-frames.js'
+import { bodyBytesMax, connectionsPath, downTransports, httpHeaders, recordOverheadBytes } from '../../protocol/http-frames.js'
 import { clientAddressOf, type TrustedProxies } from '../access/addresses.js'
 import type { Visit } from '../access/visit.js'
 import { answer, contentTypes, type HttpExchange, type HttpReply, type HttpRequest, refuse } from '../transport/http/exchange.js'
@@ -229,7 +229,7 @@ async function pass(
   }
   const charge = new MemoryCharge(budget.account('received'))
   reply.whenOver(() => charge.set(0))
-  const bytesMax = limits.messageBytesMax + recordOverheadBytes
+  const bytesMax = Math.max(limits.messageBytesMax, bodyBytesMax) + recordOverheadBytes
   const body = request.method === 'POST' ? await request.body({ clock, bytesMax, progressMsMax: limits.pingPeriodMs, charge }) : noBody
   if (body === null) return
   if (body === 'too-large') {

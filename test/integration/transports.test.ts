@@ -298,7 +298,7 @@ test('connections over HTTP count as others do: limits, sizes, and what no conne
   const mine = { [httpHeaders.connection]: connection, [httpHeaders.after]: '0', [httpHeaders.first]: '1' }
   // What takes as long as a poll may is answered empty; the stream of a client that asks again does not count as lost.
   for (let polls = 0; polls < 6; polls++) assert.equal((await request(server.url, 'GET', '/poll', mine)).status, 204)
-  assert.equal((await request(server.url, 'POST', '/messages', mine, new Uint8Array(2000))).status, 413)
+  assert.equal((await request(server.url, 'POST', '/messages', mine, new Uint8Array(300_000))).status, 413)
   assert.equal((await request(server.url, 'POST', '/messages', { ...mine, [httpHeaders.first]: '7' }, Uint8Array.of(0, 1, 1))).status, 409)
   assert.equal((await request(server.url, 'POST', '/messages', mine, Uint8Array.of(9, 1, 1))).status, 400)
   assert.equal((await request(server.url, 'GET', '/poll', { ...mine, [httpHeaders.after]: '99' })).status, 400)

@@ -1,21 +1,16 @@
 // A client that behaves like Hocuspocus' provider 4, one document on a socket of its own: it counts what is not synced, keeps what is typed while it is away and sends it
-// when the first message has come, and gives up a socket on which nothing came for 30 s. On the simulated clock and network.
+// when the first message has come. On the simulated clock and network.
 import { strict as assert } from 'node:assert'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness.js'
 import * as Y from 'yjs'
-import type { Timer } from '../../core/clock.js'
 import type { Random } from '../../core/random.js'
 import { authTypes, messageTypes, syncTypes } from './hocuspocus-wire.js'
 import { Participant, type SimulatedClient } from './participant.js'
+import { ProviderSocket } from './provider-socket.js'
 import type { HostClock } from './time.js'
-import { SimulatedWebSocket } from './web-socket.js'
 import type { ClientOptions } from './weft-client.js'
-
-const CHECK_MS = 3_000
-const SILENCE_MS = 30_000
-const BACKOFF_MS_MAX = 2_500
 
 type AwarenessChange = Record<'added' | 'updated' | 'removed', readonly number[]>
 
@@ -25,17 +20,12 @@ export class HocuspocusClient implements SimulatedClient {
   readonly participants: readonly Participant[]
   readonly #options: ClientOptions
   readonly #participant: Participant
-  #socket: SimulatedWebSocket | null = null
-  /** Whether the socket was said to be open. */
-  #isOpen = false
-  /** Whether something has come on it. */
+  readonly #socket: ProviderSocket
+  /** Whether something has come on the socket. */
   #heard = false
   #synced = false
   #unsynced = 0
   #queue: Uint8Array[] = []
-  #attempts = 0
-  #heardAt = 0
-  #timers: Timer[] = []
 
   constructor(options: ClientOptions, documentId: string, clientId: number) {
     this.clock = options.clock
@@ -51,8 +41,16 @@ export class HocuspocusClient implements SimulatedClient {
     this.#participant.awareness.on('update', ({ added, updated, removed }: AwarenessChange, origin: unknown) => {
       if (origin !== this) this.#sendAwareness([...added, ...updated, ...removed])
     })
-    this.#check()
-    this.#connect()
+    const { time, clock, network, url } = options
+    this.#socket = new ProviderSocket({
+      time,
+      clock,
+      network,
+      url: `${url}/`,
+      opened: () => this.#opened(),
+      received: (bytes) => this.#received(bytes),
+      lost: (_wasOpen, why) => this.#lost(why),
+    })
   }
 
   /** D1: what the provider has as synced is on the disk. */
@@ -76,34 +74,13 @@ export class HocuspocusClient implements SimulatedClient {
   async close(): Promise<void> {
     removeAwarenessStates(this.#participant.awareness, [this.#participant.doc.clientID], 'provider destroy')
     this.#send(messageTypes.close, (encoder) => encoding.writeVarString(encoder, 'closed'))
-    for (const timer of this.#timers) timer.cancel()
-    const socket = this.#socket
-    this.#socket = null
-    socket?.close()
+    this.#socket.close()
     this.#participant.destroy()
-  }
-
-  #connect(): void {
-    const { network, url } = this.#options
-    const socket = new SimulatedWebSocket(network, this.clock, `${url}/`, [])
-    this.#socket = socket
-    this.#isOpen = false
-    this.#heard = false
-    socket.addEventListener('open', () => {
-      if (this.#socket === socket) this.#opened()
-    })
-    socket.addEventListener('message', ({ data }: { readonly data: unknown }) => {
-      if (this.#socket === socket) this.#received(new Uint8Array(data as ArrayBuffer))
-    })
-    socket.addEventListener('close', ({ code }: { readonly code: number }) => {
-      if (this.#socket === socket) this.#lost(code)
-    })
   }
 
   #opened(): void {
     const { doc, awareness } = this.#participant
-    this.#isOpen = true
-    this.#heardAt = this.clock.monotonic()
+    this.#heard = false
     this.#send(messageTypes.auth, (encoder) => {
       encoding.writeVarUint(encoder, authTypes.token)
       encoding.writeVarString(encoder, '')
@@ -115,11 +92,10 @@ export class HocuspocusClient implements SimulatedClient {
   }
 
   #received(bytes: Uint8Array): void {
-    this.#heardAt = this.clock.monotonic()
     if (!this.#heard) {
       this.#heard = true
-      this.#attempts = 0
-      for (const message of this.#queue.splice(0)) this.#socket?.send(message)
+      this.#socket.proven()
+      for (const message of this.#queue.splice(0)) this.#socket.send(message)
     }
     // A pong, of somebody who never pings.
     if (bytes.length === 1) return
@@ -163,37 +139,15 @@ export class HocuspocusClient implements SimulatedClient {
     if (type === syncTypes.stepTwo) this.#synced = true
   }
 
-  #lost(code: number): void {
+  #lost(why: 'silent' | 'closed'): void {
     const { doc, awareness } = this.#participant
-    this.#socket = null
-    this.#isOpen = false
+    if (why === 'silent') this.#queue = []
     this.#synced = false
     removeAwarenessStates(
       awareness,
       [...awareness.getStates().keys()].filter((id) => id !== doc.clientID),
       this,
     )
-    if (code >= 4400 && code <= 4499) {
-      this.#options.time.fail(new Error(`G5: ${this.clock.name} was refused with ${code}`))
-      return
-    }
-    const delayMs = Math.min(BACKOFF_MS_MAX, 100 * 2 ** this.#attempts)
-    this.#attempts += 1
-    this.#timers.push(this.clock.after(delayMs, () => this.#connect()))
-  }
-
-  #check(): void {
-    const timer = this.clock.after(CHECK_MS, () => {
-      this.#timers = this.#timers.filter((other) => other !== timer)
-      const socket = this.#socket
-      if (socket !== null && this.#isOpen && this.clock.monotonic() - this.#heardAt > SILENCE_MS) {
-        this.#queue = []
-        this.#lost(1006)
-        socket.close()
-      }
-      this.#check()
-    })
-    this.#timers.push(timer)
   }
 
   #sendSync(type: number, bytes: Uint8Array): void {
@@ -216,8 +170,7 @@ export class HocuspocusClient implements SimulatedClient {
     write(encoder)
     const message = encoding.toUint8Array(encoder)
     // A socket that is lost is open until the page hears of it.
-    if (this.#isOpen) {
-      if (this.#socket?.isOpen === true) this.#socket.send(message)
-    } else if (type === messageTypes.sync) this.#queue.push(message)
+    if (this.#socket.isOpen) this.#socket.send(message)
+    else if (type === messageTypes.sync) this.#queue.push(message)
   }
 }

@@ -73,7 +73,7 @@ class SimulatedDialer implements NodeDialer {
     this.#host = host
   }
 
-  dial({ advertise }: NodeAddress, events: SocketEvents): Promise<DialedNode> {
+  dial({ advertise }: NodeAddress, events: SocketEvents, subprotocols: readonly string[] = [weftNodeSubprotocol]): Promise<DialedNode> {
     return new Promise((resolve, reject) => {
       let over = false
       // Of the system, not of the process: a dial that nobody needs any more keeps nothing alive.
@@ -84,11 +84,11 @@ class SimulatedDialer implements NodeDialer {
       this.#network.dial(
         this.#host,
         `ws://${advertise}/`,
-        [weftNodeSubprotocol],
+        subprotocols,
         (end) => {
           timer.cancel()
           if (over) this.#host.soon(() => end.terminate())
-          else this.#host.soon(() => resolve({ socket: end, subprotocol: weftNodeSubprotocol }))
+          else this.#host.soon(() => resolve({ socket: end, subprotocol: subprotocols[0] ?? '' }))
           return over ? { received: () => {}, message: () => {}, pong: () => {}, closed: () => {} } : events
         },
         () => {

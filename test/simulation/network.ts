@@ -1,8 +1,11 @@
 // A network in memory: who listens where, who can reach whom, and the connections there are.
 import type { Random } from '../../core/random.js'
 import { weftNodeSubprotocol } from '../../protocol/dialects/weft.js'
+import { relaySubprotocol } from '../../server/transport/http/relay-frames.js'
 import { type End, type EndEvents, LOST, type Quality, SimulatedConnection } from './connection.js'
 import type { HostClock, SimulatedTime } from './time.js'
+
+const nodeSubprotocols = [weftNodeSubprotocol, relaySubprotocol]
 
 /** What listens at an address. Null refuses the connection. */
 export interface Listener {
@@ -47,7 +50,7 @@ export class SimulatedNetwork {
 
   /** Connects after a delay: `opened` gets this end, or `failed` is called. */
   dial(from: HostClock, url: string, protocols: readonly string[], opened: (end: End) => EndEvents, failed: () => void): void {
-    const quality = protocols.includes(weftNodeSubprotocol) ? this.#qualityBetweenNodes() : this.#quality()
+    const quality = nodeSubprotocols.some((name) => protocols.includes(name)) ? this.#qualityBetweenNodes() : this.#quality()
     this.#time.after(quality.delayMsMin + this.#random.fraction() * quality.delayMsMax, () => {
       if (!from.alive) return
       const listener = this.#listenerAt(new URL(url).host)

@@ -44,6 +44,7 @@ export interface SimulatedNodeOptions {
   /** For negative controls. */
   readonly losesMessages: boolean
   readonly punishesOthers: boolean
+  readonly skipsRecords?: boolean
   /** The node, which is not on its way out, closes a client's connection. */
   readonly closesClient?: (reason: string) => void
 }
@@ -140,8 +141,8 @@ export class SimulatedNode {
   /** Boots a new process, unless one runs. */
   async start(): Promise<void> {
     if (this.#state.kind !== 'down') return
-    const { time, name, skew, ledger, limits, tuning, broadcast, network, address, losesMessages, punishesOthers, expectations } =
-      this.#options
+    const { time, name, skew, ledger, limits, tuning, broadcast, network, address, expectations } = this.#options
+    const { losesMessages, punishesOthers, skipsRecords = false } = this.#options
     this.#boots += 1
     const clock = new HostClock(time, `${name}#${this.#boots}`, skew)
     const devices = new HostClock(time, `${name}#${this.#boots} devices`, skew)
@@ -172,7 +173,7 @@ export class SimulatedNode {
     const closes = (code: number, reason: string): void => {
       if (this.#state.kind === 'up') this.#options.closesClient?.(`${name} closed a client: ${code} ${reason}`)
     }
-    const door = new Door({ node, time, random, ledger, expectations, losesMessages, punishesOthers, closes })
+    const door = new Door({ node, time, clock, random, ledger, expectations, losesMessages, punishesOthers, skipsRecords, closes })
     const unlisten = network.listen(address, { host: clock, accept: (end, request) => door.accept(end, request) })
     const { boot } = node.ownership
     this.#state = { kind: 'up', process: { clock, devices, counters: node.counters, boot, node, door, stop, unlisten } }

@@ -23,6 +23,7 @@ const reached = [
   'awareness_frames_dropped',
   'awareness_entries_refused',
   'messages_malformed',
+  'connections_over_http',
   'action crash',
   'action drain',
   'action silence',
@@ -77,5 +78,11 @@ describe('negative controls', () => {
 
   test('S1, A4: a server whose messages get lost is caught in at least 5 of 10 seeds', async () => {
     assert.ok((await caught('loses-messages', 10, /S1:|A4:|not in step/)) >= 5)
+  })
+
+  test('S1: a server whose streams lose what is in some of their events is caught within 20 seeds', async () => {
+    let seeds = 1
+    while (seeds <= 20 && (await caught('skips-records', 1, /S1:|A4:|not in step/, seeds)) === 0) seeds += 1
+    assert.ok(seeds <= 20, 'not caught')
   })
 })

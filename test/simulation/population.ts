@@ -1,4 +1,5 @@
 // The clients of a simulation: who comes, who goes, and what they do by themselves.
+import type { TransportName } from '../../client/index.js'
 import { type Random, seededRandom } from '../../core/random.js'
 import { Adversary } from './adversary.js'
 import { editRandomly } from './edits.js'
@@ -49,13 +50,14 @@ export class Population {
     const seed = random.below(2 ** 31)
     const options: ClientOptions = { time, clock, network, random: seededRandom(seed), url: url(), ledger, shownIsDurable }
     const documentId = (): string => documentIds[random.below(documentIds.length)] as string
-    const kind = random.below(4)
+    const kind = random.below(5)
     if (kind === 0) this.#clients.push(new StockClient(options, documentId(), this.#nextClientId()))
     else if (kind === 1) this.#clients.push(new HocuspocusClient(options, documentId(), this.#nextClientId()))
     else {
       const chosen = documentIds.filter(() => random.below(2) === 0)
       const ids = new Map((chosen.length > 0 ? chosen : [documentId()]).map((id) => [id, this.#nextClientId()]))
-      this.#clients.push(new WeftClient(options, ids))
+      const down = (['sse', 'poll'] as const)[random.below(2)] as TransportName
+      this.#clients.push(new WeftClient(options, ids, kind === 2 ? [down] : ['websocket']))
     }
   }
 

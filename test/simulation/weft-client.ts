@@ -1,8 +1,9 @@
-// A page that uses our own client, with several documents over one socket.
+// A page that uses our own client, with several documents over one socket, or over HTTP.
 import { strict as assert } from 'node:assert'
-import { connect, type DocumentSession, type WeftConnection } from '../../client/index.js'
+import { connect, type DocumentSession, type TransportName, type WeftConnection } from '../../client/index.js'
 import { silentLogger } from '../../core/log.js'
 import { type Random, seededRandom } from '../../core/random.js'
+import { simulatedFetch } from './http-wire.js'
 import type { Ledger } from './ledger.js'
 import type { SimulatedNetwork } from './network.js'
 import { Participant, type SimulatedClient } from './participant.js'
@@ -30,13 +31,15 @@ export class WeftClient implements SimulatedClient {
   readonly #sessions: readonly DocumentSession<SimulatedAwareness>[]
 
   /** `clientIds` names each document's client id. */
-  constructor(options: ClientOptions, clientIds: ReadonlyMap<string, number>) {
+  constructor(options: ClientOptions, clientIds: ReadonlyMap<string, number>, transports: readonly TransportName[] = ['websocket']) {
     const { clock, network, random, url, time } = options
     this.clock = clock
     this.random = random
     this.#options = options
     this.#connection = connect(url, {
       WebSocket: webSocketClass(network, clock),
+      fetch: simulatedFetch(network, clock),
+      transports,
       clock,
       random: seededRandom(random.below(2 ** 31)),
       logger: silentLogger,

@@ -287,3 +287,20 @@ export class WeftWitness extends Witness {
     channel.known = { kind: 'seq', incarnation: channel.incarnation, seq, stateVector: Uint8Array.of(0) }
   }
 }
+
+/** Of a link on which a node passes on requests: what they carry is looked at where it is handled. */
+export class RelayWitness extends Witness {
+  override checkBuffered(): void {}
+
+  unsettled(): readonly [] {
+    return []
+  }
+
+  received(): void {}
+
+  sending(): void {}
+
+  documentIds(): readonly [] {
+    return []
+  }
+}

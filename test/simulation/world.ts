@@ -17,7 +17,7 @@ import { SimulatedTime } from './time.js'
  * What a negative control breaks: a store that answers before it has written, a server that shows edits before they are committed though it promised not to,
  * one whose messages get lost now and then, and one that ends honest connections when somebody else breaks the protocol.
  */
-export type Sabotage = 'none' | 'acknowledges-early' | 'shows-early' | 'loses-messages' | 'punishes-others'
+export type Sabotage = 'none' | 'acknowledges-early' | 'shows-early' | 'loses-messages' | 'punishes-others' | 'skips-records'
 
 export interface Outcome {
   readonly counters: ReadonlyMap<CounterName, number>
@@ -73,6 +73,7 @@ export class World {
       compactionMsMax,
       losesMessages: sabotage === 'loses-messages',
       punishesOthers: sabotage === 'punishes-others',
+      skipsRecords: sabotage === 'skips-records',
     })
     this.#population = new Population({
       time: this.#time,
