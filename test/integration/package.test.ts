@@ -25,6 +25,16 @@ function compilerOptions(options: object): string {
   return JSON.stringify({ compilerOptions: { ...strict, ...options } })
 }
 
+/** What the examples for programs take from the application around them. */
+const ofTheReader = `
+declare function articleAsYjsUpdate(documentId: string): Promise<Uint8Array | null>
+declare const searchIndex: { put(documentId: string, text: string, users: readonly string[]): Promise<void> }
+interface Reader { id: string; sessionEndsAt: number; mayRead(documentId: string): boolean; mayWrite(documentId: string): boolean }
+declare function userOf(token: string, cookie: string | undefined): Promise<Reader | null>
+declare const pool: { query(sql: string, values: readonly string[]): Promise<{ rows: { data: Uint8Array }[] }> }
+declare const server: import('weft-sync/server').WeftServer
+`
+
 test('the packed package installs into an empty project, compiles, and runs its quick start', async () => {
   await withInstalledPackage(async ({ project, paths, npm }) => {
     assert.deepEqual(
@@ -70,6 +80,12 @@ test('the packed package installs into an empty project, compiles, and runs its 
 
     await mkdir(join(project, 'node'))
     await writeFile(join(project, 'node', 'server.ts'), serverStart)
+    // What programs do, with what the pages leave to the reader declared.
+    await writeFile(join(project, 'node', 'readers.d.ts'), ofTheReader)
+    const pages = await Promise.all(['docs/embedding.md', 'docs/access.md', 'docs/migrating-from-hocuspocus.md'].map(examples))
+    const programs = pages.flat().filter((code) => !code.includes("from '@hocuspocus/"))
+    assert.ok(programs.length >= 7)
+    for (const [index, code] of programs.entries()) await writeFile(join(project, 'node', `example-${index}.ts`), `${code}\nexport {}\n`)
     // The declarations of Node come from the application, as everywhere.
     await cp(join(root, 'node_modules', '@types', 'node'), join(project, 'node_modules', '@types', 'node'), { recursive: true })
     await cp(join(root, 'node_modules', 'undici-types'), join(project, 'node_modules', 'undici-types'), { recursive: true })
