@@ -119,7 +119,7 @@ export class CommitQueue {
   /** Refuses new writes, and resolves when those that were accepted are settled and, unless there is no room, the journal is no longer needed. */
   async close(): Promise<void> {
     if (this.#state.kind === 'open') this.#state = { kind: 'closed' }
-    this.#rounds.awake()
+    this.#rounds.stop()
     // Of a store that failed, and of one without room, the next start reads the journal again.
     if (this.#state.kind !== 'failed') await this.#applied().catch(() => {})
     await this.#running

@@ -30,7 +30,10 @@ export class Rounds {
   /** The mark is to come to this position. */
   #wantedThrough = 0
   #waiters: Waiter[] = []
+  /** Set once for many writes: what it is for is looked at when it fires. */
   #timer: Timer | null = null
+  /** What to run, by monotonic time, if nothing else is written until then; null while something is. */
+  #asleep: { readonly dueAt: number; readonly isUnderWay: boolean; readonly run: () => void } | null = null
   /** Until then, by monotonic time, no step is due that nobody waits for. */
   #nextStepAt = Number.NEGATIVE_INFINITY
 
@@ -80,19 +83,40 @@ export class Rounds {
     const { rows, clock } = this.#options
     if (rows.areAllMarked) return
     const isUnderWay = rows.marked < this.#wantedThrough
-    const delayMs = Math.max(isUnderWay ? 0 : QUIET_MS, this.#nextStepAt - clock.monotonic())
-    this.#timer = clock.after(
-      delayMs,
-      () => {
-        if (!isUnderWay) this.#wantedThrough = rows.lastPosition
-        run()
-      },
-      { unref: true },
-    )
+    const now = clock.monotonic()
+    const delayMs = Math.max(isUnderWay ? 0 : QUIET_MS, this.#nextStepAt - now)
+    this.#asleep = { dueAt: now + delayMs, isUnderWay, run }
+    if (this.#timer !== null && !isUnderWay) return
+    this.#timer?.cancel()
+    this.#wakeIn(delayMs)
   }
 
   awake(): void {
+    this.#asleep = null
+  }
+
+  /** Leaves no timer. */
+  stop(): void {
+    this.awake()
     this.#timer?.cancel()
     this.#timer = null
+  }
+
+  #wakeIn(delayMs: number): void {
+    this.#timer = this.#options.clock.after(delayMs, () => this.#due(), { unref: true })
+  }
+
+  #due(): void {
+    this.#timer = null
+    const { rows, clock } = this.#options
+    if (this.#asleep === null) return
+    const { dueAt, isUnderWay, run } = this.#asleep
+    const leftMs = dueAt - clock.monotonic()
+    if (leftMs > 0) {
+      this.#wakeIn(leftMs)
+      return
+    }
+    if (!isUnderWay) this.#wantedThrough = rows.lastPosition
+    run()
   }
 }
