@@ -31,19 +31,21 @@ export function clientAddressOf(request: IncomingMessage, trusted: TrustedProxie
   const direct = request.socket.remoteAddress
   // A socket that has closed has no address any more.
   if (direct === undefined) return null
-  let address: string
-  try {
-    address = proxyAddr(request, trusted)
-  } catch {
-    // A header that holds no address counts as if it were not there.
-    address = direct
-  }
+  let address = direct
+  if (request.headers['x-forwarded-for'] !== undefined)
+    try {
+      address = proxyAddr(request, trusted)
+    } catch {
+      // A header that holds no address counts as if it were not there.
+    }
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
   if (isLoopbackAddress(plain)) return null
   return isIPv6(plain) ? networkOf(plain) : plain
 }
 
 function isLoopbackAddress(address: string): boolean {
+  // Most have it of a socket of IPv4, and in a storm its parts need not be looked at.
+  if (!address.includes(':')) return /^127\.\d+\.\d+\.\d+$/.test(address)
   try {
     return isLoopback(address, 0)
   } catch {

@@ -11,6 +11,11 @@ import { boundIdleSockets } from './idle-sockets.js'
  */
 const HEADERS_MS_MAX = 10_000
 const REQUEST_MS_MAX = 3_600_000
+/**
+ * Connections that the system keeps until they are taken; it has a bound of its own, 4,096 by default. Of those past it some are answered only after seconds, and some
+ * never: in a storm it is better to wait here for a refusal.
+ */
+const BACKLOG = 16_384
 /** How often it is looked who is past these. */
 const LOOK_MS = 5_000
 
@@ -53,7 +58,7 @@ export class HttpListener {
         reject(new WeftError(inUse ? 'address-in-use' : 'invalid-configuration', message, { cause: error }))
       }
       this.#server.once('error', failed)
-      this.#server.listen(port, host, () => {
+      this.#server.listen(port, host, BACKLOG, () => {
         this.#server.off('error', failed)
         resolve()
       })

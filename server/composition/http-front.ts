@@ -179,7 +179,7 @@ export class HttpFront {
 
   #serveUpgrades(server: HttpServer, others: 'refused' | 'ignored'): () => void {
     const { base, live, gatekeeper, node } = this.#options
-    const { limits, counters, logger, random, access } = base
+    const { limits, counters, logger, random, clock, access } = base
     return serveUpgrades(server, {
       dialects,
       gateway: () => node()?.gateway ?? null,
@@ -191,6 +191,7 @@ export class HttpFront {
       forClients: live.current.transports.includes('websocket'),
       logger,
       random,
+      clock,
       refusalOf: (visit, request) => access.refusalOf(visit, request),
       refused: (address, code) => this.#options.notes.refused({ act: 'connection', code, user: null, address, documentId: null }),
       others,

@@ -91,11 +91,9 @@ export class Gateway {
    * which spares it the wait among those who come for the first time; null for nothing.
    */
   admission(address: string | null, resumption: string | null = null): Admission {
-    if (this.#state.kind !== 'accepting') return 'draining'
-    const { limits, budget, clock } = this.#services
-    // G8: what is held for those who are here comes first.
-    if (this.#connections.size >= limits.connectionsMax || budget.level === 'full') return 'full'
-    if (this.#addresses.connectionsOf(address) >= limits.connectionsPerAddressMax) return 'address-full'
+    const room = this.room(address)
+    if (room !== 'admitted') return room
+    const { limits, clock } = this.#services
     // The limit may change while the server runs.
     if (this.#rate.perSecond !== limits.connectionsPerSecondMax) {
       this.#rate = new Rate(clock, limits.connectionsPerSecondMax, ADMISSION_BURST_S)
@@ -103,6 +101,15 @@ export class Gateway {
     }
     const resumes = resumption !== null && this.#services.resumptions?.redeem(resumption) === true && this.#resumedRate.admits()
     return resumes || this.#rate.admits() ? 'admitted' : 'too-fast'
+  }
+
+  /** The same of one that was counted already, and had to wait for its turn since. */
+  room(address: string | null): Admission {
+    if (this.#state.kind !== 'accepting') return 'draining'
+    const { limits, budget } = this.#services
+    // G8: what is held for those who are here comes first.
+    if (this.#connections.size >= limits.connectionsMax || budget.level === 'full') return 'full'
+    return this.#addresses.connectionsOf(address) >= limits.connectionsPerAddressMax ? 'address-full' : 'admitted'
   }
 
   /** Whether another node may come. A full node is still the owner of documents that others need. */

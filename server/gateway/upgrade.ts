@@ -4,6 +4,7 @@ import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import { type Clock, systemClock } from '../../core/clock.js'
 import type { Counters } from '../../core/counters.js'
 import { behindBasePath } from '../../core/document-path.js'
 import type { WeftError } from '../../core/errors.js'
@@ -16,13 +17,14 @@ import { challengeHeader, type NodeGatekeeper, proofHeader } from '../access/nod
 import type { Visit } from '../access/visit.js'
 import { linkLimits } from '../transport/link-limits.js'
 import { ExplainingWebSocket, WsSocket } from '../transport/ws-socket.js'
-import { admissionRefusal } from './admission.js'
+import { type Admission, admissionRefusal } from './admission.js'
 import { type Arrival, chooseDialect, type Dialect } from './dialect.js'
 import type { Gateway } from './gateway.js'
+import { Handshakes } from './handshakes.js'
 
 export interface UpgradeOptions {
   /** Null while the server is not there yet. */
-  readonly gateway: () => Pick<Gateway, 'admission' | 'nodeAdmission' | 'accept'> | null
+  readonly gateway: () => Pick<Gateway, 'admission' | 'room' | 'nodeAdmission' | 'accept'> | null
   /** The first one that matches serves. */
   readonly dialects: readonly Dialect[]
   readonly limits: Limits
@@ -37,6 +39,7 @@ export interface UpgradeOptions {
   readonly refused?: (address: string | null, code: string) => void
   readonly logger?: Logger
   readonly random?: Random
+  readonly clock?: Clock
   /** What becomes of requests that are not under the base path: a server of the program's own has more than ours. Default: they are refused. */
   readonly others?: 'refused' | 'ignored'
   /** Whether clients may come over WebSockets; other nodes always may. Default: they may. */
@@ -44,6 +47,9 @@ export interface UpgradeOptions {
   /** Who lets other nodes in; null outside a cluster. */
   readonly nodes?: { readonly gatekeeper: NodeGatekeeper; readonly logger: Logger } | null
 }
+
+/** The client may be gone already, which nobody needs to hear of. */
+const ignored = (): void => {}
 
 /** Whoever is refused whatever they show is not asked what they show. */
 const noParameters = new URLSearchParams()
@@ -57,17 +63,18 @@ function challengeOf(gatekeeper: NodeGatekeeper): readonly string[] {
 /** Serves the upgrade requests of `httpServer`. Answers what stops that. */
 export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () => void {
   const { dialects, limits, counters, basePath = '', nodes = null, trustedProxies = () => false, logger = silentLogger } = options
-  const { refusalOf = () => null, random = systemRandom, forClients = true } = options
+  const { refusalOf = () => null, random = systemRandom, clock = systemClock, forClients = true } = options
   const subprotocolFor = (offered: Set<string>): string | false => chooseDialect(dialects, [...offered], null)?.subprotocol ?? false
   const webSockets = webSocketServer(limits.messageBytesMax, subprotocolFor)
   const links = webSocketServer(linkLimits(limits).messageBytesMax, subprotocolFor)
   const proofs = new WeakMap<IncomingMessage, string>()
   links.on('headers', (headers, request) => headers.push(`${proofHeader}: ${proofs.get(request)}`))
-  const arrivalOf = (dialect: Dialect, request: IncomingMessage): Arrival => ({
+  const handshakes = new Handshakes(clock, limits)
+  const arrivalOf = (dialect: Dialect, request: IncomingMessage, address: string | null): Arrival => ({
     dialect,
     target: behindBasePath(request.url ?? '/', basePath),
     origin: request.headers.origin ?? null,
-    address: clientAddressOf(request, trustedProxies),
+    address,
     protocols: offeredProtocols(request.headers['sec-websocket-protocol']),
     headers: request.headers,
   })
@@ -78,9 +85,10 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
       ignoreUpgrade(httpServer, request, stream)
       return
     }
+    const address = clientAddressOf(request, trustedProxies)
     const refuse = (code: string, status: string, reason: string, headers: readonly string[] = []): void => {
       counters.add('connections_refused')
-      options.refused?.(clientAddressOf(request, trustedProxies), code)
+      options.refused?.(address, code)
       refuseUpgrade(stream, status, reason, headers)
     }
     const target = behindBasePath(request.url ?? '/', basePath)
@@ -109,27 +117,26 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
       refuse('starting', '503 Service Unavailable', 'This server is starting; connect again.', ['Retry-After: 1'])
       return
     }
-    const outsider = dialect.speaker === 'node' ? null : refusalOf({ ...arrivalOf(dialect, request), parameters: noParameters }, request)
+    const outsider =
+      dialect.speaker === 'node' ? null : refusalOf({ ...arrivalOf(dialect, request, address), parameters: noParameters }, request)
     if (outsider !== null) {
       logger.warn({ address: request.socket.remoteAddress, origin: request.headers.origin }, outsider.message)
       refuse(outsider.code, '403 Forbidden', outsider.message)
       return
     }
     // Other nodes are let in whatever else comes: they have documents that others need, and documents that they own are needed here.
-    const admission =
-      dialect.speaker === 'node'
-        ? gateway.nodeAdmission()
-        : gateway.admission(
-            clientAddressOf(request, trustedProxies),
-            resumptionIn(offeredProtocols(request.headers['sec-websocket-protocol'])),
-          )
-    const full = admissionRefusal(admission, limits, random)
-    if (full !== null) {
-      refuse(admission, '503 Service Unavailable', full.reason, [`Retry-After: ${full.retryAfterS}`])
-      return
+    const isAdmitted = (admission: Admission): boolean => {
+      const full = admissionRefusal(admission, limits, random)
+      if (full !== null) refuse(admission, '503 Service Unavailable', full.reason, [`Retry-After: ${full.retryAfterS}`])
+      return full === null
     }
+    const take = (server: WebSocketServer): void =>
+      server.handleUpgrade(request, stream, head, (ws) => {
+        const socket = new WsSocket(ws, stream)
+        socket.listen(gateway.accept(socket, arrivalOf(dialect, request, address)))
+      })
     if (dialect.speaker === 'node') {
-      if (nodes === null) return
+      if (!isAdmitted(gateway.nodeAdmission()) || nodes === null) return
       const { gatekeeper, logger } = nodes
       const proof = gatekeeper.admit(authorization)
       if (proof === null) {
@@ -141,11 +148,17 @@ export function serveUpgrades(httpServer: Server, options: UpgradeOptions): () =
         return
       }
       proofs.set(request, proof)
+      take(links)
+      return
     }
-    const server = dialect.speaker === 'node' ? links : webSockets
-    server.handleUpgrade(request, stream, head, (ws) => {
-      const socket = new WsSocket(ws, stream)
-      socket.listen(gateway.accept(socket, arrivalOf(dialect, request)))
+    handshakes.came()
+    const resumption = resumptionIn(offeredProtocols(request.headers['sec-websocket-protocol']))
+    if (!isAdmitted(handshakes.isFull && resumption === null ? 'too-fast' : gateway.admission(address, resumption))) return
+    stream.on('error', ignored)
+    handshakes.add(() => {
+      stream.off('error', ignored)
+      // Who had to wait may find that there is no room any more.
+      if (isAdmitted(gateway.room(address))) take(webSockets)
     })
   }
   httpServer.on('upgrade', upgrade)
@@ -186,8 +199,7 @@ function asksForWebSocket(request: IncomingMessage): boolean {
  * its parser from the stream by then, so that the stream ends with this answer.
  */
 function ignoreUpgrade(httpServer: Server, request: IncomingMessage, stream: Duplex): void {
-  // The client may be gone already, which nobody needs to hear of.
-  stream.on('error', () => {})
+  stream.on('error', ignored)
   const response = new ServerResponse(request)
   response.shouldKeepAlive = false
   response.assignSocket(stream as Socket)
@@ -206,8 +218,7 @@ function refuseUpgrade(stream: Duplex, status: string, reason: string, headers: 
     '',
     '',
   ]
-  // The client may be gone already, which nobody needs to hear of.
-  stream.on('error', () => {})
-  stream.once('finish', () => stream.destroy())
-  stream.end(Buffer.concat([Buffer.from(lines.join('\r\n')), body]))
+  stream.on('error', ignored)
+  // Not `end`: in a storm each call of the system counts.
+  stream.write(Buffer.concat([Buffer.from(lines.join('\r\n')), body]), () => stream.destroy())
 }

@@ -17,8 +17,8 @@ export class Tally {
   connections = 0
   readonly #answers = new Map<string, number>()
 
-  add(answer: string): void {
-    this.#answers.set(answer, (this.#answers.get(answer) ?? 0) + 1)
+  add(answer: string, count = 1): void {
+    this.#answers.set(answer, (this.#answers.get(answer) ?? 0) + count)
   }
 
   /** `refused document-too-large ×3, closed 4508 ×1` */

@@ -1,26 +1,18 @@
 // Attacks with connections alone: very many at once, some that never become one, and heads and frames that cost more than they say.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Attack, AttackScene } from './scene.js'
+import type { StormOrder, StormReport } from './storm-generator.js'
+import { upgradeOf } from './upgrade-head.js'
 
 const MiB = 1024 ** 2
 const STORM_ATTEMPTS = 20_000
 const STORM_MS = 2_000
-const STORM_STEP_MS = 10
 /** How long an answer may take before the attempt counts as unanswered. */
 const ANSWER_MS_MAX = 15_000
 const HALF_OPEN = 10_000
-
-function upgradeOf(documentId: string, more = ''): string {
-  const lines = [
-    'Host: 127.0.0.1',
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
-  ]
-  return `GET /${encodeURIComponent(documentId)} HTTP/1.1\r\n${lines.join('\r\n')}\r\n${more}\r\n`
-}
 
 function open(scene: AttackScene): Socket {
   const { hostname, port } = new URL(scene.url)
@@ -61,16 +53,25 @@ const storm: Attack = {
   about: `${STORM_ATTEMPTS} connections come within ${STORM_MS / 1000} s`,
   alone: true,
   async run(scene) {
-    const attempts: Promise<string>[] = []
-    const startMs = performance.now()
-    while (attempts.length < STORM_ATTEMPTS && !scene.signal.aborted) {
-      const due = Math.min(STORM_ATTEMPTS, ((performance.now() - startMs) / STORM_MS) * STORM_ATTEMPTS)
-      while (attempts.length < due) attempts.push(attempt(scene, scene.documentId(`${attempts.length % 500}`)))
-      await sleep(STORM_STEP_MS)
+    const { hostname, port } = new URL(scene.url)
+    const order: StormOrder = {
+      host: hostname,
+      port: Number(port),
+      attempts: STORM_ATTEMPTS,
+      withinMs: STORM_MS,
+      prefix: scene.documentId(''),
     }
-    scene.note(`all had come after ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
-    for (const outcome of await Promise.all(attempts)) scene.tally.add(outcome)
-    scene.note(`answered after ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
+    const generator = fork(new URL('./storm-generator.js', import.meta.url), [JSON.stringify(order)])
+    const end = (): void => void generator.kill('SIGKILL')
+    process.once('exit', end)
+    scene.signal.addEventListener('abort', end)
+    const [report] = (await Promise.race([once(generator, 'message'), once(generator, 'exit').then(() => [null])])) as [StormReport | null]
+    process.off('exit', end)
+    if (report === null) throw new Error('The process that makes the storm ended before it was done.')
+    scene.tally.connections += STORM_ATTEMPTS
+    scene.tally.bytesSent += report.bytesSent
+    for (const [outcome, count] of report.outcomes) scene.tally.add(outcome, count)
+    scene.note(`all had come after ${(report.comeMs / 1000).toFixed(1)} s, answered after ${(report.answeredMs / 1000).toFixed(1)} s`)
   },
 }
 

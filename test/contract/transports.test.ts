@@ -47,6 +47,7 @@ function pairOver(name: TransportName): OpenPair {
     const accepted: Socket[] = []
     const gateway = {
       admission: () => 'admitted' as const,
+      room: () => 'admitted' as const,
       nodeAdmission: () => 'admitted' as const,
       accept: (socket: Socket) => {
         accepted.push(socket)
