@@ -18,12 +18,15 @@ async function behindProxy(
   body: (server: ServerProcess, proxy: HttpProxy) => Promise<void>,
 ): Promise<void> {
   const server = await ServerProcess.start()
-  const proxy = await HttpProxy.start({ targets: [server.port], buffers: holdsBack })
   try {
-    await withScreenshots(name, browser, () => body(server, proxy))
+    const proxy = await HttpProxy.start({ targets: [server.port], buffers: holdsBack })
+    try {
+      await withScreenshots(name, browser, () => body(server, proxy))
+    } finally {
+      await Promise.all(browser.contexts().map((context) => context.close()))
+      await proxy.stop()
+    }
   } finally {
-    await Promise.all(browser.contexts().map((context) => context.close()))
-    await proxy.stop()
     await server.dispose()
   }
 }

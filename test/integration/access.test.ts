@@ -338,12 +338,15 @@ test('X1: a server that nobody configured serves its own machine only: loopback 
   for (const host of ['0.0.0.0', '::']) {
     const options = { store: new MemoryStore({ clock: systemClock }), demo: false as const, logger: silentLogger }
     const closed = await createServer(options)
+    t.after(() => closed.close())
     await assert.rejects(closed.listen(0, host), { code: 'invalid-configuration' })
     await closed.close()
     const open = await createServer({ ...options, access: { insecureOpen: true } })
+    t.after(() => open.close())
     await open.listen(0, host)
     await open.close()
     const example = await createServer({ ...options, access: { adminKey: 'example-admin-key' } })
+    t.after(() => example.close())
     await assert.rejects(example.listen(0, host), /one of the examples/)
     await example.close()
   }

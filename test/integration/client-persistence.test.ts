@@ -14,10 +14,11 @@ import { eventually } from '../helpers/states.js'
 
 const body = (doc: Y.Doc): string => doc.getText('body').toString()
 
-test('D3: what was typed offline survives a reload, counts as unsaved, and is saved when the server is back', async () => {
+test('D3: what was typed offline survives a reload, counts as unsaved, and is saved when the server is back', async (context) => {
   const folder = await mkdtemp(join(tmpdir(), 'weft-offline-'))
   const start = async (port: number) => {
     const started = await createServer({ dataDir: folder, demo: false, logger: silentLogger })
+    context.after(() => started.close())
     await started.listen(port)
     return started
   }

@@ -27,13 +27,13 @@ interface Fixture {
 async function fixture(context: TestContext, options: ServerOptions = {}): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-client-'))
   const server = await createServer({ dataDir: folder, demo: false, logger: silentLogger, ...options })
-  await server.listen(0)
   const connections: WeftConnection[] = []
   context.after(async () => {
     await Promise.all(connections.map((connection) => connection.close()))
     await server.close()
     await rm(folder, { recursive: true, force: true })
   })
+  await server.listen(0)
   return {
     server,
     folder,

@@ -27,11 +27,11 @@ interface Scene {
 async function start(context: TestContext, options: ServerOptions = {}): Promise<Scene> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'weft-history-'))
   const server = await createServer({ dataDir: folder, demo: false, logger: silentLogger, ...options })
-  await server.listen(0)
   context.after(async () => {
     await server.close()
     rmSync(folder, { recursive: true, force: true })
   })
+  await server.listen(0)
   return { server, api: new ApiClient(server.url) }
 }
 

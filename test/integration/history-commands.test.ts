@@ -49,8 +49,8 @@ async function filledFolder(context: TestContext, ids: readonly string[] = IDS):
 
 async function withServer(dataDir: string, use: (api: ApiClient, server: WeftServer) => Promise<void>): Promise<void> {
   const server = await createServer({ dataDir, demo: false, logger: silentLogger })
-  await server.listen(0)
   try {
+    await server.listen(0)
     await use(new ApiClient(server.url), server)
   } finally {
     await server.close()

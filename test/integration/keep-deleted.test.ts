@@ -21,7 +21,7 @@ async function folderOf(context: TestContext): Promise<string> {
   return folder
 }
 
-async function serve(dataDir: string): Promise<WeftServer> {
+async function serve(context: TestContext, dataDir: string): Promise<WeftServer> {
   const server = await createServer({
     dataDir,
     demo: false,
@@ -29,6 +29,7 @@ async function serve(dataDir: string): Promise<WeftServer> {
     keepDeleted: (documentId) => documentId.startsWith('articles/'),
     tuning: { tailRowsMax: 5, tailBytesMin: 1, tailToBaseRatio: 0 },
   })
+  context.after(() => server.close())
   await server.listen(0)
   return server
 }
@@ -78,13 +79,12 @@ const drafts = ['draft 0', 'draft 1', 'draft 2', 'draft 3']
 
 test('M: snapshots of Yjs read as they were, through compactions and a restart, for new clients and for the stock provider', async (context) => {
   const folder = await folderOf(context)
-  const first = await serve(folder)
+  const first = await serve(context, folder)
   const snapshots = await writeDrafts(first, KEPT)
   assert.deepEqual(await readDrafts(first, KEPT, snapshots), drafts)
   await first.close()
 
-  const second = await serve(folder)
-  context.after(() => second.close())
+  const second = await serve(context, folder)
   assert.deepEqual(await readDrafts(second, KEPT, snapshots), drafts)
   // Further compactions start from the base that was stored.
   const more = await writeDrafts(second, KEPT)
@@ -107,8 +107,7 @@ test('M: snapshots of Yjs read as they were, through compactions and a restart, 
 })
 
 test('M: without it what was deleted is collected', async (context) => {
-  const server = await serve(await folderOf(context))
-  context.after(() => server.close())
+  const server = await serve(context, await folderOf(context))
   const snapshots = await writeDrafts(server, COLLECTED)
   assert.notDeepEqual(await readDrafts(server, COLLECTED, snapshots), drafts)
 })

@@ -80,6 +80,7 @@ test('H5: whoever types, by either dialect, is in the log of the embedded store,
   const dataDir = temporaryFolder(context)
   for (const [start, users] of [['first', ['ann', 'ben']] as const, ['second', ['ann', 'cat']] as const]) {
     const server = await createServer({ dataDir, demo: false, logger: silentLogger, authorize: byToken })
+    context.after(() => server.close())
     await server.listen(0)
     const offset = start === 'first' ? 0 : 10
     await typeAs(context, server.url, users[0], 1 + offset)
