@@ -84,6 +84,8 @@ const errorKinds = {
   'document-exists': kind(closeCodes.superseded, false, 'info'),
   'edit-mismatch': kind(closeCodes.superseded, false, 'info'),
   'request-running': kind(closeCodes.superseded, true, 'info'),
+  /** What waits until all nodes of a cluster run the same version. */
+  'upgrade-running': kind(closeCodes.overloaded, true, 'info'),
   'key-reused': kind(closeCodes.malformed, false, 'info'),
   'no-backup-here': kind(closeCodes.malformed, false, 'info'),
   /** What its folder or disk does not let be written, for another reason than room. */

@@ -181,6 +181,7 @@ export class ServerNode {
       counters,
       traces,
       bindClientIds: options.bindClientIds ?? false,
+      versionsServing: () => new Set(this.ownership.nodes().map(({ version }) => version)),
       happened: (happening) => this.webhooks.happened(happening),
       editGuard: options.editGuard ?? null,
     })

@@ -117,12 +117,23 @@ export class ArchiveImport {
       }
       throw new WeftError('document-exists', 'There is a document of that name already.')
     }
+    this.#checkVersions()
     const incarnation = unfinished(randomId(random, INCARNATION_BYTES))
     // Before its first edit: the first record of who used a client id is the one that stays.
     for (const firstUses of pagesOf(users)) await documents.command(documentId, { kind: 'begin', incarnation, firstUses })
     const result = await this.#replay(users, incarnation, check)
     await documents.command(documentId, { kind: 'finish', incarnation })
     return result
+  }
+
+  /** A node of a version that knows nothing of documents that are being made would show this one, and take edits for it that the next import throws away. */
+  #checkVersions(): void {
+    const versions = this.#options.versionsServing?.() ?? new Set()
+    if (versions.size > 1)
+      throw new WeftError(
+        'upgrade-running',
+        `Nodes of different versions are in this cluster (${[...versions].join(', ')}); import the document again when all have the same.`,
+      )
   }
 
   async #replay(users: ReadonlyMap<number, string>, incarnation: string, check: () => Promise<void>): Promise<ImportResult> {

@@ -36,6 +36,8 @@ export interface HistoryOptions {
   readonly counters: Counters
   /** Whether the documents take only edits under client ids of their users. Default: they take any. */
   readonly bindClientIds?: boolean
+  /** Which versions of the program serve these documents now; null is this one. Default: this one alone. */
+  readonly versionsServing?: () => ReadonlySet<string | null>
   /** Null, or not there: no edit is followed. */
   readonly traces?: EditTraces | null
   /** Told, before it is answered, of what is done that no log tells of. Never rejects. Default: nobody is told. */

@@ -9,6 +9,7 @@ import { seededRandom } from '../../core/random.js'
 import { rootsOf } from '../../server/history/tasks/roots.js'
 import { type ApiAnswer, ApiClient, documentPath } from '../helpers/api-client.js'
 import { LocalCluster } from '../helpers/local-cluster.js'
+import { readMetric } from '../helpers/metrics.js'
 import { randomHistory } from '../helpers/random-history.js'
 import { runCommand } from '../helpers/run-command.js'
 import { eventually } from '../helpers/states.js'
@@ -66,6 +67,37 @@ test('H1, H2: any node reads each moment, keeps and restores, whoever owns the d
       await eventually('each session reads as then', () => JSON.stringify(rootsOf(doc)) === JSON.stringify(rootsOf(then)))
     for (const connection of connections) await connection.close()
     for (const doc of [...docs, then]) doc.destroy()
+  }
+})
+
+test('H6: nothing is imported while a node of another version is alive, which would show what is being made and take edits for it', async () => {
+  const [api] = apis()
+  assert.ok(api !== undefined)
+  const archive = await archiveOf(api, 'from/upgrade', 73)
+  const send = () => api.ask('PUT', `${documentPath('into/upgrade')}/archive`, archive)
+  const database = new pg.Client(cluster.databaseUrl)
+  await database.connect()
+  try {
+    // Its last heartbeat lies ahead, so that it stays alive; it is on its way out, so that no shard goes to it.
+    await database.query(
+      `INSERT INTO weft.node (node_id, boot, advertise, version, draining, started_at, heartbeat_at)
+       VALUES ('older', 'older-boot', '127.0.0.1:9', '0.0.1', true, weft.now_ms(), weft.now_ms() + 3600000)`,
+    )
+    await eventually('the node knows of it', async () => (await readMetric(api.url, 'nodes_alive')) === cluster.nodes.length + 1)
+    const { status, body } = await send()
+    assert.deepEqual([status, body.code], [503, 'upgrade-running'])
+    assert.match(body.detail, /0\.0\.1/)
+    assert.equal((await database.query(`SELECT FROM weft.document WHERE id = 'into/upgrade'`)).rowCount, 0)
+    await database.query(`DELETE FROM weft.node WHERE node_id = 'older'`)
+    let answer = await send()
+    await eventually('it is imported once all have one version', async () => {
+      if (answer.status !== 201) answer = await send()
+      return answer.status === 201
+    })
+    assert.deepEqual(await seenOf(api, 'into/upgrade'), await seenOf(api, 'from/upgrade'))
+  } finally {
+    await database.query(`DELETE FROM weft.node WHERE node_id = 'older'`)
+    await database.end()
   }
 })
 

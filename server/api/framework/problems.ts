@@ -29,6 +29,7 @@ const statuses: Partial<Record<WeftErrorCode, number>> = {
   'document-unfinished': 409,
   'edit-mismatch': 409,
   'request-running': 409,
+  'upgrade-running': 503,
   'key-reused': 422,
   'no-backup-here': 409,
   superseded: 412,
