@@ -88,6 +88,8 @@ test('an operator signs in, sees a session appear, closes it, revokes a user, re
       await dialog.locator('li button', { hasText: 'ada' }).click()
       await dialog.locator('pre', { hasText: 'We open on Monday.' }).waitFor()
       await page.keyboard.press('Escape')
+      // Until it is gone what lies under it takes no key.
+      await dialog.waitFor({ state: 'detached' })
 
       // Closed by keyboard alone: the dialog has the focus, and Escape leaves it without having done anything.
       await row('ada')
