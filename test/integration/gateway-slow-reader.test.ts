@@ -14,14 +14,16 @@ import { RawClient } from '../helpers/raw-client.js'
 import { canonicalState, eventually } from '../helpers/states.js'
 
 const OUTBOX_BYTES_HIGH = 256 * 1024
-const UPDATE_BYTES = 100_000
+/** Small enough to be sent as a whole: what goes in pieces waits for the client's pongs, and does not fill its outbox. */
+const UPDATE_BYTES = 30_000
 /** As much waits after so many edits in a row: the kernel's socket buffers, whose size is the machine's, are full at both ends. */
 const FULL_AFTER_EDITS = 30
 /** More than the socket buffers of any machine take. */
-const EDITS_MAX = 2_500
+const EDITS_MAX = 3_000
 
-/** Longer than the test takes on any machine: this reader is not to be given up. */
+/** Longer than the test takes on any machine: a reader that does not read, and so answers no ping, is not to be given up. */
 const PATIENT_MS = 600_000
+const patience = { laggingMsMax: PATIENT_MS, pingPeriodMs: PATIENT_MS, pongMsMax: PATIENT_MS }
 
 const limits = { outboxBytesHigh: OUTBOX_BYTES_HIGH, outboxBytesLow: 64 * 1024 }
 
@@ -42,7 +44,7 @@ async function writeMuch(writer: RawClient, doc: Y.Doc, afterEach: () => Promise
 
 describe('slow readers', () => {
   test('G2, A3: memory is bounded while a client does not read, and then it is brought up to date, awareness included', async (context) => {
-    const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, laggingMsMax: PATIENT_MS } })
+    const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, ...patience } })
     context.after(() => server.close())
     const reader = await RawClient.connect(`${webSocketUrl}/d`)
     reader.sendY({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })
@@ -158,7 +160,7 @@ function hocuspocusStepOne(documentId: string): Uint8Array {
 }
 
 test("G2: whoever floods Hocuspocus' step 1, each of which asks for the whole document, and does not read, costs bounded memory and work, and nobody else their time, and is closed", async () => {
-  const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, laggingMsMax: PATIENT_MS, rateExceededMsMax: 3_000 } })
+  const { server, webSocketUrl } = await startLocalServer({ limits: { ...limits, ...patience, rateExceededMsMax: 3_000 } })
   const { url } = server
   const writer = connect(url, { logger: silentLogger })
   const session = writer.open('d', new Y.Doc())
