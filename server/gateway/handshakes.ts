@@ -47,9 +47,13 @@ export class Handshakes {
   #begin(): void {
     this.#state = 'begun'
     this.#spentMs = 0
-    this.#run()
     const { connectionsPerSecondMax } = this.#limits
-    this.#pause(Math.min(PAUSES_MAX, (PAUSES_MAX * PAUSES_AT_PER_SECOND) / connectionsPerSecondMax))
+    try {
+      this.#run()
+    } finally {
+      // Also where one could not be let in: those behind it have their turn.
+      this.#pause(Math.min(PAUSES_MAX, (PAUSES_MAX * PAUSES_AT_PER_SECOND) / connectionsPerSecondMax))
+    }
   }
 
   #pause(pausesLeft: number): void {

@@ -70,3 +70,15 @@ test('G1: connectionsPerSecondMax: no more than a second of connections wait to 
   await fast.clock.advance(4)
   assert.equal(fast.begun.length, 8, 'it does not wait longer for those who come')
 })
+
+test('G7: one that cannot be let in keeps nobody behind it out', async () => {
+  const { clock, handshakes, begun, add } = scene(500)
+  const broken = (): void => {
+    throw new Error('it cannot be let in')
+  }
+  assert.throws(() => handshakes.add(broken), /cannot be let in/)
+  add(10)
+  assert.equal(begun.length, 4)
+  await clock.advance(200)
+  assert.equal(begun.length, 10)
+})
