@@ -100,8 +100,8 @@ export async function sideBySide(flags: readonly string[]): Promise<void> {
 async function programFor(): Promise<string> {
   if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath
   const script: string = '../../scripts/runtimes.mjs'
-  const { ensureRuntimes } = (await import(script)) as { ensureRuntimes(): { readonly WEFT_NODE22: string } }
-  return ensureRuntimes().WEFT_NODE22
+  const { ensureRuntimes } = (await import(script)) as { ensureRuntimes(): { readonly WEFT_TEST_NODE22: string } }
+  return ensureRuntimes().WEFT_TEST_NODE22
 }
 
 /** y-websocket 2 with LevelDB; the others come with the development dependencies. */

@@ -27,7 +27,7 @@ function programOf(name) {
   return join(folder, 'node_modules', inFolder)
 }
 
-/** The paths of the programs, as environment variables for the tests: WEFT_NODE22, WEFT_NODE24, WEFT_BUN, WEFT_DENO. Throws an Error if npm cannot get one. */
+/** The paths of the programs, as environment variables for the tests: WEFT_TEST_NODE22, WEFT_TEST_NODE24, WEFT_TEST_BUN, WEFT_TEST_DENO. Throws an Error if npm cannot get one. */
 export function ensureRuntimes() {
   const missing = Object.keys(runtimes).filter((name) => !existsSync(programOf(name)))
   if (missing.length > 0) {
@@ -47,5 +47,5 @@ export function ensureRuntimes() {
         `The tests run the package on ${Object.keys(runtimes).join(', ')}; npm could not get ${still.join(', ')} for ${platform}.`,
       )
   }
-  return Object.fromEntries(Object.keys(runtimes).map((name) => [`WEFT_${name.toUpperCase()}`, programOf(name)]))
+  return Object.fromEntries(Object.keys(runtimes).map((name) => [`WEFT_TEST_${name.toUpperCase()}`, programOf(name)]))
 }

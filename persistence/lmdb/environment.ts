@@ -1,9 +1,10 @@
 // Opens the data folder: its lock, the LMDB file in it, and the tables of that file.
-import { closeSync, mkdirSync, rmSync } from 'node:fs'
+import { closeSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { WeftError } from '../../core/errors.js'
 import { DATA_FILE } from '../data-folder.js'
+import { makeFolder } from '../make-folder.js'
 import { syncDirectory } from '../sync-directory.js'
 import { errorMessage } from '../system-errors.js'
 import { checkDataFile, damaged, isMarked, markFolder } from './data-file.js'
@@ -105,20 +106,11 @@ export async function forgetJournal(file: string): Promise<void> {
 /** Makes the folder if need be, and locks it. */
 async function prepareFolder(folder: string): Promise<number> {
   try {
-    makeFolder(folder)
+    // Their names are durable from here on.
+    for (const made of makeFolder(folder)) syncDirectory(path.dirname(made))
     return await lockFolder(folder)
   } catch (thrown) {
     throw thrown instanceof WeftError ? thrown : unwritable(folder, thrown)
-  }
-}
-
-/** Makes the folder and those above it, and their names durable. */
-function makeFolder(folder: string): void {
-  const first = mkdirSync(folder, { recursive: true })
-  if (first === undefined) return
-  for (let made = path.resolve(folder); ; made = path.dirname(made)) {
-    syncDirectory(path.dirname(made))
-    if (made === path.resolve(first) || made === path.dirname(made)) return
   }
 }
 

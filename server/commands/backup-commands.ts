@@ -1,6 +1,6 @@
 // A copy of the whole embedded store, and a data folder out of one: `weft backup`, `weft restore-backup`.
 import { constants, createWriteStream, existsSync } from 'node:fs'
-import { access, copyFile, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, copyFile, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -10,6 +10,7 @@ import { WeftError } from '../../core/errors.js'
 import { silentLogger } from '../../core/log.js'
 import { DATA_FILE, LOCK_FILE, UNFINISHED_COPY } from '../../persistence/data-folder.js'
 import { openLmdbStore } from '../../persistence/index.js'
+import { makeFolder } from '../../persistence/make-folder.js'
 import { syncDirectory } from '../../persistence/sync-directory.js'
 import { notWritten } from '../../persistence/system-errors.js'
 import type { DocumentCommandDefinition } from '../config/command-line.js'
@@ -28,7 +29,7 @@ export const backupCommand: DocumentCommandDefinition = {
     const unfinished = path.join(folder, UNFINISHED_COPY)
     // Before the server is asked, which copies all of it.
     await writing(folder, async () => {
-      await makeFolder(folder)
+      makeFolder(folder)
       await writeFile(unfinished, '')
     })
     try {
@@ -80,7 +81,7 @@ export const restoreBackupCommand: DocumentCommandDefinition = {
       throw new WeftError('copy-not-written', `The backup ${from} cannot be read: ${(cause as Error).message}.`, { cause })
     })
     await writing(into, async () => {
-      await makeFolder(into)
+      makeFolder(into)
       const unfinished = path.join(into, UNFINISHED_COPY)
       await copyFile(from, unfinished)
       const copy = await open(unfinished, 'r+')
@@ -107,13 +108,6 @@ async function writing<Result>(folder: string, work: () => Promise<Result>): Pro
   return work().catch((thrown: unknown) => {
     throw notWritten('The backup', folder, thrown)
   })
-}
-
-/** Not all at once: of a whole path Node says that it is not there, whatever is in the way. */
-async function makeFolder(folder: string): Promise<void> {
-  if (existsSync(folder)) return
-  await mkdir(path.dirname(folder), { recursive: true })
-  await mkdir(folder)
 }
 
 function noBackup(folder: string): WeftError {

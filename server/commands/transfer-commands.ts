@@ -1,11 +1,12 @@
 // Taking documents along, and looking through all of them: `weft export`, `weft import`, `weft check`.
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, stat } from 'node:fs/promises'
+import { open, readdir, readFile, rename, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { WeftError } from '../../core/errors.js'
+import { makeFolder } from '../../persistence/make-folder.js'
 import type { DocumentCommandDefinition, GivenToCommand } from '../config/command-line.js'
 import { readArchive } from '../history/archive-format.js'
 import { type ApiTarget, documentPath, Refused, withApi } from './api-target.js'
@@ -39,7 +40,7 @@ export const exportCommand: DocumentCommandDefinition = {
     const counts = { written: 0, upToDate: 0 }
     const progress = new Progress('exported')
     await withApi(given, async (api) => {
-      await mkdir(folder, { recursive: true })
+      makeFolder(folder)
       for await (const documentId of documentsAsked(api, given)) {
         const file = path.join(folder, `${fileNameOf(documentId)}${format === 'archive' ? ARCHIVE : UPDATE}`)
         if (format === 'archive' && (await isUpToDate(api, documentId, file))) counts.upToDate += 1

@@ -10,6 +10,7 @@ import type { LocalIdentity } from '../access/local-identities.js'
 import type { NodeBindings } from '../api/framework/environment.js'
 import type { Readiness } from '../api/routes/probes.js'
 import { settingsFromOptions, settingsUnder } from '../config/program-options.js'
+import { settingOf } from '../config/settings.js'
 import { chooseDialect } from '../gateway/dialect.js'
 import type { History } from '../history/history.js'
 import { type AcceptInProcess, inProcessWebSocket } from '../program/in-process-socket.js'
@@ -163,6 +164,9 @@ export class Server implements WeftServer {
   async listen(port: number, host = '127.0.0.1'): Promise<void> {
     const { live, base } = this.#parts
     const { access } = base
+    // What is no number would be the path of a socket to Node.
+    settingOf('port').kind.check(port, 'port')
+    settingOf('host').kind.check(host, 'host')
     const settings = live.current
     const exposed = { access, settings: settingsUnder(settings, 'access'), clusterSecret: settings['cluster.secret'] }
     checkExposure(host, exposed, base.logger)

@@ -53,8 +53,9 @@ export interface KeepRequest {
   readonly at?: string
   readonly name: string
   readonly description?: string | null
-  /** Null when nobody knows. */
+  /** Null when nobody knows. Where it is not they who give it another name, `user` is who does. */
   readonly author: string | null
+  readonly user?: string | null
 }
 
 export interface RestoreRequest {
@@ -112,12 +113,12 @@ export class History {
   }
 
   /** Keeps a moment as a version; a version that is there already is renamed. Rejects as `find` does. */
-  async keep(documentId: string, { at = 'now', name, description = null, author }: KeepRequest): Promise<Version> {
+  async keep(documentId: string, { at = 'now', name, description = null, author, user = author }: KeepRequest): Promise<Version> {
     const { seq } = await this.find(documentId, at)
     await this.#options.documents.command(documentId, { kind: 'keep-version', seq, label: { name, description, author } })
     const [version] = (await this.#options.store.listVersions(documentId, { before: seq + 1, limit: 1 })).items
     if (version === undefined || version.seq !== seq) throw new WeftError('internal', 'The version that was kept is not there.')
-    await this.#options.happened?.({ type: 'version.kept', data: { documentId, seq, name, description, user: author } })
+    await this.#options.happened?.({ type: 'version.kept', data: { documentId, seq, name, description, user } })
     return version
   }
 

@@ -51,14 +51,18 @@ test('a request that is wrong is told which part, and what is taken there', asyn
   assert.match(early.body.detail, /^The document began at \d{4}-.*Z; there is nothing of it from before\.$/)
 })
 
-test('a version that is renamed keeps what is not said anew', async (context) => {
-  const { server } = await startLocalServer()
+test('a version that is renamed keeps what is not said anew, and who kept it', async (context) => {
+  const adminKey = 'the-key-of-the-operator'
+  const { server } = await startLocalServer({ access: { adminKey } })
   context.after(() => server.close())
-  const api = new ApiClient(server.url)
+  const admin = new ApiClient(server.url, adminKey)
+  const { secret } = await admin.expect('POST', '/keys', { name: 'script', documents: { '**': 'admin' }, user: 'ada' })
+  const api = new ApiClient(server.url, secret)
   await api.expect('POST', `${PATH}/updates`, { text: [{ root: 'body', at: 0, insert: 'x' }] })
   await api.expect('POST', `${PATH}/versions`, { name: 'First', description: 'of Monday' })
   const named = async (body: object): Promise<readonly unknown[]> => {
-    const { name, description } = await api.expect('PATCH', `${PATH}/versions/1`, body)
+    const { name, description, author } = await admin.expect('PATCH', `${PATH}/versions/1`, body)
+    assert.equal(author, 'ada')
     return [name, description]
   }
   assert.deepEqual(await named({ name: 'Second' }), ['Second', 'of Monday'])

@@ -201,12 +201,15 @@ describe('the command', () => {
 })
 
 describe('a server in a program', () => {
-  test('a port in use rejects with address-in-use', async (context) => {
+  test('a port in use rejects with address-in-use, and what is no port with invalid-configuration', async (context) => {
     const first = await startLocalServer()
     context.after(() => first.server.close())
     const second = await createServer({ store: new MemoryStore({ clock: systemClock }), demo: false })
     context.after(() => second.close())
     await assert.rejects(second.listen(first.port), (error) => error instanceof WeftError && error.code === 'address-in-use')
+    // To Node these would be the path of a socket, and any free port.
+    for (const port of ['a-path', '1234', undefined, -1, 70_000] as unknown as readonly number[])
+      await assert.rejects(second.listen(port), { code: 'invalid-configuration', message: /^port is .* it takes a port number/ })
     await second.close()
     await first.server.close()
   })

@@ -84,8 +84,8 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
 }
 
 for (const [name, variable] of [
-  ['Node 22', 'WEFT_NODE22'],
-  ['Node 24', 'WEFT_NODE24'],
+  ['Node 22', 'WEFT_TEST_NODE22'],
+  ['Node 24', 'WEFT_TEST_NODE24'],
 ] as const) {
   test(`D3: on ${name}, client and server save an edit that is there after kill -9, in both forms of the package`, () =>
     withFolder(async (folder) => {
@@ -103,8 +103,8 @@ for (const [name, variable] of [
 test('the client works on Bun and on Deno', () =>
   withFolder((folder) =>
     withServer(process.execPath, folder, async (url) => {
-      assert.deepEqual(await client(program('WEFT_BUN'), [esModule, url, 'notes', 'bun ']), { state: 'saved', text: 'bun ' })
+      assert.deepEqual(await client(program('WEFT_TEST_BUN'), [esModule, url, 'notes', 'bun ']), { state: 'saved', text: 'bun ' })
       const deno = ['run', '--allow-all', '--no-lock', '--node-modules-dir=manual', esModule]
-      assert.deepEqual(await client(program('WEFT_DENO'), [...deno, url, 'notes', 'deno ']), { state: 'saved', text: 'bun deno ' })
+      assert.deepEqual(await client(program('WEFT_TEST_DENO'), [...deno, url, 'notes', 'deno ']), { state: 'saved', text: 'bun deno ' })
     }),
   ))

@@ -39,8 +39,8 @@ function emptyDataFolder(context: TestContext): string {
 }
 
 function node22(): string {
-  const found = process.env['WEFT_NODE22']
-  assert.ok(found, 'WEFT_NODE22 is set by the test command')
+  const found = process.env['WEFT_TEST_NODE22']
+  assert.ok(found, 'WEFT_TEST_NODE22 is set by the test command')
   return found
 }
 

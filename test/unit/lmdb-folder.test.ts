@@ -84,6 +84,8 @@ test('O6: a folder that cannot be made or written is refused by name', () =>
     await writeFile(path.join(folder, 'a file'), '')
     await assert.rejects(open(path.join(folder, 'a file')), { name: 'WeftError', code: 'data-folder-unwritable' })
     await assert.rejects(open(path.join(folder, 'a file', 'below')), { name: 'WeftError', code: 'data-folder-unwritable' })
+    if (process.platform === 'linux')
+      await assert.rejects(open('/proc/x/y'), { code: 'data-folder-unwritable', message: /no folder can be made in \/proc/ })
     // Not even root can write these: the lock file, or the data file, is a folder.
     await mkdir(path.join(folder, 'one', 'weft.lock'), { recursive: true })
     await assert.rejects(open(path.join(folder, 'one')), { name: 'WeftError', code: 'data-folder-unwritable' })

@@ -213,7 +213,15 @@ export function addHistory(app: OpenAPIHono<ApiEnvironment>, options: DocumentRo
         description: description === undefined ? (before?.description ?? null) : description,
       }
       if (label.name === '' && before !== null) throw new WeftError('malformed', `v${seq} is a snapshot that nobody kept: it takes a name.`)
-      return { value: await history.keep(documentId, { at: `v${seq}`, ...label, author: asker.user }) }
+      const { user } = asker
+      return {
+        value: await history.keep(documentId, {
+          at: `v${seq}`,
+          ...label,
+          author: (before?.name ?? null) === null ? user : (before?.author ?? null),
+          user,
+        }),
+      }
     })
   })
   app.openapi(dropRoute, async (context) => {
