@@ -29,6 +29,7 @@ const untraced: ReadonlySet<string> = new Set([
   'too-many-sessions',
   'overloaded',
   'owner-moved',
+  'sessions-closed',
   'document-unfinished',
   'too-slow',
   'too-fast',
@@ -64,6 +65,8 @@ const errorKinds = {
   'too-slow': kind(closeCodes.tooSlow, true, 'info'),
   'too-fast': kind(closeCodes.overloaded, true, 'info'),
   'owner-moved': kind(closeCodes.ownerMoved, true, 'info'),
+  /** Somebody had all sessions of the document closed. */
+  'sessions-closed': kind(closeCodes.restart, true, 'info'),
   draining: kind(closeCodes.restart, true, 'info'),
   internal: kind(closeCodes.internal, true, 'error'),
   // What the store says.

@@ -15,7 +15,7 @@ import { type Authenticator, authorizationOf, type Identity } from './identity.j
 import { type JsonWebTokenOptions, JsonWebTokens } from './json-web-tokens.js'
 import { LocalIdentities } from './local-identities.js'
 import { isLoopbackHost, isLoopbackOrigin, isSameHost } from './origins.js'
-import { Revocations, revoked } from './revocations.js'
+import { Revocations } from './revocations.js'
 import { type SessionEvents, SessionRegistry } from './session-registry.js'
 import { Tickets } from './tickets.js'
 import { tokenOf, type Visit } from './visit.js'
@@ -79,7 +79,7 @@ export class AccessControl {
     this.keys = new ApiKeys({ records, random, logger, refresh })
     this.tickets = new Tickets({ records, key: ticketKey, clock, random })
     this.revocations = new Revocations({ records, clock, refresh })
-    this.sessions = new SessionRegistry((session) => (this.revocations.isRevoked(session) ? revoked() : null), options.sessionEvents ?? [])
+    this.sessions = new SessionRegistry((session) => this.revocations.refusalOf(session), options.sessionEvents ?? [])
     this.#hook = authorize === null ? null : guardedAuthorize(authorize, options)
     this.#authenticators = [
       // The admin key comes first: it is any text, and may look like a token of another kind.
@@ -190,7 +190,7 @@ export class AccessControl {
     if (!this.isConfigured) return allowEverybody()
     const answer = await this.#answer({ ...request, token })
     const { user, tokenId = null, issuedAt = null } = answer
-    this.revocations.check({ user, tokenId, sessionId: null, issuedAt, askedAt })
+    this.revocations.check({ user, tokenId, sessionId: null, documentId: request.documentId, issuedAt, askedAt })
     return answer
   }
 
@@ -263,7 +263,8 @@ export class AccessControl {
     if (this.keys.count > 0) this.#hadKeys = true
     if (!this.revocations.read(revocations)) return
     const ended = this.sessions.endRevoked()
-    if (ended > 0) this.#options.logger.info({ ended }, 'sessions ended, since who had them was revoked')
+    if (ended > 0)
+      this.#options.logger.info({ ended }, 'sessions ended, since who had them was revoked or those of their document were closed')
   }
 
   #refreshLater(): void {

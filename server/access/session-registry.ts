@@ -28,7 +28,6 @@ export interface SessionLag {
 /** One client on one document, once it was let in. */
 export interface RegisteredSession extends Holder {
   readonly sessionId: string
-  readonly documentId: string
   readonly name: string | null
   readonly permission: Permission
   /** Whether it may also use the history of the document. */

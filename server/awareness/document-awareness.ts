@@ -10,6 +10,7 @@ import { checkState, isRemovalState, scanAwareness } from '../../protocol/awaren
 import { Audience } from './audience.js'
 import { bindingAfterRemoval, isBoundTo, mayAnnounce, mayTake, takenFrom } from './binding-rules.js'
 import type { AwarenessBus, AwarenessChannel } from './bus.js'
+import { type AwarenessChange, changeOf } from './change.js'
 import { type Claim, Claims } from './claims.js'
 import type { AwarenessSink } from './contract.js'
 import { type NewEntry, refusalOf } from './new-entry.js'
@@ -36,6 +37,8 @@ export interface AwarenessEnvironment {
   readonly counters: Counters
   readonly logger: Logger
   readonly bus: AwarenessBus
+  /** Told with each beat what clients that speak through this node have said. Default: nobody is, which costs nothing. */
+  readonly heard?: ((documentId: string, changes: readonly AwarenessChange[]) => void) | null
   /** The field of each state that is made to say whose it is. Null: states stay as clients send them. Default: null. */
   readonly stampUser?: string | null
 }
@@ -44,6 +47,7 @@ export interface AwarenessEnvironment {
 const STATE_AGE_MS_MAX = 45_000
 
 export class DocumentAwareness {
+  readonly #documentId: string
   readonly #environment: AwarenessEnvironment
   readonly #sessions = new Set<Speaker>()
   readonly #table: RecordTable
@@ -55,6 +59,7 @@ export class DocumentAwareness {
   #encodedStates: Uint8Array | null = null
 
   constructor(documentId: string, environment: AwarenessEnvironment) {
+    this.#documentId = documentId
     this.#environment = environment
     const { clock, logger, bus } = environment
     this.#pacer = new AwarenessPacer(clock, () => this.#send())
@@ -306,5 +311,7 @@ export class DocumentAwareness {
     const frame = frameOf(all)
     if (toTell.length > 0) this.#channel.publish(toTell.length === all.length ? frame.update : encodeRecords(toTell))
     this.#audience.tell(all, frame)
+    const { heard = null } = this.#environment
+    if (heard !== null && toTell.length > 0) heard(this.#documentId, toTell.map(changeOf))
   }
 }

@@ -4,7 +4,7 @@ import { revocationKinds } from '../access/revocations.js'
 import { type Grants, grantsIn } from '../access/rights.js'
 import type { DocumentCommandDefinition, GivenToCommand } from '../config/command-line.js'
 import { duration } from '../config/kinds.js'
-import { withApi } from './api-target.js'
+import { documentPath, withApi } from './api-target.js'
 import { coloured, printJson, printLine, printTable, timeText } from './output.js'
 
 const DOCUMENTS = ['--documents <grants>', 'pattern=right with commas between, such as "notes/*=write,wiki/**=read"'] as const
@@ -138,16 +138,18 @@ export const ticketCommand: DocumentCommandDefinition = {
 
 export const sessionsCommand: DocumentCommandDefinition = {
   name: 'sessions',
-  description: 'lists the sessions of a running node: who is on which document',
+  description: 'lists the sessions of a running node: who is on which document; or closes those of a document',
   arguments: [],
   options: [
     ['--document <id>', 'those on this document'],
     ['--user <user>', 'those of this user'],
+    ['--close', 'closes all of --document, on all nodes; whoever still may comes back at once'],
   ],
   asks: 'server',
   run: async (given) => {
     if (given.url === null) throw new WeftError('invalid-configuration', 'weft sessions needs --url: a stopped server has none.')
-    const { document, user } = given.options
+    const { document, user, close } = given.options
+    if (close === true) return closeSessions(given, document, user)
     const query = new URLSearchParams({ ...optional('documentId', document), ...optional('user', user) })
     await withApi(given, async (api) => {
       const { items } = await (await api.ask('GET', `/sessions?${query}`)).json()
@@ -166,6 +168,19 @@ export const sessionsCommand: DocumentCommandDefinition = {
         )
     })
   },
+}
+
+async function closeSessions(given: GivenToCommand, documentId: string | true | undefined, user: string | true | undefined): Promise<void> {
+  if (typeof documentId !== 'string' || user !== undefined)
+    throw new WeftError(
+      'invalid-configuration',
+      'weft sessions --close takes --document, and no --user; weft revoke user ends those of a user.',
+    )
+  await withApi(given, async (api) => {
+    const { closed } = await (await api.ask('DELETE', `${documentPath(documentId)}/sessions`)).json()
+    if (given.json) printJson({ closed })
+    else printLine(`The sessions of ${documentId} are closed: ${closed} on the node that was asked, and those of other nodes within 5 s.`)
+  })
 }
 
 function required({ arguments: given }: GivenToCommand, name: string, otherwise: string): string {

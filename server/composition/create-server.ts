@@ -78,6 +78,7 @@ export async function createServer(options: ServerOptions = {}): Promise<WeftSer
     observer: notes.observing(hooks.observer),
     refused: (refusal) => notes.refused(refusal),
     mayPass: hooks.mayPass,
+    heard: hooks.heard,
     beforeClose: () => hooks.close(),
     // Whenever the node comes up.
     get webhooks() {

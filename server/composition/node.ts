@@ -13,6 +13,7 @@ import type { Authorization, AuthorizeRequest } from '../access/authorize.js'
 import type { Resumptions } from '../access/resumptions.js'
 import { SessionRegistry } from '../access/session-registry.js'
 import { type AwarenessBus, soloAwarenessBus } from '../awareness/bus.js'
+import type { AwarenessEnvironment } from '../awareness/document-awareness.js'
 import { DocumentAwarenesses } from '../awareness/hub.js'
 import { ClusterMember, type ClusterMemberOptions } from '../cluster/cluster-member.js'
 import type { Compactor } from '../document/compaction.js'
@@ -50,6 +51,8 @@ export interface NodeOptions {
   readonly authorize: (request: AuthorizeRequest) => Promise<Authorization>
   /** Where sessions are found by who has them. Default: nobody looks. */
   readonly sessions?: SessionRegistry
+  /** Closes all sessions of a document, on all nodes. */
+  readonly closeSessions: (documentId: string) => Promise<void>
   /** What clients show that come back. Default: nothing. */
   readonly resumptions?: Resumptions | null
   readonly broadcast: 'after-commit' | 'before-commit'
@@ -69,6 +72,7 @@ export interface NodeOptions {
   readonly connectGuard?: ConnectGuard | null
   readonly observer?: DocumentObserver | null
   readonly mayPass?: AppMessagesOptions['mayPass']
+  readonly heard?: AwarenessEnvironment['heard']
   /** Told of sessions that are refused or ended. Default: nobody is. */
   readonly refused?: GatewayServices['refused']
   /** Answers what operators ask over another node. Default: nobody does. */
@@ -149,7 +153,8 @@ export class ServerNode {
       bindClientIds: options.bindClientIds ?? false,
       observer: this.#observer(options.observer ?? null),
     })
-    this.awareness = new DocumentAwarenesses({ clock, limits, counters, logger, bus, stampUser: options.stampUser ?? null })
+    const { stampUser = null, heard = null, closeSessions } = options
+    this.awareness = new DocumentAwarenesses({ clock, limits, counters, logger, bus, stampUser, heard })
     const { documents, awareness } = this
     this.ownership =
       cluster === undefined
@@ -188,7 +193,8 @@ export class ServerNode {
     const sessions = options.sessions ?? new SessionRegistry()
     const { mayPass = null } = options
     this.messages = new AppMessages({ sessions, bus: bus.messages, clock, counters, logger, limits, mayPass })
-    this.program = new ProgramDocuments({ directory: ownership.directory, history: this.history, messages: this.messages, random })
+    const { history, messages } = this
+    this.program = new ProgramDocuments({ directory: ownership.directory, history, messages, closeSessions, random })
     this.webhooks = new Webhooks({
       store,
       owns: (documentId) => this.ownership.fenceOf(documentId) !== null,

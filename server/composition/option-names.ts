@@ -44,6 +44,7 @@ const hookNames: Readonly<Record<keyof Hooks, 'function' | 'other'>> = {
   onDocumentChanged: 'function',
   onDocumentIdle: 'function',
   onMessage: 'function',
+  onAwarenessChanged: 'function',
   onSessionOpened: 'function',
   onSessionClosed: 'function',
   changedQuietMs: 'other',

@@ -8,6 +8,7 @@ import type { RegisteredSession, SessionEvents } from '../access/session-registr
 import type { DocumentObserver } from '../document/observer.js'
 import { ChangeWatch, type QuietChange } from '../events/change-watch.js'
 import {
+  type AwarenessInfo,
   type ConnectGuard,
   connectGuardOf,
   type DocumentChange,
@@ -32,6 +33,8 @@ export class ProgramHooks {
   readonly observer: DocumentObserver
   /** Null where nobody is asked about what clients say. */
   readonly mayPass: ((message: ClientMessage) => boolean) | null
+  /** Null where nobody is told what clients say of themselves. */
+  readonly heard: ((documentId: string, clients: AwarenessInfo['clients']) => void) | null
   /** Null where nobody is told of sessions. */
   readonly sessionEvents: SessionEvents | null
   readonly #watch: ChangeWatch | null
@@ -39,7 +42,7 @@ export class ProgramHooks {
   /** `history`: null while the node is not there. */
   constructor(hooks: Hooks, environment: HookEnvironment & { readonly random: Random }, history: () => History | null) {
     const { clock, logger, random } = environment
-    const { onDocumentChanged, onDocumentIdle, onMessage, onSessionOpened, onSessionClosed } = hooks
+    const { onDocumentChanged, onDocumentIdle, onMessage, onAwarenessChanged, onSessionOpened, onSessionClosed } = hooks
     this.editGuard = editGuardOf(hooks, environment)
     this.connectGuard = connectGuardOf(hooks, environment)
     const watch = onDocumentChanged === undefined ? null : changeWatchOf(hooks, onDocumentChanged, { clock, logger, random }, history)
@@ -55,6 +58,10 @@ export class ProgramHooks {
       onMessage === undefined
         ? null
         : ({ documentId, sessionId, user, payload }) => onMessage({ documentId, sessionId, user, payload }) !== false
+    this.heard =
+      onAwarenessChanged === undefined
+        ? null
+        : (documentId, clients) => tell(logger, 'onAwarenessChanged', () => onAwarenessChanged({ documentId, clients }))
     this.sessionEvents =
       onSessionOpened === undefined && onSessionClosed === undefined
         ? null

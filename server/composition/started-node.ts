@@ -12,7 +12,10 @@ import type { Component } from './life-cycle.js'
 import type { NodeOptions, ServerNode } from './node.js'
 
 /** What every node is made of, before its store is known. */
-export type NodeBase = Omit<NodeOptions, 'store' | 'compactor' | 'bus' | 'cluster' | 'authorize' | 'sessions' | 'busyness'> & {
+export type NodeBase = Omit<
+  NodeOptions,
+  'store' | 'compactor' | 'bus' | 'cluster' | 'authorize' | 'sessions' | 'closeSessions' | 'busyness'
+> & {
   readonly access: AccessControl
   /** Null: nobody asked for one. */
   readonly audit: AuditTrail | null
@@ -46,6 +49,7 @@ export function nodeOptionsOf(base: NodeBase): Omit<NodeOptions, 'store'> {
     ...base,
     authorize: audit === null ? authorize : auditedAuthorize(authorize, audit, clock),
     sessions: access.sessions,
+    closeSessions: (documentId) => access.revocations.closeDocument(documentId),
     busyness: new EventLoopLoad(clock).busyness,
     compactor: new ContainedCompactor({
       clock,

@@ -34,6 +34,13 @@ export interface DocumentChange {
   doc(): Promise<Y.Doc>
 }
 
+/** What changed about who is on a document, and where in it. */
+export interface AwarenessInfo {
+  readonly documentId: string
+  /** `user` is null when nobody knows, and of one that has gone; `state` is the awareness state, null of one that has gone. */
+  readonly clients: readonly { readonly clientId: number; readonly user: string | null; readonly state: unknown }[]
+}
+
 /** A client on a document. */
 export interface SessionInfo {
   /** As revocations and `server.sessions` take it. */
@@ -100,6 +107,11 @@ export interface Hooks {
    * throws, nobody gets it. On the node that the client is connected to. To answer: `server.sessions(sessionId).send(…)`.
    */
   readonly onMessage?: (message: MessageInfo) => unknown
+  /**
+   * What clients have said of themselves (cursors, names, who is here), or that they are gone. On the node that they are connected to, with each beat of the document's
+   * awareness: up to a hundred times a second while people move, so it should be quick. What it throws is logged. Nothing is parsed where it is not given.
+   */
+  readonly onAwarenessChanged?: (change: AwarenessInfo) => void | Promise<void>
   /** A client was let in to a document. What it throws is logged. */
   readonly onSessionOpened?: (session: SessionInfo) => void | Promise<void>
   /** It is gone: it closed the document, lost its connection or its right. What it throws is logged. */

@@ -35,6 +35,11 @@ export interface ServerDocument {
    * `message-too-large`.
    */
   broadcast(payload: string, options?: SayOptions): void
+  /**
+   * Closes all sessions that clients have on the document: on this node when it resolves, on the others within 5 s. Who still may comes back at once, and is asked about
+   * anew; nobody loses what they typed.
+   */
+  closeSessions(): Promise<void>
 }
 
 /** Of something that is said to clients and is no edit. */
@@ -53,6 +58,7 @@ export interface ProgramDocumentsOptions {
   readonly directory: DocumentDirectory
   readonly history: Pick<History, 'apply'>
   readonly messages: Pick<AppMessages, 'send'>
+  readonly closeSessions: (documentId: string) => Promise<void>
   readonly random: Random
 }
 
@@ -76,6 +82,7 @@ export class ProgramDocuments {
       documentId,
       read: () => readDocument(this.#options.directory, documentId),
       transact: (change, { user = null } = {}) => this.#inTurn(documentId, () => this.#transact(documentId, change, user)),
+      closeSessions: () => this.#options.closeSessions(documentId),
       broadcast: (payload, { user = null } = {}) => this.#options.messages.send({ kind: 'document', documentId }, payload, user),
     }
   }

@@ -104,7 +104,7 @@ test('access in a cluster', async (context) => {
   })
 
   await context.test(
-    'X3: a key that one node made and revoked, and a user that one node revoked, end on the other within 5 s, while Redis hangs',
+    'X3: a key that one node made and revoked, and a user that one node revoked, end on the other within 5 s, as do all sessions of a document, while Redis hangs',
     async (context) => {
       cluster.redis.pause()
       context.after(() => cluster.redis.resume())
@@ -129,6 +129,12 @@ test('access in a cluster', async (context) => {
       await until(() => ada.status.state === 'refused' && script.status.state === 'refused', 'both sessions are over')
       const tookMs = performance.now() - revokedAt
       context.diagnostic(`both sessions ended after ${Math.round(tookMs)} ms`)
+      const refused = await fetch(`${one.url}/api/v1/documents/notes%2Ftoday/sessions`, { method: 'DELETE' })
+      assert.equal(refused.status, 401)
+      const sessionOf = async (): Promise<string> => (await ask(two, 'GET', '/sessions?user=bob')).items[0]?.sessionId
+      const before = await sessionOf()
+      assert.deepEqual(await ask(one, 'DELETE', '/documents/notes%2Ftoday/sessions'), { closed: 0 })
+      await until(async () => ![before, undefined].includes(await sessionOf()), 'who is on the other node was closed, and came back')
       bob.doc.getText('body').insert(0, 'bob goes on ')
       await bob.saved()
       await until(() => bob.doc.getText('body').toString().includes('typed before'), 'nothing is lost')

@@ -220,12 +220,31 @@ test('a script edits texts, maps and lists as a client does; If-Match says where
   assert.deepEqual(client.doc.getArray('list').toJSON(), [{ nested: [1] }, 'b', 'c'])
   assert.deepEqual(client.doc.getMap('meta').toJSON(), { 'a/b': 1 })
   assert.equal(await api.refusal('POST', `${PATH}/updates`, edit, { 'if-match': String(head) }), '412 superseded')
+  client.doc.getMap('meta').set('title', new Y.Text('a title'))
+  await client.saved()
+  const moves = [
+    { op: 'add', path: '/list/0/b', value: { y: 1, x: [2] } },
+    { op: 'test', path: '/list/0', value: { b: { x: [2], y: 1 }, nested: [1] } },
+    { op: 'move', from: '/list/0', path: '/list/-' },
+    { op: 'copy', from: '/list/2/nested', path: '/meta/kept' },
+    { op: 'add', path: '/list/2/nested/-', value: 2 },
+    { op: 'move', from: '/meta/title', path: '/list/0' },
+    { op: 'move', from: '/meta/a~1b', path: '/meta/c' },
+  ]
+  await api.expect('POST', `${PATH}/updates`, { patch: moves })
+  await eventually('connected editors see what was moved and copied', () => client.doc.getArray('list').length === 4)
+  assert.deepEqual(client.doc.getArray('list').toJSON(), ['a title', 'b', 'c', { nested: [1, 2], b: { x: [2], y: 1 } }])
+  assert.deepEqual(client.doc.getMap('meta').toJSON(), { c: 1, kept: [1] })
+  assert.ok(client.doc.getArray('list').get(0) instanceof Y.Text, 'it is a text still')
   for (const [wrong, says] of [
     [{ patch: [{ op: 'test', path: '/list/0', value: 'a' }] }, '409 edit-mismatch'],
     [{ patch: [{ op: 'remove', path: '/list/9' }] }, '409 edit-mismatch'],
     [{ patch: [{ op: 'add', path: '/body/x', value: 1 }] }, '409 edit-mismatch'],
     [{ patch: [{ op: 'add', path: 'list', value: 1 }] }, '409 edit-mismatch'],
     [{ patch: [{ op: 'move', path: '/list/0' }] }, '400 malformed'],
+    [{ patch: [{ op: 'move', from: '/list/3', path: '/list/3/nested/0' }] }, '409 edit-mismatch'],
+    [{ patch: [{ op: 'copy', from: '/list/9', path: '/list/0' }] }, '409 edit-mismatch'],
+    [{ patch: [{ op: 'copy', from: '/nothing/here', path: '/list/0' }] }, '409 edit-mismatch'],
     [{ text: [{ root: 'body', at: 99 }] }, '409 edit-mismatch'],
     [{ text: [{ root: 'list', at: 0, insert: 'x' }] }, '409 edit-mismatch'],
     [{}, '400 malformed'],
@@ -307,6 +326,7 @@ test('G5: every route that is about a document says so when there is none, when 
     'put archive': '400 malformed',
     'get presence': '200',
     'post messages': '200',
+    'delete sessions': '200',
   }
   await api.expect('POST', `${PATH}/updates`, { text: [{ root: 'body', at: 0, insert: 'x' }] })
   const ask = async (method: string, rest: string, id: string, query = ''): Promise<string> => {

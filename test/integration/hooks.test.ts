@@ -2,6 +2,7 @@
 // program and its agents edit by the same path as everybody.
 import { strict as assert } from 'node:assert'
 import { type TestContext, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import WebSocket from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
@@ -267,8 +268,14 @@ test('S1: the program edits by the same path as everybody, and edits of its own 
   assert.ok(items.some(({ users }: { users: string[] }) => users.includes('robot')))
 })
 
-test('an agent in the process is a client like any: it types, has a cursor, and may do what it was granted', async (t) => {
-  const local = await start(t, {}, { access: { adminKey: 'the-key-of-the-operator' } })
+test('an agent in the process is a client like any: it types, has a cursor of which the program is told, and may do what it was granted', async (t) => {
+  const said: (readonly [clientId: number, user: string | null, state: unknown])[] = []
+  const onAwarenessChanged: Hooks['onAwarenessChanged'] = ({ documentId, clients }) => {
+    assert.equal(documentId, 'notes')
+    for (const { clientId, user, state } of clients) if (clientId === doc.clientID) said.push([clientId, user, state])
+    throw new Error('It is logged, and nobody waits for it.')
+  }
+  const local = await start(t, { onAwarenessChanged }, { access: { adminKey: 'the-key-of-the-operator' } })
   const robot = local.server.asClient({ user: 'robot', name: 'Robot', documents: { notes: 'write' } })
   const agent = connect('ws://in.process', { ...robot, logger: silentLogger })
   const doc = new Y.Doc()
@@ -293,6 +300,14 @@ test('an agent in the process is a client like any: it types, has a cursor, and 
   )
   await agent.close()
   await until(() => !person.awareness.getStates().has(doc.clientID), 'it is gone')
+  const state = { user: { name: 'Robot' } }
+  assert.deepEqual(
+    [said.find((one) => isDeepStrictEqual(one[2], state)), said.at(-1)],
+    [
+      [doc.clientID, 'robot', state],
+      [doc.clientID, null, null],
+    ],
+  )
   doc.destroy()
 })
 

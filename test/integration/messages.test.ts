@@ -79,7 +79,7 @@ async function say(url: string, path: string, payload: string, token = adminKey)
   return response.status
 }
 
-test('in a room of all dialects everybody but the speaker hears it once: broadcast, sendStateless, the program, and the API; and nothing is stored', async (context) => {
+test('in a room of all dialects everybody but the speaker hears it once: broadcast, sendStateless, the program, and the API; nothing is stored, and all come back who are closed together', async (context) => {
   const at = scene(context)
   const { server, webSocketUrl } = await at.server()
   const ada = at.connection(webSocketUrl, 'ada').open('notes', new Y.Doc())
@@ -134,6 +134,20 @@ test('in a room of all dialects everybody but the speaker hears it once: broadca
       ['over the API', 'admin'],
     ],
   )
+  // Whoever is closed with all others comes back, by each dialect, hears what is said then, and loses nothing.
+  const before = [...server.access.sessions.onDocument('notes')].map(({ sessionId }) => sessionId)
+  const others = [...server.access.sessions.onDocument('other')].map(({ sessionId }) => sessionId)
+  await server.document('notes').closeSessions()
+  ada.doc.getText('body').insert(0, 'y')
+  const isNew = ({ sessionId }: { readonly sessionId: string }): boolean => !before.includes(sessionId)
+  await until(() => [...server.access.sessions.onDocument('notes')].filter(isNew).length === before.length, 'everybody is back')
+  await until(() => stock.synced && providers.every(({ synced }) => synced), 'and in step')
+  await afterwards()
+  assert.deepEqual(
+    [...server.access.sessions.onDocument('other')].map(({ sessionId }) => sessionId).filter((one) => !others.includes(one)),
+    [],
+  )
+  assert.ok([...server.access.sessions.onDocument('notes')].every(isNew))
   // Nobody who comes later hears it.
   const late = at.connection(webSocketUrl, 'late').open('notes', new Y.Doc())
   const l = await listen(late)

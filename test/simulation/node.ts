@@ -151,7 +151,8 @@ export class SimulatedNode {
     const onFatal = (): void => this.#startAnew()
     const compactor = new SlowCompactor(devices, random, this.#options.compactionMsMax)
     const basics = { clock, random, limits, tuning, busyness: busynessBy(clock), logger: silentLogger }
-    const common = { ...basics, broadcast, store, compactor, authorize: allowEverybody, onFatal }
+    const closeSessions = async (): Promise<void> => {}
+    const common = { ...basics, broadcast, store, compactor, authorize: allowEverybody, closeSessions, onFatal }
     const node = new ServerNode(
       member === null ? common : { ...common, bus: member.bus, cluster: member.cluster, counters: member.counters },
     )

@@ -30,6 +30,7 @@ test('G4, D1: a drain ends although every commit fails; what was not committed i
     limits: defaultLimits,
     logger: silentLogger,
     authorize: allowEverybody,
+    closeSessions: async () => {},
     broadcast: 'after-commit',
     tuning: defaultTuning,
     onFatal: () => {},

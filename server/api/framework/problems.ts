@@ -40,6 +40,7 @@ const statuses: Partial<Record<WeftErrorCode, number>> = {
   'message-too-large': 413,
   overloaded: 503,
   draining: 503,
+  'sessions-closed': 503,
   'store-unavailable': 503,
   'store-full': 507,
   'owner-moved': 503,

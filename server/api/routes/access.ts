@@ -2,11 +2,13 @@
 // it is for.
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { WeftError } from '../../../core/errors.js'
+import type { Limits } from '../../../core/limits.js'
 import { isUserId } from '../../../core/user-id.js'
 import type { AccessControl } from '../../access/access-control.js'
 import { revocationKinds } from '../../access/revocations.js'
 import { GRANTS_MAX, type Grants } from '../../access/rights.js'
 import { type ApiAccess, admit, admitToAll, onlyForAdmins } from '../framework/api-access.js'
+import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
 import { answers, json } from '../framework/json-route.js'
@@ -14,6 +16,7 @@ import { newestFirst, pageQuery } from '../framework/newest-first.js'
 
 export interface AccessRouteOptions {
   readonly access: ApiAccess
+  readonly limits: Pick<Limits, 'documentIdBytesMax'>
   readonly accessControl: Pick<AccessControl, 'keys' | 'tickets' | 'revocations' | 'sessions'>
 }
 
@@ -189,7 +192,18 @@ const sessionsRoute = createRoute({
   responses: answers(z.object({ items: z.array(sessionSchema), total: z.int() }), `At most ${SESSIONS_LISTED_MAX} of them.`),
 })
 
-export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessControl }: AccessRouteOptions): void {
+const closeSessionsRoute = createRoute({
+  method: 'delete',
+  path: '/api/v1/documents/{id}/sessions',
+  summary: 'Closes all sessions of a document, on all nodes; whoever still may comes back at once',
+  request: { params: documentParameter },
+  responses: answers(
+    z.object({ closed: z.int().openapi({ description: 'How many there were on the node that answers.' }) }),
+    'They are closed here, and on the other nodes within 5 s.',
+  ),
+})
+
+export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessControl, limits }: AccessRouteOptions): void {
   const { keys, tickets, revocations, sessions } = accessControl
   onlyForAdmins(app, access, ['/api/v1/keys', '/api/v1/revocations', '/api/v1/sessions'])
   app.openapi(ticketRoute, async (context) => {
@@ -234,6 +248,13 @@ export function addAccess(app: OpenAPIHono<ApiEnvironment>, { access, accessCont
   app.openapi(liftRoute, async (context) => {
     const { kind, id } = context.req.valid('param')
     return json(context, { lifted: await revocations.lift(kind, id) })
+  })
+  app.openapi(closeSessionsRoute, async (context) => {
+    const documentId = documentIdOf(context, limits.documentIdBytesMax)
+    await admit(access, context, documentId, 'admin')
+    const closed = sessions.countOn(documentId)
+    await revocations.closeDocument(documentId)
+    return json(context, { closed })
   })
   app.openapi(sessionsRoute, async (context) => {
     const { documentId, user } = context.req.valid('query')

@@ -130,8 +130,10 @@ const editSchema = z.object({
   patch: z
     .array(
       z.discriminatedUnion('op', [
-        z.object({ op: z.enum(['add', 'replace', 'test']), path: z.string().max(10_000), value: z.unknown() }),
+        z.object({ op: z.enum(['add', 'replace']), path: z.string().max(10_000), value: z.unknown() }),
+        z.object({ op: z.literal('test'), path: z.string().max(10_000), value: z.unknown() }),
         z.object({ op: z.literal('remove'), path: z.string().max(10_000) }),
+        z.object({ op: z.enum(['move', 'copy']), from: z.string().max(10_000), path: z.string().max(10_000) }),
       ]),
     )
     .max(10_000)

@@ -1,5 +1,6 @@
 // Edits by a program that has no Yjs: text by position, and maps and arrays by JSON patch (RFC 6902), as one Yjs update on the document as
 // it is now.
+import { isDeepStrictEqual } from 'node:util'
 import * as Y from 'yjs'
 import { jsonOf, kindOf, typedRoot } from './roots.js'
 
@@ -14,8 +15,11 @@ export interface TextEdit {
 
 /** The first segment of a path is the root type. Values that are objects or lists become shared maps and arrays. */
 export type PatchOperation =
-  | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'test'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string }
+  /** What is there is made anew at `path`, with all that is in it: Yjs moves nothing, so what others change in it at that moment stays where it was. */
+  | { readonly op: 'move' | 'copy'; readonly from: string; readonly path: string }
 
 /** What was asked for does not fit the document. */
 export class EditMismatch extends Error {}
@@ -48,25 +52,47 @@ function editText(doc: Y.Doc, { root, at, delete: length = 0, insert = '', attri
 }
 
 function applyOperation(doc: Y.Doc, operation: PatchOperation): void {
-  const segments = pathOf(operation.path)
-  const last = segments.pop()
+  switch (operation.op) {
+    case 'test': {
+      const { holder, key } = placeAt(doc, operation.path)
+      if (!isDeepStrictEqual(plain(jsonOf(childOf(holder, key, operation.path))), operation.value))
+        throw new EditMismatch(`The test of "${operation.path}" failed: something else is there.`)
+      return
+    }
+    case 'move':
+    case 'copy': {
+      const { from, path } = operation
+      if (operation.op === 'move' && path.startsWith(`${from}/`))
+        throw new EditMismatch(`"${from}" cannot be moved into itself, to "${path}".`)
+      const { holder, key } = placeAt(doc, from)
+      const value = anew(childOf(holder, key, from))
+      if (operation.op === 'move') change(holder, key, { op: 'remove', path: from })
+      const to = placeAt(doc, path)
+      change(to.holder, to.key, { op: 'add', path, value })
+      return
+    }
+    default: {
+      const { holder, key } = placeAt(doc, operation.path)
+      change(holder, key, operation.op === 'remove' ? operation : { ...operation, value: sharedOf(operation.value) })
+    }
+  }
+}
+
+/** The map or list that holds what a path names, and where in it. */
+function placeAt(doc: Y.Doc, path: string): { readonly holder: Y.Map<unknown> | Y.Array<unknown>; readonly key: string } {
+  const segments = pathOf(path)
+  const key = segments.pop()
   const [root, ...inner] = segments
-  if (root === undefined || last === undefined)
-    throw new EditMismatch(`The path "${operation.path}" names no place in a root type; it begins with the name of one.`)
-  let target = rootFor(doc, root, inner[0] ?? last)
+  if (root === undefined || key === undefined)
+    throw new EditMismatch(`The path "${path}" names no place in a root type; it begins with the name of one.`)
+  let holder = rootFor(doc, root, inner[0] ?? key)
   for (const segment of inner) {
-    const next = childOf(target, segment, operation.path)
+    const next = childOf(holder, segment, path)
     if (!(next instanceof Y.Map || next instanceof Y.Array))
-      throw new EditMismatch(`The path "${operation.path}" leads into something that is no map or array.`)
-    target = next
+      throw new EditMismatch(`The path "${path}" leads into something that is no map or array.`)
+    holder = next
   }
-  if (operation.op === 'test') {
-    if (JSON.stringify(jsonOf(childOf(target, last, operation.path))) !== JSON.stringify(operation.value))
-      throw new EditMismatch(`The test of "${operation.path}" failed: something else is there.`)
-    return
-  }
-  if (target instanceof Y.Map) changeMap(target, last, operation)
-  else changeArray(target, last, operation)
+  return { holder, key }
 }
 
 /** As JSON pointers have it: `~1` is `/`, `~0` is `~`. */
@@ -100,19 +126,39 @@ function indexIn(array: Y.Array<unknown>, segment: string, path: string): number
   return index
 }
 
-function changeMap(map: Y.Map<unknown>, key: string, operation: Exclude<PatchOperation, { op: 'test' }>): void {
-  if (operation.op !== 'add' && !map.has(key)) throw new EditMismatch(`There is nothing at "${operation.path}".`)
-  if (operation.op === 'remove') map.delete(key)
-  else map.set(key, sharedOf(operation.value))
+/** `value` is as Yjs keeps it. */
+type Change =
+  | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'remove'; readonly path: string }
+
+function change(holder: Y.Map<unknown> | Y.Array<unknown>, key: string, operation: Change): void {
+  if (holder instanceof Y.Map) changeMap(holder, key, operation)
+  else changeArray(holder, key, operation)
 }
 
-function changeArray(array: Y.Array<unknown>, segment: string, operation: Exclude<PatchOperation, { op: 'test' }>): void {
+function changeMap(map: Y.Map<unknown>, key: string, operation: Change): void {
+  if (operation.op !== 'add' && !map.has(key)) throw new EditMismatch(`There is nothing at "${operation.path}".`)
+  if (operation.op === 'remove') map.delete(key)
+  else map.set(key, operation.value)
+}
+
+function changeArray(array: Y.Array<unknown>, segment: string, operation: Change): void {
   const index = indexIn(array, segment, operation.path)
   if (operation.op !== 'add') {
     if (index >= array.length) throw new EditMismatch(`There is nothing at "${operation.path}".`)
     array.delete(index, 1)
   }
-  if (operation.op !== 'remove') array.insert(index, [sharedOf(operation.value)])
+  if (operation.op !== 'remove') array.insert(index, [operation.value])
+}
+
+/** A shared type can stand in one place only. */
+function anew(value: unknown): unknown {
+  return value instanceof Y.AbstractType ? value.clone() : value
+}
+
+/** As it would come over the wire. */
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
 }
 
 function sharedOf(value: unknown): unknown {
