@@ -15,7 +15,7 @@ const asked = process.argv.find((argument) => argument.startsWith('--transport='
 const transports = transportNames.filter((name) => asked === undefined || name === 'websocket' || name === asked)
 
 const server = await startServer()
-const results = new Map(transports.map((name) => [name, { latenciesMs: [] as number[], edits: 0, cpuSeconds: 0 }]))
+const results = new Map(transports.map((name) => [name, { latenciesMs: [] as number[], edits: 0, cpuSeconds: 0, clientCpuSeconds: 0 }]))
 
 for (let round = 0; round < rounds; round++)
   for (const name of transports) {
@@ -53,19 +53,23 @@ for (let round = 0; round < rounds; round++)
     }
     await wait(1000)
     const cpuBefore = server.cpuSeconds()
+    const clientCpuBefore = process.cpuUsage()
     measuring = true
     await wait(seconds * 1000)
     measuring = false
     result.cpuSeconds += server.cpuSeconds() - cpuBefore
+    const { user, system } = process.cpuUsage(clientCpuBefore)
+    result.clientCpuSeconds += (user + system) / 1_000_000
     for (const timer of timers) clearInterval(timer)
     await Promise.all(writers.map(({ connection }) => connection.close()))
   }
 
 const p50 = (name: (typeof transports)[number]): number => percentile(results.get(name)?.latenciesMs ?? [], 0.5)
-for (const [name, { latenciesMs, edits, cpuSeconds }] of results)
+for (const [name, { latenciesMs, edits, cpuSeconds, clientCpuSeconds }] of results)
   report(`transports: ${name}, ${documents} × 2 × ${rate}/s`, {
     edits,
     'server CPU ms per 1,000 edits': (cpuSeconds * 1_000_000) / edits,
+    'client CPU ms per 1,000 edits': (clientCpuSeconds * 1_000_000) / edits,
     'delivery p50 ms': percentile(latenciesMs, 0.5),
     'p99 ms': percentile(latenciesMs, 0.99),
     'p50 × WebSocket': p50(name) / p50('websocket'),

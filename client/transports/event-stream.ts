@@ -1,8 +1,12 @@
 // Reads server-sent events from a fetched body: `EventSource` is not in Node, sets no header, and hides what it was refused with.
 import type { HttpRecord, RecordKind } from '../../protocol/http-frames.js'
 
-/** The records of a stream, to its end. `read` is told how many bytes came. Rejects when the stream breaks. */
-export async function* readEvents(body: ReadableStream<Uint8Array>, read: (bytes: number) => void): AsyncGenerator<HttpRecord> {
+/** Tells the records of a stream, to its end. `read` is told how many bytes came. Rejects when the stream breaks. */
+export async function readEvents(
+  body: ReadableStream<Uint8Array>,
+  read: (bytes: number) => void,
+  tell: (record: HttpRecord) => void,
+): Promise<void> {
   const reader = body.getReader()
   const decoder = new TextDecoder()
   // Text of an event that is not whole, in the pieces in which it came.
@@ -19,7 +23,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>, read: (bytes
     pieces = [texts.pop() ?? '']
     for (const text of texts) {
       const record = recordOf(text)
-      if (record !== null) yield record
+      if (record !== null) tell(record)
     }
   }
 }

@@ -40,7 +40,8 @@ export class HttpSocket {
   readonly #query: string
   readonly #options: HttpSocketOptions
   readonly #listeners = new Map<string, Listener[]>()
-  readonly #abort = new AbortController()
+  /** Of the requests under way. Each has its own: what Node's fetch hangs onto a signal stays as long as the signal. */
+  readonly #aborts = new Set<AbortController>()
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening'
   #connection = ''
   #received = 0
@@ -99,14 +100,12 @@ export class HttpSocket {
 
   async #open(protocols: readonly string[]): Promise<void> {
     try {
-      const answer = await this.#fetch('POST', this.#query, {
-        [httpHeaders.transport]: this.#options.down,
-        [httpHeaders.protocols]: protocols.join(', '),
-      })
-      const body: { readonly connection?: string; readonly detail?: string } = await answer.json().catch(() => ({}))
-      if (answer.status !== 201 || body.connection === undefined)
+      const headers = { [httpHeaders.transport]: this.#options.down, [httpHeaders.protocols]: protocols.join(', ') }
+      this.#connection = await this.#fetch('POST', this.#query, headers, async (answer) => {
+        const body: { readonly connection?: string; readonly detail?: string } = await answer.json().catch(() => ({}))
+        if (answer.status === 201 && body.connection !== undefined) return body.connection
         throw new Error(body.detail ?? `${this.#url} answered with HTTP ${answer.status}.`)
-      this.#connection = body.connection
+      })
       if (this.#state !== 'opening') return this.#farewell()
       this.#state = 'open'
       this.#emit('open', {})
@@ -118,24 +117,24 @@ export class HttpSocket {
 
   /** Asks for what comes, again and again. */
   async #receive(): Promise<void> {
-    await this.#retries.persist(async (succeeded) => {
-      const answer = await this.#fetch('GET', this.#options.down === 'sse' ? '/events' : '/poll', this.#headers())
-      if (await this.#isRefused(answer)) return true
-      if (this.#options.down === 'poll') {
-        const body = new Uint8Array(await answer.arrayBuffer())
-        succeeded()
-        this.bytesRead += body.length
-        for (const record of decodeRecords(body)) this.#record(record)
+    await this.#retries.persist((succeeded) =>
+      this.#fetch('GET', this.#options.down === 'sse' ? '/events' : '/poll', this.#headers(), async (answer) => {
+        if (await this.#isRefused(answer)) return true
+        const read = (bytes: number): void => {
+          this.bytesRead += bytes
+          succeeded()
+        }
+        if (this.#options.down === 'poll') {
+          const body = new Uint8Array(await answer.arrayBuffer())
+          read(body.length)
+          for (const record of decodeRecords(body)) this.#record(record)
+          return false
+        }
+        if (answer.body === null) throw new Error('This platform reads no streams.')
+        await readEvents(answer.body, read, (record) => this.#record(record))
         return false
-      }
-      if (answer.body === null) throw new Error('This platform reads no streams.')
-      const read = (bytes: number): void => {
-        this.bytesRead += bytes
-        succeeded()
-      }
-      for await (const record of readEvents(answer.body, read)) this.#record(record)
-      return false
-    })
+      }),
+    )
   }
 
   #record({ kind, content }: HttpRecord): void {
@@ -165,7 +164,7 @@ export class HttpSocket {
     }
     // The server may not be reading what is under way: it hears all the same what has arrived.
     const headers = this.#headers()
-    this.#fetch('POST', '/messages', headers).catch(() => this.#confirmLater())
+    this.#fetch('POST', '/messages', headers, async () => {}).catch(() => this.#confirmLater())
   }
 
   #confirmLater(): void {
@@ -191,12 +190,13 @@ export class HttpSocket {
         const { body, count } = this.#body()
         const isLast = isClosing && count === this.#queue.length
         this.#confirmNow = false
-        const answer = await this.#fetch('POST', isLast ? '/close' : '/messages', this.#headers(), body).catch((error) => {
+        const refused = (answer: Response): Promise<boolean> => this.#isRefused(answer)
+        const isOver = await this.#fetch('POST', isLast ? '/close' : '/messages', this.#headers(), refused, body).catch((error) => {
           // What it confirmed may not have arrived.
           this.#confirmNow = true
           throw error
         })
-        if (await this.#isRefused(answer)) return true
+        if (isOver) return true
         succeeded()
         this.#queue.splice(0, count)
         this.#first += count
@@ -261,8 +261,21 @@ export class HttpSocket {
     this.#request('POST', '/close', this.#headers(), small ? body : undefined, { keepalive: small }).catch(() => {})
   }
 
-  #fetch(method: string, path: string, headers: Record<string, string>, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
-    return this.#request(method, path, headers, body, { signal: this.#abort.signal })
+  /** Ends with the connection. */
+  async #fetch<T>(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    read: (answer: Response) => Promise<T>,
+    body?: Uint8Array<ArrayBuffer>,
+  ): Promise<T> {
+    const abort = new AbortController()
+    this.#aborts.add(abort)
+    try {
+      return await read(await this.#request(method, path, headers, body, { signal: abort.signal }))
+    } finally {
+      this.#aborts.delete(abort)
+    }
   }
 
   #request(
@@ -296,7 +309,7 @@ export class HttpSocket {
     this.#state = 'closed'
     ;(globalThis as Partial<EventTarget>).removeEventListener?.('pagehide', this.#leave)
     this.#confirming?.cancel()
-    this.#abort.abort()
+    for (const abort of this.#aborts) abort.abort()
     this.#queue = []
     this.#retries.stop()
     this.#emit('close', { code, reason })

@@ -145,6 +145,29 @@ for (const name of ['sse', 'poll'] as const) {
   })
 }
 
+test('sse: nothing of a request outlives it: each has a signal of its own, and the end of the connection ends those under way', async (context) => {
+  const before = network
+  const signals: (AbortSignal | null | undefined)[] = []
+  network = (input, init) => {
+    signals.push(init?.signal)
+    return fetch(input, init)
+  }
+  context.after(() => {
+    network = before
+  })
+  const { events, client, ends } = await pairOver('sse')(context)
+  for (const byte of [1, 2, 3]) {
+    client.send(Uint8Array.of(byte))
+    await eventually(`message ${byte} is here`, () => events.messages.length === byte)
+  }
+  // The one that opens it, the stream, and one for each message.
+  assert.equal(signals.length, 5)
+  assert.equal(new Set(signals).size, 5)
+  client.terminate?.()
+  await eventually('it has ended', () => ends.length === 1)
+  assert.ok(signals[1]?.aborted, 'nothing more is read of the stream')
+})
+
 test('sse: a confirmation that gets lost is made again', async (context) => {
   const { socket, events } = await pairOver('sse')(context)
   let lost = 0

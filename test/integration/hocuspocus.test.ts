@@ -136,6 +136,8 @@ for (const version of [2, 3, 4] as const)
           return { user: null, permission: 'read-write' }
         },
       })
+      const secret = server.document('secret')
+      await secret.transact((doc) => doc.getText('body').insert(0, 'of others'))
       const socket = socketFor(context, version, webSocketUrl)
       let token = 'worse'
       const refused = socket.open('secret', { token: () => token })
@@ -156,6 +158,14 @@ for (const version of [2, 3, 4] as const)
       await until(() => again.isAuthenticated, 'it is let in')
       other.document.getText('body').insert(0, 'x')
       await inStep(other)
+      // It does not ask again: it gets what is there, and what it had typed is there and counted.
+      await until(() => textOf(again).includes('of others'), 'it has what others wrote')
+      await inStep(again)
+      again.document.getText('body').insert(0, 'y')
+      assert.equal(again.unsyncedChanges, 1)
+      await inStep(again)
+      assert.equal((await secret.read()).getText('body').toString(), textOf(again))
+      assert.equal(textOf(again).includes('x'), version > 2)
       assert.equal(server.counters.get('connections_accepted'), accepted, 'nobody had to come back')
     })
 

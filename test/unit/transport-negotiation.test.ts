@@ -63,7 +63,7 @@ test('a stream of events reads the same wherever it is cut, and an event that is
     const count = (more: number): void => {
       read += more
     }
-    for await (const { kind, content } of readEvents(body, count)) records.push([kind, new TextDecoder().decode(content)])
+    await readEvents(body, count, ({ kind, content }) => records.push([kind, new TextDecoder().decode(content)]))
     assert.deepEqual(records, [
       ['message', 'hi'],
       ['ping', ''],

@@ -20,10 +20,8 @@ import { Session } from '../session.js'
 import { SessionRoom } from '../session-room.js'
 import { HocuspocusKeepAlive } from './hocuspocus-keep-alive.js'
 import { HocuspocusQueue } from './hocuspocus-queue.js'
+import { HocuspocusRefusals, OWED_MAX, type Owed } from './hocuspocus-refusals.js'
 import { HocuspocusSession, type HocuspocusWrite } from './hocuspocus-session.js'
-
-/** Addresses that were refused and are remembered, so that what providers still send there is not an attempt each. */
-const REFUSED_MAX = 1_000
 
 /** Providers connect to the server's own address, where no document of y-websocket can be. */
 export const hocuspocusDialect: Dialect = {
@@ -49,8 +47,8 @@ export class HocuspocusDriver implements Driver {
   readonly #open = new Map<string, OpenAddress>()
   /** By channel, which is how openings are counted. */
   readonly #byChannel = new Map<number, OpenAddress>()
-  /** Addresses that were refused, until they show another token. */
-  readonly #refused = new Set<string>()
+  /** Until they show another token. */
+  readonly #refused = new HocuspocusRefusals()
   #lastChannel = 0
   #ignored = 0
   readonly #keepAlive: HocuspocusKeepAlive
@@ -111,7 +109,10 @@ export class HocuspocusDriver implements Driver {
       // Version 2 shows no token where it has none.
       const opened = this.#openAddress(address, '')
       if (opened !== null) this.#handle(address, opened, message)
-    } else if (message.type !== 'close') this.#ignore(message.type)
+    } else {
+      this.#refused.came(address, message.type)
+      if (message.type !== 'close') this.#ignore(message.type)
+    }
   }
 
   /** What came before was sent before the provider had heard anything, so it is not from its queue. */
@@ -171,7 +172,11 @@ export class HocuspocusDriver implements Driver {
       this.#refuse(address, refusal)
       return null
     }
-    this.#refused.delete(address)
+    const owed = this.#refused.take(address)
+    if (owed.counted > OWED_MAX) {
+      this.#beginAnew()
+      return null
+    }
     this.#lastChannel += 1
     const channel = this.#lastChannel
     const wording = new HocuspocusSession({
@@ -181,7 +186,7 @@ export class HocuspocusDriver implements Driver {
       opened: () => this.#openings.ended(channel),
       ended: (error) => this.#sessionEnded(address, error),
       queue: this.#queue,
-      beginAnew: () => this.#connection.close(closeCodes.restart, 'Connect again, so that what is unsynced is counted anew.'),
+      beginAnew: () => this.#beginAnew(),
     })
     const session = new Session({
       services: this.#services,
@@ -196,6 +201,7 @@ export class HocuspocusDriver implements Driver {
     this.#byChannel.set(channel, opened)
     this.#room.take(documentId)
     this.#openings.add(channel)
+    if (owed.asked) session.sync(wording.askedBefore(owed))
     return opened
   }
 
@@ -251,34 +257,37 @@ export class HocuspocusDriver implements Driver {
     for (const { wording } of this.#open.values()) wording.decided(counted)
   }
 
-  /** The address has no session any more. False if it had none. */
-  #forget(address: string): boolean {
+  #beginAnew(): void {
+    this.#connection.close(closeCodes.restart, 'Connect again, so that what is unsynced is counted anew.')
+  }
+
+  /** The address has no session any more. Null if it had none. */
+  #forget(address: string): OpenAddress | null {
     const open = this.#open.get(address)
-    if (open === undefined) return false
+    if (open === undefined) return null
     this.#open.delete(address)
     this.#byChannel.delete(open.channel)
     open.wording.end()
     this.#room.giveBack(open.documentId)
     this.#openings.ended(open.channel)
-    return true
+    return open
   }
 
   #sessionEnded(address: string, error: WeftError): void {
-    if (this.#forget(address)) this.#refuse(address, error)
+    const open = this.#forget(address)
+    if (open !== null) this.#refuse(address, error, open.wording.owed)
   }
 
   /**
    * The provider comes back after every close of its socket, so a refusal for good is said in-band, where it stays. What may be tried again is a closed socket: only then
    * does the provider begin anew by itself.
    */
-  #refuse(address: string, error: WeftError): void {
+  #refuse(address: string, error: WeftError, owed?: Owed): void {
     if (error.retryable) {
       this.#connection.fail(error)
       return
     }
-    const [oldest] = this.#refused
-    if (this.#refused.size >= REFUSED_MAX && oldest !== undefined) this.#refused.delete(oldest)
-    this.#refused.add(address)
+    this.#refused.add(address, owed)
     const { logger } = this.#services
     logger[error.logLevel]({ connection: this.#connection.id, code: error.code }, error.message)
     this.#queue.speaks()

@@ -13,6 +13,7 @@ import type { SessionDialect } from '../session-dialect.js'
 import { stockManner } from '../transfer-manner.js'
 import { HocuspocusCount, type SyncAnswer } from './hocuspocus-count.js'
 import type { HocuspocusQueue } from './hocuspocus-queue.js'
+import type { Owed } from './hocuspocus-refusals.js'
 
 /** The last fifth of the time is for renewing a token, and never more than this. */
 const RENEWAL_MS_MAX = 60_000
@@ -52,6 +53,12 @@ export class HocuspocusSession implements SessionDialect {
   /** Whether the server's own step 1 answers the last one of the provider. */
   #stepOne: 'not-come' | 'answered' | 'to-answer' = 'not-come'
   #renewal: Timer | null = null
+  /** What the provider counts as not synced, as far as the server can know. */
+  #counted = 0
+  /** It counted so much when it was let in after a refusal: its next step 2 has all of it. Null: step 2 counts for itself. */
+  #countedBefore: number | null = null
+  /** Step 2s that are answered more than once, or not at all. */
+  readonly #answersOf = new Map<number, number>()
 
   constructor(options: HocuspocusSessionOptions) {
     this.#options = options
@@ -68,8 +75,10 @@ export class HocuspocusSession implements SessionDialect {
   /** Of what is on its way to the log the provider counts nothing any more. The first one is answered with a step 1 when the document is opened, others with their step 2. */
   stepOne(stateVector: Uint8Array): Known {
     if (this.#stepOne === 'not-come') this.#stepOne = 'answered'
-    else this.#stepOne = 'to-answer'
+    else if (this.#attachment !== null) this.#stepOne = 'to-answer'
     this.#count.startsAnew(stateVector)
+    this.#counted = 1
+    this.#countedBefore = null
     this.#open = 0
     for (let submission = this.#answeredThrough + 1; submission <= this.#lastSubmission; submission++)
       this.#answers.set(submission, 'never')
@@ -77,20 +86,41 @@ export class HocuspocusSession implements SessionDialect {
     return hasNothing ? { kind: 'nothing' } : { kind: 'state-vector', stateVector }
   }
 
+  /** Its step 1 came while it was refused, and does not come again. */
+  askedBefore({ counted }: Owed): Known {
+    this.#stepOne = 'answered'
+    this.#counted = counted
+    this.#countedBefore = counted
+    return { kind: 'nothing' }
+  }
+
+  /** What the provider is owed when its session ends. */
+  get owed(): Owed {
+    return { asked: this.#stepOne !== 'not-come', counted: this.#counted }
+  }
+
   /** The number of the update or step 2 that came in. Null: it is empty, as the step 2 of a provider in step with the server is, and needs no writing. */
   nextSubmission({ type, update }: HocuspocusWrite): number | null {
-    if (type === 'sync-step-2') this.#count.stepTwo()
+    let answers = 1
+    if (type === 'sync-step-2') {
+      this.#count.stepTwo()
+      answers = this.#countedBefore ?? 1
+      this.#countedBefore = null
+    }
     if (isEmpty(update)) {
-      this.#answer(true)
+      if (type === 'update') this.#counted += 1
+      for (let count = 0; count < answers; count++) this.#answer(true)
       return null
     }
     this.#lastSubmission += 1
     if (type === 'sync-step-2') {
+      if (answers !== 1) this.#answersOf.set(this.#lastSubmission, answers)
       if (hasNoStructs(update)) this.#repeats.add(this.#lastSubmission)
       return this.#lastSubmission
     }
     const answer = this.#count.update(update)
     if (answer !== 'at-once') this.#answers.set(this.#lastSubmission, answer)
+    if (answer !== 'never') this.#counted += 1
     return this.#lastSubmission
   }
 
@@ -105,7 +135,10 @@ export class HocuspocusSession implements SessionDialect {
       if (counted) this.#answers.delete(submission)
       else this.#answers.set(submission, 'never')
     }
-    if (committed + waiting > 0 && !counted) this.#count.guesses()
+    if (committed + waiting > 0 && !counted) {
+      this.#counted -= committed + waiting
+      this.#count.guesses()
+    }
     for (let count = 0; counted && count < committed; count++) this.#answer(true)
   }
 
@@ -152,18 +185,23 @@ export class HocuspocusSession implements SessionDialect {
       this.#repeats.delete(this.#answeredThrough)
       const answer = this.#answers.get(this.#answeredThrough) ?? 'at-once'
       this.#answers.delete(this.#answeredThrough)
+      const answers = this.#answersOf.get(this.#answeredThrough) ?? 1
+      this.#answersOf.delete(this.#answeredThrough)
       if (this.#refused.delete(this.#answeredThrough)) continue
-      if (answer === 'at-once') taken += 1
+      if (answer === 'at-once') taken += answers
       else if (answer === 'open') this.#open += 1
     }
     for (let count = 1; count < taken; count++) this.#answer(true)
-    return taken === 0 ? null : this.#encoded({ type: 'sync-status', taken: true })
+    if (taken === 0) return null
+    this.#counted -= 1
+    return this.#encoded({ type: 'sync-status', taken: true })
   }
 
   refused(submission: number, error: WeftError): { readonly message: Message; readonly fatal: boolean } {
     this.#refused.add(submission)
     // A reader's step 2 holds all deletions that it knows, whoever made them: a provider to which that is refused shows unsaved changes for ever.
     const taken = this.#repeats.has(submission) && leavesReading(error.code)
+    if (taken) this.#counted -= 1
     // A client without the right to write, or over its quota, may go on reading; any other write that is lost would leave it apart from the document for good.
     return { message: this.#encoded({ type: 'sync-status', taken }), fatal: !leavesReading(error.code) }
   }
@@ -203,6 +241,7 @@ export class HocuspocusSession implements SessionDialect {
   }
 
   #answer(taken: boolean): void {
+    this.#counted -= 1
     this.#options.send(this.#encoded({ type: 'sync-status', taken }))
   }
 
