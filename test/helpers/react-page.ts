@@ -1,12 +1,23 @@
-// React with a page in memory (happy-dom): mounts components as a browser would, in strict mode unless told otherwise.
+// React in a page in memory (happy-dom), with Testing Library: in strict mode unless told otherwise, and taken off the page after each test.
 import './page-window.js'
 
-import { act, createElement, type ReactNode, StrictMode } from 'react'
-import { createRoot, hydrateRoot } from 'react-dom/client'
+import { strict as assert } from 'node:assert'
+import { afterEach } from 'node:test'
+import { act, cleanup, type RenderResult, render } from '@testing-library/react'
+import type { ReactNode } from 'react'
 import type { WeftProviderProps } from '../../client/react/index.js'
 import type { ClientFixture } from './client-fixture.js'
 
+// From here, so that the page is there before React looks for one.
+export { act, renderHook, waitFor } from '@testing-library/react'
+
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
+
+const consoleError = console.error
+afterEach(() => {
+  cleanup()
+  console.error = consoleError
+})
 
 export interface ReactPage {
   /** What is on the page. */
@@ -14,7 +25,7 @@ export interface ReactPage {
   /** Shows something else in the same root. */
   show(element: ReactNode): Promise<void>
   unmount(): Promise<void>
-  /** What React complained about: errors that no boundary caught, those that it recovered from, and warnings on the console. */
+  /** What React recovered from, and what it warned of on the console. */
   readonly complaints: readonly string[]
 }
 
@@ -26,33 +37,29 @@ interface MountOptions {
   readonly settle?: () => Promise<void>
 }
 
-/** Mounts within `act`, so that everything that React does about it is done when the promise resolves. */
+/** When a promise of the page resolves, everything is done that React and `settle` do about the step. */
 export async function mount(element: ReactNode, { strict = true, html, settle = async () => {} }: MountOptions = {}): Promise<ReactPage> {
   const complaints: string[] = []
-  const consoleError = console.error
+  const before = console.error
   console.error = (...words) => void complaints.push(words.join(' '))
-  const complain = (error: unknown): void => void complaints.push(String(error))
-  const options = { onUncaughtError: complain, onRecoverableError: complain }
-  const wrapped = (inner: ReactNode): ReactNode => (strict ? createElement(StrictMode, null, inner) : inner)
-  const container = document.createElement('main')
-  if (html !== undefined) container.innerHTML = html
-  const root = html === undefined ? createRoot(container, options) : await act(() => hydrateRoot(container, wrapped(element), options))
-  const show = (inner: ReactNode): Promise<void> =>
+  const container = document.body.appendChild(document.createElement('main'))
+  container.innerHTML = html ?? ''
+  const onRecoverableError = (error: unknown): void => void complaints.push(String(error))
+  const options = { container, hydrate: html !== undefined, reactStrictMode: strict, onRecoverableError }
+  const settled = (step: () => unknown): Promise<void> =>
     act(async () => {
-      root.render(wrapped(inner))
+      step()
       await settle()
     })
-  if (html === undefined) await show(element)
-  else await act(settle)
+  const views: Pick<RenderResult, 'rerender' | 'unmount'>[] = []
+  await settled(() => views.push(render(element, options)))
+  const { rerender, unmount } = views[0] ?? assert.fail('it is drawn')
   return {
     text: () => container.textContent ?? '',
-    show,
+    show: (inner) => settled(() => rerender(inner)),
     unmount: async () => {
-      await act(async () => {
-        root.unmount()
-        await settle()
-      })
-      console.error = consoleError
+      await settled(unmount)
+      console.error = before
     },
     complaints,
   }

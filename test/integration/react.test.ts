@@ -1,7 +1,7 @@
 // React against a real server that is killed while people look: what the hooks show is true all the way, and nothing that was typed is lost.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { act, createElement as h, type ReactNode, useEffect } from 'react'
+import { createElement as h, type ReactNode, useEffect } from 'react'
 import * as Y from 'yjs'
 import {
   type OpenDocument,
@@ -15,10 +15,12 @@ import {
 } from '../../client/react/index.js'
 import { silentLogger } from '../../core/log.js'
 import { type } from '../helpers/client-fixture.js'
-import { mount, type ReactPage } from '../helpers/react-page.js'
+import { act, mount, type ReactPage, waitFor } from '../helpers/react-page.js'
 import { ServerProcess } from '../helpers/server-process.js'
-import { eventually } from '../helpers/states.js'
 import { storedDocument } from '../helpers/stored-document.js'
+
+/** A server takes its time to start, on a slow machine above all. */
+const patient = { timeout: 30_000, interval: 10 }
 
 interface Person {
   readonly page: ReactPage
@@ -51,12 +53,7 @@ test('D3: the server is killed while two React pages type; both show the truth, 
   context.after(() => server.dispose())
   const provider = { url: server.url, options: { logger: silentLogger, backoff: { baseMs: 20, capMs: 200 } } }
   const [ada, grace] = [await person(provider, 'Ada'), await person(provider, 'Grace')]
-  const shows = (who: Person, text: string): Promise<void> =>
-    eventually(`"${text}"`, async () => {
-      // What arrives in between is drawn at its end.
-      await act(() => new Promise((resolve) => setImmediate(resolve)))
-      return who.page.text() === text
-    }).catch((error: Error) => assert.fail(`${error.message}; it shows "${who.page.text()}"`))
+  const shows = (who: Person, text: string): Promise<void> => waitFor(() => assert.equal(who.page.text(), text), patient)
   try {
     await shows(ada, ' | saved | nothing unsaved | Grace')
     await shows(grace, ' | saved | nothing unsaved | Ada')
@@ -106,11 +103,7 @@ test('D3: a page typed into while the server is dead, and then left, is saved wh
     return `${connection} ${saved} ${synced}`
   }
   const page = await mount(h(WeftProvider, provider, h(Editor), h(All)))
-  const shows = (text: string): Promise<void> =>
-    eventually(text, async () => {
-      await act(() => new Promise((resolve) => setImmediate(resolve)))
-      return page.text() === text
-    })
+  const shows = (text: string): Promise<void> => waitFor(() => assert.equal(page.text(), text), patient)
   try {
     await shows('connected true true')
     await server.kill()
