@@ -36,75 +36,65 @@ const untraced: ReadonlySet<string> = new Set([
   'draining',
 ])
 
-interface ErrorKind {
-  readonly closeCode: number
-  readonly retryable: boolean
-  readonly logLevel: LogLevel
-}
+type Group = readonly [closeCode: number, retryable: boolean, logLevel: LogLevel, codes: readonly string[]]
 
-const kind = (closeCode: number, retryable: boolean, logLevel: LogLevel): ErrorKind => ({ closeCode, retryable, logLevel })
-
-const errorKinds = {
-  // What a client sent.
-  malformed: kind(closeCodes.malformed, false, 'info'),
-  'malformed-update': kind(closeCodes.malformed, false, 'info'),
-  'invalid-document-id': kind(closeCodes.malformed, false, 'info'),
-  unauthenticated: kind(closeCodes.unauthenticated, false, 'info'),
-  forbidden: kind(closeCodes.forbidden, false, 'info'),
-  'no-such-document': kind(closeCodes.noSuchDocument, false, 'info'),
-  superseded: kind(closeCodes.superseded, false, 'info'),
-  'message-too-large': kind(closeCodes.tooLarge, false, 'info'),
-  'nested-too-deeply': kind(closeCodes.malformed, false, 'info'),
-  /** Writing is refused, and reading goes on. */
-  'quota-exceeded': kind(closeCodes.forbidden, false, 'info'),
-  'document-too-large': kind(closeCodes.tooLarge, false, 'warn'),
-  'dependencies-missing': kind(closeCodes.tooLarge, false, 'warn'),
+/** Codes that are alike stand together: the client has them all, and is to be small. */
+const groups = [
+  // What a client sent, or asked about the history of a document.
+  [
+    closeCodes.malformed,
+    false,
+    'info',
+    ['malformed', 'malformed-update', 'invalid-document-id', 'nested-too-deeply', 'not-restorable', 'key-reused', 'no-backup-here'],
+  ],
+  [closeCodes.unauthenticated, false, 'info', ['unauthenticated']],
+  // Over its quota a client may go on reading.
+  [closeCodes.forbidden, false, 'info', ['forbidden', 'quota-exceeded']],
+  [closeCodes.forbidden, false, 'warn', ['document-quarantined']],
+  // `moment-gone`: outside of what is kept, or a version that is not there.
+  [closeCodes.noSuchDocument, false, 'info', ['no-such-document', 'moment-gone']],
+  [closeCodes.superseded, false, 'info', ['superseded', 'document-exists', 'edit-mismatch']],
+  [closeCodes.superseded, true, 'info', ['request-running']],
+  [closeCodes.tooLarge, false, 'info', ['message-too-large']],
+  [closeCodes.tooLarge, false, 'warn', ['document-too-large', 'dependencies-missing']],
   // What the server cannot do now.
-  'too-many-sessions': kind(closeCodes.overloaded, true, 'warn'),
-  overloaded: kind(closeCodes.overloaded, true, 'warn'),
-  'too-slow': kind(closeCodes.tooSlow, true, 'info'),
-  'too-fast': kind(closeCodes.overloaded, true, 'info'),
-  'owner-moved': kind(closeCodes.ownerMoved, true, 'info'),
-  /** Somebody had all sessions of the document closed. */
-  'sessions-closed': kind(closeCodes.restart, true, 'info'),
-  draining: kind(closeCodes.restart, true, 'info'),
-  internal: kind(closeCodes.internal, true, 'error'),
-  // What the store says.
-  'store-unavailable': kind(closeCodes.internal, true, 'error'),
-  'store-full': kind(closeCodes.internal, true, 'error'),
-  /** It answers, and does not do what it was asked for a reason that is not known to pass. */
-  'store-refused': kind(closeCodes.internal, true, 'error'),
-  /** It will never take anything again. */
-  'store-failed': kind(closeCodes.internal, true, 'error'),
-  'document-corrupt': kind(closeCodes.internal, true, 'error'),
-  'document-quarantined': kind(closeCodes.forbidden, false, 'warn'),
-  // What somebody asks about the history of a document.
-  /** Outside of what is kept, or a version that is not there. */
-  'moment-gone': kind(closeCodes.noSuchDocument, false, 'info'),
-  'not-restorable': kind(closeCodes.malformed, false, 'info'),
-  /** It is being made, and shown to nobody before all of it is there. */
-  'document-unfinished': kind(closeCodes.overloaded, true, 'info'),
-  'document-exists': kind(closeCodes.superseded, false, 'info'),
-  'edit-mismatch': kind(closeCodes.superseded, false, 'info'),
-  'request-running': kind(closeCodes.superseded, true, 'info'),
-  /** What waits until all nodes of a cluster run the same version. */
-  'upgrade-running': kind(closeCodes.overloaded, true, 'info'),
-  'key-reused': kind(closeCodes.malformed, false, 'info'),
-  'no-backup-here': kind(closeCodes.malformed, false, 'info'),
-  /** What its folder or disk does not let be written, for another reason than room. */
-  'copy-not-written': kind(closeCodes.internal, false, 'error'),
+  [closeCodes.overloaded, true, 'warn', ['too-many-sessions', 'overloaded']],
+  // `document-unfinished`: it is being made, and shown to nobody before all of it is there. `upgrade-running`: it waits until all nodes of a cluster run the same version.
+  [closeCodes.overloaded, true, 'info', ['too-fast', 'document-unfinished', 'upgrade-running']],
+  [closeCodes.tooSlow, true, 'info', ['too-slow']],
+  [closeCodes.ownerMoved, true, 'info', ['owner-moved']],
+  // `sessions-closed`: somebody had all sessions of the document closed.
+  [closeCodes.restart, true, 'info', ['sessions-closed', 'draining']],
+  // What failed here, or in the store. `store-refused`: it answers, and does not do what it was asked for a reason that is not known to pass. `store-failed`: it will never
+  // take anything again.
+  [
+    closeCodes.internal,
+    true,
+    'error',
+    ['internal', 'store-unavailable', 'store-full', 'store-refused', 'store-failed', 'document-corrupt'],
+  ],
   // What an application passed.
-  'foreign-document': kind(closeCodes.malformed, false, 'error'),
-  // What an operator set up.
-  'invalid-configuration': kind(closeCodes.internal, false, 'error'),
-  'data-folder-in-use': kind(closeCodes.internal, false, 'error'),
-  'data-folder-unwritable': kind(closeCodes.internal, false, 'error'),
-  'data-folder-damaged': kind(closeCodes.internal, false, 'error'),
-  'data-folder-newer': kind(closeCodes.internal, false, 'error'),
-  'address-in-use': kind(closeCodes.internal, false, 'error'),
-} as const satisfies Record<string, ErrorKind>
+  [closeCodes.malformed, false, 'error', ['foreign-document']],
+  // What an operator set up. `copy-not-written`: what its folder or disk does not let be written, for another reason than room.
+  [
+    closeCodes.internal,
+    false,
+    'error',
+    [
+      'copy-not-written',
+      'invalid-configuration',
+      'data-folder-in-use',
+      'data-folder-unwritable',
+      'data-folder-damaged',
+      'data-folder-newer',
+      'address-in-use',
+    ],
+  ],
+] as const satisfies readonly Group[]
 
-export type WeftErrorCode = keyof typeof errorKinds
+export type WeftErrorCode = (typeof groups)[number][3][number]
+
+const groupOf: ReadonlyMap<string, Group> = new Map(groups.flatMap((group: Group) => group[3].map((code) => [code, group])))
 
 /** Whether a client whose edit was refused with this code may go on reading, though it has something that nobody else has. */
 export function leavesReading(code: WeftErrorCode): boolean {
@@ -113,7 +103,7 @@ export function leavesReading(code: WeftErrorCode): boolean {
 
 /** Whether a code that came over the wire is one of ours. */
 export function isErrorCode(code: string): code is WeftErrorCode {
-  return Object.hasOwn(errorKinds, code)
+  return groupOf.has(code)
 }
 
 /** An error that a client or an operator is meant to read. `message` is plain words and never holds document content or tokens. */
@@ -133,8 +123,8 @@ export class WeftError extends Error {
     super(message, options)
     Error.stackTraceLimit = frames
     this.name = 'WeftError'
-    const { closeCode, retryable, logLevel } = errorKinds[code]
     this.code = code
+    const [closeCode, retryable, logLevel] = groupOf.get(code) as Group
     this.closeCode = closeCode
     this.retryable = retryable
     this.logLevel = logLevel
