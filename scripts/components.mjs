@@ -87,10 +87,11 @@ const proxyPrograms = [
   { variable: 'WEFT_HAPROXY', program: 'haproxy', packageName: 'haproxy' },
   { variable: 'WEFT_CADDY', program: 'caddy', packageName: 'caddy' },
   { variable: 'WEFT_OPENSSL', program: 'openssl', packageName: 'openssl' },
+  { variable: 'WEFT_CURL', program: 'curl', packageName: 'curl' },
 ]
 
 /**
- * nginx, HAProxy and Caddy, for which there are configurations, and OpenSSL, which makes a certificate for them: as environment variables for the tests, each the path of an
+ * nginx, HAProxy and Caddy, for which there are configurations, and OpenSSL and curl, with which a server behind one is set up: as environment variables for the tests, each the path of an
  * executable. Throws an Error that says how to get them.
  */
 export function ensureProxies() {
@@ -105,7 +106,7 @@ export function ensureProxies() {
   const still = missing()
   if (still.length > 0)
     throw new Error(
-      `The configurations for proxies are tried with ${still.map(({ program }) => program).join(', ')}. Install them (Debian: ` +
+      `Servers on the internet are tried with ${still.map(({ program }) => program).join(', ')}. Install them (Debian: ` +
         `\`apt-get install ${still.map(({ packageName }) => packageName).join(' ')}\`), or set ${still.map(({ variable }) => variable).join(', ')} to the paths of their executables.`,
     )
   return Object.fromEntries(proxyPrograms.map((one) => [one.variable, find(one)]))

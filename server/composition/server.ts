@@ -204,11 +204,10 @@ export class Server implements WeftServer {
   }
 
   async reload(options: ReloadOptions): Promise<ReloadedSettings> {
-    const { live, base } = this.#parts
+    const { live } = this.#parts
     const next = settingsFromOptions({ ...options }, live.current)
     const { reloaded, needRestart } = live.change(next, (asked) => this.node?.webhooks.check(asked))
     await this.#started?.node.webhooks.change(live.webhooks)
-    base.logger.info({ reloaded, needRestart }, 'settings were reloaded')
     return { reloaded, needRestart }
   }
 
