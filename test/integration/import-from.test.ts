@@ -120,6 +120,10 @@ test('without a parser, of another table, and of a torn file, an import from SQL
   const without = await importing('hocuspocus-sqlite', file, data, { environment })
   assert.match(without.stderr, /npm install better-sqlite3/)
   assert.equal(without.code, 2)
+  // The one of our own tests is for Node 22, and would end an older one.
+  const old = await importing('hocuspocus-sqlite', file, data)
+  const isOld = Number.parseInt(process.versions.node, 10) < 22
+  assert.deepEqual([old.code, /Run the import with Node 22\.13 or newer/.test(old.stderr)], isOld ? [2, true] : [0, false])
   const program = node22()
   assert.match((await importing('hocuspocus-sqlite', file, data, { program, more: ['--table', 'pages'] })).stderr, /has no table pages/)
   assert.match(
