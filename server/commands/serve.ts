@@ -120,7 +120,8 @@ function reloadOnHangup(server: WeftServer, logger: LeveledLogger, settings: Set
 }
 
 function tell(logger: Logger, { reloaded, needRestart }: ReturnType<typeof settingChanges>): void {
-  logger.info({ reloaded }, reloaded.length === 0 ? 'settings were read again; nothing changed' : 'settings were reloaded')
+  if (reloaded.length > 0) logger.info({ reloaded }, 'settings were reloaded')
+  else if (needRestart.length === 0) logger.info({ reloaded }, 'settings were read again; nothing changed')
   if (needRestart.length > 0)
     logger.warn(
       { needRestart },

@@ -112,6 +112,11 @@ function readFile(path: string, name: string): ReadonlyMap<SettingName, unknown>
   return found
 }
 
+/** Objects that settings are in: `limits`, `tuning.retention`. */
+const groupNames: ReadonlySet<string> = new Set(
+  settingNames.filter((name) => name.includes('.')).map((name) => name.slice(0, name.lastIndexOf('.'))),
+)
+
 function collect(value: unknown, prefix: string, path: string, found: Map<SettingName, unknown>): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalid(`${prefix === '' ? 'What it holds' : prefix} in ${path} is not an object of settings.`)
@@ -120,7 +125,8 @@ function collect(value: unknown, prefix: string, path: string, found: Map<Settin
     if (name === '$schema') continue
     if (isSettingName(name)) found.set(name, inner)
     else if (settingNames.some((one) => one.startsWith(`${name}.`))) collect(inner, name, path, found)
-    else throw invalid(`${name} in ${path} is no setting.${didYouMean(name, settingNames)} docs/settings.md lists them.`)
+    else
+      throw invalid(`${name} in ${path} is no setting.${didYouMean(name, [...settingNames, ...groupNames])} docs/settings.md lists them.`)
   }
 }
 

@@ -309,6 +309,7 @@ describe('config', () => {
       const refused: readonly [unknown, RegExp][] = [
         [{ prot: 1 }, /^prot in .*weft\.json is no setting/],
         [{ limits: { many: 1 } }, /^limits\.many in .* is no setting/],
+        [{ limit: { connectionsMax: 1 } }, /^limit in .* is no setting\. Did you mean limits\?/],
         [{ limits: 3 }, /^limits in .* is not an object/],
         [[], /is not an object/],
         [{ port: '1' }, /^port in .*weft\.json is "1"; it takes a port number/],
