@@ -101,12 +101,14 @@ test('the first key is made on a stopped server; the running one then asks every
   assert.equal((await weft(['revoke', 'user', 'ada', '--lift'])).code, 0)
   assert.equal((await weft(['revoke', 'user', 'ada', '--lift'])).code, 1)
   assert.deepEqual(await json(['sessions']), [])
+  assert.deepEqual(await json(['sessions', '--close', '--document', 'notes/today']), { closed: 0 })
 
   for (const wrong of [
     ['keys', 'create', 'x'],
     ['keys', 'create', '', '--documents', '**=read'],
     ['keys', 'create', 'x', '--documents', '**=owner'],
     ['keys', 'make', 'x'],
+    ['sessions', '--close'],
     ['keys', 'create', 'x', '--documents', '**=read', '--for', 'long'],
   ])
     assert.equal((await weft(wrong)).code, 2, wrong.join(' '))
