@@ -83,7 +83,9 @@ test('the packed package installs into an empty project, compiles, and runs its 
     await writeFile(join(project, 'node', 'server.ts'), serverStart)
     // What programs do, with what the pages leave to the reader declared.
     await writeFile(join(project, 'node', 'readers.d.ts'), ofTheReader)
-    const pages = await Promise.all(['docs/embedding.md', 'docs/access.md', 'docs/migrating-from-hocuspocus.md', 'docs/migrating-from-liveblocks.md'].map(examples))
+    const pages = await Promise.all(
+      ['docs/embedding.md', 'docs/access.md', 'docs/migrating-from-hocuspocus.md', 'docs/migrating-from-liveblocks.md'].map(examples),
+    )
     const programs = pages.flat().filter((code) => !code.includes("from '@hocuspocus/"))
     assert.ok(programs.length >= 7)
     for (const [index, code] of programs.entries()) await writeFile(join(project, 'node', `example-${index}.ts`), `${code}\nexport {}\n`)
