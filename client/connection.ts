@@ -52,8 +52,8 @@ export class WeftConnection {
   readonly #settings: Settings
   readonly #backoff: Backoff
   readonly #emitter: Emitter<ConnectionEvents>
-  /** The sessions that are open, each with what closes it. */
-  readonly #syncs = new Map<DocumentSync, () => Promise<void>>()
+  /** The inner parts of the sessions that are open. */
+  readonly #syncs = new Map<DocumentSync, DocumentSession<Awareness | null>>()
   readonly #resolveClosed: () => void
   readonly #unwatch: () => void
   #state: State
@@ -69,7 +69,7 @@ export class WeftConnection {
     this.url = webSocketUrl(url)
     this.#settings = settingsOf(options)
     this.#backoff = new Backoff(this.#settings.backoff, this.#settings.random)
-    this.#emitter = new Emitter((error) => this.#settings.logger.error({ error }, 'A listener of a connection threw.'))
+    this.#emitter = new Emitter(['status'], (error) => this.#settings.logger.error({ error }, 'A listener of a connection threw.'))
     const closed = deferred()
     this.closed = closed.promise
     this.#resolveClosed = closed.resolve
@@ -103,8 +103,8 @@ export class WeftConnection {
 
   /**
    * Keeps `doc` in step with the server's document of this id until the session is closed or the doc destroyed.
-   * Throws `invalid-document-id` for an id that cannot be sent as UTF-8, `foreign-document` for a `doc` of another copy of Yjs, SessionClosedError after
-   * `close()`.
+   * Throws `invalid-document-id` for an id that cannot be sent as UTF-8, `foreign-document` for a `doc` of another copy of Yjs, a TypeError for one that this connection
+   * has open under another id, SessionClosedError after `close()`.
    */
   open<Presence extends Awareness | null = Awareness>(
     documentId: string,
@@ -115,10 +115,14 @@ export class WeftConnection {
     // With the flag u a surrogate matches only where it has no partner. (String.prototype.isWellFormed is not everywhere.)
     if (/[\ud800-\udfff]/u.test(documentId)) throw new WeftError('invalid-document-id', 'The document id is not valid UTF-16.')
     checkDocument(doc)
+    // Each would get all of the other's content, for good.
+    for (const other of this.#syncs.values())
+      if (other.doc === doc && other.documentId !== documentId)
+        throw new TypeError(`This Y.Doc is open as "${other.documentId}"; close that session, or take another Y.Doc for "${documentId}".`)
     const host: SessionHost = {
       settings: this.#settings,
       url: this.url,
-      attach: (sync, close) => this.#attach(sync, close),
+      attach: (sync, session) => this.#attach(sync, session),
       detach: (sync) => void this.#syncs.delete(sync),
       succeeded: () => this.#backoff.reset(),
     }
@@ -139,7 +143,7 @@ export class WeftConnection {
   async #close(): Promise<void> {
     this.#unwatch()
     this.#improvement.stop()
-    const copies = [...this.#syncs.values()].map((close) => close())
+    const copies = [...this.#syncs.values()].map((session) => session.close())
     const state = this.#state
     this.#enter({ kind: 'closed' })
     this.#emitter.clear()
@@ -150,8 +154,8 @@ export class WeftConnection {
     await this.closed
   }
 
-  #attach(sync: DocumentSync, close: () => Promise<void>): void {
-    this.#syncs.set(sync, close)
+  #attach(sync: DocumentSync, session: DocumentSession<Awareness | null>): void {
+    this.#syncs.set(sync, session)
     const state = this.#state
     switch (state.kind) {
       case 'connected':

@@ -15,9 +15,8 @@ export function checkDocument(doc: unknown): void {
     throw new TypeError('open() takes the document id, and then a Y.Doc.')
   throw new WeftError(
     'foreign-document',
-    'This Y.Doc was made by another copy of Yjs than the one that the client of weft-sync uses; what the server sends would read as empty in it. ' +
-      'Load one copy: get yjs and weft-sync/client in the same way, both with `import` or both with `require`; let your bundler resolve `yjs` to one ' +
-      'place (`resolve.dedupe` in Vite, an alias elsewhere); and see with `npm ls yjs` that one version of yjs 13 is installed.',
+    'This Y.Doc was made by another copy of Yjs than weft-sync/client has; what the server sends would read as empty in it. ' +
+      'Load one: both with `import` or both with `require`; `resolve.dedupe` in Vite, an alias elsewhere; see `npm ls yjs`.',
   )
 }
 

@@ -88,8 +88,7 @@ export class HistoryClient {
 
   async #ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
     const { url, documentId } = this.#options
-    if (typeof fetch !== 'function')
-      throw new Error('The history of a document is asked for with fetch, which this platform does not have.')
+    if (typeof fetch !== 'function') throw new Error('This platform has no fetch, by which the history is asked for.')
     const token = await readToken(this.#options.token)
     const place = new URL(url)
     place.protocol = place.protocol.replace('ws', 'http')

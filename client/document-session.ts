@@ -51,12 +51,14 @@ export interface SessionHost {
   readonly settings: Settings
   /** Of the WebSocket. */
   readonly url: string
-  /** Hands the session's inner part over, so that it is told about the socket. `close` closes the session. */
-  attach(sync: DocumentSync, close: () => Promise<void>): void
+  /** Hands the session's inner part over, so that it is told about the socket. */
+  attach(sync: DocumentSync, session: DocumentSession<Awareness | null>): void
   detach(sync: DocumentSync): void
   /** The server answered with a document: it is well. */
   succeeded(): void
 }
+
+const events = ['status', 'unsaved', 'synced', 'permission', 'notice', 'message'] as const satisfies readonly (keyof SessionEvents)[]
 
 const listenerThrew = 'A listener of a session threw.'
 
@@ -93,7 +95,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
     this.#host = host
     this.documentId = documentId
     this.doc = doc
-    this.#emitter = new Emitter((error) => settings.logger.error({ error }, listenerThrew))
+    this.#emitter = new Emitter(events, (error) => settings.logger.error({ error }, listenerThrew))
 
     const synced = deferred()
     this.synced = synced.promise
@@ -142,7 +144,7 @@ export class DocumentSession<Presence extends Awareness | null = Awareness> {
     this.#copy = persistence === null ? null : openCopy(persistence, documentId, doc, settings)
     this.loaded = this.#copy === null ? Promise.resolve() : this.#load(this.#copy)
     if (this.#copy === null) this.#sync.loaded()
-    host.attach(this.#sync, () => this.close())
+    host.attach(this.#sync, this)
   }
 
   /** Truthful at any time: `saved` only when the server has acknowledged, from disk, all that this client knows of. */

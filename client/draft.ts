@@ -37,7 +37,7 @@ export class Draft {
    */
   merge(): void {
     const { doc, permission } = this.#source
-    if (permission === 'read-only') throw new Error('The draft cannot be merged: this client may only read the document.')
+    if (permission === 'read-only') throw new Error('The draft cannot be merged: this client may only read.')
     this.#changed = false
     Y.applyUpdate(doc, Y.encodeStateAsUpdate(this.doc, Y.encodeStateVector(doc)), this)
   }

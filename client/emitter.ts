@@ -7,15 +7,18 @@ type Listener<Value> = (value: Value) => void
 
 export class Emitter<Events extends EventMap> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>()
+  readonly #names: readonly (keyof Events)[]
   readonly #onError: (error: unknown) => void
 
   /** `onError` gets what a listener throws. */
-  constructor(onError: (error: unknown) => void) {
+  constructor(names: readonly (keyof Events)[], onError: (error: unknown) => void) {
+    this.#names = names
     this.#onError = onError
   }
 
-  /** Adds a listener and returns the function that removes it. */
+  /** Adds a listener and returns the function that removes it. Throws a TypeError for an event that there is not: nobody would ever be called. */
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): () => void {
+    if (!this.#names.includes(name)) throw new TypeError(`There is no event ${String(name)}, but: ${this.#names.join(', ')}.`)
     // A wrapper of its own, so that a function added twice is called twice and removed one at a time.
     const own: Listener<Events[Name]> = (value) => listener(value)
     let listeners = this.#listeners.get(name)

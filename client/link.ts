@@ -181,16 +181,19 @@ export class Link {
       if (!(data instanceof ArrayBuffer)) throw new TypeError('The server sent a text message.')
       message = decodeWeftServer(new Uint8Array(data))
     } catch (error) {
-      this.#options.logger.error({ error }, 'The server sent what this client cannot read.')
-      this.drop('The server sent what this client cannot read.')
+      this.#broken('The server sent what this client cannot read.', { error })
       return
     }
     try {
       this.#dispatch(message)
     } catch (error) {
-      this.#options.logger.error({ error, type: message.type }, 'A message from the server could not be handled.')
-      this.drop('A message from the server could not be handled.')
+      this.#broken('A message from the server could not be handled.', { error, type: message.type })
     }
+  }
+
+  #broken(reason: string, fields: object): void {
+    this.#options.logger.error(fields, reason)
+    this.drop(reason)
   }
 
   #dispatch(message: WeftServerMessage): void {

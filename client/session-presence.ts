@@ -59,7 +59,7 @@ export class SessionPresence<State extends object = Readonly<Record<string, unkn
     this.#awareness = awareness
     this.#clock = clock
     this.#options = options
-    this.#emitter = new Emitter(onError)
+    this.#emitter = new Emitter(['others', 'cursors'], onError)
     awareness.on('change', this.#changed)
     this.#changed()
   }

@@ -18,24 +18,6 @@ export const closeCodes = {
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** Codes of what clients cause as often as they like: a stack costs more than all the rest of a refusal, and leads nowhere that the words do not. */
-const untraced: ReadonlySet<string> = new Set([
-  'malformed',
-  'malformed-update',
-  'forbidden',
-  'message-too-large',
-  'document-too-large',
-  'quota-exceeded',
-  'too-many-sessions',
-  'overloaded',
-  'owner-moved',
-  'sessions-closed',
-  'document-unfinished',
-  'too-slow',
-  'too-fast',
-  'draining',
-])
-
 type Group = readonly [closeCode: number, retryable: boolean, logLevel: LogLevel, codes: readonly string[]]
 
 /** Codes that are alike stand together: the client has them all, and is to be small. */
@@ -118,13 +100,14 @@ export class WeftError extends Error {
   readonly logLevel: LogLevel
 
   constructor(code: WeftErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    const [closeCode, retryable, logLevel] = groupOf.get(code) as Group
     const frames = Error.stackTraceLimit
-    if (untraced.has(code)) Error.stackTraceLimit = 0
+    // What clients cause as often as they like: a stack costs more than all the rest of a refusal, and leads nowhere that the words do not. An id may be of a program.
+    if (logLevel !== 'error' && code !== 'invalid-document-id') Error.stackTraceLimit = 0
     super(message, options)
     Error.stackTraceLimit = frames
     this.name = 'WeftError'
     this.code = code
-    const [closeCode, retryable, logLevel] = groupOf.get(code) as Group
     this.closeCode = closeCode
     this.retryable = retryable
     this.logLevel = logLevel

@@ -12,6 +12,7 @@ import {
   httpHeaders,
 } from '../../protocol/http-frames.js'
 import { readEvents } from './event-stream.js'
+import { joined } from './joined.js'
 import { Retries } from './retries.js'
 
 type Listener = (event: never) => void
@@ -235,13 +236,7 @@ export class HttpSocket {
       bytes += length
       count += 1
     }
-    const body = new Uint8Array(bytes)
-    let at = 0
-    for (const part of parts) {
-      body.set(part, at)
-      at += part.length
-    }
-    return { body, count }
+    return { body: joined(parts) as Uint8Array<ArrayBuffer>, count }
   }
 
   /** Whether the server has ended the connection. Throws for what may pass. */

@@ -24,7 +24,7 @@ export class UndoHistory {
   /** For editor bindings that take one. */
   readonly manager: Y.UndoManager
   readonly #session: DocumentSession<Awareness | null>
-  readonly #emitter = new Emitter<{ changed: undefined }>((error) => {
+  readonly #emitter = new Emitter<{ changed: undefined }>(['changed'], (error) => {
     throw error
   })
   readonly #stop: readonly (() => void)[]

@@ -87,6 +87,20 @@ async function requireAll({ project }: InstalledPackage): Promise<void> {
   })
 }
 
+/** The package by its own name says what there is. */
+async function importAsAWhole({ project }: InstalledPackage): Promise<void> {
+  for (const [file, code] of [
+    ['whole.mjs', "import { connect } from 'weft-sync'\nconnect('/')"],
+    ['whole.cjs', "require('weft-sync').createServer()"],
+  ] as const) {
+    await writeFile(join(project, file), code)
+    await assert.rejects(
+      run(process.execPath, [file], { cwd: project, timeout: 60_000 }),
+      /createServer from weft-sync\/server, connect from weft-sync\/client/,
+    )
+  }
+}
+
 async function bundleBoth({ project }: InstalledPackage): Promise<void> {
   const page = join(project, 'page')
   await mkdir(page)
@@ -221,6 +235,9 @@ async function compileWithTypeScript5({ project }: InstalledPackage): Promise<vo
       statusIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.toFixed())
       // @ts-expect-error The declarations were read: it is a number.
       statusIn(createStores({ url: '/' }).document('a')).subscribe(({ unsaved }) => unsaved.trim())
+      import { createServer as inTheWhole } from 'weft-sync'
+      // @ts-expect-error The declarations were read: it is in another part.
+      inTheWhole()
       import { type Subdocuments } from 'weft-sync/subdocuments'
       import { sharedWebSocket } from 'weft-sync/shared-socket'
       export const overOneSocket = () => connect('/', { WebSocket: sharedWebSocket(() => new SharedWorker('worker.js')) })
@@ -254,6 +271,7 @@ test('the packed package, in the forms that applications use it in', (context) =
       await context.test('required in one process, server, client, store and application share one Yjs and one of each class', () =>
         requireAll(installed),
       )
+      await context.test('imported or required as a whole, it says which parts there are', () => importAsAWhole(installed))
       await context.test('bundled, the client saves in a page in Chromium and in Node', () => bundleBoth(installed))
       await context.test(
         'built by Vite with Vue and the worker that shares a socket, it saves in a page in Chromium, with one copy of Yjs',

@@ -31,6 +31,35 @@ test('G5: a Y.Doc of another copy of Yjs is refused in words that say how to get
   assert.equal(clock.timerCount, 0)
 })
 
+test('a Y.Doc that is open under another id is refused in words, since it would make one document of two; it may be open twice under one, and later under another', async () => {
+  const { clock, server, connect } = clientFixture()
+  const connection = connect()
+  const doc = new Y.Doc()
+  const session = connection.open('a', doc)
+  assert.throws(() => connection.open('b', doc), /open as "a"; close that session, or take another Y.Doc for "b"/)
+  await connection.open('a', doc).close()
+  // Another server has documents of its own.
+  const elsewhere = connect().open('b', doc)
+  await elsewhere.close()
+  await session.close()
+  connection.open('b', doc)
+  await clock.settle()
+  assert.deepEqual([...server.documents.keys()], ['b'])
+  await connection.close()
+})
+
+test('an event that there is not is refused, with those that there are', async () => {
+  const connection = clientFixture().connect()
+  const session = connection.open('a', new Y.Doc())
+  assert.throws(
+    () => session.on('saved' as 'status', () => {}),
+    /no event saved, but: status, unsaved, synced, permission, notice, message/,
+  )
+  assert.throws(() => connection.on('open' as 'status', () => {}), /no event open, but: status/)
+  assert.throws(() => session.presence().on('changed' as 'others', () => {}), /no event changed, but: others, cursors/)
+  await connection.close()
+})
+
 test('a document id that is not valid Unicode is refused before it could name another document', () => {
   const { connect } = clientFixture()
   const connection = connect()
