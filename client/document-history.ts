@@ -113,6 +113,6 @@ function refusalIn(status: number, text: string): Error {
     const { code, detail } = JSON.parse(text)
     return new RefusedError({ code: String(code), closeCode: 4000 + status, reason: String(detail) })
   } catch {
-    return new Error(`The server answered ${status} when it was asked for the history.`)
+    return new Error(`The server answered HTTP ${status}.`)
   }
 }

@@ -26,7 +26,11 @@ export function indexedDbPersistence(options: IndexedDbOptions = {}): DocumentPe
     open(documentId, doc) {
       const provider = openProvider(prefix + documentId, doc)
       return {
-        loaded: provider.then(async (opened) => void (await opened.whenSynced)),
+        loaded: provider.then(async (opened) => {
+          // Where it cannot be opened, as in private windows, nothing is ever loaded.
+          await opened._db
+          await opened.whenSynced
+        }),
         close: async () => {
           try {
             await (await provider).destroy()
@@ -42,7 +46,20 @@ export function indexedDbPersistence(options: IndexedDbOptions = {}): DocumentPe
 async function openProvider(name: string, doc: Y.Doc) {
   if (!('indexedDB' in globalThis)) throw new Error('There is no IndexedDB here.')
   const { IndexeddbPersistence } = await importProvider()
-  return new IndexeddbPersistence(name, doc)
+  const provider = new IndexeddbPersistence(name, doc)
+  const store = provider._storeUpdate
+  doc.off('update', store)
+  // What it throws (the device is full, or the browser took the database away) would be thrown to whoever types.
+  provider._storeUpdate = (update, origin) => {
+    try {
+      store(update, origin)
+    } catch (error) {
+      console.warn('weft: Edits are not kept on this device any more.', error)
+      doc.off('update', provider._storeUpdate)
+    }
+  }
+  doc.on('update', provider._storeUpdate)
+  return provider
 }
 
 async function importProvider() {

@@ -57,24 +57,21 @@ const groups = [
   ],
   // What an application passed.
   [closeCodes.malformed, false, 'error', ['foreign-document']],
-  // What an operator set up. `copy-not-written`: what its folder or disk does not let be written, for another reason than room.
-  [
-    closeCodes.internal,
-    false,
-    'error',
-    [
-      'copy-not-written',
-      'invalid-configuration',
-      'data-folder-in-use',
-      'data-folder-unwritable',
-      'data-folder-damaged',
-      'data-folder-newer',
-      'address-in-use',
-    ],
-  ],
+  // `copy-not-written`: what its folder or disk does not let be written, for another reason than room.
+  [closeCodes.internal, false, 'error', ['copy-not-written']],
 ] as const satisfies readonly Group[]
 
-export type WeftErrorCode = (typeof groups)[number][3][number]
+/** What an operator set up. It comes over no wire, so that a type is enough. */
+type SetUpCode =
+  | 'invalid-configuration'
+  | 'data-folder-in-use'
+  | 'data-folder-unwritable'
+  | 'data-folder-damaged'
+  | 'data-folder-newer'
+  | 'address-in-use'
+const setUp: Group = [closeCodes.internal, false, 'error', []]
+
+export type WeftErrorCode = (typeof groups)[number][3][number] | SetUpCode
 
 const groupOf: ReadonlyMap<string, Group> = new Map(groups.flatMap((group: Group) => group[3].map((code) => [code, group])))
 
@@ -100,7 +97,7 @@ export class WeftError extends Error {
   readonly logLevel: LogLevel
 
   constructor(code: WeftErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    const [closeCode, retryable, logLevel] = groupOf.get(code) as Group
+    const [closeCode, retryable, logLevel] = groupOf.get(code) ?? setUp
     const frames = Error.stackTraceLimit
     // What clients cause as often as they like: a stack costs more than all the rest of a refusal, and leads nowhere that the words do not. An id may be of a program.
     if (logLevel !== 'error' && code !== 'invalid-document-id') Error.stackTraceLimit = 0

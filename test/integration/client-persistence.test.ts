@@ -138,3 +138,47 @@ test('a copy that does not let go does not keep a session from its end', async (
   await connection.close()
   assert.equal(clock.timerCount, 0)
 })
+
+test('where IndexedDB does not open, as in private windows, the document comes from the server at once', async (context) => {
+  // y-indexeddb leaves what it was refused to whoever listens.
+  const before = process.rawListeners('unhandledRejection') as NodeJS.UnhandledRejectionListener[]
+  process.removeAllListeners('unhandledRejection')
+  const refused = new Promise((resolve) => process.once('unhandledRejection', resolve))
+  const opened = context.mock.method(indexedDB, 'open', () => {
+    throw new DOMException('Not in a private window.', 'SecurityError')
+  })
+  const { clock, server, connect } = clientFixture()
+  server.write('a', updateWith('on the server'))
+  const connection = connect({ persistence: indexedDbPersistence() })
+  const doc = new Y.Doc()
+  const session = connection.open('a', doc)
+  // The clock stands still: nothing waits for a time.
+  await session.synced
+  assert.equal(body(doc), 'on the server')
+  await refused
+  assert.equal(opened.mock.callCount(), 1)
+  await connection.close()
+  for (const listener of before) process.on('unhandledRejection', listener)
+  assert.equal(clock.timerCount, 0)
+})
+
+test('a device that is full, or a browser that takes its database away, disturbs nobody who types: it is said once, and the server has all of it', async (context) => {
+  const { clock, server, connect } = clientFixture()
+  const connection = connect({ persistence: indexedDbPersistence({ prefix: 'full:' }) })
+  const doc = new Y.Doc()
+  const session = connection.open('a', doc)
+  await session.loaded
+  await clock.settle()
+  const warned = context.mock.method(console, 'warn', () => {})
+  context.mock.method(IDBDatabase.prototype, 'transaction', () => {
+    throw new DOMException('The database connection is closing.', 'InvalidStateError')
+  })
+  for (const word of ['two ', 'one ']) type(doc, word)
+  await clock.settle()
+  await session.saved()
+  assert.equal(server.text('a').length, 'one two '.length)
+  assert.equal(warned.mock.callCount(), 1)
+  assert.match(String(warned.mock.calls[0]?.arguments[0]), /not kept on this device any more/)
+  await connection.close()
+  assert.equal(clock.timerCount, 0)
+})
