@@ -44,7 +44,7 @@ interface Beat {
 
 export interface AudienceOptions {
   readonly clock: Clock
-  readonly sessions: ReadonlySet<Speaker>
+  readonly sessions: Iterable<Speaker>
   readonly record: (clientId: number) => ClientRecord | undefined
 }
 

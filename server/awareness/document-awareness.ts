@@ -49,7 +49,7 @@ const STATE_AGE_MS_MAX = 45_000
 export class DocumentAwareness {
   readonly #documentId: string
   readonly #environment: AwarenessEnvironment
-  readonly #sessions = new Set<Speaker>()
+  readonly #sessions = new LazySet<Speaker>()
   readonly #table: RecordTable
   readonly #claims: Claims
   readonly #channel: AwarenessChannel

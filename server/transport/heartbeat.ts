@@ -1,6 +1,7 @@
 // Finds connections whose other end is gone (G3): a ping after a period of silence, and a limit on the answer.
 import { afterAwake } from '../../core/after-awake.js'
 import type { Clock, Timer } from '../../core/clock.js'
+import { SharedTimer, type SharedTimerHost } from '../../core/shared-timers.js'
 
 export interface HeartbeatOptions {
   readonly clock: Clock
@@ -19,22 +20,27 @@ export interface Traffic {
 }
 
 type HeartbeatState =
-  | { readonly kind: 'resting'; readonly timer: Timer }
+  | { readonly kind: 'resting' }
   | { readonly kind: 'pinged'; readonly timer: Timer; readonly traffic: Traffic }
   /** We do not read from the socket ourselves, so that silence says nothing. */
   | { readonly kind: 'suspended' }
   | { readonly kind: 'stopped' }
 
-export class Heartbeat {
+const RESTING: HeartbeatState = { kind: 'resting' }
+
+export class Heartbeat implements SharedTimerHost {
   readonly #options: HeartbeatOptions
-  #state: HeartbeatState
+  #state: HeartbeatState = RESTING
+  /** Runs while it rests. */
+  readonly #rest: SharedTimer
   #heardAt: number
   #probes: ((alive: boolean) => void)[] = []
 
   constructor(options: HeartbeatOptions) {
     this.#options = options
     this.#heardAt = options.clock.monotonic()
-    this.#state = this.#rest(options.pingPeriodMs)
+    this.#rest = new SharedTimer(options.clock, this)
+    this.#rest.set(options.pingPeriodMs)
   }
 
   /** Anything at all arrived: the other end is there. Cheap, since it runs for every message. */
@@ -42,7 +48,8 @@ export class Heartbeat {
     this.#heardAt = this.#options.clock.monotonic()
     if (this.#state.kind === 'pinged') {
       this.#state.timer.cancel()
-      this.#state = this.#rest(this.#options.pingPeriodMs)
+      this.#state = RESTING
+      this.#rest.set(this.#options.pingPeriodMs)
     }
     if (this.#probes.length > 0) this.#settleProbes(true)
   }
@@ -55,7 +62,7 @@ export class Heartbeat {
       case 'suspended':
         return Promise.resolve(true)
       case 'resting':
-        this.#state.timer.cancel()
+        this.#rest.cancel()
         this.#ping()
         break
       case 'pinged':
@@ -74,7 +81,8 @@ export class Heartbeat {
   resume(): void {
     if (this.#state.kind !== 'suspended') return
     this.#heardAt = this.#options.clock.monotonic()
-    this.#state = this.#rest(this.#options.pingPeriodMs)
+    this.#state = RESTING
+    this.#rest.set(this.#options.pingPeriodMs)
   }
 
   stop(): void {
@@ -83,14 +91,11 @@ export class Heartbeat {
     this.#settleProbes(false)
   }
 
-  #rest(delayMs: number): HeartbeatState {
-    return { kind: 'resting', timer: this.#options.clock.after(delayMs, () => this.#rested(), { unref: true }) }
-  }
-
-  #rested(): void {
+  /** It has rested; for its timer. */
+  due(): void {
     const { clock, pingPeriodMs } = this.#options
     const quietMs = clock.monotonic() - this.#heardAt
-    if (quietMs < pingPeriodMs) this.#state = this.#rest(pingPeriodMs - quietMs)
+    if (quietMs < pingPeriodMs) this.#rest.set(pingPeriodMs - quietMs)
     else this.#ping()
   }
 
@@ -118,7 +123,8 @@ export class Heartbeat {
   }
 
   #cancelTimer(): void {
-    if (this.#state.kind === 'resting' || this.#state.kind === 'pinged') this.#state.timer.cancel()
+    this.#rest.cancel()
+    if (this.#state.kind === 'pinged') this.#state.timer.cancel()
   }
 
   #settleProbes(alive: boolean): void {

@@ -1,5 +1,6 @@
 // The sessions attached to one document: which of them are live, what they are owed, and calling their sinks without trusting them.
 import { asWeftError, WeftError } from '../../../core/errors.js'
+import { LazySet } from '../../../core/lazy-collections.js'
 import type { Logger } from '../../../core/log.js'
 import type { AttachRequest, CatchUp, DocumentBroadcast, SessionSink } from '../port.js'
 
@@ -17,7 +18,7 @@ export interface SessionSlot {
 }
 
 export class SessionSlots {
-  readonly #sessions = new Set<SessionSlot>()
+  readonly #sessions = new LazySet<SessionSlot>()
   readonly #documentId: string
   readonly #logger: Logger
   readonly #onRemoved: () => void

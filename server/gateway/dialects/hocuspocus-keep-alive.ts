@@ -1,5 +1,6 @@
 // Keeps Hocuspocus' provider from closing a quiet connection: it does so when it has seen no message for 30 s.
-import type { Clock, Timer } from '../../../core/clock.js'
+import type { Clock } from '../../../core/clock.js'
+import { SharedTimer, type SharedTimerHost } from '../../../core/shared-timers.js'
 import { encodeHocuspocus } from '../../../protocol/dialects/hocuspocus.js'
 import type { Message } from '../../transport/outbox.js'
 
@@ -15,31 +16,30 @@ export interface KeepAliveOptions {
 /** An awareness update without entries: it changes nothing, and every version of the provider knows it. */
 const noAwareness = Uint8Array.of(0)
 
-export class HocuspocusKeepAlive {
+export class HocuspocusKeepAlive implements SharedTimerHost {
   readonly #options: KeepAliveOptions
-  #timer: Timer | null = null
+  readonly #timer: SharedTimer
 
   constructor(options: KeepAliveOptions) {
     this.#options = options
+    this.#timer = new SharedTimer(options.clock, this)
   }
 
   start(): void {
-    this.#lookAfter(this.#options.silenceMsMax)
+    this.#timer.set(this.#options.silenceMsMax)
   }
 
   /** Idempotent. */
   stop(): void {
-    this.#timer?.cancel()
+    this.#timer.cancel()
   }
 
-  #lookAfter(delayMs: number): void {
+  /** A message is due, unless others went out; for its timer. */
+  due(): void {
     const { clock, silenceMsMax, lastSentAt, open } = this.#options
-    const look = (): void => {
-      const silentMs = clock.monotonic() - lastSentAt()
-      const one = silentMs >= silenceMsMax ? open() : null
-      one?.send(encodeHocuspocus(one.address, { type: 'awareness', update: noAwareness }))
-      this.#lookAfter(Math.max(silenceMsMax - silentMs, 0) || silenceMsMax)
-    }
-    this.#timer = clock.after(delayMs, look, { unref: true })
+    const silentMs = clock.monotonic() - lastSentAt()
+    const one = silentMs >= silenceMsMax ? open() : null
+    one?.send(encodeHocuspocus(one.address, { type: 'awareness', update: noAwareness }))
+    this.#timer.set(Math.max(silenceMsMax - silentMs, 0) || silenceMsMax)
   }
 }

@@ -1,8 +1,9 @@
 // The y-websocket dialect: one document per connection, named by the URL path. Stock providers, unchanged.
+
 import { unreachable } from '../../../core/assert.js'
-import type { Timer } from '../../../core/clock.js'
 import { documentIdFromTarget } from '../../../core/document-path.js'
 import { leavesReading, WeftError } from '../../../core/errors.js'
+import { SharedTimer, type SharedTimerHost } from '../../../core/shared-timers.js'
 import { decodeYWebsocket, encodeYWebsocket, hasUnknownType } from '../../../protocol/dialects/y-websocket.js'
 import type { Authorization } from '../../access/authorize.js'
 import { isTokenSubprotocol } from '../../access/visit.js'
@@ -57,24 +58,26 @@ export interface YWebsocketDriverOptions {
   readonly authorize: () => Promise<Authorization>
 }
 
-export class YWebsocketDriver implements Driver, SessionDialect {
+export class YWebsocketDriver implements Driver, SessionDialect, SharedTimerHost {
   readonly manner = stockManner
   readonly #services: GatewayServices
   readonly #connection: Connection
   readonly #session: Session
   #submission = 0
   #ignored = 0
-  #keepAliveTimer: Timer | null = null
+  /** The stock client closes a connection on which it has seen no message for 30 s. */
+  readonly #keepAlive: SharedTimer
 
   /** What the request showed is kept no longer than until it was looked at. */
   constructor({ services, connection, documentId, address, authorize }: YWebsocketDriverOptions) {
     this.#services = services
     this.#connection = connection
     this.#session = new Session({ services, connection, documentId, address, dialect: this, authorize })
+    this.#keepAlive = new SharedTimer(services.clock, this)
   }
 
   start(): void {
-    this.#keepAlive(this.#services.limits.silenceMsMax)
+    this.#keepAlive.set(this.#services.limits.silenceMsMax)
     this.#session.start()
   }
 
@@ -122,7 +125,7 @@ export class YWebsocketDriver implements Driver, SessionDialect {
   }
 
   ended(): void {
-    this.#keepAliveTimer?.cancel()
+    this.#keepAlive.cancel()
     this.#session.leave()
   }
 
@@ -196,16 +199,12 @@ export class YWebsocketDriver implements Driver, SessionDialect {
       )
   }
 
-  /** The stock client closes a connection on which it has seen no message for 30 s. */
-  #keepAlive(delayMs: number): void {
-    this.#keepAliveTimer = this.#services.clock.after(delayMs, () => this.#keepAliveDue(), { unref: true })
-  }
-
-  #keepAliveDue(): void {
+  /** A message is due, unless others went out; for its timer. */
+  due(): void {
     const { clock, limits } = this.#services
     const silentMs = clock.monotonic() - this.#connection.lastSentAt
     if (silentMs >= limits.silenceMsMax) this.#session.sendWhenFlowing(keepAlive)
-    this.#keepAlive(Math.max(limits.silenceMsMax - silentMs, 0) || limits.silenceMsMax)
+    this.#keepAlive.set(Math.max(limits.silenceMsMax - silentMs, 0) || limits.silenceMsMax)
   }
 }
 
