@@ -169,6 +169,7 @@ export class HttpSocket {
   }
 
   #confirmLater(): void {
+    if (this.#state === 'closed') return
     this.#confirming ??= this.#options.clock.after(unconfirmedMsMax, () => this.#confirm(), { unref: true })
   }
 
