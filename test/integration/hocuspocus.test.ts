@@ -280,6 +280,38 @@ test('A2: two sessions on one document over one socket, each with an awareness o
   await inStep(two)
 })
 
+test('a provider that is new at an address that was refused, and shows a better token, is asked once for what it has, however late its step 1 comes', async (context) => {
+  const { webSocketUrl } = await start(context, {
+    authorize: ({ token }) => {
+      if (token !== 'better') throw new WeftError('forbidden', 'Not shared with you.')
+      return { user: null, permission: 'read-write' }
+    },
+  })
+  const socket = new WebSocket(webSocketUrl)
+  context.after(() => socket.terminate())
+  const frames: string[] = []
+  socket.on('message', (data: Buffer) => frames.push([...data.subarray(2, 4)].join()))
+  await new Promise((resolve) => socket.once('open', resolve))
+  const send = (...bytes: readonly number[]): void => socket.send(Uint8Array.from([1, 0x61, ...bytes]))
+  const token = (text: string): void => send(2, 0, text.length, ...Buffer.from(text))
+  const [stepOne, stepTwo, denied, synced] = ['0,0', '0,1', '2,1', '8,1']
+  const count = (frame: string): number => frames.filter((one) => one === frame).length
+  token('worse')
+  await until(() => count(denied) === 1, 'it is refused')
+  send(0, 0, 1, 0)
+  token('better')
+  await until(() => count(stepTwo) === 1, 'what the refused one had asked for is answered')
+  send(0, 0, 1, 0)
+  await until(() => count(stepTwo) === 2, 'the new one has what is there')
+  assert.equal(count(stepOne), 1)
+  send(0, 1, 2, 0, 0)
+  await until(() => count(synced) === 1, 'what it has is saved')
+  // Later ones are a sync that is forced, and count anew.
+  send(0, 0, 1, 0)
+  await until(() => count(stepOne) === 2, 'it is asked anew')
+  assert.equal(count(synced), 1)
+})
+
 test('G1: what comes for no session is bounded, and bad bytes close that connection only', async (context) => {
   const { webSocketUrl } = await start(context)
   const bystander = socketFor(context, 4, webSocketUrl).open('notes')

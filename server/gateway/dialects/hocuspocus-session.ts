@@ -50,8 +50,8 @@ export class HocuspocusSession implements SessionDialect {
   /** Committed ones of which it is open whether they are answered. */
   #open = 0
   #attachment: Attachment | null = null
-  /** Whether the server's own step 1 answers the last one of the provider. */
-  #stepOne: 'not-come' | 'answered' | 'to-answer' = 'not-come'
+  /** Whether the server's own step 1 answers the last one of the provider. `asked-before`: that came while it was refused, and is not answered yet. */
+  #stepOne: 'not-come' | 'asked-before' | 'answered' | 'to-answer' = 'not-come'
   #renewal: Timer | null = null
   /** What the provider counts as not synced, as far as the server can know. */
   #counted = 0
@@ -74,7 +74,8 @@ export class HocuspocusSession implements SessionDialect {
 
   /** Of what is on its way to the log the provider counts nothing any more. The first one is answered with a step 1 when the document is opened, others with their step 2. */
   stepOne(stateVector: Uint8Array): Known {
-    if (this.#stepOne === 'not-come') this.#stepOne = 'answered'
+    // A provider that is new at a refused address asks as well: what the server says first is one answer for both.
+    if (this.#stepOne === 'not-come' || this.#stepOne === 'asked-before') this.#stepOne = 'answered'
     else if (this.#attachment !== null) this.#stepOne = 'to-answer'
     this.#count.startsAnew(stateVector)
     this.#counted = 1
@@ -88,7 +89,7 @@ export class HocuspocusSession implements SessionDialect {
 
   /** Its step 1 came while it was refused, and does not come again. */
   askedBefore({ counted }: Owed): Known {
-    this.#stepOne = 'answered'
+    this.#stepOne = 'asked-before'
     this.#counted = counted
     this.#countedBefore = counted
     return { kind: 'nothing' }
@@ -104,6 +105,7 @@ export class HocuspocusSession implements SessionDialect {
     let answers = 1
     if (type === 'sync-step-2') {
       this.#count.stepTwo()
+      if (this.#stepOne === 'asked-before') this.#stepOne = 'answered'
       answers = this.#countedBefore ?? 1
       this.#countedBefore = null
     }
