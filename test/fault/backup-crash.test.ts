@@ -13,12 +13,12 @@ import { TcpProxy } from '../helpers/tcp-proxy.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 import { StartedCommand } from './started-command.js'
 
-const DOCUMENTS = 20
+const DOCUMENTS = 8
 const TRIES_MAX = 20
 const PART = 'weft.mdb.part'
 
 function textOf(document: number): string {
-  return `${document} `.repeat(500_000)
+  return `${document} `.repeat(1_200_000)
 }
 
 interface Scene {
@@ -117,7 +117,7 @@ test('D4: restore-backup, killed at any moment, leaves a folder that every serve
   const begun = performance.now()
   assert.equal((await runCommand(['restore-backup', backup, '--data', path.join(folder, 'first')])).code, 0)
   const wholeMs = performance.now() - begun
-  const rounds = 7
+  const rounds = 5
   let unfinished = 0
   for (let round = 0; round < rounds || unfinished === 0; round++) {
     assert.ok(round < rounds + TRIES_MAX, 'it was killed while it copied')

@@ -17,7 +17,7 @@ function wholeNumber(name: string, text: unknown, otherwise: number): number {
   return value
 }
 
-const inputs = wholeNumber('inputs', flags['inputs'] ?? process.env['WEFT_FUZZ_INPUTS'], 1_000_000)
+const inputs = wholeNumber('inputs', flags['inputs'] ?? process.env['WEFT_FUZZ_INPUTS'], 500_000)
 const seed = wholeNumber('seed', flags['seed'] ?? process.env['WEFT_FUZZ_SEED'], systemRandom.below(2 ** 31))
 
 /** Of the accepted updates, one in this many is also given to Yjs, which costs far more than the decoders do. */

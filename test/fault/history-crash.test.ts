@@ -8,7 +8,7 @@ import { ApiClient, documentPath } from '../helpers/api-client.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { eventually } from '../helpers/states.js'
 
-const KILLS = 12
+const KILLS = 8
 const DOCUMENTS = 6
 const GOOD = 'As it was when it was good. '.repeat(40)
 

@@ -268,8 +268,7 @@ describe('behind a transaction pooler', () => {
 
 describe('a database that goes away', () => {
   /** Appends until told to stop, repeating a batch whose outcome is unknown as the log writer does. Answers the acknowledged updates in order. */
-  async function write(store: DocumentStore, documentId: string, until: () => boolean): Promise<readonly Uint8Array[]> {
-    const fence = await takeFence(store, documentId)
+  async function write(store: DocumentStore, documentId: string, fence: Fence, until: () => boolean): Promise<readonly Uint8Array[]> {
     const acknowledged: Uint8Array[] = []
     while (!until()) {
       const update = bytesOf(`${documentId} ${acknowledged.length + 1};`)
@@ -307,7 +306,8 @@ describe('a database that goes away', () => {
         })
         const ids = ['first', 'second', 'third']
         assert.equal(new Set(ids.map(shardOf)).size, 3)
-        const writing = Promise.all(ids.map((id) => write(counted, id, () => stopped)))
+        const fences = await Promise.all(ids.map((id) => takeFence(store, id)))
+        const writing = Promise.all(ids.map((id, index) => write(counted, id, fences[index] as Fence, () => stopped)))
         let failed = false
         writing.catch(() => {
           failed = true

@@ -1,4 +1,4 @@
-// A cluster under crashes, pauses, cuts, a database and a Redis that fail: 80 seeds here and 80 in cluster-more.test.ts, which runs
+// A cluster under crashes, pauses, cuts, a database and a Redis that fail: 60 seeds here and 60 in cluster-more.test.ts, which runs
 // beside it, and controls that show that broken promises are noticed.
 // SEED and SEEDS choose others; test/simulation/run.ts does the same without the test runner.
 import { strict as assert } from 'node:assert'
@@ -8,7 +8,7 @@ import { runClusterSeeds } from './cluster-seeds.js'
 import { type ClusterSabotage, ClusterWorld } from './cluster-world.js'
 
 const FIRST = Number(process.env['SEED'] ?? 1)
-const COUNT = Number(process.env['SEEDS'] ?? 80)
+const COUNT = Number(process.env['SEEDS'] ?? 60)
 
 test(`D1, D2, D4, D5, D6, O1, O2, O4, O5, S1, S3, S6, A1, A2, A3, A4, G2, G4: ${COUNT} seeds of a cluster`, { timeout: 390_000 }, () =>
   runClusterSeeds(FIRST, COUNT),

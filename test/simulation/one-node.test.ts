@@ -1,11 +1,11 @@
-// One node under a bad network, a bad disk, crashes and restarts: 160 seeds, and controls that show that broken promises are noticed.
+// One node under a bad network, a bad disk, crashes and restarts: 120 seeds, and controls that show that broken promises are noticed.
 // SEED and SEEDS choose others; test/simulation/run.ts does the same without the test runner.
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import { addOutcome, type Sabotage, World } from './world.js'
 
 const FIRST = Number(process.env['SEED'] ?? 1)
-const COUNT = Number(process.env['SEEDS'] ?? 160)
+const COUNT = Number(process.env['SEEDS'] ?? 120)
 
 /** What the seeds together must reach: a simulation in which nothing happens proves nothing. */
 const reached = [
@@ -39,7 +39,7 @@ test(`D1, D2, D4, D5, D6, S1, S3, S6, A1, A2, A3, A4, G2, G4: ${COUNT} seeds of 
       throw new Error(`Seed ${seed} failed; replay it with: node dist/test/simulation/run.js --seed ${seed} --seeds 1`, { cause })
     }
   }
-  if (COUNT < 160) return
+  if (COUNT < 120) return
   for (const name of reached) assert.ok((totals.get(name) ?? 0) > 0, `no seed reached: ${name}`)
 })
 
