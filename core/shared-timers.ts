@@ -99,6 +99,17 @@ class SharedTimers {
     const dueTimers = due.map((at) => ({ at, timers: this.#byTime.get(at) ?? [] }))
     for (const at of due) this.#byTime.delete(at)
     if (this.#byTime.size > 0) this.#wakeAt(Math.min(...this.#byTime.keys()))
-    for (const { at, timers } of dueTimers) for (const timer of timers) timer.run(at)
+    for (const { at, timers } of dueTimers) for (const timer of timers) this.#run(timer, at)
+  }
+
+  /** What one host throws is thrown as from a timer of its own: the others have their turn. */
+  #run(timer: SharedTimer, at: number): void {
+    try {
+      timer.run(at)
+    } catch (thrown) {
+      this.#clock.soon(() => {
+        throw thrown
+      })
+    }
   }
 }

@@ -43,3 +43,18 @@ test('each timer is told once, when its last time has come, and what is cancelle
   for (let index = 0; index < 40; index++) cancel(index)
   assert.equal(clock.timerCount, 0)
 })
+
+test('what one host throws is heard of, and keeps no other from its time', () => {
+  const clock = new ManualClock()
+  let told = 0
+  const failing = new SharedTimer(clock, {
+    due: () => {
+      throw new Error('of the host')
+    },
+  })
+  const next = new SharedTimer(clock, { due: () => void told++ })
+  failing.set(1_000)
+  next.set(1_000)
+  assert.throws(() => clock.advance(2_000), /of the host/)
+  assert.equal(told, 1)
+})

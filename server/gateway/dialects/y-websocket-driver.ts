@@ -1,5 +1,4 @@
 // The y-websocket dialect: one document per connection, named by the URL path. Stock providers, unchanged.
-
 import { unreachable } from '../../../core/assert.js'
 import { documentIdFromTarget } from '../../../core/document-path.js'
 import { leavesReading, WeftError } from '../../../core/errors.js'
