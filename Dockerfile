@@ -22,5 +22,5 @@ HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Stopping commits and hands over what was received: give it longer than the drain window.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "dist/server/main.js"]
+ENTRYPOINT ["node", "dist/weft/main.js"]
 CMD ["serve"]

@@ -9,7 +9,7 @@ import { freePort } from '../test/helpers/free-port.js'
 import { type MeasuredDatabase, startDatabase } from './database.js'
 import { cpuSecondsOf } from './processes.js'
 
-const mainScript = fileURLToPath(new URL('../server/main.js', import.meta.url))
+const mainScript = fileURLToPath(new URL('../weft/main.js', import.meta.url))
 
 export interface MeasuredServer {
   /** `ws://host:port`, without a slash at the end. */

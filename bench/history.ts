@@ -199,7 +199,7 @@ const exported = await mkdtemp(path.join(tmpdir(), 'weft-bench-export-'))
 await untilQuiet(server)
 const idle = server.memory().rss
 const startMs = nowMs()
-const main = fileURLToPath(new URL('../server/main.js', import.meta.url))
+const main = fileURLToPath(new URL('../weft/main.js', import.meta.url))
 const command = spawn(
   process.execPath,
   [main, 'export', '--prefix', 'many/00', '--to', exported, '--url', server.url.replace('ws', 'http'), '--json'],

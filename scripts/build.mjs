@@ -1,4 +1,4 @@
-// Builds everything into dist/: the compiled TypeScript, its CommonJS form, the demo and the admin page. `--if-stale` does nothing when dist/ is newer than every source.
+// Builds everything into dist/: the compiled TypeScript, its CommonJS form, the program `weft`, the demo and the admin page. `--if-stale` does nothing when dist/ is newer than every source.
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -38,12 +38,13 @@ export async function build({ ifStale = false } = {}) {
   if (ifStale && isFresh()) return
   fs.rmSync(outDir, { recursive: true, force: true })
   compile()
-  fs.chmodSync(path.join(outDir, 'server', 'main.js'), 0o755)
-  const [{ buildCommonJs }, { buildDemo, buildAdminPage }] = await Promise.all([
+  const [{ buildCommonJs }, { buildCommand }, { buildDemo, buildAdminPage }] = await Promise.all([
     import('./build-commonjs.mjs'),
+    import('./build-command.mjs'),
     import('./build-pages.mjs'),
   ])
   await buildCommonJs(outDir)
+  await buildCommand(outDir)
   await buildDemo(path.join(outDir, 'demo'))
   await buildAdminPage(path.join(outDir, 'admin'))
   fs.writeFileSync(stamp, '')

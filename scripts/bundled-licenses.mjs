@@ -28,8 +28,15 @@ export async function licencesOf(metafile, title) {
 async function noticeOf(folder) {
   const { name, version, license } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'))
   const files = (await readdir(folder)).filter((file) => LICENCE_FILE.test(file)).sort()
-  if (files.length === 0)
-    throw new Error(`${name} ${version} is bundled, and has no file with its licence: add it here, or bundle something else.`)
   const texts = await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')))
+  if (texts.length === 0) texts.push(await licenceInReadme(folder))
+  if (texts.includes(null))
+    throw new Error(`${name} ${version} is bundled, and does not say under which terms: add it here, or leave it outside of the bundle.`)
   return [`${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join('\n\n')
+}
+
+/** Some packages have their terms in a chapter of what they say of themselves; null: this one has not. */
+async function licenceInReadme(folder) {
+  const chapters = (await readFile(path.join(folder, 'README.md'), 'utf8')).split(/^## /m)
+  return chapters.find((chapter) => /^licen[cs]e/i.test(chapter)) ?? null
 }

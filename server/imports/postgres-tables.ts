@@ -1,5 +1,5 @@
 // Tables in PostgreSQL: one row a document, as applications keep them with Hocuspocus' extension Database; and that of y-redis, with several rows for each.
-import pg from 'pg'
+import type pg from 'pg'
 import { WeftError } from '../../core/errors.js'
 import type { Source, SourceDocument, SourceKind } from './source.js'
 import { bytesIn } from './sqlite.js'
@@ -13,6 +13,7 @@ export const hocuspocusPostgres: SourceKind = {
   name: 'hocuspocus-postgres',
   takes: 'the URL of the database of which a table has a row for each document (--table, --name-column, --data-column)',
   open: async (source, options) => {
+    const pg = await loadPg()
     const table = options.table.split('.').map(pg.escapeIdentifier).join('.')
     const [name, data] = [pg.escapeIdentifier(options.nameColumn), pg.escapeIdentifier(options.dataColumn)]
     const client = await connect(source)
@@ -52,8 +53,14 @@ export const yRedis: SourceKind = {
   },
 }
 
+/** Not with this module, which every command reads for the names of what can be imported. */
+async function loadPg() {
+  return (await import('pg')).default
+}
+
 async function connect(url: string): Promise<pg.Client> {
   try {
+    const pg = await loadPg()
     const client = new pg.Client({ connectionString: url, application_name: 'weft import', connectionTimeoutMillis: CONNECT_MS_MAX })
     // A connection that breaks fails what is asked next.
     client.on('error', () => {})

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-const ownMain = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const ownMain = fileURLToPath(new URL('../../weft/main.js', import.meta.url))
 const startMsMax = 60_000
 const stopMsMax = 30_000
 

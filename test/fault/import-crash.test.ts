@@ -18,7 +18,7 @@ import { canonicalState } from '../helpers/states.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 const DOCUMENTS = 330
-const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const mainFile = fileURLToPath(new URL('../../weft/main.js', import.meta.url))
 
 test('an import into a data folder that is killed three times brings every document over exactly, and none twice', async (context) => {
   const documents = otherDocuments(DOCUMENTS, 29)

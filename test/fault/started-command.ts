@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const mainFile = fileURLToPath(new URL('../../weft/main.js', import.meta.url))
 
 export class StartedCommand {
   readonly #child: ChildProcess

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const mainFile = fileURLToPath(new URL('../../weft/main.js', import.meta.url))
 
 export interface CommandEnded {
   readonly code: number | null

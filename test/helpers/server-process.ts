@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const mainFile = fileURLToPath(new URL('../../weft/main.js', import.meta.url))
 const listeningLine = /Weft listens on (http:\/\/\S+)/
 const startMsMax = 60_000
 const stopMsMax = 20_000

@@ -18,7 +18,7 @@ import { repositoryRoot } from '../helpers/repository.js'
 import { ServerProcess } from '../helpers/server-process.js'
 import { until } from '../helpers/until.js'
 
-const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const mainFile = fileURLToPath(new URL('../../weft/main.js', import.meta.url))
 const secret = 'the secret of this test'
 
 let postgres: PostgresServer

@@ -42,7 +42,7 @@ interface RunningServer {
 }
 
 async function startServer(node: string, dataFolder: string): Promise<RunningServer> {
-  const main = join('dist', 'server', 'main.js')
+  const main = join('dist', 'weft', 'main.js')
   const child = spawn(node, [main, 'serve', '--port', '0', '--data', dataFolder, '--no-demo', '--log-level', 'silent'], {
     cwd: repositoryRoot,
     stdio: ['ignore', 'pipe', 'inherit'],

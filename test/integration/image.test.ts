@@ -22,7 +22,7 @@ test('what the image holds is all that the server needs', async () => {
   assert.deepEqual(removed, ['dist/test', 'dist/bench', 'dist/examples'])
   const copied = [...dockerfile.matchAll(/^COPY --from=build \/weft\/(\S+)/gm)].map((match) => match[1])
   assert.deepEqual(copied, ['package.json', 'node_modules', 'dist'])
-  assert.match(dockerfile, /^ENTRYPOINT \["node", "dist\/server\/main\.js"\]$/m)
+  assert.match(dockerfile, /^ENTRYPOINT \["node", "dist\/weft\/main\.js"\]$/m)
 
   const folder = await mkdtemp(join(tmpdir(), 'weft-image-'))
   try {
@@ -32,7 +32,7 @@ test('what the image holds is all that the server needs', async () => {
     const isRemoved = (source: string): boolean => removed.some((name) => source.startsWith(join(repositoryRoot, name)))
     await cp(join(repositoryRoot, 'dist'), join(folder, 'dist'), { recursive: true, filter: (source) => !isRemoved(source) })
 
-    const file = join(folder, 'dist', 'server', 'main.js')
+    const file = join(folder, 'dist', 'weft', 'main.js')
     const dataFolder = join(folder, 'data')
     const server = await ServerProcess.start({
       dataFolder,

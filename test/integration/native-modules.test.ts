@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { ServerProcess } from '../helpers/server-process.js'
 
 const dist = (file: string): string => new URL(`../../${file}`, import.meta.url).href
-const mainFile = fileURLToPath(dist('server/main.js'))
+const mainFile = fileURLToPath(dist('weft/main.js'))
 const withoutPackages = dist('test/helpers/without-packages.js')
 
 /** Runs a module of this text; answers what it printed. */

@@ -95,7 +95,7 @@ test('X3, X5: a node is put on the internet as docs/security.md says, and each s
   const folder = temporaryFolder(context)
   const programs = path.join(folder, 'bin')
   mkdirSync(programs)
-  const main = path.join(repositoryRoot, 'dist/server/main.js')
+  const main = path.join(repositoryRoot, 'dist/weft/main.js')
   writeFileSync(path.join(programs, 'weft'), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, { mode: 0o755 })
   for (const name of ['curl', 'openssl']) {
     const program = process.env[`WEFT_${name.toUpperCase()}`] ?? assert.fail(`${name} is named by the test command`)
