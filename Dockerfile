@@ -8,8 +8,9 @@ RUN npm run build && npm prune --omit=dev && rm -rf dist/test dist/bench dist/ex
 
 FROM node:22-bookworm-slim
 # Others reach it, so it refuses to start until it is told who may do what: WEFT_JWT_SECRET, WEFT_JWKS_URL or WEFT_ADMIN_KEY (each also as a file, …_FILE).
-# One allocator arena keeps the memory of open documents close to their size; see docs/benchmarks.md.
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=1234 WEFT_DATA=/data MALLOC_ARENA_MAX=1
+# What `weft serve` would start itself again for: freed memory goes back, and that of open documents stays close to their size.
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=1234 WEFT_DATA=/data
+ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=262144 MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /weft
 COPY --from=build /weft/package.json ./
 COPY --from=build /weft/node_modules ./node_modules

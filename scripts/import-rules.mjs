@@ -104,7 +104,9 @@ export const importRules = {
     'server/presence',
     'server/program',
   ],
-  'server/main.ts': ['core', 'persistence/postgres', 'server/commands', 'server/composition', 'server/config', 'server/logging'],
+  'server/command.ts': ['core', 'persistence/postgres', 'server/commands', 'server/composition', 'server/config', 'server/logging'],
+  'server/allocator.ts': [],
+  'server/main.ts': ['server/allocator.ts', 'server/command.ts'],
 
   client: [...engine, 'protocol/dialects', 'client/transports'],
   'client/transports': ['core', 'protocol'],

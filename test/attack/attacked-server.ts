@@ -2,7 +2,7 @@
 // what it holds in memory is read from the system, its children included.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,31 +12,16 @@ const ownMain = fileURLToPath(new URL('../../weft/main.js', import.meta.url))
 const startMsMax = 60_000
 const stopMsMax = 30_000
 
-export interface Memory {
-  /** Of the process and its children, in bytes. */
-  readonly held: number
-  /** The most that the process itself has held since `forgetPeak`. */
-  readonly peak: number
+/** Anonymous bytes of a process and its children: what they hold for themselves, without pages of files that the kernel has mapped. Null when the process is gone. */
+export function heldBy(pid: number): number | null {
+  const own = anonymousOf(pid)
+  return own === null ? null : childrenOf(pid).reduce((held, child) => held + (anonymousOf(child) ?? 0), own)
 }
 
-/** What a process and its children hold. Null when the process is gone. */
-export function memoryOf(pid: number): Memory | null {
-  const own = statusOf(pid)
-  if (own === null) return null
-  let { held, peak } = own
-  for (const child of childrenOf(pid)) {
-    const status = statusOf(child)
-    held += status?.held ?? 0
-    peak += status?.held ?? 0
-  }
-  return { held, peak }
-}
-
-function statusOf(pid: number): Memory | null {
+function anonymousOf(pid: number): number | null {
   try {
     const text = readFileSync(`/proc/${pid}/status`, 'latin1')
-    const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0)
-    return { held: kib('VmRSS') * 1024, peak: kib('VmHWM') * 1024 }
+    return Number(/^RssAnon:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024
   } catch {
     return null
   }
@@ -143,11 +128,6 @@ export class AttackedServer {
       if (performance.now() > deadline) throw new Error(`The server did not listen within ${startMsMax} ms:\n${this.lastWords()}`)
       await sleep(20)
     }
-  }
-
-  /** Begins the peak anew. */
-  forgetPeak(): void {
-    if (this.pid !== null) writeFileSync(`/proc/${this.pid}/clear_refs`, '5')
   }
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {

@@ -1,7 +1,7 @@
 // Honest editors beside an attack, in a thread of their own: they type by the clock, and the server's memory is read meanwhile.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { memoryOf } from './attacked-server.js'
+import { heldBy } from './attacked-server.js'
 import { OurEditor, StockEditor } from './client-editors.js'
 import type { Editor, EditorPlace, Measured } from './editor.js'
 import { RawEditor } from './raw-editor.js'
@@ -64,8 +64,8 @@ async function type(): Promise<void> {
 
 async function watchMemory(): Promise<void> {
   while (state !== 'stopped') {
-    const memory = pid === null ? null : memoryOf(pid)
-    peakBytes = Math.max(peakBytes, memory?.held ?? 0)
+    const held = pid === null ? null : heldBy(pid)
+    peakBytes = Math.max(peakBytes, held ?? 0)
     await sleep(memoryPeriodMs)
   }
 }

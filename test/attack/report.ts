@@ -8,7 +8,7 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 export const reportHead = [
-  '| attack | sent | quiet p50 / p99 | bystander p50 / p99 / max, ms | its disconnections | held before / peak / after, MiB | died | took | notes |',
+  '| attack | sent | quiet p50 / p99 | bystander p50 / p99 / max, ms | its disconnections | holds for itself before / peak / after, MiB | died | took | notes |',
   '|---|---|---|---|---|---|---|---|---|',
 ].join('\n')
 

@@ -1,7 +1,7 @@
 // One attack on one server, with a bystander: starts both, measures before, meanwhile and afterwards, and ends them, whatever happens.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Random, seededRandom } from '../../core/random.js'
-import { AttackedServer, memoryOf } from './attacked-server.js'
+import { AttackedServer, heldBy } from './attacked-server.js'
 import { Attacker, Tally } from './attacker.js'
 import type { Phase } from './bystander.js'
 import { BystanderThread } from './bystander-thread.js'
@@ -12,8 +12,8 @@ const heldBytesMax = 6 * GiB
 const quietMs = 3_000
 const settleMs = 2_000
 const attackMsMax = 90_000
-/** How long the memory may take to come back. */
-const forgetMsMax = 40_000
+/** How long the memory may take to come back: documents that nobody uses stay open for a minute. */
+const forgetMsMax = 100_000
 
 /** What an attack has to work with. */
 export interface AttackScene {
@@ -145,7 +145,7 @@ export async function playAttack(
     bystander.watch(server.pid)
     await sleep(quietMs)
     const quiet = await bystander.phase()
-    const heldBefore = heldBy(server)
+    const heldBefore = heldByServer(server)
     const hands = new AttackHands(server, seededRandom(seed), over.signal, name)
     const startMs = performance.now()
     const winner = await bounded(attack.run(hands), server, bystander, over)
@@ -196,7 +196,7 @@ async function bounded(
   const deadline = performance.now() + attackMsMax
   while (done === undefined) {
     if (performance.now() > deadline) done = `stopped after ${attackMsMax / 1000} s`
-    else if (heldBy(server) > heldBytesMax) {
+    else if (heldByServer(server) > heldBytesMax) {
       done = `STOPPED AT ${heldBytesMax / GiB} GiB`
       await server.end('SIGKILL')
       server.deaths += 1
@@ -210,16 +210,16 @@ async function bounded(
 
 async function forgotten(server: AttackedServer, heldBefore: number): Promise<number> {
   const deadline = performance.now() + forgetMsMax
-  let held = heldBy(server)
+  let held = heldByServer(server)
   while (held > 1.1 * heldBefore && performance.now() < deadline) {
     await sleep(200)
-    held = heldBy(server)
+    held = heldByServer(server)
   }
   return held
 }
 
-function heldBy({ pid }: AttackedServer): number {
-  return pid === null ? 0 : (memoryOf(pid)?.held ?? 0)
+function heldByServer({ pid }: AttackedServer): number {
+  return pid === null ? 0 : (heldBy(pid) ?? 0)
 }
 
 function lastLine(server: AttackedServer): string {

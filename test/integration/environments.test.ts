@@ -3,7 +3,7 @@
 import { strict as assert } from 'node:assert'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -38,13 +38,15 @@ function program(variable: string): string {
 
 interface RunningServer {
   readonly url: string
+  readonly pid: number
   kill(): Promise<void>
 }
 
-async function startServer(node: string, dataFolder: string): Promise<RunningServer> {
+async function startServer(node: string, dataFolder: string, env: NodeJS.ProcessEnv = process.env): Promise<RunningServer> {
   const main = join('dist', 'weft', 'main.js')
   const child = spawn(node, [main, 'serve', '--port', '0', '--data', dataFolder, '--no-demo', '--log-level', 'silent'], {
     cwd: repositoryRoot,
+    env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const kill = async (): Promise<void> => {
@@ -55,7 +57,7 @@ async function startServer(node: string, dataFolder: string): Promise<RunningSer
   }
   for await (const line of createInterface(child.stdout)) {
     const url = /(http:\/\/\S+)/.exec(line)?.[1]
-    if (url !== undefined) return { url, kill }
+    if (url !== undefined) return { url, pid: child.pid ?? 0, kill }
   }
   throw new Error('The server ended before it listened.')
 }
@@ -67,6 +69,12 @@ async function withServer(node: string, dataFolder: string, use: (url: string) =
   } finally {
     await server.kill()
   }
+}
+
+/** What the process sees of the C library's allocator in its environment. */
+async function allocatorOf(pid: number): Promise<readonly string[]> {
+  const environment = await readFile(`/proc/${pid}/environ`, 'utf8')
+  return environment.split('\0').filter((line) => line.startsWith('MALLOC_'))
 }
 
 async function client(command: string, args: readonly string[]): Promise<unknown> {
@@ -99,6 +107,22 @@ for (const [name, variable] of [
       })
     }))
 }
+
+test('where Node can start a program again in the same process, a server has freed memory go back to the system, unless its environment says how', () =>
+  withFolder(async (folder) => {
+    const start = async (node: string, chosen: NodeJS.ProcessEnv) => {
+      const server = await startServer(node, folder, { ...process.env, ...chosen })
+      try {
+        return await allocatorOf(server.pid)
+      } finally {
+        await server.kill()
+      }
+    }
+    const node = program('WEFT_TEST_NODE22')
+    const ours = ['MALLOC_MMAP_THRESHOLD_=262144', 'MALLOC_TRIM_THRESHOLD_=131072', 'MALLOC_ARENA_MAX=1']
+    assert.deepEqual(await start(node, {}), ours)
+    assert.deepEqual(await start(node, { MALLOC_ARENA_MAX: '4' }), ['MALLOC_ARENA_MAX=4'])
+  }))
 
 test('the client works on Bun and on Deno', () =>
   withFolder((folder) =>

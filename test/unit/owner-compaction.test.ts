@@ -205,6 +205,37 @@ test('D8: a quarantined document stays in memory until the store knows of it, an
   assert.equal(bench.clock.timerCount, 0)
 })
 
+test('G8: a document that nobody has used for a while is compacted and then closed, and stays if somebody comes meanwhile', async () => {
+  const compactor = new HeldCompactor()
+  const bench = await OwnerBench.start({ compactor, tuning: { idleTailRowsMin: 2, idleMs: 60_000 } })
+  const compactWhenIdle = async (whileItRuns: () => Promise<void>) => {
+    const writer = await bench.join('doc')
+    await typeRows(bench, writer, 3)
+    writer.detach()
+    await bench.clock.advanceAsync(60_000)
+    assert.equal(compactor.held.length, 1, 'its time is over')
+    await whileItRuns()
+    compactor.held.shift()?.()
+    await bench.clock.advanceAsync(1)
+  }
+  await compactWhenIdle(async () => {})
+  assert.equal(bench.directory.openDocuments, 0)
+
+  const visitors: { detach(): void }[] = []
+  await compactWhenIdle(async () => {
+    visitors.push(await bench.join('doc'))
+  })
+  assert.equal(bench.directory.openDocuments, 1)
+  await bench.clock.advanceAsync(600_000)
+  assert.equal(bench.directory.openDocuments, 1)
+  for (const visitor of visitors) visitor.detach()
+  await bench.clock.advanceAsync(59_000)
+  assert.equal(bench.directory.openDocuments, 1, 'it waits anew')
+  await bench.clock.advanceAsync(2_000)
+  assert.equal(bench.directory.openDocuments, 0)
+  assert.equal(bench.clock.timerCount, 0)
+})
+
 test('D8: a base that cannot be applied stays quarantined for the next owner', async () => {
   const compactor = new HeldCompactor()
   const first = await OwnerBench.start({ compactor, tuning: { tailRowsMax: 3 } })
