@@ -133,7 +133,7 @@ const show: DocumentCommandDefinition = {
       const query = new URLSearchParams({ at, format, ...(root === null ? {} : { root }) })
       const bytes = await (await api.ask('GET', `${documentPath(documentId)}/content?${query}`)).bytes()
       process.stdout.write(bytes)
-      if (format === 'text' && bytes.length > 0 && bytes.at(-1) !== 10 && process.stdout.isTTY === true) printLine()
+      if (format !== 'update' && bytes.length > 0 && bytes.at(-1) !== 10 && process.stdout.isTTY === true) printLine()
     }),
 }
 

@@ -190,10 +190,10 @@ export class EventQueue {
     } catch (thrown) {
       counters.add('webhooks_failed')
       await records.remove('event-claim', id)
-      const reason = thrown instanceof Error ? thrown.message : String(thrown)
+      const reason = reasonOf(thrown)
       this.#failures += 1
       if (this.#failures < attemptsMax) {
-        logger.warn({ err: thrown, webhook: webhook.name }, 'a webhook did not take an event; it is tried again')
+        logger.warn({ reason, webhook: webhook.name }, 'a webhook did not take an event; it is tried again')
         this.#waiting.set(id, event)
         this.#pause()
         return
@@ -214,4 +214,10 @@ export class EventQueue {
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(Math.max(this.#failures - 1, 0), 12))
     this.#pausedUntil = clock.monotonic() + pauseMs * (0.5 + random.fraction() / 2)
   }
+}
+
+/** In a line: what `fetch` itself says is nothing ("fetch failed"), and its cause names the address. */
+function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown)
+  return thrown.cause instanceof Error && thrown.cause.message !== '' ? `${thrown.message}: ${thrown.cause.message}` : thrown.message
 }

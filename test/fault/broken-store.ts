@@ -1,5 +1,5 @@
-// Preloaded into a node (`node --import .../broken-store.js`): makes its PostgreSQL store break its word as WEFT_BREAK says, so that the tests can show
-// that the checker notices.
+// The command line with a PostgreSQL store that breaks its word as WEFT_BREAK says, so that the tests can show that the checker notices. It is the modules, since nothing of the bundled
+// program can be replaced.
 //   acknowledge-first   says "committed" at once and commits 200 ms later
 //   slow                commits 300 ms later, and says so when it has: honest, but a node that is stopped has appends under way when it resumes
 //   slow-unfenced       the same, and writes the rows whatever the shard's epoch is
@@ -51,3 +51,5 @@ async function appendUnfenced({ documentId, fence, update }: AppendEntry): Promi
   )
   return rowCount === 1
 }
+
+await import('../../server/command.js')

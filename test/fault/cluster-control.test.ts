@@ -9,8 +9,8 @@ const seed = Number(process.env['WEFT_FAULT_SEED'] ?? 20_267)
 
 function sceneWith(broken: 'acknowledge-first' | 'slow' | 'slow-unfenced'): Promise<ClusterScene> {
   console.log(`seed ${seed}`)
-  const nodeFlags = ['--import', fileURLToPath(new URL('./broken-store.js', import.meta.url))]
-  return ClusterScene.start({ seed, node: () => ({ nodeFlags, environment: { WEFT_BREAK: broken } }) })
+  const script = { file: fileURLToPath(new URL('./broken-store.js', import.meta.url)) }
+  return ClusterScene.start({ seed, node: () => ({ script, environment: { WEFT_BREAK: broken } }) })
 }
 
 /** Plays the fault until the checker names the rule; answers how often it took. */

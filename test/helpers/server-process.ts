@@ -22,8 +22,8 @@ export interface ServerProcessOptions {
   readonly flags?: readonly string[]
   /** Further environment variables. */
   readonly environment?: Readonly<Record<string, string>>
-  /** Another script than the product's command line, and its arguments for a port. It must print the same listening line. */
-  readonly script?: { readonly file: string; readonly arguments: (port: number) => readonly string[] }
+  /** Another script than the product's command line, and its arguments for a port where these are others. It must print the same listening line. */
+  readonly script?: { readonly file: string; readonly arguments?: (port: number) => readonly string[] }
   /** Flags of Node itself, such as `--cpu-prof`. */
   readonly nodeFlags?: readonly string[]
 }
@@ -129,7 +129,7 @@ export class ServerProcess {
   #spawn(): Promise<void> {
     const { nodeFlags = [], flags = [], environment = {}, script } = this.#options
     const serve = ['serve', '--host', '127.0.0.1', '--port', String(this.#port), '--data', this.dataFolder, ...flags]
-    const args = [...nodeFlags, script?.file ?? mainFile, ...(script?.arguments(this.#port) ?? serve)]
+    const args = [...nodeFlags, script?.file ?? mainFile, ...(script?.arguments?.(this.#port) ?? serve)]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } })
     this.#child = child
     const killWithParent = (): void => void child.kill('SIGKILL')
