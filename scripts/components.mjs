@@ -87,7 +87,7 @@ const proxyPrograms = [
   { variable: 'WEFT_HAPROXY', program: 'haproxy', packageName: 'haproxy' },
   { variable: 'WEFT_CADDY', program: 'caddy', packageName: 'caddy' },
   { variable: 'WEFT_OPENSSL', program: 'openssl', packageName: 'openssl' },
-  { variable: 'WEFT_TEST_CURL', program: 'curl', packageName: 'curl' },
+  { variable: 'WEFT_CURL', program: 'curl', packageName: 'curl' },
 ]
 
 /**

@@ -12,10 +12,17 @@ const ownMain = fileURLToPath(new URL('../../weft/main.js', import.meta.url))
 const startMsMax = 60_000
 const stopMsMax = 30_000
 
-/** Anonymous bytes of a process and its children: what they hold for themselves, without pages of files that the kernel has mapped. Null when the process is gone. */
-export function heldBy(pid: number): number | null {
+/** Anonymous bytes: what a process holds for itself, without pages of files that the kernel has mapped. */
+export interface Held {
+  readonly own: number
+  /** By the processes that it started: a compaction has a bound of its own beside the server's. */
+  readonly children: number
+}
+
+/** Null when the process is gone. */
+export function heldBy(pid: number): Held | null {
   const own = anonymousOf(pid)
-  return own === null ? null : childrenOf(pid).reduce((held, child) => held + (anonymousOf(child) ?? 0), own)
+  return own === null ? null : { own, children: childrenOf(pid).reduce((held, child) => held + (anonymousOf(child) ?? 0), 0) }
 }
 
 function anonymousOf(pid: number): number | null {

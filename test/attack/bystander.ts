@@ -18,7 +18,9 @@ export interface BystanderData {
 export type ToBystander = { readonly kind: 'watch'; readonly pid: number | null } | { readonly kind: 'phase' | 'rest' | 'stop' }
 
 export interface Phase extends Measured {
+  /** Of the server itself, and of its children, each at its own peak. */
   readonly peakBytes: number
+  readonly childrenPeakBytes: number
 }
 
 /** What each editor has in the end. */
@@ -51,6 +53,7 @@ const { editors: places, periodMs } = workerData as BystanderData
 const editors = places.map(createEditor)
 let pid: number | null = null
 let peakBytes = 0
+let childrenPeakBytes = 0
 let state: 'typing' | 'resting' | 'stopped' = 'typing'
 
 async function type(): Promise<void> {
@@ -65,7 +68,8 @@ async function type(): Promise<void> {
 async function watchMemory(): Promise<void> {
   while (state !== 'stopped') {
     const held = pid === null ? null : heldBy(pid)
-    peakBytes = Math.max(peakBytes, held ?? 0)
+    peakBytes = Math.max(peakBytes, held?.own ?? 0)
+    childrenPeakBytes = Math.max(childrenPeakBytes, held?.children ?? 0)
     await sleep(memoryPeriodMs)
   }
 }
@@ -77,8 +81,10 @@ function phase(): Phase {
     disconnections: all.reduce((sum, { disconnections }) => sum + disconnections, 0),
     told: all.flatMap(({ told }) => told),
     peakBytes,
+    childrenPeakBytes,
   }
   peakBytes = 0
+  childrenPeakBytes = 0
   return result
 }
 

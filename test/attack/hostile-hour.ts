@@ -33,6 +33,7 @@ export interface HourReport {
   readonly told: readonly string[]
   readonly heldBefore: number
   readonly peakBytes: number
+  readonly childrenPeakBytes: number
   readonly heldAfter: number
   readonly played: ReadonlyMap<string, number>
   /** What must not be: a server that died, editors that were disconnected, edits that are lost. */
@@ -43,7 +44,9 @@ const attackMsMax = 60_000
 /** Attacks that are under way at once. */
 const atOnce = 5
 const waitMsMax = 250
+/** `memoryBytesMax` and `compactionBytesMax` of a default server. */
 const budgetBytes = 1024 ** 3
+const compactionBytes = 1.5 * 1024 ** 3
 
 export async function playHour(options: HourOptions): Promise<HourReport> {
   const { minutes, seed, main, connections = 50, editors = 20, documents = 5, progress = () => {} } = options
@@ -61,8 +64,10 @@ export async function playHour(options: HourOptions): Promise<HourReport> {
   const delays: number[] = []
   const told: string[] = []
   const played = new Map<string, number>()
+  const under = new UnderWay()
   let disconnections = 0
   let peakBytes = 0
+  let childrenPeakBytes = 0
   try {
     await sleep(2_000)
     await honest.phase()
@@ -71,7 +76,7 @@ export async function playHour(options: HourOptions): Promise<HourReport> {
     const slots = { free: connections }
     const endMs = performance.now() + 60_000 * minutes
     const lanes = Array.from({ length: atOnce }, (_, lane) =>
-      playLane(server, attacks, seededRandom(random.below(2 ** 31)), lane, slots, over.signal, endMs, played),
+      playLane(server, attacks, seededRandom(random.below(2 ** 31)), lane, slots, over.signal, endMs, played, under),
     )
     const look = async (): Promise<void> => {
       const phase = await honest.phase()
@@ -79,8 +84,11 @@ export async function playHour(options: HourOptions): Promise<HourReport> {
       told.push(...phase.told)
       disconnections += phase.disconnections
       peakBytes = Math.max(peakBytes, phase.peakBytes)
+      childrenPeakBytes = Math.max(childrenPeakBytes, phase.childrenPeakBytes)
       const [p99, max] = [0.99, 1].map((share) => quantile(phase.delaysMs, share).toFixed(0))
-      progress(`p99 ${p99} ms, max ${max} ms, peak ${Math.round(phase.peakBytes / 1024 ** 2)} MiB, ${phase.disconnections} disconnections`)
+      const held = [phase.peakBytes, phase.childrenPeakBytes].map((bytes) => Math.round(bytes / 1024 ** 2)).join(' + ')
+      progress(`p99 ${p99} ms, max ${max} ms, peak ${held} MiB, ${phase.disconnections} disconnections: ${[...under.since].join(' ')}`)
+      under.look()
     }
     while (performance.now() < endMs && server.deaths === 0) {
       await sleep(Math.min(10_000, Math.max(0, endMs - performance.now())))
@@ -97,6 +105,7 @@ export async function playHour(options: HourOptions): Promise<HourReport> {
     const over250 = delays.filter((delay) => delay > waitMsMax).length
     if (over250 > 0) wrong.push(`G7: ${over250} of ${delays.length} edits waited over ${waitMsMax} ms, the longest ${max.toFixed(0)} ms`)
     if (peakBytes > budgetBytes) wrong.push(`G8: the process held ${Math.round(peakBytes / 1024 ** 2)} MiB`)
+    if (childrenPeakBytes > compactionBytes) wrong.push(`G8: its children held ${Math.round(childrenPeakBytes / 1024 ** 2)} MiB`)
     const heldAfter = (await measureQuiet(honest)).peakBytes
     return {
       delaysMs: { p50, p99, p999, max, over250 },
@@ -105,6 +114,7 @@ export async function playHour(options: HourOptions): Promise<HourReport> {
       told,
       heldBefore,
       peakBytes,
+      childrenPeakBytes,
       heldAfter,
       played,
       wrong,
@@ -120,6 +130,23 @@ function measureQuiet(honest: BystanderThread): ReturnType<BystanderThread['phas
   return sleep(1_000).then(() => honest.phase())
 }
 
+/** Which attacks may have been what was measured. */
+class UnderWay {
+  /** Those that were under way at some time since the last look. */
+  readonly since = new Set<string>()
+  readonly #now = new Map<number, string>()
+
+  began(lane: number, name: string): void {
+    this.#now.set(lane, name)
+    this.since.add(name)
+  }
+
+  look(): void {
+    this.since.clear()
+    for (const name of this.#now.values()) this.since.add(name)
+  }
+}
+
 /** One attack after the other, until the time is over. */
 async function playLane(
   server: AttackedServer,
@@ -130,12 +157,14 @@ async function playLane(
   signal: AbortSignal,
   endMs: number,
   played: Map<string, number>,
+  under: UnderWay,
 ): Promise<void> {
   for (let round = 1; performance.now() < endMs && !signal.aborted; round++) {
     const [name, attack] = attacks[random.below(attacks.length)] as readonly [string, Attack]
     const enough = AbortSignal.any([signal, AbortSignal.timeout(attackMsMax)])
     const hands = new AttackHands(server, random, enough, `${name}-${lane}-${round}`, slots)
     played.set(name, (played.get(name) ?? 0) + 1)
+    under.began(lane, name)
     const given = new Promise((resolve) => enough.addEventListener('abort', resolve, { once: true }))
     // An attack that the server ends is one that it has withstood.
     await Promise.race([attack.run(hands).catch(() => {}), given])

@@ -8,11 +8,23 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 export const reportHead = [
-  '| attack | sent | quiet p50 / p99 | bystander p50 / p99 / max, ms | its disconnections | holds for itself before / peak / after, MiB | died | took | notes |',
+  '| attack | sent | quiet p50 / p99 | bystander p50 / p99 / max, ms | its disconnections | holds for itself before / peak + children / after, MiB | died | took | notes |',
   '|---|---|---|---|---|---|---|---|---|',
 ].join('\n')
 
-export function reportRow({ name, bytesSent, quiet, during, heldBefore, peak, heldAfter, deaths, seconds, notes }: AttackReport): string {
+export function reportRow({
+  name,
+  bytesSent,
+  quiet,
+  during,
+  heldBefore,
+  peak,
+  childrenPeak,
+  heldAfter,
+  deaths,
+  seconds,
+  notes,
+}: AttackReport): string {
   const ms = (values: readonly number[], share: number): string => quantile(values, share).toFixed(1)
   const cells = [
     name,
@@ -20,12 +32,16 @@ export function reportRow({ name, bytesSent, quiet, during, heldBefore, peak, he
     `${ms(quiet.delaysMs, 0.5)} / ${ms(quiet.delaysMs, 0.99)}`,
     `${ms(during.delaysMs, 0.5)} / ${ms(during.delaysMs, 0.99)} / ${ms(during.delaysMs, 1)}`,
     `${during.disconnections}${during.told.length > 0 ? ` (${during.told[0]})` : ''}`,
-    [heldBefore, peak, heldAfter].map((held) => Math.round(held / 1024 ** 2)).join(' / '),
+    `${mebibytes(heldBefore)} / ${mebibytes(peak)} + ${mebibytes(childrenPeak)} / ${mebibytes(heldAfter)}`,
     deaths === 0 ? 'no' : `YES ×${deaths}`,
     `${seconds.toFixed(0)} s`,
     notes.join('; '),
   ]
   return `| ${cells.map((cell) => cell.replaceAll('|', '/').replaceAll('\n', ' ')).join(' | ')} |`
+}
+
+function mebibytes(count: number): string {
+  return (count / 1024 ** 2).toFixed(0)
 }
 
 export function bytes(count: number): string {

@@ -49,6 +49,7 @@ export interface AttackReport {
   readonly during: Phase
   readonly heldBefore: number
   readonly peak: number
+  readonly childrenPeak: number
   readonly heldAfter: number
   readonly deaths: number
   readonly seconds: number
@@ -168,7 +169,19 @@ export async function playAttack(
     if (answers !== '') hands.note(answers)
     const { bytesSent } = hands.tally
     const { deaths } = server
-    return { name, bytesSent, quiet, during, heldBefore, peak: during.peakBytes, heldAfter, deaths, seconds, notes: hands.notes }
+    return {
+      name,
+      bytesSent,
+      quiet,
+      during,
+      heldBefore,
+      peak: during.peakBytes,
+      childrenPeak: during.childrenPeakBytes,
+      heldAfter,
+      deaths,
+      seconds,
+      notes: hands.notes,
+    }
   } finally {
     over.abort()
     await bystander.end()
@@ -219,7 +232,8 @@ async function forgotten(server: AttackedServer, heldBefore: number): Promise<nu
 }
 
 function heldByServer({ pid }: AttackedServer): number {
-  return pid === null ? 0 : (heldBy(pid) ?? 0)
+  const held = pid === null ? null : heldBy(pid)
+  return held === null ? 0 : held.own + held.children
 }
 
 function lastLine(server: AttackedServer): string {

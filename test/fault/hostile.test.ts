@@ -13,6 +13,6 @@ test('D1 D3 G8: in a hostile quarter of a minute the server lives, nobody honest
   const report = await playHour({ minutes: MINUTES, seed, attacks, connections: 30, editors: 10, documents: 3 })
   assert.ok(report.played.size >= 5, `attacks were played: ${[...report.played.keys()].join(' ')}`)
   assert.ok(report.edits > 50, `${report.edits} edits were acknowledged meanwhile`)
-  const lost = report.wrong.filter((what) => !what.startsWith('G7') && !what.startsWith('G8: the process held'))
+  const lost = report.wrong.filter((what) => !what.startsWith('G7'))
   assert.deepEqual(lost, [])
 })

@@ -1,6 +1,6 @@
 // The embedded store cut off at any moment: copies of its folder, taken while appends, snapshots, pruning and deletions run, are opened as after a crash.
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -30,7 +30,16 @@ const open = (folder: string): Promise<DocumentStore> =>
 /** What a crash at this moment would leave: in one turn of the event loop, in which none of our writes begins. */
 function copyOf(folder: string, into: string): void {
   mkdirSync(into)
-  for (const name of readdirSync(folder)) if (!name.endsWith('lock')) copyFileSync(path.join(folder, name), path.join(into, name))
+  for (const name of readdirSync(folder)) if (!name.endsWith('lock')) copyFile(path.join(folder, name), path.join(into, name))
+}
+
+/** LMDB's thread may be at a commit that makes the file longer. Copying asks for the length first: what it then reads of the beginning may name pages behind that, which no crash leaves. */
+function copyFile(from: string, into: string): void {
+  let before: number
+  do {
+    before = statSync(from).size
+    copyFileSync(from, into)
+  } while (statSync(from).size !== before)
 }
 
 const journalNames = (folder: string): readonly string[] => readdirSync(folder).filter((name) => name.includes('journal'))
