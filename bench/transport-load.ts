@@ -21,6 +21,7 @@ export interface Delivered {
 
 const WARM_UP_MS = 1_000
 
+// Not that of the harness, which is for Node alone.
 const wait = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs))
 
 /** Types for a second, and then measures. `began` and `ended` are called around what is measured. */

@@ -7,7 +7,7 @@ import { transform } from 'esbuild'
 const folders = ['core', 'protocol', 'persistence', 'server', 'client']
 
 /** Programs of their own: both forms start the same ones. */
-const isProgram = (file) => /^(main|thread-entry|process-entry)\.js$/.test(path.basename(file))
+const isProgram = (file) => /^(main|command|thread-entry|process-entry)\.js$/.test(path.basename(file))
 
 async function filesOf(distDir, folder) {
   const names = await readdir(path.join(distDir, folder), { recursive: true })

@@ -12,7 +12,7 @@ const CHOSEN = [...Object.keys(SETTINGS), 'GLIBC_TUNABLES', 'LD_PRELOAD']
 type Execve = (file: string, args: readonly string[], environment: NodeJS.ProcessEnv) => void
 
 /**
- * Starts this program anew in the same process, with the same arguments, under `SETTINGS`: some 30 ms. For a program that has just begun. Does nothing where Node cannot do that, where
+ * Starts this program anew in the same process, with the same arguments, under `SETTINGS`: some 50 ms. For a program that has just begun. Does nothing where Node cannot do that, where
  * one of the settings is made already, and for a process that was forked, which would lose its parent's channel.
  */
 export function startAgainWithAllocator(): void {
