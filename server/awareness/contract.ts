@@ -33,10 +33,10 @@ export interface AwarenessSessionPort {
   /** Takes an update of a client whose states others may not see, for where it looks alone. Throws `malformed`. */
   look(bytes: Uint8Array): void
   /**
-   * Everybody's state as an awareness update, with the removals since the session joined (so that a session that missed frames loses its
-   * ghosts, A5). Null when there is nothing to say.
+   * Everybody's state, with the removals since the session joined (so that a session that missed frames loses its ghosts, A5), as awareness
+   * updates of bounded size in any order; none when there is nothing to say. They are shared: never modify them.
    */
-  fullState(): Uint8Array | null
+  fullState(): readonly Uint8Array[]
   /** Who the session is from now on, for presence, and for its states where they are stamped. */
   identify(identity: SpeakerIdentity): void
   /** Removes the session's states at once (A4). Idempotent; nothing is called on the sink afterwards. */

@@ -14,12 +14,13 @@ import { type AwarenessChange, changeOf } from './change.js'
 import { type Claim, Claims } from './claims.js'
 import type { AwarenessSink } from './contract.js'
 import { type NewEntry, refusalOf } from './new-entry.js'
-import { AwarenessPacer } from './pacer.js'
+import { AwarenessPacer, beatBytesMax } from './pacer.js'
 import {
   type ClientRecord,
   encodeRecords,
   frameOf,
   isKnown,
+  isLive,
   isUnheardRemoval,
   type LiveRecord,
   type Speaker,
@@ -55,18 +56,13 @@ export class DocumentAwareness {
   readonly #channel: AwarenessChannel
   readonly #pacer: AwarenessPacer
   readonly #audience: Audience
-  /** The encoded states of all clients, until one changes. */
-  #encodedStates: Uint8Array | null = null
 
   constructor(documentId: string, environment: AwarenessEnvironment) {
     this.#documentId = documentId
     this.#environment = environment
     const { clock, logger, bus } = environment
     this.#pacer = new AwarenessPacer(clock, () => this.#send())
-    const table = new RecordTable(clock, () => {
-      this.#encodedStates = null
-      this.#pacer.request(this.#sessions.size)
-    })
+    const table = new RecordTable(clock, () => this.#pacer.request(this.#sessions.size))
     this.#table = table
     this.#audience = new Audience({ clock, sessions: this.#sessions, record: (clientId) => table.get(clientId) })
     const claims = new Claims(clock, logger, {
@@ -175,12 +171,11 @@ export class DocumentAwareness {
     if (session.looksAt !== session.heardAt) this.#pacer.request(this.#sessions.size)
   }
 
-  fullState(session: Speaker): Uint8Array | null {
-    const removals = [...this.#table.values()].filter((record) => record.state === null && record.change > session.heardRemovalsThrough)
-    if (removals.length > 0) return frameOf([...this.live(), ...removals]).update
-    this.#encodedStates ??= frameOf([...this.live()]).update
-    // An update without entries is the single byte 0.
-    return this.#encodedStates.length === 1 ? null : this.#encodedStates
+  fullState(session: Speaker): readonly Uint8Array[] {
+    const removals: ClientRecord[] = []
+    for (const record of this.#table.values()) if (!isLive(record) && record.change > session.heardRemovalsThrough) removals.push(record)
+    const states = this.#table.presentStates()
+    return removals.length === 0 ? states : [...states, encodeRecords(removals)]
   }
 
   live(): Iterable<LiveRecord> {
@@ -215,7 +210,7 @@ export class DocumentAwareness {
   /** Ends the sessions that are left, tells the other nodes so, and lets go of the bus and the timer. Nothing is called on the sinks. */
   close(): void {
     for (const session of this.#sessions) this.leave(session)
-    this.#send()
+    while (this.#table.hasChanges) this.#send()
     this.#pacer.cancel()
     this.#audience.close()
     this.#channel.unsubscribe()
@@ -305,9 +300,10 @@ export class DocumentAwareness {
     }
   }
 
-  /** Sends what changed since the last beat, to those sessions here that it concerns (the submitters included) and to the other nodes. */
+  /** Sends what changed since the last beat, or as much of it as a beat may hold, to those sessions here that it concerns (the submitters included) and to the other nodes. */
   #send(): void {
-    const { all, toTell } = this.#table.takeChanges()
+    const { all, toTell } = this.#table.takeChanges(beatBytesMax(this.#sessions.size))
+    if (this.#table.hasChanges) this.#pacer.request(this.#sessions.size)
     const frame = frameOf(all)
     if (toTell.length > 0) this.#channel.publish(toTell.length === all.length ? frame.update : encodeRecords(toTell))
     this.#audience.tell(all, frame)

@@ -126,8 +126,8 @@ class Place implements AwarenessSessionPort {
     if (this.#state === 'joined') this.#document.identify(this.#session, identity)
   }
 
-  fullState(): Uint8Array | null {
-    return this.#state === 'joined' ? this.#document.fullState(this.#session) : null
+  fullState(): readonly Uint8Array[] {
+    return this.#state === 'joined' ? this.#document.fullState(this.#session) : []
   }
 
   leave(): void {

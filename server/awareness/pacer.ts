@@ -15,6 +15,15 @@ export function beatIntervalMs(sessionCount: number): number {
   return BEAT_MS_MIN + (BEAT_MS_MAX - BEAT_MS_MIN) * Math.min(1, Math.max(0, crowding))
 }
 
+/** What is said in one beat: to one session, and to all of them together. What waits longest goes first, and the rest in the next beats. */
+const BEAT_BYTES_MAX = 128 * 1024
+const BEAT_FAN_OUT_BYTES_MAX = 16 * 1024 * 1024
+
+/** How many bytes of states one beat may hold, so that one document with large states takes a few milliseconds of the event loop at a time (G7). */
+export function beatBytesMax(sessionCount: number): number {
+  return Math.min(BEAT_BYTES_MAX, BEAT_FAN_OUT_BYTES_MAX / Math.max(1, sessionCount))
+}
+
 type PacerState = { readonly kind: 'idle' } | { readonly kind: 'soon' } | { readonly kind: 'waiting'; readonly timer: Timer }
 
 const idle: PacerState = { kind: 'idle' }

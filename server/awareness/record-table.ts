@@ -2,7 +2,8 @@
 
 import type { Clock } from '../../core/clock.js'
 import { LazyMap } from '../../core/lazy-collections.js'
-import { type Binding, type ClientRecord, type LiveRecord, unbound } from './record.js'
+import { PresentStates } from './present-states.js'
+import { type Binding, type ClientRecord, isLive, type LiveRecord, unbound } from './record.js'
 
 /** How long, and how many, removals are remembered, so that a late echo does not revive them. */
 const TOMBSTONE_AGE_MS_MAX = 60_000
@@ -24,6 +25,8 @@ export class RecordTable {
   readonly #formerClocks = new LazyMap<number, number>()
   /** Changed since the last beat; true for what other nodes have to hear too. */
   readonly #changed = new LazyMap<ClientRecord, boolean>()
+  /** From when somebody comes who is not the first. */
+  #presentStates: PresentStates | null = null
   readonly #openedAtMs: number
   #changeCount = 0
   #ownChangeCount = 0
@@ -61,6 +64,16 @@ export class RecordTable {
 
   values(): Iterable<ClientRecord> {
     return this.#records.values()
+  }
+
+  /** The states of all clients that are present, as awareness updates. They are shared: never modify them. */
+  presentStates(): readonly Uint8Array[] {
+    if (this.#presentStates === null) {
+      const present = [...this.live()]
+      if (present.length === 0) return []
+      this.#presentStates = new PresentStates(present)
+    }
+    return this.#presentStates.encoded()
   }
 
   /** The records of clients that are present. */
@@ -132,6 +145,7 @@ export class RecordTable {
     this.bind(record, binding)
     if (wasOwn || isOwn(record)) this.#ownChangeCount += 1
     if (wasOwn !== isOwn(record)) this.#ownComingCount += 1
+    this.#presentStates?.changed(record)
     this.#changed.set(record, tell)
     this.#changeComes()
   }
@@ -142,11 +156,25 @@ export class RecordTable {
     record.presumedGone = true
   }
 
-  /** What changed since the last call, and which of it the other nodes have to hear. */
-  takeChanges(): { readonly all: readonly ClientRecord[]; readonly toTell: readonly ClientRecord[] } {
-    const all = [...this.#changed.keys()]
-    const toTell = all.filter((record) => this.#changed.get(record) === true)
-    this.#changed.clear()
+  get hasChanges(): boolean {
+    return this.#changed.size > 0
+  }
+
+  /**
+   * What changed and was not taken yet, first what has waited longest, and which of it the other nodes have to hear. States of `bytesMax`
+   * together, or the next one; more may be left.
+   */
+  takeChanges(bytesMax: number): { readonly all: readonly ClientRecord[]; readonly toTell: readonly ClientRecord[] } {
+    const all: ClientRecord[] = []
+    const toTell: ClientRecord[] = []
+    let bytes = 0
+    for (const record of this.#changed.keys()) {
+      bytes += record.state?.length ?? 0
+      if (all.length > 0 && bytes > bytesMax) break
+      all.push(record)
+      if (this.#changed.get(record) === true) toTell.push(record)
+      this.#changed.delete(record)
+    }
     return { all, toTell }
   }
 
@@ -171,8 +199,4 @@ export class RecordTable {
 /** Whether a client is present and speaks through this node. */
 function isOwn(record: ClientRecord): boolean {
   return record.state !== null && record.binding.kind === 'session'
-}
-
-function isLive(record: ClientRecord): record is LiveRecord {
-  return record.state !== null
 }

@@ -59,6 +59,11 @@ export interface ClientRecord {
 
 export type LiveRecord = ClientRecord & { readonly state: Uint8Array }
 
+/** Whether its client is present. */
+export function isLive(record: ClientRecord): record is LiveRecord {
+  return record.state !== null
+}
+
 export const unbound: Binding = { kind: 'none' }
 
 function entryOf(record: ClientRecord): AwarenessEntry {

@@ -9,6 +9,7 @@ import type { AwarenessFrame } from '../awareness/contract.js'
 import type { Attachment, CatchUp, DocumentBroadcast, Known, Transfer } from '../document/port.js'
 import type { Connection } from '../transport/connection.js'
 import { type Message, Outbox, type OutboxOptions } from '../transport/outbox.js'
+import { type AwarenessReceiver, OwedAwareness } from './owed-awareness.js'
 import { PieceSender } from './piece-sender.js'
 import type { SessionHost } from './session-host.js'
 
@@ -29,12 +30,11 @@ const emptyStateVector: Uint8Array = Uint8Array.of(0)
 /** What it needs of its session. */
 export type DeliveryHost = Pick<SessionHost, 'services' | 'connection' | 'dialect' | 'sources' | 'syncFailed' | 'setLagging'>
 
-export class Delivery implements OutboxOptions {
+export class Delivery implements OutboxOptions, AwarenessReceiver {
   readonly #host: DeliveryHost
   readonly #outbox: Outbox
   #flow: DeliveryFlow = { kind: 'unsynced' }
-  /** Whether the client lacks awareness states that it should have: at first, and after some were dropped (A3). */
-  #awareness: 'current' | 'owed' = 'owed'
+  readonly #awareness = new OwedAwareness(this)
   /** The newest acknowledgement that a lagging client has not been told. */
   #owedAcknowledgement: { readonly through: number; readonly seq: number } | null = null
   /** What this client has once it has read all that was sent. */
@@ -95,8 +95,8 @@ export class Delivery implements OutboxOptions {
 
   /** The client asks for all awareness states. */
   queryAwareness(): void {
-    this.#awareness = 'owed'
-    this.#sendOwedAwareness()
+    this.#awareness.oweAll()
+    this.#awareness.send()
   }
 
   catchUp(state: CatchUp): void {
@@ -118,7 +118,7 @@ export class Delivery implements OutboxOptions {
       return
     }
     this.#sendOwedAcknowledgement()
-    this.#sendOwedAwareness()
+    this.#awareness.send()
     if (next !== null) this.sync(next)
   }
 
@@ -147,7 +147,7 @@ export class Delivery implements OutboxOptions {
       this.#outbox.send(this.#host.dialect.awareness(frame))
       return
     }
-    this.#awareness = 'owed'
+    this.#awareness.owe()
     this.#host.services.counters.add('awareness_frames_dropped')
   }
 
@@ -255,19 +255,25 @@ export class Delivery implements OutboxOptions {
     )
   }
 
+  // What awareness that is owed asks.
+
+  get takesStates(): boolean {
+    return this.#flow.kind === 'live' && !this.#outbox.isLagging
+  }
+
+  states(): readonly Uint8Array[] {
+    return this.#host.sources?.membership.fullState() ?? []
+  }
+
+  sendStates(part: Uint8Array): void {
+    this.#outbox.send(this.#host.dialect.awarenessState(part))
+  }
+
   #sendOwedAcknowledgement(): void {
     const owed = this.#owedAcknowledgement
     if (owed === null) return
     this.#owedAcknowledgement = null
     const message = this.#host.dialect.acknowledged(owed.through, owed.seq)
     if (message !== null) this.#outbox.send(message)
-  }
-
-  #sendOwedAwareness(): void {
-    const sources = this.#host.sources
-    if (this.#awareness === 'current' || this.#flow.kind !== 'live' || sources === null) return
-    this.#awareness = 'current'
-    const update = sources.membership.fullState()
-    if (update !== null) this.#outbox.send(this.#host.dialect.awarenessState(update))
   }
 }

@@ -6,7 +6,7 @@ import { linkLimits } from '../transport/link-limits.js'
 import type { GatewayServices } from './services.js'
 
 /** Cursors cross nodes over the awareness bus, never over links. */
-const noAwareness: AwarenessSessionPort = { receive: () => {}, look: () => {}, fullState: () => null, identify: () => {}, leave: () => {} }
+const noAwareness: AwarenessSessionPort = { receive: () => {}, look: () => {}, fullState: () => [], identify: () => {}, leave: () => {} }
 
 /**
  * `directory` must hold the documents of this process only: a node that is not the owner says so and never forwards.

@@ -81,7 +81,8 @@ export class InProcessWebSocket {
         this.#toClientBytes += bytes.length
         this.#clock.soon(() => {
           this.#toClientBytes -= bytes.length
-          if (this.#state === 'open') this.#emit('message', { data: Uint8Array.from(bytes).buffer })
+          if (this.#state !== 'open') return
+          this.#emit('message', { data: Uint8Array.from(bytes).buffer })
           onSent()
         })
       },
@@ -108,7 +109,7 @@ export class InProcessWebSocket {
       if (!this.#reading || this.#state === 'closed') return
       const next = this.#sent.shift()
       if (next !== undefined) {
-        this.#events?.received()
+        this.#events?.received(next.length)
         this.#events?.message(next)
       }
       this.#deliver()

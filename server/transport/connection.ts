@@ -2,6 +2,7 @@
 import { unreachable } from '../../core/assert.js'
 import { settlesWithin, type Timer } from '../../core/clock.js'
 import { closeCodes, WeftError } from '../../core/errors.js'
+import type { SharedTurns } from '../../core/shared-turns.js'
 import { ConnectionWatch, type ConnectionWatchOptions, type WatchedConnection } from './connection-watch.js'
 import { type DrivenConnection, type Driver, DriverSeat } from './driver.js'
 import type { LoopShare } from './fair-inbox.js'
@@ -10,7 +11,6 @@ import type { OutboxMemory } from './outbox-memory.js'
 import { Outgoing } from './outgoing.js'
 import type { Rates } from './rates.js'
 import { Reading, type ReadingConnection } from './reading.js'
-import type { SharedTurns } from './shared-turns.js'
 import type { SocketEvents } from './socket.js'
 import type { TransferWindows } from './transfer-windows.js'
 
@@ -197,8 +197,10 @@ export class Connection implements SocketEvents, OutboxCarrier, WatchedConnectio
     this.#options.socket.terminate()
   }
 
-  received(): void {
-    if (this.#state.kind === 'open') this.#watch.heartbeat.heard()
+  received(bytes: number): void {
+    if (this.#state.kind !== 'open') return
+    this.#watch.heartbeat.heard()
+    this.#reading.received(bytes)
   }
 
   requested(): boolean {

@@ -2,7 +2,7 @@
 // where those who took least lately come first. So a client that sends without pause, or a thousand of them, do not make all others wait (G7). A socket hands over up
 // to megabytes in one turn.
 import type { Clock } from '../../core/clock.js'
-import { SharedTurns } from './shared-turns.js'
+import { SharedTurns } from '../../core/shared-turns.js'
 import { RecentUse, Turns } from './turns.js'
 
 /** What is handled of one turn as it comes in, and what of it after that, of all that waits. */
@@ -14,6 +14,8 @@ const CONNECTION_AT_ONCE_MS = 2
 const SLICE_MS = 0.5
 /** Who took less lately counts as having taken nothing. */
 const LITTLE_MS = 1
+/** What is read from sockets in one turn, some more for each socket: it is unmasked and copied before anything is known of it. */
+const READ_BYTES = 2 * 1024 * 1024
 
 /** What the connections of a process share. */
 export class LoopShare {
@@ -25,6 +27,8 @@ export class LoopShare {
   #turn = 0
   #turnEnds: 'unseen' | 'awaited' = 'unseen'
   #spentMs = 0
+  #readBytes = 0
+  #forNextTurn: (() => void)[] = []
   #running: 'resting' | 'scheduled' = 'resting'
 
   constructor(clock: Clock) {
@@ -35,14 +39,7 @@ export class LoopShare {
 
   /** Names the present turn of the event loop. */
   get turn(): number {
-    if (this.#turnEnds === 'unseen') {
-      this.#turnEnds = 'awaited'
-      this.clock.soon(() => {
-        this.#turnEnds = 'unseen'
-        this.#turn += 1
-        this.#spentMs = 0
-      })
-    }
+    this.#awaitNextTurn()
     return this.#turn
   }
 
@@ -55,10 +52,35 @@ export class LoopShare {
     this.#spentMs += ms
   }
 
+  /** So many bytes were read. False: that was enough for this turn. */
+  takesIn(bytes: number): boolean {
+    this.#awaitNextTurn()
+    this.#readBytes += bytes
+    return this.#readBytes < READ_BYTES
+  }
+
+  /** `run` must not throw. */
+  nextTurn(run: () => void): void {
+    this.#awaitNextTurn()
+    this.#forNextTurn.push(run)
+  }
+
   /** The inbox has something that waits. */
   wait(inbox: FairInbox): void {
     this.#turns.wait(inbox)
     this.#schedule()
+  }
+
+  #awaitNextTurn(): void {
+    if (this.#turnEnds === 'awaited') return
+    this.#turnEnds = 'awaited'
+    this.clock.soon(() => {
+      this.#turnEnds = 'unseen'
+      this.#turn += 1
+      this.#spentMs = 0
+      this.#readBytes = 0
+      for (const run of this.#forNextTurn.splice(0)) run()
+    })
   }
 
   #schedule(): void {

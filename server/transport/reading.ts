@@ -22,11 +22,16 @@ export interface ReadingConnection {
   readingEmptied(): void
 }
 
+/** Behind less than this there is nothing more, as a rule. */
+const LARGE_READ_BYTES = 16 * 1024
+
 export class Reading implements InboxEvents {
   readonly #options: ReadingOptions
   readonly #connection: ReadingConnection
   readonly #inbox: FairInbox
   #holds = 0
+  /** The present turn has taken in enough. */
+  #pausing = false
   /** Whether the driver has as much under way as it wants. */
   #handlingHeld = false
   /** Whether what was received is handled however much the documents have. */
@@ -50,6 +55,17 @@ export class Reading implements InboxEvents {
 
   get isEmpty(): boolean {
     return this.#inbox.isEmpty
+  }
+
+  /** So many bytes came. What is behind them waits in the network for the next turn if this one has taken in enough. */
+  received(bytes: number): void {
+    if (this.#pausing || bytes < LARGE_READ_BYTES || this.#options.share.takesIn(bytes)) return
+    this.#pausing = true
+    this.#updateSocket()
+    this.#options.share.nextTurn(() => {
+      this.#pausing = false
+      this.#updateSocket()
+    })
   }
 
   receive(data: Uint8Array | null): void {
@@ -141,7 +157,7 @@ export class Reading implements InboxEvents {
   #updateSocket(): void {
     const { socket, mayHoldReading } = this.#options
     if (!this.#connection.isOpen || !mayHoldReading) return
-    if (this.#holds > 0 || !this.#inbox.isEmpty) socket.pause()
+    if (this.#holds > 0 || this.#pausing || !this.#inbox.isEmpty) socket.pause()
     else socket.resume()
   }
 }

@@ -9,7 +9,7 @@ export interface Socket {
   readonly bufferedBytes: number
   /**
    * Sends one binary message whose content is `parts` in a row. Buffers are not copied and must not be modified afterwards.
-   * `onSent` runs once, when the message no longer counts into `bufferedBytes`, or the socket is gone.
+   * `onSent` runs once, when the message no longer counts into `bufferedBytes`; never when the socket is gone, which `closed` says.
    */
   send(parts: readonly Uint8Array[], onSent: () => void): void
   /**
@@ -31,8 +31,8 @@ export interface Socket {
 
 /** What a socket tells its connection. */
 export interface SocketEvents {
-  /** Bytes arrived, perhaps of a message that is not complete yet: the client is there. */
-  received(): void
+  /** So many bytes arrived, perhaps of a message that is not complete yet: the client is there. */
+  received(bytes: number): void
   /** Something came that is no message and has to be answered, as requests over HTTP have. False: too much of it comes, and this is to be refused. */
   requested?(): boolean
   /** In the order in which they were sent, each once. */

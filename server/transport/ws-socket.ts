@@ -74,7 +74,7 @@ export class WsSocket implements Socket {
     })
     ws.on('pong', (payload: Buffer) => events.pong(payload.length === MARK_BYTES ? payload.readUInt32BE() : 0))
     // A message that takes minutes to arrive is heard from its first byte on.
-    this.#stream.on('data', () => events.received())
+    this.#stream.on('data', (chunk: Buffer) => events.received(chunk.length))
     ws.on('close', (code) => events.closed(code))
     // Every error is followed by `close`, which is what the connection acts on.
     ws.on('error', (error) => {
@@ -119,11 +119,11 @@ export class WsSocket implements Socket {
     this.#frames = []
     this.#framesBytes = 0
     if (frames.length === 1) {
-      this.#stream.write(first.bytes, first.onSent)
+      this.#stream.write(first.bytes, unlessGone(first.onSent))
       return
     }
     this.#stream.cork()
-    for (const { bytes, onSent } of frames) this.#stream.write(bytes, onSent)
+    for (const { bytes, onSent } of frames) this.#stream.write(bytes, unlessGone(onSent))
     this.#stream.uncork()
   }
 
@@ -196,7 +196,7 @@ export class WsSocket implements Socket {
     // In the order in which they were sent.
     this.flush()
     turn.uncorkAtEnd(this.#stream)
-    this.#ws.send(bytes, { binary: true, compress: false, fin: last }, () => onWritten())
+    this.#ws.send(bytes, { binary: true, compress: false, fin: last }, unlessGone(onWritten))
   }
 }
 
@@ -230,6 +230,13 @@ class Turn {
 }
 
 const turn = new Turn()
+
+/** Called back by a stream: with an error once for each write that was waiting when it broke, of which nobody needs to hear. */
+function unlessGone(run: () => void): (error?: Error | null) => void {
+  return (error) => {
+    if (error === undefined || error === null) run()
+  }
+}
 
 let framedContent: Uint8Array | null = null
 let lastFrame = Buffer.alloc(0)

@@ -15,7 +15,7 @@ export class HeardEvents implements SocketEvents {
   /** Runs at each message. */
   onMessage: () => void = () => {}
 
-  received(): void {
+  received(_bytes: number): void {
     this.receivedCount += 1
   }
 
@@ -154,7 +154,7 @@ export function transportContract(name: string, open: OpenPair): void {
       [{ code: 4403, reason: 'Grüße: das dürfen Sie nicht.' }],
     )
     assert.equal(events.ends.length, 1)
-    await eventually('what was sent too late is told its end', () => told === 1)
+    assert.equal(told, 0, 'what was sent too late was not sent')
   })
 
   test(`${name}: a client's close comes after everything that it sent`, async (context) => {
@@ -168,13 +168,16 @@ export function transportContract(name: string, open: OpenPair): void {
     assert.equal(ends.length, 1)
   })
 
-  test(`${name}: terminating ends both, and tells each message that waits its end`, async (context) => {
+  test(`${name}: terminating ends both, and nothing that waits counts as sent after that`, async (context) => {
     const { socket, events, ends } = await open(context)
     let told = 0
     for (let index = 0; index < 10; index++) socket.send([contentOf(200_000)], () => told++)
     socket.terminate()
     await eventually('both ends are closed', () => ends.length > 0 && events.ends.length > 0)
-    await eventually('each was told', () => told === 10)
+    const toldBefore = told
+    assert.ok(toldBefore < 10, `${toldBefore} messages were taken`)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(told, toldBefore)
     assert.deepEqual(events.ends, [1006])
     assert.deepEqual(
       ends.map(({ code }) => code),

@@ -11,8 +11,8 @@ export type Said = readonly [clientId: number, clock: number, state: unknown]
 
 export const encoded = (...entries: Said[]): Uint8Array =>
   encodeAwareness(entries.map(([clientId, clock, state]) => ({ clientId, clock, state: utf8.encode(JSON.stringify(state)) })))
-export const decoded = (bytes: Uint8Array | null): Said[] =>
-  bytes === null ? [] : decodeAwareness(bytes).map(({ clientId, clock, state }) => [clientId, clock, parseState(state)])
+export const decoded = (...updates: Uint8Array[]): Said[] =>
+  updates.flatMap(decodeAwareness).map(({ clientId, clock, state }) => [clientId, clock, parseState(state)])
 
 /** A session that keeps the frames it gets; its probes are answered by hand. */
 export class Session implements AwarenessSink {

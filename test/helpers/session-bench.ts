@@ -78,7 +78,7 @@ export function sessionBench(options: SessionBenchOptions = {}) {
       options.receiveAwareness?.(update)
       calls.push('cursor')
     },
-    fullState: () => Uint8Array.of(0),
+    fullState: () => [Uint8Array.of(0)],
     identify: ({ user }: SpeakerIdentity) => void calls.push(`identify ${user}`),
     look: () => void calls.push('look'),
     leave: () => void calls.push('leave'),

@@ -113,7 +113,7 @@ class Pipe {
       const next = this.#arrived.shift()
       if (next === undefined) break
       this.#heldBytes -= next.bytes
-      receiver.received()
+      receiver.received(next.bytes)
       if (next.frame !== null) receiver.take(next.frame)
     }
     this.pump()
@@ -205,8 +205,8 @@ export class End implements Socket {
     this.host.soon(() => this.#events?.closed(code, reason))
   }
 
-  received(): void {
-    if (this.host.alive) this.#events?.received()
+  received(bytes: number): void {
+    if (this.host.alive) this.#events?.received(bytes)
   }
 
   take(frame: Frame): void {

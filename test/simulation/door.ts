@@ -121,7 +121,7 @@ export class Door {
     }
     const events = node.gateway.accept(socket, arrival)
     return {
-      received: () => events.received(),
+      received: (bytes) => events.received(bytes),
       requested: () => events.requested?.() ?? true,
       message: (bytes) => {
         // What comes after the node has closed its end is not received: nobody looks at it.

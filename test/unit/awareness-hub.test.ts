@@ -10,7 +10,7 @@ import { encodeAwareness } from '../../protocol/awareness.js'
 import { soloAwarenessBus } from '../../server/awareness/bus.js'
 import type { AwarenessFrame } from '../../server/awareness/contract.js'
 import { DocumentAwarenesses } from '../../server/awareness/hub.js'
-import { beatIntervalMs } from '../../server/awareness/pacer.js'
+import { beatBytesMax, beatIntervalMs } from '../../server/awareness/pacer.js'
 import { decoded, encoded, type Said, Session } from '../helpers/awareness.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
@@ -65,7 +65,7 @@ test('a state goes to everybody, the sender included, and to those who join late
   const { clock, session, present } = setUp()
   const ada = session()
   const bob = session()
-  assert.equal(bob.membership.fullState(), null)
+  assert.deepEqual(bob.membership.fullState(), [])
   ada.say([1, 0, {}])
   clock.advance(MANY_MS)
   ada.say([1, 1, { name: 'Ada' }])
@@ -76,7 +76,7 @@ test('a state goes to everybody, the sender included, and to those who join late
   ]
   assert.deepEqual(ada.heard(), all)
   assert.deepEqual(bob.heard(), all)
-  assert.deepEqual(decoded(session().membership.fullState()), [[1, 1, { name: 'Ada' }]])
+  assert.deepEqual(decoded(...session().membership.fullState()), [[1, 1, { name: 'Ada' }]])
   assert.deepEqual(present(), [[1, { name: 'Ada' }]])
 })
 
@@ -130,7 +130,7 @@ test('A2: an entry for a client id of another session is ignored and counted, an
     [1, { name: 'Ada' }],
     [2, { name: 'Eve!' }],
   ])
-  assert.ok(session().membership.fullState() !== null)
+  assert.ok(session().membership.fullState().length > 0)
   ada.say([1, 6, { name: 'Ada again' }])
   clock.advance(MANY_MS)
   assert.deepEqual(eve.heard().at(-1), [1, 6, { name: 'Ada again' }])
@@ -337,10 +337,10 @@ test('A3: a session that dropped the frame with its own removal finds it in its 
   ada.membership.leave()
   clock.advance(MANY_MS)
   const reconnected = session()
-  assert.deepEqual(decoded(reconnected.membership.fullState()), [[2, 1, {}]])
+  assert.deepEqual(decoded(...reconnected.membership.fullState()), [[2, 1, {}]])
   reconnected.say([1, 1, { name: 'Ada' }])
   assert.deepEqual(reconnected.heard(), [[1, 1, null]])
-  assert.deepEqual(decoded(reconnected.membership.fullState()), [
+  assert.deepEqual(decoded(...reconnected.membership.fullState()), [
     [2, 1, {}],
     [1, 1, null],
   ])
@@ -405,11 +405,11 @@ test('A3, A5: a session that missed frames loses its ghosts: its full state has 
   bob.say([2, 1, {}])
   clock.advance(MANY_MS)
   ada.membership.leave()
-  assert.deepEqual(decoded(slow.membership.fullState()), [
+  assert.deepEqual(decoded(...slow.membership.fullState()), [
     [2, 1, {}],
     [1, 1, null],
   ])
-  assert.deepEqual(decoded(session().membership.fullState()), [[2, 1, {}]])
+  assert.deepEqual(decoded(...session().membership.fullState()), [[2, 1, {}]])
 })
 
 test('A2: removals that stock clients send for others who timed out are ignored', () => {
@@ -544,7 +544,7 @@ test('the beat: at once in a quiet document, a growing distance in a crowded one
   assert.equal(bob.frames.length, 1)
   clock.advance(1)
   assert.equal(bob.frames.length, 2, 'what came meanwhile leaves in one frame')
-  assert.deepEqual(decoded(bob.frames[1]?.update ?? null), [
+  assert.deepEqual(decoded(...bob.frames.slice(1).map(({ update }) => update)), [
     [1, 10, {}],
     [2, 1, {}],
   ])
@@ -579,7 +579,7 @@ test('nothing is kept: the last session to leave takes the document and the time
   ada.membership.leave()
   assert.equal(clock.timerCount, 0)
   assert.deepEqual(present(), [])
-  assert.equal(session().membership.fullState(), null)
+  assert.deepEqual(session().membership.fullState(), [])
 })
 
 test('G1, G7: awarenessEntriesPerMessageMax: of a message with two million entries the first few are read, and the rest are counted', () => {
@@ -605,4 +605,73 @@ test('G1: awarenessMessageBytesMax: a larger message is ignored and counted, who
   assert.deepEqual([present(), counters.get('awareness_messages_oversized')], [[], 1])
   ada.say([1, 1, { name: 'Ada' }])
   assert.equal(present().length, 1)
+})
+
+test('G7: large states of many leave in beats of bounded size, what has waited longest first, and all of them arrive', () => {
+  const { clock, session, hub } = setUp()
+  const reader = session()
+  const large = 'x'.repeat(15_000)
+  const speakers = Array.from({ length: 10 }, () => session())
+  for (const [index, speaker] of speakers.entries())
+    speaker.say(...Array.from({ length: 10 }, (_, of): Said => [100 * index + of, 1, large]))
+  clock.flush()
+  const [first] = reader.frames
+  assert.equal(decoded(...reader.frames.map(({ update }) => update))[0]?.[0], 0)
+  // Somebody who speaks again meanwhile keeps the place in the line.
+  speakers[9]?.say([909, 2, 'last'])
+  clock.advance(MANY_MS)
+  assert.ok(reader.frames.length >= 12, `${reader.frames.length} beats`)
+  for (const { update } of reader.frames) assert.ok(update.length < 160 * 1024, `${update.length} bytes in one beat`)
+  assert.equal(reader.frames[0], first)
+  const heard = reader.heard()
+  assert.deepEqual(
+    heard.map(([clientId]) => clientId),
+    speakers.flatMap((_, index) => Array.from({ length: 10 }, (_, of) => 100 * index + of)),
+  )
+  assert.deepEqual(heard.at(-1), [909, 2, 'last'])
+  hub.close()
+})
+
+test('G7: with many sessions a beat holds fewer bytes, and at least one state', () => {
+  assert.ok(beatBytesMax(10) >= 64 * 1024)
+  assert.ok(beatBytesMax(1_000) * 1_000 <= 16 * 1024 * 1024)
+  const { clock, session } = setUp({ awarenessStateBytesMax: 1024 * 1024, awarenessMessageBytesMax: 1024 * 1024 })
+  const reader = session()
+  session().say([1, 1, 'x'.repeat(400_000)])
+  session().say([2, 1, 'x'.repeat(400_000)])
+  clock.advance(MANY_MS)
+  assert.deepEqual(
+    reader.frames.map(({ update }) => decoded(update).length),
+    [1, 1],
+  )
+})
+
+test('G7: what those who come are sent is encoded once, in parts of bounded size, and again only where something changed', () => {
+  const { session } = setUp()
+  const large = 'x'.repeat(15_000)
+  const speakers = Array.from({ length: 10 }, () => session())
+  for (const [index, speaker] of speakers.entries())
+    speaker.say(...Array.from({ length: 10 }, (_, of): Said => [100 * index + of, 1, large]))
+  const before = session().membership.fullState()
+  assert.ok(before.length >= 12, `${before.length} parts`)
+  for (const part of before) assert.ok(part.length < 160 * 1024, `${part.length} bytes in one part`)
+  const changedParts = (): number =>
+    session()
+      .membership.fullState()
+      .filter((part) => !before.includes(part)).length
+  assert.equal(changedParts(), 0)
+  speakers[3]?.say([305, 2, 'x'.repeat(15_000)])
+  assert.equal(changedParts(), 1)
+  // Larger than there is room for where it stood: it moves to another part.
+  speakers[3]?.say([305, 3, 'x'.repeat(16_000)], [306, 3, 'x'.repeat(16_000)])
+  assert.ok(changedParts() <= 2)
+  speakers[4]?.say([400, 2, null])
+  speakers[5]?.membership.leave()
+  const said = decoded(...session().membership.fullState())
+  assert.equal(new Set(said.map(([clientId]) => clientId)).size, said.length, 'each client once')
+  assert.deepEqual(
+    said.map(([clientId]) => clientId).sort((a, b) => a - b),
+    speakers.flatMap((_, index) => (index === 5 ? [] : Array.from({ length: 10 }, (_, of) => 100 * index + of))).filter((id) => id !== 400),
+  )
+  assert.deepEqual(said.find(([clientId]) => clientId === 305)?.[1], 3)
 })

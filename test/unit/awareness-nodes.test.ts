@@ -108,7 +108,7 @@ test('a node that subscribes gets the full states of the others, and they get it
       node.present().map(([clientId]) => clientId),
       [1, 2, 3],
     )
-  assert.deepEqual(decoded(late.membership.fullState()).length, 3)
+  assert.deepEqual(decoded(...late.membership.fullState()).length, 3)
 })
 
 test('one frame per document and beat crosses, however many clients moved', async () => {

@@ -208,7 +208,7 @@ test('A6: a reader whose cursor nobody may see is told what concerns the part th
   reader.say([9, 5, null])
   assert.throws(() => reader.membership.look(Uint8Array.of(1, 9, 3, 2, 0x7b, 0x7b)), { code: 'malformed' })
   assert.deepEqual(
-    decoded(reader.membership.fullState())
+    decoded(...reader.membership.fullState())
       .filter(([, , state]) => state !== null)
       .map(([id]) => id)
       .sort(),

@@ -133,6 +133,28 @@ describe('FairInbox', () => {
     for (const flood of floods) assert.deepEqual(flood.handled, upTo(20))
   })
 
+  test('G7: so many bytes are read in a turn; who has more is read again in the next one, and who has little is read always', () => {
+    const clock = new WorkingClock()
+    const share = new LoopShare(clock)
+    const [large, other, little] = [connect(clock, share, 0), connect(clock, share, 0), connect(clock, share, 0)]
+    const chunk = 64 * 1024
+    const readTillPaused = ({ connection, socket }: typeof large): number => {
+      let bytes = 0
+      for (; !socket.paused && bytes < 64 * 1024 * 1024; bytes += chunk) connection.received(chunk)
+      return bytes
+    }
+    const read = readTillPaused(large)
+    assert.ok(read >= 1024 * 1024 && read <= 4 * 1024 * 1024, `${read} bytes`)
+    assert.equal(readTillPaused(other), chunk)
+    little.connection.received(200)
+    assert.equal(little.socket.paused, false)
+    clock.turn()
+    assert.deepEqual([large.socket.paused, other.socket.paused], [false, false])
+    assert.equal(readTillPaused(other), read)
+    other.connection.close(1000, 'enough')
+    clock.flush()
+  })
+
   test('G7: in the midst of a thousand floods, who does little is heard in the next turn', () => {
     const clock = new WorkingClock()
     const share = new LoopShare(clock)

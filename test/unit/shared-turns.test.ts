@@ -1,7 +1,7 @@
 // Those who send something large, or leave, share the event loop, however many they are.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { SharedTurns, type Step } from '../../server/transport/shared-turns.js'
+import { SharedTurns, type Step } from '../../core/shared-turns.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 
 const PIECE_MS = 1.5

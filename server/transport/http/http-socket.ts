@@ -62,8 +62,7 @@ export class HttpSocket implements Socket {
   send(parts: readonly Uint8Array[], onSent: () => void): void {
     let bytes = 0
     for (const part of parts) bytes += part.length
-    if (this.#carrier.kind === 'over' || this.#closing !== null) onSent()
-    else this.#append({ kind: 'message', parts, bytes, confirmed: onSent })
+    if (this.#carrier.kind !== 'over' && this.#closing === null) this.#append({ kind: 'message', parts, bytes, confirmed: onSent })
   }
 
   /** A record that the client confirms at once. */
@@ -104,7 +103,7 @@ export class HttpSocket implements Socket {
       refuse(reply, 400, 'malformed', 'This confirms more than was sent.')
       return noExchange
     }
-    this.#events?.received()
+    this.#events?.received(request.body.length)
     this.#confirm(request.after)
     // The last record may have been the one that closes it.
     if (this.#isOver()) {
@@ -289,7 +288,7 @@ export class HttpSocket implements Socket {
     this.#carry({ kind: 'over' })
     for (const reply of this.#unanswered.splice(0)) answer(reply, 204, contentTypes.none)
     this.#unread = []
-    for (const record of this.#records.confirm(this.#records.last)) if (record.kind === 'message') record.confirmed()
+    this.#records.confirm(this.#records.last)
     this.#options.ended(closing)
     const events = this.#events
     this.#events = null

@@ -1,6 +1,6 @@
 // Shares the event loop among those who have one kind of work to do: so much of it is done in one turn of the loop, a step of one after a step of the other, and the
 // rest in the next turns. Forty readers that confirm a piece at once, or six hundred sockets that close, would hold everybody else up (G7).
-import type { Clock } from '../../core/clock.js'
+import type { Clock } from './clock.js'
 
 /** How long they have in one turn of the event loop. */
 const TURN_MS = 4
