@@ -44,10 +44,10 @@ const chromiumPlaces = [
 
 /** The path of a Chromium or Chrome. Throws an Error that says how to get one. */
 export function ensureChromium() {
-  const named = process.env.WEFT_CHROMIUM
+  const named = process.env.WEFT_TEST_CHROMIUM
   if (named) {
     if (existsSync(named)) return named
-    throw new Error(`WEFT_CHROMIUM names ${named}, which does not exist.`)
+    throw new Error(`WEFT_TEST_CHROMIUM names ${named}, which does not exist.`)
   }
   const found = onPath(chromiumNames) ?? chromiumPlaces.find((file) => existsSync(file))
   if (found) return found
@@ -58,36 +58,36 @@ export function ensureChromium() {
   }
   throw new Error(
     'The browser tests need Chromium or Google Chrome. Install one (Debian: `apt-get install chromium`, macOS: `brew install --cask chromium`), ' +
-      'or set WEFT_CHROMIUM to the path of its executable.',
+      'or set WEFT_TEST_CHROMIUM to the path of its executable.',
   )
 }
 
 /**
- * A Redis or Valkey server that the tests can start, kill, empty and start again, as an environment variable for them: WEFT_REDIS_SERVER, an executable.
+ * A Redis or Valkey server that the tests can start, kill, empty and start again, as an environment variable for them: WEFT_TEST_REDIS_SERVER, an executable.
  * One that runs already would not do. Throws an Error that says how to get one.
  */
 export function ensureRedis() {
-  const named = process.env.WEFT_REDIS_SERVER
+  const named = process.env.WEFT_TEST_REDIS_SERVER
   if (named) {
-    if (existsSync(named)) return { WEFT_REDIS_SERVER: named }
-    throw new Error(`WEFT_REDIS_SERVER names ${named}, which does not exist.`)
+    if (existsSync(named)) return { WEFT_TEST_REDIS_SERVER: named }
+    throw new Error(`WEFT_TEST_REDIS_SERVER names ${named}, which does not exist.`)
   }
   const names = ['redis-server', 'valkey-server']
   const found = onPath(names) ?? (aptInstall('redis-server') ? onPath(names) : null)
-  if (found !== null) return { WEFT_REDIS_SERVER: found }
+  if (found !== null) return { WEFT_TEST_REDIS_SERVER: found }
   throw new Error(
     'The tests need the server program of Redis or Valkey, which they start, kill and start again. Install one (Debian: ' +
-      '`apt-get install redis-server`, macOS: `brew install redis`), or set WEFT_REDIS_SERVER to the path of its executable.',
+      '`apt-get install redis-server`, macOS: `brew install redis`), or set WEFT_TEST_REDIS_SERVER to the path of its executable.',
   )
 }
 
 /** Where Debian puts a program, and in which package it comes. */
 const proxyPrograms = [
-  { variable: 'WEFT_NGINX', program: 'nginx', packageName: 'nginx-light' },
-  { variable: 'WEFT_HAPROXY', program: 'haproxy', packageName: 'haproxy' },
-  { variable: 'WEFT_CADDY', program: 'caddy', packageName: 'caddy' },
-  { variable: 'WEFT_OPENSSL', program: 'openssl', packageName: 'openssl' },
-  { variable: 'WEFT_CURL', program: 'curl', packageName: 'curl' },
+  { variable: 'WEFT_TEST_NGINX', program: 'nginx', packageName: 'nginx-light' },
+  { variable: 'WEFT_TEST_HAPROXY', program: 'haproxy', packageName: 'haproxy' },
+  { variable: 'WEFT_TEST_CADDY', program: 'caddy', packageName: 'caddy' },
+  { variable: 'WEFT_TEST_OPENSSL', program: 'openssl', packageName: 'openssl' },
+  { variable: 'WEFT_TEST_CURL', program: 'curl', packageName: 'curl' },
 ]
 
 /**

@@ -11,7 +11,7 @@ const images = join(root, 'docs', 'images')
 const window = { width: 660, height: 520 }
 const documentId = 'notes/supper'
 
-process.env.WEFT_CHROMIUM = ensureChromium()
+process.env.WEFT_TEST_CHROMIUM = ensureChromium()
 await build({ ifStale: true })
 const { DemoPage, launchBrowser, newPerson } = await import('../dist/test/helpers/browser.js')
 const { ServerProcess } = await import('../dist/test/helpers/server-process.js')

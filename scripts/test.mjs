@@ -49,7 +49,7 @@ if (words.length === 0) {
 
 console.log('\n== types and build')
 await build({ ifStale: words.length > 0 })
-const env = { ...process.env, WEFT_CHROMIUM: ensureChromium(), ...ensureRedis(), ...ensureProxies(), ...ensureRuntimes() }
+const env = { ...process.env, WEFT_TEST_CHROMIUM: ensureChromium(), ...ensureRedis(), ...ensureProxies(), ...ensureRuntimes() }
 
 const results = [
   runTests('unit, contract, simulation', ['unit', 'contract', 'simulation'], 2, env),

@@ -286,7 +286,7 @@ export class HttpSocket {
       headers: body === undefined ? headers : { ...headers, 'content-type': 'application/octet-stream' },
       // As with a WebSocket: whether they count, the server decides.
       credentials: 'include',
-      cache: 'no-store',
+      // Nothing about a cache, which the answers are kept out of: with a word about it Chromium asks before each request whether a page of another origin may make it.
       ...(body === undefined ? {} : { body }),
       ...more,
     })

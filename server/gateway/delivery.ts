@@ -258,7 +258,7 @@ export class Delivery implements OutboxOptions, AwarenessReceiver {
   // What awareness that is owed asks.
 
   get takesStates(): boolean {
-    return this.#flow.kind === 'live' && !this.#outbox.isLagging
+    return this.#flow.kind === 'live' && !this.#outbox.isLagging && this.#host.sources !== null
   }
 
   states(): readonly Uint8Array[] {

@@ -263,6 +263,9 @@ function arrivalOf(
   }
 }
 
+/** How long a page need not ask again; browsers have bounds of their own. Each request says where it comes from all the same. */
+const PREFLIGHT_SECONDS = String(24 * 3600)
+
 /** A page that may open a WebSocket may do the same here; its cookies count, or do not, as they would there (X6). */
 export function corsHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
   const { origin } = headers
@@ -274,7 +277,7 @@ export function corsHeaders(headers: IncomingHttpHeaders): Readonly<Record<strin
     'Access-Control-Allow-Credentials': 'true',
     'Access-Control-Allow-Methods': 'GET, POST',
     'Access-Control-Allow-Headers': allowed,
-    'Access-Control-Max-Age': '600',
+    'Access-Control-Max-Age': PREFLIGHT_SECONDS,
   }
 }
 

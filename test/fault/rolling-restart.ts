@@ -49,7 +49,7 @@ function quantiles(samples: readonly number[]): { readonly p50: number; readonly
 
 /** The shipped configuration, without TLS and with these nodes. Answers the address that clients connect to. */
 async function startBalancer(ports: readonly number[]): Promise<{ readonly url: string; stop(): void }> {
-  const program = process.env['WEFT_HAPROXY'] ?? 'haproxy'
+  const program = process.env['WEFT_TEST_HAPROXY'] ?? 'haproxy'
   const folder = mkdtempSync(path.join(os.tmpdir(), 'weft-rolling-'))
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')

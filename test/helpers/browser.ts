@@ -16,10 +16,10 @@ const launchArguments = [
   '--disable-sync',
 ]
 
-/** A Chromium with a new, empty profile. `npm test` finds or installs one and puts its path into WEFT_CHROMIUM. */
+/** A Chromium with a new, empty profile. `npm test` finds or installs one and puts its path into WEFT_TEST_CHROMIUM. */
 export function launchBrowser(): Promise<Browser> {
-  const executablePath = process.env['WEFT_CHROMIUM']
-  if (executablePath === undefined) throw new Error('Set WEFT_CHROMIUM to the path of a Chromium; `npm test` does it by itself.')
+  const executablePath = process.env['WEFT_TEST_CHROMIUM']
+  if (executablePath === undefined) throw new Error('Set WEFT_TEST_CHROMIUM to the path of a Chromium; `npm test` does it by itself.')
   return chromium.launch({ executablePath, args: launchArguments })
 }
 

@@ -17,7 +17,7 @@ export interface HttpProxyOptions {
 }
 
 export class HttpProxy {
-  /** Requests by path, and how many answers were cut. */
+  /** Requests by path, questions of pages whether they may make them as `preflight`; and how many answers were cut. */
   readonly seen = new Map<string, number>()
   cuts = 0
   lost = 0
@@ -69,8 +69,9 @@ export class HttpProxy {
 
   #pass(request: http.IncomingMessage, response: http.ServerResponse): void {
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
-    this.seen.set(path, (this.seen.get(path) ?? 0) + 1)
     const { method, url: target, headers } = request
+    const what = method === 'OPTIONS' ? 'preflight' : path
+    this.seen.set(what, (this.seen.get(what) ?? 0) + 1)
     const { losesOneIn = Number.POSITIVE_INFINITY } = this.#options
     if (method === 'POST') this.#posts += 1
     const loses = method === 'POST' && path.endsWith('/messages') && this.#posts % losesOneIn === 0

@@ -1,4 +1,4 @@
-// A real Redis for tests, benches and the local cluster: `redis-server` from the PATH (or WEFT_REDIS_SERVER), on a free port of 127.0.0.1, with a
+// A real Redis for tests, benches and the local cluster: `redis-server` from the PATH (or WEFT_TEST_REDIS_SERVER), on a free port of 127.0.0.1, with a
 // folder of its own and nothing saved. It can be killed, paused and started again on the same port.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -36,7 +36,7 @@ export interface RedisServerOptions {
 const START_MS_MAX = 60_000
 
 export function redisServerCommand(): string {
-  return process.env['WEFT_REDIS_SERVER'] ?? 'redis-server'
+  return process.env['WEFT_TEST_REDIS_SERVER'] ?? 'redis-server'
 }
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -89,7 +89,7 @@ function launch(args: readonly string[]): Promise<ChildProcess> {
       child.kill('SIGKILL')
       reject(error)
     }
-    child.once('error', (cause) => fail(new Error(`Cannot start ${command}; install Redis or set WEFT_REDIS_SERVER.`, { cause })))
+    child.once('error', (cause) => fail(new Error(`Cannot start ${command}; install Redis or set WEFT_TEST_REDIS_SERVER.`, { cause })))
     child.once('exit', (code) => fail(new Error(`redis-server ended with ${code}:\n${lines.join('\n')}`)))
     if (child.stdout === null) throw new Error('no stdout')
     createInterface({ input: child.stdout }).on('line', (line) => {

@@ -87,7 +87,7 @@ const kinds: Readonly<Record<ProxyName, ProxyKind>> = {
 }
 
 function programOf(name: string): string {
-  const variable = `WEFT_${name.toUpperCase()}`
+  const variable = `WEFT_TEST_${name.toUpperCase()}`
   return process.env[variable] ?? assert.fail(`${variable} names no program; the test command sets it.`)
 }
 

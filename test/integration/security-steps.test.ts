@@ -98,7 +98,7 @@ test('X3, X5: a node is put on the internet as docs/security.md says, and each s
   const main = path.join(repositoryRoot, 'dist/weft/main.js')
   writeFileSync(path.join(programs, 'weft'), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, { mode: 0o755 })
   for (const name of ['curl', 'openssl']) {
-    const program = process.env[`WEFT_${name.toUpperCase()}`] ?? assert.fail(`${name} is named by the test command`)
+    const program = process.env[`WEFT_TEST_${name.toUpperCase()}`] ?? assert.fail(`${name} is named by the test command`)
     symlinkSync(program, path.join(programs, name))
   }
   const ports = new Map([

@@ -11,7 +11,7 @@ import { type ApiAccess, admit, admitToAll, onlyForAdmins } from '../framework/a
 import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
-import { answers, json } from '../framework/json-route.js'
+import { answers, json, jsonBody, pageOf } from '../framework/json-route.js'
 import { newestFirst, pageQuery } from '../framework/newest-first.js'
 
 export interface AccessRouteOptions {
@@ -69,27 +69,22 @@ const ticketRoute = createRoute({
   path: '/api/v1/tickets',
   summary: 'A ticket for one of your users, good once and for a short time',
   request: {
-    body: {
-      required: true,
-      content: {
-        'application/json': {
-          schema: z.object({
-            user: userSchema,
-            name: z.string().max(256).nullable().default(null),
-            documents: grantsSchema,
-            cursor: z.boolean().default(true).openapi({ description: 'Whether they may show a cursor.' }),
-            lifetimeMs: z.int().min(1_000).max(TICKET_MS_MAX).default(30_000).openapi({ description: 'How long it may be shown.' }),
-            sessionMs: z
-              .int()
-              .min(1_000)
-              .max(YEAR_MS)
-              .nullable()
-              .default(null)
-              .openapi({ description: 'How long what it opens lasts; null: until it closes.' }),
-          }),
-        },
-      },
-    },
+    body: jsonBody(
+      z.object({
+        user: userSchema,
+        name: z.string().max(256).nullable().default(null),
+        documents: grantsSchema,
+        cursor: z.boolean().default(true).openapi({ description: 'Whether they may show a cursor.' }),
+        lifetimeMs: z.int().min(1_000).max(TICKET_MS_MAX).default(30_000).openapi({ description: 'How long it may be shown.' }),
+        sessionMs: z
+          .int()
+          .min(1_000)
+          .max(YEAR_MS)
+          .nullable()
+          .default(null)
+          .openapi({ description: 'How long what it opens lasts; null: until it closes.' }),
+      }),
+    ),
   },
   responses: answers(z.object({ ticket: z.string(), expiresAt: z.int() }), 'The ticket, which is the token to connect with.', 201),
 })
@@ -99,7 +94,7 @@ const keysRoute = createRoute({
   path: '/api/v1/keys',
   summary: 'The API keys, without their secrets',
   request: { query: pageQuery },
-  responses: answers(z.object({ items: z.array(keySchema), next: z.string().nullable() }), 'A page, the newest first.'),
+  responses: answers(pageOf(keySchema), 'A page, the newest first.'),
 })
 
 const createKeyRoute = createRoute({
@@ -107,24 +102,19 @@ const createKeyRoute = createRoute({
   path: '/api/v1/keys',
   summary: 'Makes an API key',
   request: {
-    body: {
-      required: true,
-      content: {
-        'application/json': {
-          schema: z.object({
-            name: z.string().min(1).max(200),
-            user: userSchema.optional().openapi({ description: 'Whom what it writes is by. Default: `key:` and its name.' }),
-            documents: grantsSchema,
-            lifetimeMs: z
-              .int()
-              .min(1_000)
-              .max(100 * YEAR_MS)
-              .nullable()
-              .default(null),
-          }),
-        },
-      },
-    },
+    body: jsonBody(
+      z.object({
+        name: z.string().min(1).max(200),
+        user: userSchema.optional().openapi({ description: 'Whom what it writes is by. Default: `key:` and its name.' }),
+        documents: grantsSchema,
+        lifetimeMs: z
+          .int()
+          .min(1_000)
+          .max(100 * YEAR_MS)
+          .nullable()
+          .default(null),
+      }),
+    ),
   },
   responses: answers(keySchema.extend({ secret: z.string() }), 'The key. `secret` is the token to show, and is told this once.', 201),
 })
@@ -142,7 +132,7 @@ const revocationsRoute = createRoute({
   path: '/api/v1/revocations',
   summary: 'What is revoked',
   request: { query: pageQuery },
-  responses: answers(z.object({ items: z.array(revocationSchema), next: z.string().nullable() }), 'A page, the newest first.'),
+  responses: answers(pageOf(revocationSchema), 'A page, the newest first.'),
 })
 
 const revokeRoute = createRoute({
@@ -150,24 +140,19 @@ const revokeRoute = createRoute({
   path: '/api/v1/revocations',
   summary: 'Ends the sessions of a user, a token or one session, on all nodes; what was issued to the user before counts no more',
   request: {
-    body: {
-      required: true,
-      content: {
-        'application/json': {
-          schema: z.object({
-            kind: z.enum(revocationKinds),
-            id: z.string().min(1).max(500),
-            lifetimeMs: z
-              .int()
-              .min(1_000)
-              .max(100 * YEAR_MS)
-              .nullable()
-              .optional()
-              .openapi({ description: 'How long it is remembered. Longer than your tokens last. Default: for good; a day for a session.' }),
-          }),
-        },
-      },
-    },
+    body: jsonBody(
+      z.object({
+        kind: z.enum(revocationKinds),
+        id: z.string().min(1).max(500),
+        lifetimeMs: z
+          .int()
+          .min(1_000)
+          .max(100 * YEAR_MS)
+          .nullable()
+          .optional()
+          .openapi({ description: 'How long it is remembered. Longer than your tokens last. Default: for good; a day for a session.' }),
+      }),
+    ),
   },
   responses: answers(
     z.object({ kind: z.enum(revocationKinds), id: z.string() }),

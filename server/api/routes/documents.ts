@@ -10,7 +10,7 @@ import { answerOnce, idempotencyKeyHeader, type OnceOptions } from '../framework
 import { type ApiAccess, type Asker, admit, admitToAll } from '../framework/api-access.js'
 import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
-import { answers, json } from '../framework/json-route.js'
+import { answers, json, jsonBody, pageOf } from '../framework/json-route.js'
 import { isOctets, OCTETS } from '../framework/octets.js'
 import { problemAnswers } from '../framework/problems.js'
 import { documentSchema, limitParameter, momentParameter, momentSchema, rootSchema } from '../framework/schemas.js'
@@ -55,7 +55,7 @@ const listRoute = createRoute({
         .openapi({ description: '`all`: also those that an import has begun and not finished, which nobody can open.' }),
     }),
   },
-  responses: answers(z.object({ items: z.array(documentSchema), next: z.string().nullable() }), 'A page.'),
+  responses: answers(pageOf(documentSchema), 'A page.'),
 })
 
 const documentRoute = createRoute({
@@ -182,10 +182,7 @@ const forkRoute = createRoute({
   request: {
     params: documentParameter,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
-    body: {
-      required: true,
-      content: { 'application/json': { schema: z.object({ into: z.string().min(1).max(512), at: momentParameter.default('now') }) } },
-    },
+    body: jsonBody(z.object({ into: z.string().min(1).max(512), at: momentParameter.default('now') })),
   },
   responses: answers(z.object({ documentId: z.string(), from: momentSchema, seq: z.int() }), 'The new document.', 201),
 })

@@ -5,7 +5,7 @@ import type { History } from '../../history/history.js'
 import { type Attempt, answerOnce, idempotencyKeyHeader } from '../framework/answer-once.js'
 import { documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
-import { answers, json } from '../framework/json-route.js'
+import { answers, json, jsonBody } from '../framework/json-route.js'
 import {
   limitParameter,
   momentParameter,
@@ -46,7 +46,7 @@ const keepRoute = createRoute({
   request: {
     params: documentParameter,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
-    body: { required: true, content: { 'application/json': { schema: z.object({ ...label, at: momentParameter.default('now') }) } } },
+    body: jsonBody(z.object({ ...label, at: momentParameter.default('now') })),
   },
   responses: answers(versionSchema, 'The version.', 201),
 })
@@ -67,7 +67,7 @@ const renameRoute = createRoute({
   request: {
     params: versionParameters,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
-    body: { required: true, content: { 'application/json': { schema: renamed } } },
+    body: jsonBody(renamed),
   },
   responses: answers(versionSchema, 'The version.'),
 })
@@ -160,18 +160,13 @@ const restoreRoute = createRoute({
   request: {
     params: documentParameter,
     headers: z.object({ 'idempotency-key': idempotencyKeyHeader }),
-    body: {
-      required: true,
-      content: {
-        'application/json': {
-          schema: z.object({
-            at: momentParameter,
-            root: z.string().max(1_000).nullable().default(null).openapi({ description: 'Only this root type.' }),
-            dryRun: z.boolean().default(false).openapi({ description: 'Says what it would do, and does nothing.' }),
-          }),
-        },
-      },
-    },
+    body: jsonBody(
+      z.object({
+        at: momentParameter,
+        root: z.string().max(1_000).nullable().default(null).openapi({ description: 'Only this root type.' }),
+        dryRun: z.boolean().default(false).openapi({ description: 'Says what it would do, and does nothing.' }),
+      }),
+    ),
   },
   responses: answers(
     reportSchema.extend({

@@ -8,7 +8,7 @@ import { type ApiAccess, admit, admitToAll } from '../framework/api-access.js'
 import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
-import { answers, json } from '../framework/json-route.js'
+import { answers, json, jsonBody } from '../framework/json-route.js'
 
 export interface MessageRouteOptions {
   readonly access: ApiAccess
@@ -17,9 +17,7 @@ export interface MessageRouteOptions {
   readonly messages: () => AppMessages | null
 }
 
-const body = {
-  content: { 'application/json': { schema: z.object({ payload: z.string().openapi({ description: 'What clients get, as it is.' }) }) } },
-}
+const body = jsonBody(z.object({ payload: z.string().openapi({ description: 'What clients get, as it is.' }) }))
 const sent = answers(z.object({ sent: z.literal(true) }), 'It is on its way to whoever is connected; nobody knows who gets it.')
 
 const documentRoute = createRoute({

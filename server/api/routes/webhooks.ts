@@ -6,7 +6,7 @@ import type { Webhooks } from '../../webhooks/webhooks.js'
 import { type ApiAccess, onlyForAdmins } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
-import { answers, json } from '../framework/json-route.js'
+import { answers, json, jsonBody, pageOf } from '../framework/json-route.js'
 import { newestFirst, pageQuery } from '../framework/newest-first.js'
 
 export interface WebhookRouteOptions {
@@ -49,27 +49,22 @@ const createWebhookRoute = createRoute({
   path: '/api/v1/webhooks',
   summary: 'Adds an address: it is told of what happens from now on, by every node within 5 s',
   request: {
-    body: {
-      required: true,
-      content: {
-        'application/json': {
-          schema: z.object({
-            url: z
-              .string()
-              .max(2_000)
-              .refine((url) => /^https?:\/\/./.test(url) && URL.canParse(url), { error: 'takes a web address' }),
-            events: eventsSchema.default(['document.changed']),
-            secret: z
-              .string()
-              .min(24)
-              .max(500)
-              .nullable()
-              .default(null)
-              .openapi({ description: 'What messages are signed with: whsec_ and base64, or any text. Default: one is made.' }),
-          }),
-        },
-      },
-    },
+    body: jsonBody(
+      z.object({
+        url: z
+          .string()
+          .max(2_000)
+          .refine((url) => /^https?:\/\/./.test(url) && URL.canParse(url), { error: 'takes a web address' }),
+        events: eventsSchema.default(['document.changed']),
+        secret: z
+          .string()
+          .min(24)
+          .max(500)
+          .nullable()
+          .default(null)
+          .openapi({ description: 'What messages are signed with: whsec_ and base64, or any text. Default: one is made.' }),
+      }),
+    ),
   },
   responses: answers(endpointSchema.extend({ secret: z.string() }), 'The address. `secret` is told this once.', 201),
 })
@@ -87,7 +82,7 @@ const deadLettersRoute = createRoute({
   path: '/api/v1/webhooks/dead-letters',
   summary: 'Events that their addresses did not take, and that are tried no more',
   request: { query: pageQuery },
-  responses: answers(z.object({ items: z.array(deadLetterSchema), next: z.string().nullable() }), 'A page, the newest first.'),
+  responses: answers(pageOf(deadLetterSchema), 'A page, the newest first.'),
 })
 
 const redeliverRoute = createRoute({

@@ -18,10 +18,13 @@ import { Openings } from '../openings.js'
 import type { GatewayServices } from '../services.js'
 import { Session } from '../session.js'
 import { SessionRoom } from '../session-room.js'
-import { HocuspocusKeepAlive } from './hocuspocus-keep-alive.js'
 import { HocuspocusQueue } from './hocuspocus-queue.js'
 import { HocuspocusRefusals, OWED_MAX, type Owed } from './hocuspocus-refusals.js'
 import { HocuspocusSession, type HocuspocusWrite } from './hocuspocus-session.js'
+import { KeepAlive, type KeepAliveSpeaker } from './keep-alive.js'
+
+/** An awareness update without entries: it changes nothing, and every version of the provider knows it. */
+const noAwareness = Uint8Array.of(0)
 
 /** Providers connect to the server's own address, where no document of y-websocket can be. */
 export const hocuspocusDialect: Dialect = {
@@ -38,7 +41,7 @@ interface OpenAddress {
   readonly documentId: string
 }
 
-export class HocuspocusDriver implements Driver {
+export class HocuspocusDriver implements Driver, KeepAliveSpeaker {
   readonly #opening: Opening
   readonly #services: GatewayServices
   readonly #connection: Connection
@@ -51,7 +54,7 @@ export class HocuspocusDriver implements Driver {
   readonly #refused = new HocuspocusRefusals()
   #lastChannel = 0
   #ignored = 0
-  readonly #keepAlive: HocuspocusKeepAlive
+  readonly #keepAlive: KeepAlive
   readonly #queue: HocuspocusQueue
 
   constructor(opening: Opening) {
@@ -61,18 +64,7 @@ export class HocuspocusDriver implements Driver {
     this.#connection = connection
     this.#room = new SessionRoom(services, connection, addressUse)
     this.#queue = new HocuspocusQueue(services.clock, () => connection.pingInOrder())
-    this.#keepAlive = new HocuspocusKeepAlive({
-      clock: services.clock,
-      silenceMsMax: services.limits.silenceMsMax,
-      lastSentAt: () => connection.lastSentAt,
-      open: () => {
-        const [first] = this.#open
-        if (first === undefined) return null
-        const [address, { session }] = first
-        this.#queue.speaks()
-        return { address, send: (message) => session.sendWhenFlowing(message) }
-      },
-    })
+    this.#keepAlive = new KeepAlive({ clock: services.clock, silenceMsMax: services.limits.silenceMsMax, connection }, this)
     this.#openings = new Openings(
       openingTurns,
       services.limits.openingsPerConnectionMax,
@@ -132,6 +124,14 @@ export class HocuspocusDriver implements Driver {
 
   async settled(): Promise<void> {
     await Promise.all(Array.from(this.#open.values(), ({ session }) => session.settled()))
+  }
+
+  sendKeepAlive(): void {
+    const [first] = this.#open
+    if (first === undefined) return
+    const [address, { session }] = first
+    this.#queue.speaks()
+    session.sendWhenFlowing(encodeHocuspocus(address, { type: 'awareness', update: noAwareness }))
   }
 
   ended(): void {

@@ -2,7 +2,6 @@
 import { unreachable } from '../../../core/assert.js'
 import { documentIdFromTarget } from '../../../core/document-path.js'
 import { leavesReading, WeftError } from '../../../core/errors.js'
-import { SharedTimer, type SharedTimerHost } from '../../../core/shared-timers.js'
 import { decodeYWebsocket, encodeYWebsocket, hasUnknownType } from '../../../protocol/dialects/y-websocket.js'
 import type { Authorization } from '../../access/authorize.js'
 import { isTokenSubprotocol } from '../../access/visit.js'
@@ -17,13 +16,14 @@ import type { GatewayServices } from '../services.js'
 import { Session } from '../session.js'
 import type { SessionDialect } from '../session-dialect.js'
 import { stockManner } from '../transfer-manner.js'
+import { KeepAlive, type KeepAliveSpeaker } from './keep-alive.js'
 
 const FRAME_KEY = 'y-websocket'
 
 const emptyUpdate = Uint8Array.of(0, 0)
 
 /** No awareness entries: changes nothing at the client, but is a message. */
-const keepAlive = encodeYWebsocket({ type: 'awareness', update: Uint8Array.of(0) })
+const nothingNew = encodeYWebsocket({ type: 'awareness', update: Uint8Array.of(0) })
 
 /** A later version of Weft's dialects, which would not be understood as y-websocket. */
 const isOfWeft = (protocol: string): boolean => /^weft(-node)?\.\d+$/.test(protocol)
@@ -57,26 +57,25 @@ export interface YWebsocketDriverOptions {
   readonly authorize: () => Promise<Authorization>
 }
 
-export class YWebsocketDriver implements Driver, SessionDialect, SharedTimerHost {
+export class YWebsocketDriver implements Driver, SessionDialect, KeepAliveSpeaker {
   readonly manner = stockManner
   readonly #services: GatewayServices
   readonly #connection: Connection
   readonly #session: Session
   #submission = 0
   #ignored = 0
-  /** The stock client closes a connection on which it has seen no message for 30 s. */
-  readonly #keepAlive: SharedTimer
+  readonly #keepAlive: KeepAlive
 
   /** What the request showed is kept no longer than until it was looked at. */
   constructor({ services, connection, documentId, address, authorize }: YWebsocketDriverOptions) {
     this.#services = services
     this.#connection = connection
     this.#session = new Session({ services, connection, documentId, address, dialect: this, authorize })
-    this.#keepAlive = new SharedTimer(services.clock, this)
+    this.#keepAlive = new KeepAlive({ clock: services.clock, silenceMsMax: services.limits.silenceMsMax, connection }, this)
   }
 
   start(): void {
-    this.#keepAlive.set(this.#services.limits.silenceMsMax)
+    this.#keepAlive.start()
     this.#session.start()
   }
 
@@ -124,7 +123,7 @@ export class YWebsocketDriver implements Driver, SessionDialect, SharedTimerHost
   }
 
   ended(): void {
-    this.#keepAlive.cancel()
+    this.#keepAlive.stop()
     this.#session.leave()
   }
 
@@ -198,12 +197,8 @@ export class YWebsocketDriver implements Driver, SessionDialect, SharedTimerHost
       )
   }
 
-  /** A message is due, unless others went out; for its timer. */
-  due(): void {
-    const { clock, limits } = this.#services
-    const silentMs = clock.monotonic() - this.#connection.lastSentAt
-    if (silentMs >= limits.silenceMsMax) this.#session.sendWhenFlowing(keepAlive)
-    this.#keepAlive.set(Math.max(limits.silenceMsMax - silentMs, 0) || limits.silenceMsMax)
+  sendKeepAlive(): void {
+    this.#session.sendWhenFlowing(nothingNew)
   }
 }
 
