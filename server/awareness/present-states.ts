@@ -8,7 +8,7 @@ const PART_BYTES = 128 * 1024
 const ENTRY_BYTES = 16
 
 interface Part {
-  readonly records: Set<LiveRecord>
+  readonly records: Set<ClientRecord>
   bytes: number
   encoded: Uint8Array | null
 }
@@ -53,7 +53,7 @@ export class PresentStates {
     })
   }
 
-  #put(record: LiveRecord, bytes: number): void {
+  #put(record: ClientRecord, bytes: number): void {
     if (this.#last === null || this.#last.bytes + bytes > PART_BYTES) {
       this.#last = { records: new Set(), bytes: 0, encoded: null }
       this.#parts.add(this.#last)
@@ -67,7 +67,7 @@ export class PresentStates {
 
   #take(record: ClientRecord, { part, bytes }: Place): void {
     this.#places.delete(record)
-    part.records.delete(record as LiveRecord)
+    part.records.delete(record)
     part.bytes -= bytes
     part.encoded = null
     if (part.records.size > 0) return
