@@ -615,20 +615,18 @@ test('G7: large states of many leave in beats of bounded size, what has waited l
   for (const [index, speaker] of speakers.entries())
     speaker.say(...Array.from({ length: 10 }, (_, of): Said => [100 * index + of, 1, large]))
   clock.flush()
-  const [first] = reader.frames
-  assert.equal(decoded(...reader.frames.map(({ update }) => update))[0]?.[0], 0)
+  assert.equal(reader.frames.length, 1)
   // Somebody who speaks again meanwhile keeps the place in the line.
-  speakers[9]?.say([909, 2, 'last'])
+  speakers[5]?.say([505, 2, 'again'])
   clock.advance(MANY_MS)
   assert.ok(reader.frames.length >= 12, `${reader.frames.length} beats`)
   for (const { update } of reader.frames) assert.ok(update.length < 160 * 1024, `${update.length} bytes in one beat`)
-  assert.equal(reader.frames[0], first)
   const heard = reader.heard()
   assert.deepEqual(
     heard.map(([clientId]) => clientId),
     speakers.flatMap((_, index) => Array.from({ length: 10 }, (_, of) => 100 * index + of)),
   )
-  assert.deepEqual(heard.at(-1), [909, 2, 'last'])
+  assert.deepEqual(heard[55], [505, 2, 'again'])
   hub.close()
 })
 

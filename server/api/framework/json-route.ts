@@ -17,7 +17,7 @@ export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
 }
 
 /** A page of a list; `next` leads to the one behind it, and is null on the last. */
-export function pageOf<Schema extends z.ZodType>(item: Schema) {
+export function pageSchemaOf<Schema extends z.ZodType>(item: Schema) {
   return z.object({ items: z.array(item), next: z.string().nullable() })
 }
 

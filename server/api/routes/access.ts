@@ -11,7 +11,7 @@ import { type ApiAccess, admit, admitToAll, onlyForAdmins } from '../framework/a
 import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
-import { answers, json, jsonBody, pageOf } from '../framework/json-route.js'
+import { answers, json, jsonBody, pageSchemaOf } from '../framework/json-route.js'
 import { newestFirst, pageQuery } from '../framework/newest-first.js'
 
 export interface AccessRouteOptions {
@@ -94,7 +94,7 @@ const keysRoute = createRoute({
   path: '/api/v1/keys',
   summary: 'The API keys, without their secrets',
   request: { query: pageQuery },
-  responses: answers(pageOf(keySchema), 'A page, the newest first.'),
+  responses: answers(pageSchemaOf(keySchema), 'A page, the newest first.'),
 })
 
 const createKeyRoute = createRoute({
@@ -132,7 +132,7 @@ const revocationsRoute = createRoute({
   path: '/api/v1/revocations',
   summary: 'What is revoked',
   request: { query: pageQuery },
-  responses: answers(pageOf(revocationSchema), 'A page, the newest first.'),
+  responses: answers(pageSchemaOf(revocationSchema), 'A page, the newest first.'),
 })
 
 const revokeRoute = createRoute({

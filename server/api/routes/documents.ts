@@ -10,7 +10,7 @@ import { answerOnce, idempotencyKeyHeader, type OnceOptions } from '../framework
 import { type ApiAccess, type Asker, admit, admitToAll } from '../framework/api-access.js'
 import { documentIdOf, documentParameter } from '../framework/document-parameter.js'
 import type { ApiEnvironment } from '../framework/environment.js'
-import { answers, json, jsonBody, pageOf } from '../framework/json-route.js'
+import { answers, json, jsonBody, pageSchemaOf } from '../framework/json-route.js'
 import { isOctets, OCTETS } from '../framework/octets.js'
 import { problemAnswers } from '../framework/problems.js'
 import { documentSchema, limitParameter, momentParameter, momentSchema, rootSchema } from '../framework/schemas.js'
@@ -55,7 +55,7 @@ const listRoute = createRoute({
         .openapi({ description: '`all`: also those that an import has begun and not finished, which nobody can open.' }),
     }),
   },
-  responses: answers(pageOf(documentSchema), 'A page.'),
+  responses: answers(pageSchemaOf(documentSchema), 'A page.'),
 })
 
 const documentRoute = createRoute({

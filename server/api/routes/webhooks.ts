@@ -6,7 +6,7 @@ import type { Webhooks } from '../../webhooks/webhooks.js'
 import { type ApiAccess, onlyForAdmins } from '../framework/api-access.js'
 import type { ApiEnvironment } from '../framework/environment.js'
 import { idParameter } from '../framework/id-parameter.js'
-import { answers, json, jsonBody, pageOf } from '../framework/json-route.js'
+import { answers, json, jsonBody, pageSchemaOf } from '../framework/json-route.js'
 import { newestFirst, pageQuery } from '../framework/newest-first.js'
 
 export interface WebhookRouteOptions {
@@ -82,7 +82,7 @@ const deadLettersRoute = createRoute({
   path: '/api/v1/webhooks/dead-letters',
   summary: 'Events that their addresses did not take, and that are tried no more',
   request: { query: pageQuery },
-  responses: answers(pageOf(deadLetterSchema), 'A page, the newest first.'),
+  responses: answers(pageSchemaOf(deadLetterSchema), 'A page, the newest first.'),
 })
 
 const redeliverRoute = createRoute({
